@@ -1,0 +1,73 @@
+"""The errors a user can cause or meet.  Each text has three parts: what was found, what was expected, what to type.
+
+An error raised deep inside names the config key; the edge of the program adds file and line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class StackfitError(Exception):
+    """Base of every error that is printed without a traceback. `exit_code` is the program's."""
+
+    exit_code = 2
+
+
+class ConfigError(StackfitError):
+    """A config, an override or an experiment name is wrong: nothing was trained, no folder was left.
+
+    Args:
+        message: three sentences: found, expected, what to type next.
+        key: dotted config key the error is about, such as `model.layers.hidden.units`.
+        where: `file:line` or the override as typed; the edge fills it in from the key if it is None.
+        kind: `shape` or `labels` when an experiment's `expect: {error: …}` can name it.
+    """
+
+    def __init__(self, message: str, *, key: str | None = None, where: str | None = None, kind: str | None = None):
+        super().__init__(message)
+        self.message, self.key, self.where, self.kind = message, key, where, kind
+
+    def __str__(self) -> str:
+        place = "  ".join(part for part in (self.where, self.key) if part)
+        return f"{place}\n  {self.message}" if place else self.message
+
+
+class ConfigErrors(ConfigError):
+    """Several config errors found at once; `errors` holds them in the order in which they were found."""
+
+    def __init__(self, errors: list[ConfigError]):
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = errors
+
+
+class DataError(ConfigError):
+    """Data are missing, damaged, or not what the config declares."""
+
+
+class TrustError(ConfigError):
+    """A `_target_` is outside its role, or in a module that the user has not trusted."""
+
+
+class RunFolderError(StackfitError):
+    """A path is not a run folder, or a file in it cannot be read or written."""
+
+
+class TrainingError(StackfitError):
+    """A run failed while it trained (a NaN loss, a callback that raised); its folder says why."""
+
+    exit_code = 1
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that looks most like `name`, or None when none is close (difflib ratio of at least 0.6)."""
+    lower = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
+    return lower[close[0]] if close else None
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """`Did you mean 'x'?` with a leading space, or the empty string."""
+    near = nearest(name, choices)
+    return f" Did you mean {near!r}?" if near else ""

@@ -1,0 +1,89 @@
+"""The config's top level as dataclasses: a misspelt key or a wrong type is an error, never a silent default.
+
+What stands below `model.layers`, `optimizer`, `task.loss`, `task.metrics` and `callbacks` are the real arguments of
+the class that `_target_` names; no class here repeats a Keras signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class About:
+    """What an experiment asks and where it comes from; never changes a result."""
+
+    question: str = ""
+    expected: str = ""  # what to expect, and why
+    source: str = ""
+    published: str = ""  # as printed by the source
+    seconds: float | None = None  # start to end on 2 cores, data cached
+    ours: str = ""  # what the source leaves out and we added
+
+
+@dataclass
+class Data:
+    """Which data, and what they declare; the loader checks every declaration against the data."""
+
+    kind: str = MISSING  # fashion_mnist, tfds, digits, xor, csv, npz, images
+    name: str | None = None  # name in the TFDS catalogue, for kind tfds
+    order: str = "tfds"  # fashion_mnist: tfds, or keras as keras.datasets has it
+    path: str | None = None  # csv, npz: a file; images: a folder with one subfolder a class
+    test_path: str | None = None  # held-out data of the same form; else test_split applies
+    test_split: float = 0.2  # share of a user's data held out for the test, drawn with split_seed
+    split_seed: int = 0
+    label: str | None = None  # csv: the label's column; npz: the label's array
+    splits: dict[str, str] = field(default_factory=dict)  # tfds: {train: …, test: …}
+    examples: dict[str, int | None] = field(default_factory=dict)  # declared sizes: {train: 60000, test: 10000}
+    input_shape: list[int] = MISSING  # of one example, without the batch axis
+    num_classes: int = MISSING  # 0 for values (regression)
+    class_names: list[str] = field(default_factory=list)
+    scale: str = "unit"  # unit (÷ 255), standardize (per feature, training split), none
+    validation_split: float = 0.0  # the last part of the training split, as in Keras
+    max_memory_bytes: int = 2_000_000_000  # above this, stream from TFDS
+
+
+@dataclass
+class Task:
+    """Loss, metrics and label form. A metric's key is its name in every table."""
+
+    labels: str = "class"  # class (numbers), one_hot, value (regression)
+    loss: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    class_weight: dict[int, float] | None = None
+
+
+@dataclass
+class Model:
+    """`layers`: a mapping from a layer's name to its `_target_` and arguments, top to bottom."""
+
+    layers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Experiment:
+    """The root of every composed config."""
+
+    about: About = field(default_factory=About)
+    expect: list[Any] = field(default_factory=list)
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    task: Task = field(default_factory=Task)
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    epochs: int = 5
+    batch_size: int = 32
+    shuffle: bool = True  # a new order every epoch, from (seed, epoch)
+    seed: int = 0  # weights, dropout and order
+    precision: str = "float32"  # a Keras dtype policy: float32, mixed_bfloat16, mixed_float16
+    jit_compile: bool = False  # XLA: other bits, slower to start
+    deterministic: bool = True
+    save: list[str] = field(default_factory=lambda: ["keras"])  # keras, h5; [] for none
+    verbosity: int = 1  # 0: results only, 1: a line an epoch
+
+
+COSMETIC = ("about", "expect", "save", "verbosity")
+"""Keys that never change a number, and so do not enter the fingerprint."""
