@@ -1,0 +1,64 @@
+"""Who is working in a run folder, and whether they are still alive."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SILENT_SECONDS = 300.0  # an owner on another host counts as dead after this long without a heartbeat
+
+
+@cache
+def boot_id() -> str:
+    """A word that changes when this host restarts, or the empty string where the system has none."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    return path.read_text().strip() if path.exists() else ""
+
+
+def process_start(pid: int) -> str:
+    """When the process started, in clock ticks since boot: tells a reused pid apart. Empty if unknown."""
+    try:
+        # The name (field 2) may hold blanks and brackets, so count from the last bracket: starttime is field 22.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def this_process() -> dict[str, Any]:
+    """The owner entry of `status.json` for the running process."""
+    pid = os.getpid()
+    return {
+        "host": socket.gethostname(),
+        "pid": pid,
+        "process_start": process_start(pid),
+        "boot_id": boot_id(),
+        "heartbeat": time.time(),
+    }
+
+
+def is_alive(owner: dict[str, Any] | None) -> bool:
+    """Whether the owner still runs. On another host only its heartbeat can tell (`SILENT_SECONDS`)."""
+    if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
+        return False
+    if owner.get("host") != socket.gethostname():
+        # abs: a clock that was set back must not make an owner immortal.
+        return abs(time.time() - float(owner.get("heartbeat") or 0)) < SILENT_SECONDS
+    if owner.get("boot_id") != boot_id():
+        return False
+    try:
+        os.kill(owner["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's process: it exists
+    return process_start(owner["pid"]) == owner.get("process_start", "")
+
+
+def is_me(owner: dict[str, Any] | None) -> bool:
+    """Whether the running process is the owner."""
+    me = this_process()
+    return isinstance(owner, dict) and all(owner.get(key) == me[key] for key in me if key != "heartbeat")

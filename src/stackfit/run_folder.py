@@ -1,0 +1,263 @@
+"""The run folder: the one module that knows its file names. Its contract stands in `outputs/README.md`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stackfit import files, owner
+from stackfit.errors import RunFolderError
+from stackfit.places import shown
+
+STATUS = "status.json"
+FORMAT = 1  # of status.json; a reader refuses a higher one
+STATES = ("running", "finished", "failed", "interrupted", "pruned")
+HEARTBEAT_SECONDS = 20.0
+
+
+class RunFolder:
+    """One run on disk: paths as properties, writing whole files, claiming and finishing."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+        self._status: dict[str, Any] = {}
+        self._rows: list[dict[str, Any]] = []
+        self._began = time.perf_counter()
+
+    config = property(lambda self: self.path / "config.yaml")
+    status = property(lambda self: self.path / STATUS)
+    environment = property(lambda self: self.path / "environment.json")
+    history = property(lambda self: self.path / "history.csv")
+    metrics = property(lambda self: self.path / "metrics.json")
+    predictions = property(lambda self: self.path / "predictions.npz")
+    log = property(lambda self: self.path / "log.txt")
+
+    def model(self, form: str = "keras") -> Path:
+        """`model.keras` or `model.h5`."""
+        return self.path / f"model.{form}"
+
+    # ---- claiming
+
+    @classmethod
+    def create(cls, experiment_folder: Path, fingerprint: str, about_run: dict[str, Any]) -> RunFolder:
+        """Make `<YYYY-MM-DD_HH-MM-SS>[-n]` below the experiment's folder and own it.
+
+        Raises:
+            RunFolderError: the folder cannot be written.
+        """
+        stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        with writing(experiment_folder):
+            experiment_folder.mkdir(parents=True, exist_ok=True)
+            number = 1
+            while True:
+                path = experiment_folder / (stamp if number == 1 else f"{stamp}-{number}")
+                try:
+                    path.mkdir()
+                except FileExistsError:
+                    number += 1
+                    continue
+                folder = cls(path)
+                folder._start(fingerprint, about_run)
+                return folder
+
+    def claim(self, fingerprint: str, about_run: dict[str, Any]) -> bool:
+        """Own this folder, new or left by a dead owner, and start it from the beginning; False if somebody works in it.
+
+        What an earlier try wrote is replaced file by file, as the new one gets there; a finished run of the same
+        fingerprint is never claimed.
+        """
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            with files.locked(self.path):
+                if self.status.exists():
+                    before = read_status(self.path, damaged_is_empty=True)
+                    if state_of(before) == "running" and not owner.is_me(before.get("owner")):
+                        return False
+                    if before.get("status") == "finished" and before.get("fingerprint") == fingerprint:
+                        return False
+                self._start(fingerprint, about_run)
+                return True
+
+    def _start(self, fingerprint: str, about_run: dict[str, Any]) -> None:
+        for stale in (self.metrics, self.predictions, self.history):
+            stale.unlink(missing_ok=True)
+        self._began = time.perf_counter()
+        self._status = {
+            "format": FORMAT,
+            "status": "running",
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": None,
+            "fingerprint": fingerprint,
+            "owner": owner.this_process(),
+            "reason": None,
+            "traceback": None,
+            **about_run,
+            "metrics": {},
+        }
+        files.write_json(self.status, self._status)
+
+    def discard(self) -> None:
+        """Remove a folder in which nothing was trained."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        parent = self.path.parent
+        if parent.is_dir() and not any(parent.iterdir()):
+            parent.rmdir()
+
+    # ---- while it trains
+
+    def write_start(self, config_yaml: str, environment: dict[str, Any]) -> None:
+        """Write `config.yaml` and `environment.json`."""
+        with writing(self.path):
+            files.write_text(self.config, config_yaml)
+            files.write_json(self.environment, environment)
+
+    def append_history(self, row: dict[str, Any]) -> None:
+        """Add one epoch's row to `history.csv`, which is complete after every epoch, and show that the owner lives."""
+        self._rows.append(row)
+        with writing(self.path):
+            files.write_text(self.history, csv_text(self._rows))
+        self.beat()
+
+    def beat(self) -> None:
+        """Renew the heartbeat if the last one is older than `HEARTBEAT_SECONDS`."""
+        if time.time() - self._status["owner"]["heartbeat"] > HEARTBEAT_SECONDS:
+            self._status["owner"]["heartbeat"] = time.time()
+            with writing(self.path):
+                files.write_json(self.status, self._status)
+
+    def append_log(self, text: str) -> None:
+        """Add to `log.txt` what was printed."""
+        with writing(self.path), self.log.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    def write(self, path: Path, fill: Callable[[Path], None]) -> None:
+        """Write one of this folder's files whole; `fill` gets a temporary path with the same suffix."""
+        with writing(self.path):
+            files.write_file(path, fill)
+
+    # ---- the end
+
+    def finish(self, metrics: dict[str, Any], summary: dict[str, Any]) -> None:
+        """Write `metrics.json`, then the status *finished* with the final metrics in `summary`."""
+        with writing(self.path):
+            files.write_json(self.metrics, metrics)
+            self._end("finished", metrics=summary)
+
+    def fail(self, reason: str, traceback: str | None = None, status: str = "failed") -> None:
+        """Record why the run did not finish. `status`: failed, interrupted or pruned."""
+        self._end(status, reason=reason, traceback=traceback)
+
+    def _end(self, status: str, **fields: Any) -> None:
+        self._status |= {"status": status, "seconds": round(time.perf_counter() - self._began, 3), **fields}
+        files.write_json(self.status, self._status)
+
+
+# ---- reading
+
+
+def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
+    """The content of a run folder's `status.json`.
+
+    Raises:
+        RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
+    """
+    file = Path(path) / STATUS
+    try:
+        status = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise RunFolderError(
+            f"{shown(path)} is not a run folder: it has no {STATUS}. Expected a folder that `stackfit run` printed. "
+            "Try: stackfit table"
+        ) from None
+    except (ValueError, OSError) as error:
+        if damaged_is_empty:
+            return {}
+        raise RunFolderError(
+            f"{shown(file)} cannot be read: {error}. Expected JSON as stackfit writes it. "
+            "Run the experiment again; the folder's other files are as they were."
+        ) from None
+    if not isinstance(status, dict) or status.get("status") not in STATES:
+        if damaged_is_empty:
+            return {}
+        raise RunFolderError(
+            f"{shown(file)} holds no run status. Expected one of {', '.join(STATES)} under 'status'. "
+            "Run the experiment again; the folder's other files are as they were."
+        )
+    if status.get("format", 0) > FORMAT:
+        raise RunFolderError(
+            f"{shown(file)} has format {status['format']}. This stackfit reads up to {FORMAT}. Update stackfit."
+        )
+    return status
+
+
+def state_of(status: dict[str, Any]) -> str:
+    """The run's state; *running* with a dead owner counts as *interrupted*."""
+    state = status.get("status", "interrupted")
+    return "interrupted" if state == "running" and not owner.is_alive(status.get("owner")) else state
+
+
+def find_run_folders(paths: Sequence[Path]) -> Iterator[Path]:
+    """Every run folder at or below `paths`, sorted by name, however deep; a run folder's inside is not searched."""
+    for path in paths:
+        if (path / STATUS).is_file():
+            yield path
+            continue
+        with os.scandir(path) as entries:
+            below = sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        yield from find_run_folders(below)
+
+
+def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | None:
+    """The newest single run with this fingerprint, if it was interrupted; None if it ended otherwise or there is none."""
+    if not experiment_folder.is_dir():
+        return None
+    newest: tuple[str, Path] | None = None
+    for path in experiment_folder.iterdir():
+        if re.match(r"\d{4}-\d\d-\d\d_", path.name) and (path / STATUS).is_file():
+            status = read_status(path, damaged_is_empty=True)
+            if status.get("fingerprint") == fingerprint and (newest is None or (status["started"], path) > newest):
+                newest = (status["started"], path)
+    if newest and state_of(read_status(newest[1])) == "interrupted":
+        return RunFolder(newest[1])
+    return None
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """The rows of `history.csv`, or none if the run has not ended its first epoch."""
+    file = RunFolder(path).history
+    if not file.exists():
+        return []
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """Rows as CSV under the union of their keys, in order of first appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError into an error that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"{shown(path)} cannot be written: {error.strerror or error}. Expected a folder with room and permission. "
+            "Free space or change into another folder, then run the same command again."
+        ) from error
