@@ -1,0 +1,128 @@
+"""A cell is one resolved config, ready to run: composed, checked, and named by a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stackfit import places
+from stackfit.checks import check_values, raise_all, resolve
+from stackfit.composition import Composer, Composition
+from stackfit.data import declare
+from stackfit.errors import ConfigError
+from stackfit.origins import Origins
+from stackfit.schema import COSMETIC
+from stackfit.trust import module_file
+
+# Raised whenever a change of ours changes a number that a config gives.
+NUMERICS = 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One config to run. `axes` holds what a sweep varies, as typed; empty for a single run."""
+
+    experiment: str
+    config: dict[str, Any]  # resolved, plain containers
+    overrides: tuple[str, ...]
+    axes: dict[str, str] = field(default_factory=dict)
+    trusted: tuple[str, ...] = ()
+    origins: Origins | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The config as `{dotted key: value}`, without what never changes a number; lists stay lists."""
+        return flatten({key: value for key, value in self.config.items() if key not in COSMETIC})
+
+    def fingerprint(self, data_fingerprint: str) -> str:
+        """SHA-256 over everything that decides a number: config, data, Keras, TensorFlow, our numerics, trusted code."""
+        parts = {
+            "config": {key: value for key, value in self.config.items() if key not in COSMETIC},
+            "data": data_fingerprint,
+            "keras": importlib.metadata.version("keras"),
+            "tensorflow": importlib.metadata.version("tensorflow"),
+            "numerics": NUMERICS,
+            "code": {module: _file_digest(module) for module in sorted(used_modules(self.config))},
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def compose_cell(composer: Composer, overrides: Iterable[str], trusted: tuple[str, ...] = ()) -> Cell:
+    """Compose, complete and check one cell.
+
+    Raises:
+        ConfigError: something is wrong; all that can be known without TensorFlow, each with file and line.
+    """
+    composition = composer.compose(overrides)
+    _declare_data(composition)
+    config = resolve(_without_hydra(composition), composition.origins)
+    raise_all(list(check_values(config, trusted)), composition.origins)
+    return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
+
+
+def compose_cells(experiment: str, overrides: Iterable[str] = (), trust: Iterable[str] = ()) -> list[Cell]:
+    """The cells that `stackfit run EXPERIMENT OVERRIDE…` would run: one.
+
+    Raises:
+        ConfigError: the experiment, an override or a value is wrong.
+    """
+    return [compose_cell(Composer(experiment), overrides, trusted_modules(trust))]
+
+
+def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:
+    """What the user trusts: on the command line and in their `pyproject.toml`."""
+    return tuple(dict.fromkeys((*trust, *places.project_trust())))
+
+
+def _declare_data(composition: Composition) -> None:
+    """Let a user's table state its columns and classes, so that the resolved config declares them."""
+    data = composition.config.data
+    try:
+        for key, value in declare(data).items():
+            data[key] = value
+    except ConfigError as error:
+        raise composition.origins.add_place(error) from None
+
+
+def _without_hydra(composition: Composition) -> Any:
+    config = composition.config
+    if "hydra" in config:
+        config._content.pop("hydra")
+    return config
+
+
+def used_modules(config: Mapping[str, Any]) -> set[str]:
+    """The modules beyond Keras and stackfit that the config's targets name."""
+    found: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, Mapping):
+            if isinstance(target := node.get("_target_"), str):
+                module = target.rpartition(".")[0]
+                if module.split(".")[0] not in ("keras", "stackfit"):
+                    found.add(module)
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, (list, tuple)):
+            for value in node:
+                walk(value)
+
+    walk(config)
+    return found
+
+
+def _file_digest(module: str) -> str:
+    return hashlib.sha256(module_file(module).read_bytes()).hexdigest()
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        here = f"{prefix}.{key}" if prefix else str(key)
+        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
+    return flat

@@ -1,0 +1,127 @@
+"""Checks of a composed config that need no TensorFlow: what is missing, what is out of range, what is not trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stackfit.errors import ConfigError, ConfigErrors, did_you_mean
+from stackfit.origins import Origins
+from stackfit.trust import check_targets
+
+CHOICES = {
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16", "float64"),
+    "data.kind": ("fashion_mnist", "tfds", "digits", "xor", "csv", "npz", "images"),
+    "data.order": ("tfds", "keras"),
+    "data.scale": ("unit", "standardize", "none"),
+    "task.labels": ("class", "one_hot", "value"),
+}
+SAVE_FORMS = ("keras", "h5")
+
+
+def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
+    """The config as plain containers, every interpolation resolved.
+
+    Raises:
+        ConfigErrors: interpolations that point nowhere and values that are missing, all of them, each with its place.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    errors = [
+        ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)
+        for key in missing
+    ]
+    for key, value in _leaves(config, ""):
+        try:
+            value()
+        except RecursionError:
+            errors.append(ConfigError("This value refers to itself. Expected a value. Write it out.", key=key))
+        except OmegaConfBaseException as error:
+            text = str(getattr(error, "msg", None) or error).partition("\n")[0]
+            errors.append(ConfigError(f"{text.rstrip('.')}. Expected a key of this config. Correct the name.", key=key))
+    raise_all(errors, origins)
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return resolved
+
+
+def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Every value as `(dotted key, function that reads it)`."""
+    if isinstance(node, DictConfig):
+        if node._is_none() or node._is_missing():
+            return
+        for key in node:
+            here = f"{prefix}.{key}" if prefix else str(key)
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not child._is_interpolation():
+                yield from _leaves(child, here)
+            elif not OmegaConf.is_missing(node, key):
+                yield here, lambda node=node, key=key: OmegaConf.to_container(OmegaConf.create([node[key]]), resolve=True)
+
+
+def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterator[ConfigError]:
+    """One error for each value out of range and each target out of its role."""
+    for key in ("epochs", "batch_size", "data.max_memory_bytes"):
+        if (value := _at(config, key)) < 1:
+            yield ConfigError(f"{key} is {value}. Expected at least 1. Write: {key}=1", key=key)
+    if config["seed"] < 0 or config["seed"] >= 2**32:
+        yield ConfigError(
+            f"seed is {config['seed']}. Expected 0 to {2**32 - 1}, as NumPy takes it. Write: seed=0", key="seed"
+        )
+    for key, choices in CHOICES.items():
+        if (value := _at(config, key)) not in choices:
+            yield ConfigError(
+                f"{key} is {value!r}.{did_you_mean(str(value), choices)} Expected one of: {', '.join(choices)}. "
+                f"Write: {key}={choices[0]}",
+                key=key,
+            )
+    for key in ("data.validation_split", "data.test_split"):
+        if not 0 <= (value := _at(config, key)) < 1:
+            yield ConfigError(f"{key} is {value}. Expected a share from 0 to below 1. Write: {key}=0.2", key=key)
+    for form in config["save"]:
+        if form not in SAVE_FORMS:
+            yield ConfigError(
+                f"save holds {form!r}. Expected some of: {', '.join(SAVE_FORMS)}. Write: 'save=[keras]'", key="save"
+            )
+    layers = {name: layer for name, layer in (config["model"]["layers"] or {}).items() if layer is not None}
+    if not layers:
+        yield ConfigError(
+            "The model has no layers. Expected at least an output layer. Write: model=mlp", key="model.layers"
+        )
+    for name, loss in (("loss", config["task"]["loss"]), ("optimizer", config["optimizer"])):
+        if not loss:
+            key = "task.loss" if name == "loss" else name
+            yield ConfigError(
+                f"There is no {name}. Expected a mapping with `_target_`. Write: "
+                f"{'task=classification' if name == 'loss' else 'optimizer=adam'}",
+                key=key,
+            )
+    yield from _check_units(layers)
+    yield from check_targets({**config, "optimizer": config["optimizer"] or None}, trusted)
+
+
+def _check_units(layers: Mapping[str, Any]) -> Iterator[ConfigError]:
+    for name, layer in layers.items():
+        units = layer.get("units") if isinstance(layer, Mapping) else None
+        for width in units if isinstance(units, list) else [units]:
+            if width is not None and (isinstance(width, bool) or not isinstance(width, int) or width < 1):
+                key = f"model.layers.{name}.units"
+                yield ConfigError(f"units is {width!r}. Expected a whole number of at least 1. Write: {key}=64", key=key)
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def raise_all(errors: list[ConfigError], origins: Origins) -> None:
+    """Raise what was found, each with its place: one error as itself, several together."""
+    placed = [origins.add_place(error) for error in errors]
+    if len(placed) == 1:
+        raise placed[0]
+    if placed:
+        raise ConfigErrors(placed)

@@ -1,0 +1,333 @@
+"""The bridge to Hydra: search path, defaults chain, composition. Everything Hydra-internal that we need is here.
+
+Hydra's exceptions become ConfigErrors with file and line, or the override as typed.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
+from hydra.core.utils import setup_globals
+from hydra.plugins.config_source import ConfigResult
+from hydra.errors import HydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stackfit import places, schema
+from stackfit.chain import check_file
+from stackfit.errors import ConfigError, did_you_mean
+from stackfit.experiments import find_experiment, find_experiments
+from stackfit.origins import ConfigFile, Origins, override_key, read_config_file
+from stackfit.trust import check_resolvers
+
+ConfigStore.instance().store(name="stackfit_schema", node=schema.Experiment, provider="stackfit")
+
+# What stackfit alone decides: Hydra makes no folder, writes no log and no .hydra.
+OWN_SETTINGS = (
+    "hydra.run.dir=.",
+    "hydra.sweep.dir=.",
+    "hydra.sweep.subdir=.",
+    "hydra.output_subdir=null",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+)
+_TYPABLE = re.compile(r"hydra([/.](launcher|sweeper)(\..*)?|\.mode)$")
+
+
+@dataclass(frozen=True)
+class Composition:
+    """One composed config, unresolved, with where its values came from."""
+
+    experiment: str
+    config: DictConfig
+    overrides: tuple[str, ...]
+    chain: tuple[ConfigFile, ...]
+
+    @property
+    def origins(self) -> Origins:
+        return Origins(list(self.chain), self.overrides)
+
+
+def search_path() -> ConfigSearchPathImpl:
+    """Hydra's own configs, then experiments and groups: the user's before the shipped ones."""
+    path = ConfigSearchPathImpl()
+    path.append("hydra", "pkg://hydra.conf")
+    folders = [places.own("experiments"), places.shipped("experiments"), places.own("conf"), places.shipped("conf")]
+    for provider, folder in zip(("main", "main", "stackfit", "stackfit"), folders, strict=True):
+        if folder:
+            path.append(provider, f"file://{folder}")
+    path.append("schema", "structured://")
+    return path
+
+
+class _KeptRepository(CachingConfigRepository):
+    """Hydra reads every file again for every composition; this one keeps what it has parsed (6 ms a file)."""
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _KeptRepository:
+        return self
+
+
+class Composer:
+    """Composes one experiment with any overrides; files are read, and a choice of groups composed, once."""
+
+    def __init__(self, experiment: str):
+        self.experiment = experiment
+        self.path = find_experiment(experiment)
+        _check_own_conf()
+        Plugins.instance()
+        setup_globals()
+        self.loader = ConfigLoaderImpl(search_path())
+        self.loader.repository = _KeptRepository(self.loader.repository)
+        self._bases: dict[tuple[str, ...], tuple[DictConfig, tuple[ConfigFile, ...]]] = {}
+
+    def compose(self, overrides: Iterable[str] = (), run_mode: RunMode = RunMode.RUN) -> Composition:
+        """Hydra's composition of the experiment; equal to its own result, but a choice of groups is composed once.
+
+        Raises:
+            ConfigError: an override or a file of the chain is wrong.
+        """
+        typed = tuple(overrides)
+        parsed = self.parse(typed)
+        with self._hydra_errors(typed):
+            self.loader.validate_sweep_overrides_legal(parsed, run_mode, from_shell=True)
+            groups = tuple(o.input_line or "" for o in parsed if self.is_group(o) or o.is_hydra_override())
+            base, chain = self._base(groups, run_mode)
+            config = copy.deepcopy(base)
+            values = [o for o in parsed if not self.is_group(o) and not o.is_hydra_override()]
+            for override in values:
+                with self._hydra_errors((override.input_line or "",), config):
+                    ConfigLoaderImpl._apply_overrides_to_config([override], config)
+        composition = Composition(self.experiment, config, typed, chain)
+        _check_schema_keys(composition)
+        return composition
+
+    def parse(self, overrides: Iterable[str]) -> list[Override]:
+        """Parse overrides by Hydra's grammar, refusing what would reach beyond a run.
+
+        Raises:
+            ConfigError: the grammar or a key of `hydra` is wrong; `where` is the override as typed.
+        """
+        parser = OverridesParser.create()
+        parsed = []
+        for typed in overrides:
+            try:
+                parsed.append(parser.parse_override(typed))
+            except (HydraException, RecursionError) as error:
+                text = str(error).partition("\nSee https")[0].partition("\n")[0]
+                raise ConfigError(
+                    f"This is not an override: {text}. Expected key=value in Hydra's grammar. "
+                    "Write for example: epochs=3 or 'model.layers.hidden.units=[64,64]'",
+                    where=typed,
+                ) from None
+            check_override(parsed[-1], typed)
+        return parsed
+
+    def is_group(self, override: Override) -> bool:
+        """Whether Hydra takes the override as a choice of group (`optimizer=sgd`), not as a value."""
+        if not self.loader.repository.group_exists(override.key_or_group):
+            return False
+        return override.is_sweep_override() or not isinstance(override.value(), dict)
+
+    def _base(self, groups: tuple[str, ...], run_mode: RunMode) -> tuple[DictConfig, tuple[ConfigFile, ...]]:
+        key = (run_mode.name, *groups)
+        if key not in self._bases:
+            settings = [*groups, *OWN_SETTINGS]
+            chain = tuple(self._read_chain(settings, run_mode))
+            for file in chain:
+                check_file(file)
+            with self._hydra_errors(groups, chain=chain):
+                config = self.loader.load_configuration(
+                    self.experiment, settings, run_mode, validate_sweep_overrides=False
+                )
+            _keep_own_head(config, self.path)
+            self._bases[key] = (config, chain)
+        return self._bases[key]
+
+    def _read_chain(self, overrides: list[str], run_mode: RunMode) -> Iterator[ConfigFile]:
+        """The YAML files that Hydra will merge, in its order, without merging them; Hydra's own are left out."""
+        with self._hydra_errors(tuple(overrides)):
+            found = self.loader.compute_defaults_list(self.experiment, overrides, run_mode)
+        sources = [Path(s.path) for s in self.loader.repository.get_sources() if s.scheme() == "file"]
+        for default in found.defaults:
+            file = next((p for s in sources if (p := s / f"{default.config_path}.yaml").is_file()), None)
+            if file is not None:
+                yield read_config_file(file, default.package or "")
+
+    def _hydra_errors(
+        self, typed: tuple[str, ...], config: DictConfig | None = None, chain: tuple[ConfigFile, ...] = ()
+    ) -> HydraErrors:
+        return HydraErrors(typed, config, chain, self.loader)
+
+
+@dataclass
+class HydraErrors:
+    """A context that turns exceptions of Hydra and OmegaConf into a ConfigError in three parts."""
+
+    typed: tuple[str, ...]
+    config: DictConfig | None
+    chain: tuple[ConfigFile, ...]
+    loader: ConfigLoaderImpl
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, RecursionError):
+            raise ConfigError(
+                "The defaults of this experiment lead back to itself. Expected a chain that ends in `config`. "
+                "Correct its `defaults:` list."
+            ) from None
+        if isinstance(error, MissingConfigException):
+            raise self._missing(error) from None
+        if isinstance(error, (HydraException, OmegaConfBaseException)):
+            raise self._translate(error) from None
+
+    def _missing(self, error: MissingConfigException) -> ConfigError:
+        group, _, option = (error.missing_cfg_file or "").rpartition("/")
+        options = list(error.options or self.loader.get_group_options(group) if group else find_names())
+        typed = next((o for o in self.typed if override_key(o) == group.replace("/", ".")), None)
+        what = f"{option!r} is no option of the group {group!r}" if group else f"No config {option!r} to inherit from"
+        return ConfigError(
+            f"{what}.{did_you_mean(option, options)} Expected one of: {', '.join(sorted(options))}. "
+            f"Write: {group + '=' if group else ''}{(sorted(options) or ['NAME'])[0]}",
+            where=typed or _first_line(error),
+        )
+
+    def _translate(self, error: Exception) -> ConfigError:
+        cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error
+        key = getattr(cause, "full_key", None) or (override_key(self.typed[0]) if len(self.typed) == 1 else None)
+        text = str(getattr(cause, "msg", None) or cause).partition("\n")[0]
+        known = isinstance(cause, OmegaConfBaseException)
+        typed = next((o for o in self.typed if key and override_key(o) == key), None)
+        if known and re.search(r"[Kk]ey '.*' (is )?not in|not in struct", text):
+            message = self._unknown_key(key or "")
+        elif known and "could not be converted" in text or "Cannot convert" in text:
+            message = f"{text.rstrip('.')}. Expected a value of that type. Correct the value of {key}."
+        elif "Ambiguous value" in str(error):
+            message = (
+                "Found several values for one key. Expected one value, or a sweep. "
+                "Add -m to sweep over them, or write a list as key=[a,b]"
+            )
+        else:
+            message = f"{text.rstrip('.')}. Expected a config that Hydra can compose. Correct it, then try: stackfit show"
+        where = typed or (Origins(list(self.chain), self.typed).locate(key) if key else None)
+        return ConfigError(message, key=key, where=where)
+
+    def _unknown_key(self, key: str) -> str:
+        parent, _, last = key.rpartition(".")
+        node: Any = self.config if self.config is not None else OmegaConf.structured(schema.Experiment)
+        node = OmegaConf.select(node, parent) if parent else node
+        known = [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []
+        near = did_you_mean(last, known)
+        add = "" if not parent or parent.split(".")[0] not in _OPEN else f", or +{key}=… to pass a further argument"
+        return (
+            f"There is no key {last!r}{f' in {parent}' if parent else ''}.{near} "
+            f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
+        )
+
+
+_OPEN = ("model", "optimizer", "callbacks")
+
+
+def find_names() -> list[str]:
+    """The names that a `defaults:` list may inherit from."""
+    return ["config", *find_experiments()]
+
+
+def check_override(override: Override, typed: str) -> None:
+    """Refuse what only stackfit may set, and resolvers that read the machine.
+
+    Raises:
+        ConfigError: see above.
+    """
+    if override.is_hydra_override() and not _TYPABLE.fullmatch(override.key_or_group):
+        raise ConfigError(
+            f"{override.key_or_group!r} is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper "
+            "and its mode. Remove it; folders are described in outputs/README.md.",
+            where=typed,
+        )
+    if override.package is not None and not override.is_hydra_override():
+        raise ConfigError(
+            f"The package @{override.package} is not allowed. Expected GROUP=OPTION. Remove @{override.package}.",
+            where=typed,
+        )
+    if resolver := check_resolvers(typed):
+        raise ConfigError(
+            f"The resolver {resolver!r} is not allowed: a result must not depend on the machine it ran on. "
+            "Expected ${key} of this config. Write the value itself.",
+            where=typed,
+        )
+
+
+def _check_own_conf() -> None:
+    own = places.own("conf")
+    for name in ("config.yaml", "hydra"):
+        if own and (own / name).exists() and not _same_as_shipped(own / name, name):
+            raise ConfigError(
+                f"{name!r} in ./conf is stackfit's own name. Expected only groups there: "
+                "data, model, optimizer, task, callbacks. Rename or remove it.",
+                where=places.shown(own / name),
+            )
+
+
+def _same_as_shipped(path: Path, name: str) -> bool:
+    shipped = places.shipped("conf") / name
+    return shipped.is_file() and path.is_file() and shipped.read_bytes() == path.read_bytes()
+
+
+def _keep_own_head(config: DictConfig, path: Path) -> None:
+    """`about` and `expect` stand in each file itself: drop what came from a parent."""
+    own = OmegaConf.load(path)
+    blank = OmegaConf.structured(schema.About)
+    config.about = OmegaConf.merge(blank, own.get("about") or {}) if isinstance(own, DictConfig) else blank
+    config.expect = own.get("expect") or [] if isinstance(own, DictConfig) else []
+
+
+@functools.cache
+def _schema_keys(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+def _check_schema_keys(composition: Composition) -> None:
+    """`+key=value` goes round the dataclasses: compare the keys ourselves.
+
+    Raises:
+        ConfigError: a key that the schema does not have.
+    """
+    parts = {"": schema.Experiment, "about": schema.About, "data": schema.Data, "task": schema.Task, "model": schema.Model}
+    for parent, kind in parts.items():
+        node = OmegaConf.select(composition.config, parent) if parent else composition.config
+        for key in node if isinstance(node, DictConfig) else ():
+            if key not in _schema_keys(kind) and not (parent == "" and key == "hydra"):
+                full = f"{parent}.{key}" if parent else str(key)
+                raise composition.origins.add_place(
+                    ConfigError(
+                        f"There is no key {key!r}{f' in {parent}' if parent else ''}."
+                        f"{did_you_mean(str(key), _schema_keys(kind))} Expected one of: {', '.join(_schema_keys(kind))}. "
+                        "Correct the name.",
+                        key=full,
+                    )
+                )
+
+
+def _first_line(error: Exception) -> str | None:
+    found = re.match(r"In '([^']+)'", str(error))
+    return f"{found.group(1)}.yaml" if found else None
