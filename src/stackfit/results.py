@@ -1,4 +1,5 @@
-"""Run folders as rows. Only `status.json` is read, and `history.csv` where epochs are asked for: YAML is too slow."""
+"""Run folders as rows. Only `status.json` is read, and `history.csv` where epochs are asked for: YAML is too
+slow."""
 
 from __future__ import annotations
 
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
-COSMETIC = ("about", "expect", "save", "verbosity")  # as in schema.COSMETIC, which would cost omegaconf's import
+COSMETIC = (
+    "about",
+    "expect",
+    "save",
+    "verbosity",
+)  # as in schema.COSMETIC, which would cost omegaconf's import
 
 
 @dataclass(frozen=True)
 class Run:
     """What `status.json` tells of one run.
 
-    `settings` is flat, `{dotted key: value}`, without the cosmetic keys; lists are lists. `groups` holds the sweep's
-    axes that chose a group file, such as `optimizer: adam`. `metrics` is empty unless the run finished.
+    `settings` is flat, `{dotted key: value}`, without the cosmetic keys; lists are lists. `groups` holds the
+    sweep's axes that chose a group file, such as `optimizer: adam`. `metrics` is empty unless the run
+    finished.
     """
 
     folder: str  # as a user types it
@@ -43,7 +50,8 @@ class Run:
 
 
 def read_records(paths: Paths = ()) -> tuple[list[Run], list[str]]:
-    """Every run at or below `paths` (no path: `./outputs`), each once, and a sentence for each that cannot be read.
+    """Every run at or below `paths` (no path: `./outputs`), each once, and a sentence for each that cannot be
+    read.
 
     Raises:
         RunFolderError: a path does not exist, holds no run, or none of its runs can be read.
@@ -63,8 +71,8 @@ def read_records(paths: Paths = ()) -> tuple[list[Run], list[str]]:
 def read_runs(paths: Paths = ()) -> tuple[pd.DataFrame, list[str]]:
     """`read_records` as a DataFrame, one row a run.
 
-    Its columns: folder, experiment, state, reason, started, seconds, sweep; then `settings.<key>` for every setting of
-    any run, then `metrics.<name>`. A blank is a key that the run does not have, or null.
+    Its columns: folder, experiment, state, reason, started, seconds, sweep; then `settings.<key>` for every
+    setting of any run, then `metrics.<name>`. A blank is a key that the run does not have, or null.
 
     Raises:
         RunFolderError: see `read_records`.
@@ -140,7 +148,9 @@ def _as_paths(paths: Paths) -> list[Path]:
     if given:
         return given
     if not outputs().is_dir():
-        raise RunFolderError("There is no ./outputs here. Expected the folder of earlier runs. Try: stackfit list")
+        raise RunFolderError(
+            "There is no ./outputs here. Expected the folder of earlier runs. Try: stackfit list"
+        )
     return [outputs()]
 
 

@@ -15,8 +15,32 @@ if TYPE_CHECKING:
 
 # What a query may consist of. Calls, attributes, indexing, lambdas, comprehensions and `**` are not among it.
 ALLOWED = (
-    *(ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.Invert, ast.BinOp, ast.BitAnd),
-    *(ast.BitOr, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
+    *(
+        ast.Expression,
+        ast.BoolOp,
+        ast.And,
+        ast.Or,
+        ast.UnaryOp,
+        ast.Not,
+        ast.USub,
+        ast.Invert,
+        ast.BinOp,
+        ast.BitAnd,
+    ),
+    *(
+        ast.BitOr,
+        ast.Add,
+        ast.Sub,
+        ast.Mult,
+        ast.Div,
+        ast.Compare,
+        ast.Lt,
+        ast.LtE,
+        ast.Gt,
+        ast.GtE,
+        ast.Eq,
+        ast.NotEq,
+    ),
     *(ast.In, ast.NotIn, ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple),
 )
 EXAMPLE = "units > 64 and test_accuracy > 0.87"
@@ -45,7 +69,11 @@ def names_in(query: str) -> set[str]:
     names = set()
     for node in ast.walk(tree):
         if not isinstance(node, ALLOWED):
-            what = "a name with a dot stands in `backticks`" if isinstance(node, ast.Attribute) else "only comparisons"
+            what = (
+                "a name with a dot stands in `backticks`"
+                if isinstance(node, ast.Attribute)
+                else "only comparisons"
+            )
             raise _no_query(query, f"{type(node).__name__.lower()} is not allowed; {what}")
         if isinstance(node, ast.Name):
             match = re.fullmatch(r"quoted_(\d+)_", node.id)
@@ -65,7 +93,8 @@ def where_true(frame: pd.DataFrame, query: str) -> list[int]:
     """The numbers of the rows for which the query holds; of a blank nothing holds.
 
     Raises:
-        ConfigError: a column there is not, values that cannot be compared, or a result that is not true or false.
+        ConfigError: a column there is not, values that cannot be compared, or a result that is not true or
+            false.
     """
     from pandas.api.types import is_bool_dtype
 
@@ -86,7 +115,8 @@ def where_true(frame: pd.DataFrame, query: str) -> list[int]:
 
 
 def sort_rows(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Rows in the order of a column, `-column` descending; numbers before texts, blanks last either way, ties as before.
+    """Rows in the order of a column, `-column` descending; numbers before texts, blanks last either way, ties
+    as before.
 
     Raises:
         ConfigError: there is no such column.
@@ -94,7 +124,9 @@ def sort_rows(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     name = by.removeprefix("-")
     check_column(name, frame, "--sort")
     keys = [order(value) for value in frame[name].tolist()]
-    filled = sorted((row for row in range(len(keys)) if keys[row] != BLANK), key=keys.__getitem__, reverse=name != by)
+    filled = sorted(
+        (row for row in range(len(keys)) if keys[row] != BLANK), key=keys.__getitem__, reverse=name != by
+    )
     blank = [row for row in range(len(keys)) if keys[row] == BLANK]
     return frame.iloc[filled + blank].reset_index(drop=True)
 
@@ -114,7 +146,8 @@ BLANK: tuple[int, Any] = (2, 0)
 
 
 def order(value: Any) -> tuple[int, Any]:
-    """A key that sorts a column of any values: numbers, then texts with their numbers as numbers, then blanks."""
+    """A key that sorts a column of any values: numbers, then texts with their numbers as numbers, then
+    blanks."""
     value = cell_value(value)
     if value is None:
         return BLANK

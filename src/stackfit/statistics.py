@@ -1,7 +1,8 @@
-"""What the numbers of several runs allow to say. Arrays and lists in, plain results out; SciPy does the statistics.
+"""What the numbers of several runs allow to say. Arrays and lists in, plain results out; SciPy does the
+statistics.
 
-Two questions, never mixed. Of two *trained models*: is one right on more test items than chance explains (McNemar)?
-Of two *configurations*, each trained with several seeds: do their means differ (Welch)?
+Two questions, never mixed. Of two *trained models*: is one right on more test items than chance explains
+(McNemar)? Of two *configurations*, each trained with several seeds: do their means differ (Welch)?
 """
 
 from __future__ import annotations
@@ -17,15 +18,33 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 POWER = 0.8  # the usual convention (Cohen 1988): a real difference is found four times in five
-MOST_RUNS = 30  # of one configuration; a difference that needs more is too small to chase, and counts as not shown
+MOST_RUNS = (
+    30  # of one configuration; a difference that needs more is too small to chase, and counts as not shown
+)
 EXACT_BELOW = 25  # discordant pairs; below this the chi-square approximation of McNemar's test is poor
 LOWER_IS_BETTER = frozenset(
-    "loss error mse mae rmse mape msle squared absolute crossentropy entropy divergence hinge seconds".split()
+    [
+        "loss",
+        "error",
+        "mse",
+        "mae",
+        "rmse",
+        "mape",
+        "msle",
+        "squared",
+        "absolute",
+        "crossentropy",
+        "entropy",
+        "divergence",
+        "hinge",
+        "seconds",
+    ]
 )
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether more is better, told from the words of the metric's name: `test_loss` and `val_mse` want less."""
+    """Whether more is better, told from the words of the metric's name: `test_loss` and `val_mse` want
+    less."""
     return LOWER_IS_BETTER.isdisjoint(metric.lower().split("_"))
 
 
@@ -34,7 +53,8 @@ def higher_is_better(metric: str) -> bool:
 
 @dataclass(frozen=True)
 class Summary:
-    """n values, their mean, sample standard deviation (n - 1) and Student's 95 % interval; None where n is too small."""
+    """n values, their mean, sample standard deviation (n - 1) and Student's 95 % interval; None where n is
+    too small."""
 
     n: int
     mean: float | None
@@ -85,8 +105,8 @@ class McNemar:
 def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
     """McNemar's test (1947) on two boolean arrays of shape (items,): which items each model gets right.
 
-    Only the discordant items count. Fewer than 25: the exact binomial test of a fair coin; otherwise chi-square with
-    Edwards' continuity correction, (|b - c| - 1)² / (b + c), one degree of freedom.
+    Only the discordant items count. Fewer than 25: the exact binomial test of a fair coin; otherwise
+    chi-square with Edwards' continuity correction, (|b - c| - 1)² / (b + c), one degree of freedom.
     """
     from scipy import stats
 
@@ -124,10 +144,11 @@ def say_models(a: str, b: str, test: McNemar) -> str:
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of A minus mean of B, its 95 % interval and p-value; `adjusted` is Holm's p over all pairs of the family.
+    """Mean of A minus mean of B, its 95 % interval and p-value; `adjusted` is Holm's p over all pairs of the
+    family.
 
-    `needed` is the number of runs of each configuration with which a difference as large as the one seen would be
-    found four times in five, or None if that is more than `MOST_RUNS` (or nothing was seen).
+    `needed` is the number of runs of each configuration with which a difference as large as the one seen
+    would be found four times in five, or None if that is more than `MOST_RUNS` (or nothing was seen).
     """
 
     a: str
@@ -144,12 +165,13 @@ class Difference:
 
 
 def compare_configurations(groups: Mapping[str, Sequence[float]]) -> list[Difference]:
-    """Every pair of configurations, each a list of one value a seed, by Welch's t test with Holm's correction.
+    """Every pair of configurations, each a list of one value a seed, by Welch's t test with Holm's
+    correction.
 
-    Welch and not the paired t test even where the seeds are the same: a seed draws other weights for other shapes, so
-    at most the order of the data is shared, and pairing would spend half the degrees of freedom on it. Welch asks for
-    independent runs only, not for equal spread. Where there is no spread at all the t statistic does not exist; the
-    exact permutation test answers then.
+    Welch and not the paired t test even where the seeds are the same: a seed draws other weights for other
+    shapes, so at most the order of the data is shared, and pairing would spend half the degrees of freedom on
+    it. Welch asks for independent runs only, not for equal spread. Where there is no spread at all the t
+    statistic does not exist; the exact permutation test answers then.
     """
     pairs = list(combinations(groups, 2))
     tests = [welch(groups[a], groups[b]) for a, b in pairs]
@@ -168,7 +190,8 @@ Test = tuple[float | None, float | None, float | None, float | None, str]
 
 
 def welch(a: Sequence[float], b: Sequence[float]) -> Test:
-    """Effect (mean of a - mean of b), 95 % interval, two-sided p, name of the test; None for what n does not allow."""
+    """Effect (mean of a - mean of b), 95 % interval, two-sided p, name of the test; None for what n does not
+    allow."""
     if not a or not b:
         return None, None, None, None, "no test"
     effect = math.fsum(a) / len(a) - math.fsum(b) / len(b)
@@ -185,7 +208,8 @@ def welch(a: Sequence[float], b: Sequence[float]) -> Test:
 
 
 def _separated(n_a: int, n_b: int) -> float:
-    """Two-sided p of the permutation test if the groups do not overlap: two of all divisions are as extreme."""
+    """Two-sided p of the permutation test if the groups do not overlap: two of all divisions are as
+    extreme."""
     return min(1.0, 2 / math.comb(n_a + n_b, n_a))
 
 
@@ -199,11 +223,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def runs_needed(a: Sequence[float], b: Sequence[float], alpha: float = ALPHA, most: int = MOST_RUNS) -> int | None:
+def runs_needed(
+    a: Sequence[float], b: Sequence[float], alpha: float = ALPHA, most: int = MOST_RUNS
+) -> int | None:
     """Runs of each configuration to find a difference as large as the observed one with probability `POWER`.
 
     The power of the two-sided t test with n runs each: the noncentral t with 2n - 2 degrees of freedom and
-    noncentrality d · √(n / 2), d in units of the two groups' root mean square deviation (Cohen 1988, chapter 2).
+    noncentrality d · √(n / 2), d in units of the two groups' root mean square deviation (Cohen 1988, chapter
+    2).
 
     Returns:
         The smallest number up to `most`, or None if there is none, or either group has fewer than two runs.
@@ -244,9 +271,7 @@ def say_configurations(difference: Difference, metric: str) -> str:
         return f"{better} is better than {worse}: {seen}."
     if difference.needed is not None and difference.needed > fewest:
         more = difference.needed - fewest
-        return (
-            f"Not enough runs: {a} and {b}: {seen}; about {more} more seeds each would show a difference of this size."
-        )
+        return f"Not enough runs: {a} and {b}: {seen}; about {more} more seeds each would show a difference of this size."
     return f"No difference shown: {a} and {b}: {seen}."
 
 

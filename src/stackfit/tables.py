@@ -1,17 +1,25 @@
-"""Tables of runs: only the settings that differ, then the metrics; grouped, pivoted, or one row an epoch.
-
-Everything up to the DataFrame is plain Python on plain values, so that `[64, 64]`, `true` and `1` stay what they are
-and 2,000 runs cost no pandas work a row.
-"""
+"""Tables of runs: only the settings that differ, then the metrics; grouped, pivoted, or one row an epoch."""
 
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stackfit.errors import ConfigError, RunFolderError, did_you_mean
+from stackfit.differences import (
+    choose_metric,
+    columns_of,
+    differing,
+    group,
+    identity,
+    in_order,
+    independent,
+    metrics_of,
+    resolve,
+    shown_values,
+    value_of,
+)
+from stackfit.errors import ConfigError, RunFolderError
 from stackfit.formats import render
 from stackfit.results import Paths, Run, frame_of, read_epochs, read_records, union
 from stackfit.selection import check_column, names_in, order, sort_rows, where_true
@@ -21,9 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["build_table", "read_table", "render", "table"]
-
-RESERVED = ("experiment", "n", "epoch", "seconds", "state", "reason", "folder", "folders", "started", "sweep")
-LAST_METRICS = ("parameters", "stopped_epoch")
 
 
 def table(paths: Paths = (), **options: Any) -> pd.DataFrame:
@@ -60,15 +65,16 @@ def build_table(
 
     Args:
         runs: from `results.read_records`.
-        over: a setting, mostly `seed`: runs that differ in nothing else become one row with `n`, and of every metric
-            `_mean`, `_sd` and Student's 95 % interval `_low`, `_high`. Runs with the same value of it are no new
-            evidence, so their mean counts once. Unfinished runs keep rows of their own. `folders` lists every run.
+        over: a setting, mostly `seed`: runs that differ in nothing else become one row with `n`, and of every
+            metric `_mean`, `_sd` and Student's 95 % interval `_low`, `_high`. Runs with the same value of it
+            are no new evidence, so their mean counts once. Unfinished runs keep rows of their own. `folders`
+            lists every run.
         epochs: one row an epoch of every run, with the columns of `history.csv`.
-        pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over the
-            finished runs, with columns `…_n` where a mean has more than one run.
+        pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over
+            the finished runs, with columns `…_n` where a mean has more than one run.
         sort: a column; `-column` for descending. Blanks come last.
-        filter: a pandas query, such as `units > 64 and test_accuracy > 0.87`. It picks runs; a query on columns that
-            only the finished table has (`n`, `epoch`, `test_accuracy_mean`) picks rows.
+        filter: a pandas query, such as `units > 64 and test_accuracy > 0.87`. It picks runs; a query on
+            columns that only the finished table has (`n`, `epoch`, `test_accuracy_mean`) picks rows.
         last: only the newest this many runs.
         problems: gets a sentence for each damaged history and for each mean over unlike runs.
 
@@ -103,122 +109,13 @@ def build_table(
     return sort_rows(frame, sort) if sort else frame
 
 
-# ---- which settings differ, and what to call them
-
-
-def identity(value: Any) -> Hashable:
-    """A hashable that is equal for equal settings: 1 and 1.0 are, 1 and true are not, lists are by their items."""
-    if isinstance(value, bool):
-        return ("bool", value)
-    if isinstance(value, (list, tuple)):
-        return ("list", *map(identity, value))
-    if isinstance(value, dict):
-        return ("dict", *((key, identity(value[key])) for key in sorted(value)))
-    return value
-
-
-MISSING = object()
-
-
-def differing(runs: list[Run]) -> dict[str, str]:
-    """`{key: short name}` of the settings that are not the same in all runs; a missing key differs from any value.
-
-    The choice of a group (`optimizer=adam`) is shown if every run names one; the settings below it tell it otherwise.
-    """
-    keys = [key for key in union(run.groups for run in runs) if all(key in run.groups for run in runs)]
-    keys += union(run.settings for run in runs)
-    differ = [key for key in keys if len({identity(_get(run, key)) for run in runs}) > 1]
-    return short_names(differ, {*RESERVED, *union(run.metrics for run in runs)})
-
-
-def short_names(keys: Iterable[str], taken: set[str]) -> dict[str, str]:
-    """The last word of each key (before `._target_`), or the whole key where two would share it or it is taken."""
-    keys = list(keys)
-    last = {key: key.removesuffix("._target_").rpartition(".")[2] for key in keys}
-    count = Counter(last.values())
-    return {key: name if count[name] == 1 and name not in taken else key for key, name in last.items()}
-
-
-def _get(run: Run, key: str) -> Any:
-    return run.groups[key] if key in run.groups else run.settings.get(key, MISSING)
-
-
-def shown_values(values: list[Any]) -> list[Any]:
-    """Settings as one types them: lists as `[64,64]`; null is blank, but `null` where a missing key already is."""
-    null = "null" if any(value is MISSING for value in values) else None
-    return [_shown(value, null) for value in values]
-
-
-def _shown(value: Any, null: str | None) -> Any:
-    if value is MISSING:
-        return None
-    if value is None:
-        return null
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(str(_shown(item, "null")) for item in value) + "]"
-    return str(value) if isinstance(value, dict) else value
-
-
-def metrics_of(runs: list[Run]) -> list[str]:
-    """Metrics in reading order: training, validation, test, others of each as recorded; parameters and epochs last."""
-
-    def place(name: str) -> int:
-        return 3 + LAST_METRICS.index(name) if name in LAST_METRICS else 2 if name.startswith("test_") else (
-            1 if name.startswith("val_") else 0
-        )
-
-    return sorted(union(run.metrics for run in runs), key=place)
-
-
-def in_order(runs: list[Run]) -> list[Run]:
-    """By experiment; single runs by their start, the cells of a sweep by their settings, numbers as numbers."""
-    differ = differing(runs)
-
-    def key(run: Run) -> tuple[Any, ...]:
-        cell = tuple(order(_shown(_get(run, key), None)) for key in differ) if run.sweep else ()
-        return run.experiment, run.sweep or "", cell, run.started, run.folder
-
-    return sorted(runs, key=key)
-
-
-def columns_of(runs: list[Run]) -> dict[str, list[Any]]:
-    """Every column by which runs can be filtered and sorted: each setting by its key, those that differ by both names."""
-    columns = {key: shown_values([_get(run, key) for run in runs]) for key in union(run.settings for run in runs)}
-    for key, name in differing(runs).items():
-        columns[name] = shown_values([_get(run, key) for run in runs])
-    for name in union(run.metrics for run in runs):
-        columns[name] = [run.metrics.get(name) for run in runs]
-    for name in ("experiment", "seconds", "state", "reason", "folder", "started", "sweep"):
-        columns[name] = [getattr(run, name) for run in runs]
-    return columns
-
-
-def resolve(runs: list[Run], name: str, option: str) -> str:
-    """The key of a setting that was given by its key or by its short name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    keys = [*union(run.groups for run in runs), *union(run.settings for run in runs)]
-    if name in keys:
-        return name
-    names = {short: key for key, short in {**short_names(keys, set()), **differing(runs)}.items()}
-    if name in names:
-        return names[name]
-    raise ConfigError(
-        f"No run has a setting {name!r}.{did_you_mean(name, [*names, *keys])} Expected one of the settings, by its key "
-        "or its last word. Try: stackfit table, which shows those that differ.",
-        where=option,
-    )
-
-
 # ---- the shapes
 
 
 def _settings(runs: list[Run], differ: dict[str, str]) -> dict[str, list[Any]]:
     return {
         "experiment": [run.experiment for run in runs],
-        **{name: shown_values([_get(run, key) for run in runs]) for key, name in differ.items()},
+        **{name: shown_values([value_of(run, key) for run in runs]) for key, name in differ.items()},
     }
 
 
@@ -234,37 +131,15 @@ def _plain(runs: list[Run], sort: str | None) -> pd.DataFrame:
     columns = _settings(runs, differing(runs))
     for name in metrics_of(runs):
         columns[name] = [run.metrics.get(name) for run in runs]
-    columns |= {"seconds": [run.seconds for run in runs], **_state(runs), "folder": [run.folder for run in runs]}
+    columns |= {
+        "seconds": [run.seconds for run in runs],
+        **_state(runs),
+        "folder": [run.folder for run in runs],
+    }
     hidden = sort.lstrip("-") if sort else None
     if sort and hidden not in columns and hidden in (everything := columns_of(runs)):
         return sort_rows(frame_of({**columns, hidden: everything[hidden]}), sort).drop(columns=hidden)
     return sort_rows(frame_of(columns), sort) if sort else frame_of(columns)
-
-
-def group(runs: list[Run], over: str) -> tuple[dict[str, str], list[list[Run]]]:
-    """Runs that differ in nothing but `over` (a key), and the settings by which the groups differ.
-
-    A setting that equals `over` in every run follows it by interpolation (a layer's `seed: ${seed}`), and divides none.
-    """
-    differ = {
-        key: name
-        for key, name in differing(runs).items()
-        if key != over and any(identity(_get(run, key)) != identity(_get(run, over)) for run in runs)
-    }
-    groups: dict[Hashable, list[Run]] = {}
-    for run in runs:
-        own = (run.experiment, *(identity(_get(run, key)) for key in differ))
-        groups.setdefault(own, []).append(run)
-    return differ, list(groups.values())
-
-
-def independent(runs: list[Run], metric: Callable[[Run], float | None], over: str) -> list[float]:
-    """One value for each value of `over`: runs repeated with the same seed are averaged, not counted twice."""
-    values: dict[Hashable, list[float]] = {}
-    for run in runs:
-        if run.state == "finished" and (value := metric(run)) is not None:
-            values.setdefault(identity(_get(run, over)), []).append(value)
-    return [sum(same) / len(same) for same in values.values()]
 
 
 def _grouped(runs: list[Run], over: str) -> pd.DataFrame:
@@ -278,13 +153,16 @@ def _grouped(runs: list[Run], over: str) -> pd.DataFrame:
     first = [row[0] for row in rows]
     columns = _settings(first, differ)
     columns["n"] = [
-        len({identity(_get(run, over)) for run in row}) if row[0].state == "finished" else 0 for row in rows
+        len({identity(value_of(run, over)) for run in row}) if row[0].state == "finished" else 0
+        for row in rows
     ]
     for name in [*metrics_of(runs), "seconds"]:
         if name == "parameters":  # a function of the settings, not a measurement
             columns[name] = [run.metrics.get(name) for run in first]
             continue
-        metric = (lambda run: run.seconds) if name == "seconds" else (lambda run, name=name: run.metrics.get(name))
+        metric = (
+            (lambda run: run.seconds) if name == "seconds" else (lambda run, name=name: run.metrics.get(name))
+        )
         summaries = [summarize(independent(row, metric, over)) for row in rows]
         for part in ("mean", "sd", "low", "high"):
             columns[f"{name}_{part}"] = [getattr(summary, part) for summary in summaries]
@@ -320,11 +198,13 @@ def _pivoted(runs: list[Run], pivot: Sequence[str], problems: list[str]) -> pd.D
     differ = differing(runs)
     others = [name for key, name in differ.items() if key not in (row_key, column_key, "seed")]
     if others:
-        problems.append(f"The means go over runs that also differ in {', '.join(others)}. Narrow them with --filter.")
+        problems.append(
+            f"The means go over runs that also differ in {', '.join(others)}. Narrow them with --filter."
+        )
     cells: dict[tuple[Hashable, Hashable], list[float]] = {}
     finished = [run for run in runs if run.metrics.get(metric) is not None]
     for run in finished:
-        place = identity(_get(run, row_key)), identity(_get(run, column_key))
+        place = identity(value_of(run, row_key)), identity(value_of(run, column_key))
         cells.setdefault(place, []).append(run.metrics[metric])
     down, across = (_values(finished, key) for key in (row_key, column_key))
     columns = {differ.get(row_key, row_key): list(down.values())}
@@ -340,25 +220,6 @@ def _pivoted(runs: list[Run], pivot: Sequence[str], problems: list[str]) -> pd.D
 
 def _values(runs: list[Run], key: str) -> dict[Hashable, Any]:
     """`{identity: as shown}` of a setting, in the order of its values."""
-    raw = [_get(run, key) for run in runs]
+    raw = [value_of(run, key) for run in runs]
     pairs = dict(zip(map(identity, raw), shown_values(raw), strict=True))
     return dict(sorted(pairs.items(), key=lambda pair: order(pair[1])))
-
-
-def choose_metric(runs: list[Run], name: str | None, option: str) -> str:
-    """The metric asked for, or `test_accuracy`, or the first of the test metrics, or of all.
-
-    Raises:
-        ConfigError: no run has it, or no run has any.
-    """
-    names = metrics_of(runs)
-    if name in names:
-        return str(name)
-    if name is not None or not names:
-        raise ConfigError(
-            f"No finished run has a metric {name or 'at all'}.{did_you_mean(name or '', names)} "
-            f"Expected one of: {', '.join(names) or 'none, as no run has finished'}. Try: stackfit table",
-            where=option,
-        )
-    tests = [name for name in names if name.startswith("test_")]
-    return "test_accuracy" if "test_accuracy" in tests else (tests or names)[0]
