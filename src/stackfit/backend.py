@@ -23,6 +23,7 @@ def start(deterministic: bool = True, batch_size: int = 32) -> None:
         import keras  # noqa: F401  (so that its import is quiet too)
         import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # its advice on retracing is about programs, not about configs
     try:
         tf.config.threading.set_intra_op_parallelism_threads(0 if batch_size >= LARGE_BATCH else 1)
         tf.config.threading.set_inter_op_parallelism_threads(cores())

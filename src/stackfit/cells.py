@@ -38,6 +38,20 @@ class Cell:
         """The config as `{dotted key: value}`, without what never changes a number; lists stay lists."""
         return flatten({key: value for key, value in self.config.items() if key not in COSMETIC})
 
+    def place(self, error: ConfigError) -> ConfigError:
+        """The error with file and line of the key it is about."""
+        return self.origins.add_place(error) if self.origins else error
+
+    def about_run(self) -> dict[str, Any]:
+        """What `status.json` says of the cell, so that tables need no YAML."""
+        return {
+            "experiment": self.experiment,
+            "overrides": list(self.overrides),
+            "axes": self.axes,
+            "seed": self.config["seed"],
+            "settings": self.settings,
+        }
+
     def fingerprint(self, data_fingerprint: str) -> str:
         """SHA-256 over everything that decides a number: config, data, Keras, TensorFlow, our numerics, trusted code."""
         parts = {

@@ -232,6 +232,29 @@ def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | N
     return None
 
 
+def read_config(path: Path) -> dict[str, Any]:
+    """The resolved config of a run.
+
+    Raises:
+        RunFolderError: there is none, or it is not YAML.
+    """
+    import yaml
+
+    file = RunFolder(path).config
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RunFolderError(
+            f"{shown(file)} cannot be read: {str(error).partition(chr(10))[0]}. Expected the run's resolved config. "
+            "Run the experiment again."
+        ) from None
+    if not isinstance(config, dict):
+        raise RunFolderError(
+            f"{shown(file)} holds no config. Expected the run's resolved config. Run the experiment again."
+        )
+    return config
+
+
 def read_history(path: Path) -> list[dict[str, str]]:
     """The rows of `history.csv`, or none if the run has not ended its first epoch."""
     file = RunFolder(path).history

@@ -1,0 +1,155 @@
+"""Batches inside the graph: data as one resident constant, an epoch as a permutation of indices.
+
+The order is a pure function of (seed, epoch), never of what ran before in the process: a resumed, a fused and a
+lonely run see the same batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
+
+
+def epoch_order(examples: int, seed: int | None, epoch: int) -> np.ndarray:
+    """The order of one epoch: a permutation of `0 … examples - 1` as int32, or the stored order without a seed.
+
+    Args:
+        seed: the run's seed, or None for the stored order.
+        epoch: counted from 0.
+    """
+    if seed is None:
+        return np.arange(examples, dtype=np.int32)
+    return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)
+
+
+class Feed(Protocol):
+    """Where a member's batches come from: `begin` once an epoch, `batch` inside the graph."""
+
+    steps: int
+    remainder: int  # examples in the last, smaller batch of an epoch; 0 if there is none
+
+    def begin(self, epoch: int) -> Any:
+        """What the graph needs for this epoch: a tensor of indices, or an iterator."""
+
+    def batch(self, epoch_input: Any, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, ...]:
+        """`(x, y)` or `(x, y, sample_weight)` of one step, x scaled to float32; `size` if it must be static."""
+
+
+class Targets:
+    """Turns stored labels into what the loss takes, and class weights into sample weights.
+
+    Args:
+        labels: `class`, `one_hot` or `value`.
+        classes: number of classes, for `one_hot` and class weights.
+        class_weight: weight by class number; classes that are not named weigh 1, as in Keras.
+    """
+
+    def __init__(self, labels: str, classes: int, class_weight: Mapping[int, float] | None):
+        self.labels, self.classes = labels, classes
+        weights = np.ones(classes, np.float32)
+        for number, weight in (class_weight or {}).items():
+            weights[int(number)] = weight
+        self.weights = tf.Variable(weights, trainable=False) if class_weight else None
+
+    def __call__(self, x: tf.Tensor, y: tf.Tensor, weigh: bool) -> tuple[tf.Tensor, ...]:
+        target = tf.one_hot(y, self.classes) if self.labels == "one_hot" else y
+        if weigh and self.weights is not None:
+            return x, target, tf.gather(self.weights, y)
+        return x, target
+
+
+class Scaler:
+    """`Scaling` inside the graph, bit-equal to its NumPy form.
+
+    Offset and divisor are variables: a division by a constant would be rewritten into a multiplication by its
+    reciprocal (Grappler's constant folding), which gives other bits than the lab's `/ 255.0`.
+    """
+
+    def __init__(self, scaling: Scaling):
+        self.offset = None if scaling.offset is None else tf.Variable(scaling.offset, trainable=False)
+        self.divisor = None if scaling.divisor is None else tf.Variable(scaling.divisor, trainable=False)
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        x = tf.cast(x, tf.float32)
+        if self.offset is not None:
+            x = x - self.offset
+        return x if self.divisor is None else x / self.divisor
+
+
+class Resident:
+    """The arrays of one split as constants, shared by every member that trains on them."""
+
+    def __init__(self, split: Split, scaler: Scaler):
+        self.x, self.y, self.scaler = tf.constant(split.x), tf.constant(split.y), scaler
+        self.examples = len(split)
+
+
+class ResidentFeed:
+    """Batches gathered by index from resident arrays."""
+
+    def __init__(self, data: Resident, batch_size: int, seed: int | None, targets: Targets, training: bool):
+        self.data, self.batch_size, self.seed, self.targets, self.training = data, batch_size, seed, targets, training
+        self.steps = math.ceil(data.examples / batch_size)
+        self.remainder = data.examples % batch_size
+
+    def begin(self, epoch: int) -> tf.Tensor:
+        return tf.constant(epoch_order(self.data.examples, self.seed, epoch))
+
+    def batch(self, epoch_input: tf.Tensor, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, ...]:
+        start = step * self.batch_size
+        if size is None:
+            index = epoch_input[start : start + self.batch_size]
+        else:
+            index = tf.slice(epoch_input, [start], [size])
+        x = self.data.scaler(tf.gather(self.data.x, index))
+        return self.targets(x, tf.gather(self.data.y, index), self.training)
+
+
+class StreamedFeed:
+    """Batches read from TFDS while training; the order is that of a seeded buffer, another one than when resident."""
+
+    def __init__(
+        self, data: StreamedDataset, split: str, batch_size: int, seed: int | None, targets: Targets, training: bool
+    ):
+        self.data, self.split, self.batch_size, self.seed = data, split, batch_size, seed
+        self.targets, self.training, self.scaler = targets, training, Scaler(data.scaling)
+        self.steps = math.ceil(data.sizes[split] / batch_size)
+        self.remainder = data.sizes[split] % batch_size
+
+    def begin(self, epoch: int) -> Any:
+        return iter(self.data.batches(self.split, self.batch_size, self.seed, epoch))
+
+    def batch(self, epoch_input: Any, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, ...]:
+        x, y = epoch_input.get_next()
+        if size is not None:
+            x, y = tf.ensure_shape(x, [size, *x.shape[1:]]), tf.ensure_shape(y, [size])
+        return self.targets(self.scaler(x), y, self.training)
+
+
+class Feeds:
+    """The feeds of a dataset; its arrays are made resident once, whoever asks."""
+
+    def __init__(self, dataset: Dataset | StreamedDataset):
+        self.dataset = dataset
+        self._resident: dict[str, Resident] = {}
+        self._scaler = Scaler(dataset.scaling)
+
+    def has(self, split: str) -> bool:
+        """Whether the data have this split."""
+        if isinstance(self.dataset, StreamedDataset):
+            return bool(self.dataset.sizes.get(split))
+        return getattr(self.dataset, split) is not None
+
+    def feed(self, split: str, batch_size: int, targets: Targets, seed: int | None = None, training: bool = False) -> Feed:
+        """Batches of `train`, `validation` or `test`; a seed shuffles them anew every epoch."""
+        if isinstance(self.dataset, StreamedDataset):
+            return StreamedFeed(self.dataset, split, batch_size, seed, targets, training)
+        if split not in self._resident:
+            self._resident[split] = Resident(getattr(self.dataset, split), self._scaler)
+        return ResidentFeed(self._resident[split], batch_size, seed, targets, training)

@@ -1,0 +1,319 @@
+"""From cells to finished run folders. This is the only place that sees a whole config and a whole run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from stackfit import backend
+from stackfit.cells import Cell
+from stackfit.data import Dataset, StreamedDataset, load_dataset
+from stackfit.errors import ConfigError, StackfitError, TrainingError
+from stackfit.progress import Reporter
+from stackfit.run_folder import RunFolder
+from stackfit.runs import Run
+
+Claim = Callable[[Cell, str], RunFolder]
+
+
+@dataclass
+class Job:
+    """One cell on its way to a finished folder."""
+
+    cell: Cell
+    label: str
+    member: Any = None  # training.Member
+    folder: RunFolder | None = None
+    lines: list[str] = field(default_factory=list)  # said before there was a folder to log to
+    logs: dict[str, float] = field(default_factory=dict)
+    epoch: int = 0
+
+
+def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
+    """Train one cell alone.
+
+    Raises:
+        ConfigError: the config does not fit its data, or its model cannot be built; no folder was left.
+        TrainingError: the run failed; its folder says why.
+    """
+    job = Job(cell, cell.experiment)
+    dataset = load_data(cell, lambda text: _say(reporter, job, text))
+    run_cohort([job], dataset, claim, reporter)
+    assert job.folder is not None
+    run = Run(job.folder.path)
+    if run.state != "finished":
+        raise TrainingError(f"The run failed: {run.reason} See {job.folder.log}, or its status.json for the traceback.")
+    return run
+
+
+def load_data(cell: Cell, say: Callable[[str], None]) -> Dataset | StreamedDataset:
+    """The cell's data, checked against what its config declares.
+
+    Raises:
+        DataError: see `stackfit.data`; with file and line.
+    """
+    try:
+        return load_dataset(cell.config["data"], say)
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
+
+
+def run_cohort(jobs: Sequence[Job], dataset: Dataset | StreamedDataset, claim: Claim, reporter: Reporter) -> None:
+    """Train cells together: build, trace, claim folders, train, evaluate, save.
+
+    Raises:
+        ConfigError: a model cannot be built or traced; no folder was left.
+        KeyboardInterrupt: the user stopped it; every unfinished folder says *interrupted*.
+    """
+    settings = jobs[0].cell.config
+    backend.start(settings["deterministic"], settings["batch_size"])
+    from stackfit import training
+    from stackfit.pipeline import Feeds
+
+    feeds = Feeds(dataset)
+    for job in jobs:
+        job.member = build_member(job.cell, dataset, feeds)
+    cohort = training.Cohort([job.member for job in jobs])
+    with placing(jobs):
+        cohort.prepare()
+    with _owned(jobs, reporter):
+        for job in jobs:
+            _claim(job, dataset, claim, reporter)
+        reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
+        done: list[Job] = []
+        for event in cohort.train():
+            if isinstance(event, training.Step):
+                _finish(done, dataset, feeds, reporter)
+                done = []
+                reporter.step(event.epoch, event.done, event.running)
+                for number in event.running:
+                    jobs[number].folder.beat()
+            elif isinstance(event, training.EpochEnd):
+                _end_epoch(jobs[event.member], event, reporter)
+            elif isinstance(event, training.Failed):
+                _fail(jobs[event.member], event.error, reporter)
+            else:
+                done.append(jobs[event.member])
+        _finish(done, dataset, feeds, reporter)
+
+
+def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
+    """The cell's compiled model with its feeds, still without callbacks.
+
+    Weights and dropout masks are functions of the cell's seed alone.
+
+    Raises:
+        ConfigError: with file and line.
+    """
+    import keras
+
+    from stackfit.model import build_model, check_output, compile_model
+    from stackfit.pipeline import Targets
+    from stackfit.training import Member
+
+    config = cell.config
+    keras.utils.set_random_seed(config["seed"])
+    keras.config.set_dtype_policy(config["precision"])
+    try:
+        model = build_model(config["model"], dataset.input_shape)
+        check_output(model, config)
+        compile_model(model, config["optimizer"], config["task"], config["jit_compile"])
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
+    finally:
+        keras.config.set_dtype_policy("float32")
+    task = config["task"]
+    targets = Targets(task["labels"], config["data"]["num_classes"], task["class_weight"])
+    batch, seed = config["batch_size"], config["seed"] if config["shuffle"] else None
+    validation = feeds.feed("validation", batch, targets) if feeds.has("validation") else None
+    train = feeds.feed("train", batch, targets, seed, training=True)
+    return Member(model, train, validation, config["epochs"], [], config["jit_compile"])
+
+
+@contextlib.contextmanager
+def placing(jobs: Sequence[Job]) -> Iterator[None]:
+    """Turn what a layer or loss raises while the graph is traced into a ConfigError."""
+    try:
+        yield
+    except (ValueError, TypeError, NotImplementedError) as error:
+        text = " ".join(str(error).split())[:300].rstrip(".")
+        raise ConfigError(
+            f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "
+            "Compare `task` with the last layer."
+        ) from error
+
+
+def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter: Reporter) -> None:
+    from stackfit.environment import describe_environment
+
+    fingerprint = job.cell.fingerprint(dataset.fingerprint)
+    job.folder = claim(job.cell, fingerprint)
+    try:
+        job.member.callbacks = _build_callbacks(job, reporter)
+    except ConfigError as error:
+        job.folder.discard()
+        job.folder = None
+        raise job.cell.place(error) from error.__cause__
+    job.member.printed = lambda text: _say(reporter, job, text)
+    text = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
+    job.folder.write_start(text, describe_environment(dataset.fingerprint, job.cell.config["deterministic"]))
+    model = job.member.model
+    sizes = f"{dataset_sizes(dataset)} examples"
+    lines, job.lines = job.lines, []
+    job.folder.append_log("".join(f"{line}\n" for line in lines))
+    _say(reporter, job, f"{job.label}: {describe_stack(model)}, {model.count_params():,} parameters, {sizes}")
+
+
+def _build_callbacks(job: Job, reporter: Reporter) -> list[Any]:
+    from stackfit.building import build
+    from stackfit.trust import FILE_ARGUMENTS
+
+    assert job.folder is not None
+    built = []
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for name, node in (job.cell.config["callbacks"] or {}).items():
+            if node is not None:
+                placed = {
+                    argument: str(job.folder.path / value)
+                    if argument in FILE_ARGUMENTS and isinstance(value, str)
+                    else value
+                    for argument, value in node.items()
+                }
+                built.append(build(placed, f"callbacks.{name}", "callbacks"))
+    if printed.getvalue():
+        _say(reporter, job, printed.getvalue())
+    return built
+
+
+def _end_epoch(job: Job, event: Any, reporter: Reporter) -> None:
+    job.epoch, job.logs = event.epoch, event.logs
+    job.folder.append_history(
+        {"epoch": event.epoch, **event.logs, "seconds": round(event.seconds, 3), "members": event.members}
+    )
+    numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
+    _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {event.seconds:.1f} s")
+
+
+def _finish(jobs: list[Job], dataset: Dataset | StreamedDataset, feeds: Any, reporter: Reporter) -> None:
+    """Evaluate on the test split, save, and mark as finished the members that have just ended."""
+    if not jobs:
+        return
+    results: list[tuple[dict[str, float], Any]] = [({}, None)] * len(jobs)
+    if feeds.has("test"):
+        from stackfit.pipeline import Targets
+        from stackfit.training import evaluate_all
+
+        tests = []
+        for job in jobs:
+            config = job.cell.config
+            targets = Targets(config["task"]["labels"], config["data"]["num_classes"], None)
+            tests.append(feeds.feed("test", config["batch_size"], targets))
+        results = evaluate_all([job.member.model for job in jobs], tests)
+    for job, (logs, scores) in zip(jobs, results, strict=True):
+        try:
+            _save(job, {f"test_{name}": value for name, value in logs.items()}, scores, dataset, reporter)
+        except (OSError, StackfitError) as error:
+            _fail(job, error, reporter)
+
+
+def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | StreamedDataset, reporter: Reporter) -> None:
+    import numpy as np
+
+    folder, model = job.folder, job.member.model
+    for form in job.cell.config["save"]:
+        folder.write(folder.model(form), lambda path: _save_model(model, path))
+    if scores is not None and isinstance(dataset, Dataset):
+        folder.write(folder.predictions, lambda path: np.savez(path, scores=scores, labels=dataset.test.y))
+    summary = {**job.logs, **test, "stopped_epoch": job.epoch, "parameters": model.count_params()}
+    if test:
+        _say(reporter, job, "test  " + "  ".join(f"{n.removeprefix('test_')} {v:.4f}" for n, v in test.items()))
+    folder.finish({**summary, "weights_sha256": weights_digest(model)}, summary)
+
+
+def _save_model(model: Any, path: Any) -> None:
+    import warnings
+
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # Keras calls .h5 legacy; the lab asks for it
+        import logging
+
+        logging.disable(logging.WARNING)
+        try:
+            model.save(path)
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def weights_digest(model: Any) -> str:
+    """SHA-256 over dtype, shape and bytes of `get_weights()`, in order."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(f"{weight.dtype.str}{weight.shape}".encode())
+        digest.update(weight.tobytes())
+    return digest.hexdigest()
+
+
+def _fail(job: Job, error: BaseException, reporter: Reporter) -> None:
+    own = isinstance(error, StackfitError)
+    trace = "".join(traceback.format_exception(error))
+    reason = str(error) if own else f"{type(error).__name__} in epoch {job.epoch + 1}: {error}".rstrip(": ")
+    with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
+        job.folder.append_log(f"failed: {reason}\n{trace}")
+    try:
+        job.folder.fail(reason, trace)
+    except OSError as second:
+        reporter.line(f"{job.label}: its status could not be written either: {second}", always=True)
+    reporter.line(f"{job.label}: failed: {reason}", always=True)
+
+
+@contextlib.contextmanager
+def _owned(jobs: Sequence[Job], reporter: Reporter) -> Iterator[None]:
+    """Whatever ends the block, no folder stays *running*."""
+    try:
+        yield
+    except BaseException as error:
+        for job in jobs:
+            if job.folder is None or Run(job.folder.path).status["status"] != "running":
+                continue
+            if isinstance(error, KeyboardInterrupt):
+                with contextlib.suppress(OSError, StackfitError):
+                    job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
+            else:
+                _fail(job, error, reporter)
+        if not isinstance(error, (TrainingError, OSError)) and not (isinstance(error, StackfitError) and jobs[0].folder):
+            raise
+    finally:
+        reporter.end()
+
+
+def _say(reporter: Reporter, job: Job, text: str) -> None:
+    reporter.line(text)
+    if job.folder is None:
+        job.lines.append(text.rstrip("\n"))
+    else:
+        job.folder.append_log(text.rstrip("\n") + "\n")
+
+
+def describe_stack(model: Any) -> str:
+    """`784 -> 64 -> 10`: the input's size, then the widths of the layers with weights."""
+    size = 1
+    for length in model.input_shape[1:]:
+        size *= length
+    widths = [layer.output.shape[-1] for layer in model.layers if layer.weights]
+    return " -> ".join(map(str, [size, *widths]))
+
+
+def dataset_sizes(dataset: Dataset | StreamedDataset) -> str:
+    """`60,000 + 10,000`: training, validation where there is one, and test examples."""
+    if isinstance(dataset, StreamedDataset):
+        return " + ".join(f"{size:,}" for size in dataset.sizes.values() if size)
+    splits = (dataset.train, dataset.validation, dataset.test)
+    return " + ".join(f"{len(split):,}" for split in splits if split is not None)

@@ -1,0 +1,57 @@
+"""A run as the Python API hands it out: its folder, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackfit import run_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. `Run(path)` raises RunFolderError if the path is none."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        _ = self.status
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """The content of `status.json`."""
+        return run_folder.read_status(self.folder)
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished`, `failed`, `interrupted` or `pruned`."""
+        return run_folder.state_of(self.status)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the run did not finish, or None."""
+        return self.status.get("reason")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The final metrics: `loss`, `accuracy`, `val_…`, `test_…`, `stopped_epoch`, `parameters`."""
+        return dict(self.status.get("metrics") or {})
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved config."""
+        return run_folder.read_config(self.folder)
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch, from 1."""
+        import pandas as pd
+
+        frame = pd.DataFrame(run_folder.read_history(self.folder))
+        return frame.apply(pd.to_numeric) if len(frame) else frame
