@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stackfit.data.settings import Loaded, declared
@@ -103,12 +105,6 @@ def check_labels(settings: Data, name: str, labels: dict[str, np.ndarray]) -> No
     num_classes = declared(settings, "num_classes")
     if not num_classes:  # values, or nothing declared
         return
-    if settings.class_names and len(settings.class_names) != num_classes:
-        raise DataError(
-            f"data.class_names has {len(settings.class_names)} names, but data.num_classes is {num_classes}. Expected "
-            "one name a class, in the order of the class numbers. Correct the one that is wrong.",
-            key="data.class_names",
-        )
     lowest = min(int(y.min()) for y in labels.values())
     highest = max(int(y.max()) for y in labels.values())
     too_many = settings.kind in OWN and highest < num_classes - 1 and not settings.class_names
@@ -119,9 +115,27 @@ def check_labels(settings: Data, name: str, labels: dict[str, np.ndarray]) -> No
             + (f"Set num_classes: {highest + 1}." if lowest >= 0 else "Number the classes from 0."),
             key="data.num_classes",
         )
+    check_class_names(settings, name, ())
     if lowest == highest or len(np.unique(labels["train"])) < 2:
         raise DataError(
             f"Every training label of {name!r} is {int(labels['train'][0])}. Expected at least two classes, or there is "
             "nothing to tell apart. Check data.label and data.path.",
             key="data.label" if settings.kind in ("csv", "npz") else "data.path",
+        )
+
+
+def check_class_names(settings: Data, name: str, known: Sequence[str]) -> None:
+    """As many declared names as declared classes, and as many classes as the data set itself lists, if it does."""
+    num_classes, names = declared(settings, "num_classes"), settings.class_names
+    if names and num_classes is not None and len(names) != num_classes:
+        raise DataError(
+            f"data.class_names has {len(names)} names, but data.num_classes is {num_classes}. Expected one name a class, "
+            "in the order of the class numbers. Correct the one that is wrong.",
+            key="data.class_names",
+        )
+    if known and num_classes is not None and len(known) != num_classes:
+        raise DataError(
+            f"data.num_classes is {num_classes}, but {name!r} has {len(known)} classes. The two must agree. "
+            f"Set num_classes: {len(known)}.",
+            key="data.num_classes",
         )

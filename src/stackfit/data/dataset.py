@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from stackfit.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,19 @@ class StreamedDataset:
     scaling: Scaling
     fingerprint: str  # over TFDS builder, version, splits and file checksums
     batches: Any
+
+
+def split_at(examples: int, validation_split: float) -> int:
+    """Where Keras's `fit(validation_split=…)` cuts: the position of the first validation example.
+
+    Raises:
+        DataError: nothing would be left to train on, or to validate with.
+    """
+    at = math.floor(examples * (1 - validation_split))
+    if at in (0, examples):
+        raise DataError(
+            f"data.validation_split is {validation_split}, which leaves {at} of {examples} examples for training and "
+            f"{examples - at} for validation. Expected at least one in each. Set another share, or 0 for none.",
+            key="data.validation_split",
+        )
+    return at

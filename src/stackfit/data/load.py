@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from stackfit.data.arrays import fingerprint
 from stackfit.data.checks import check_declarations, check_settings, check_size
-from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
+from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset, split_at
 from stackfit.data.moments import chunks, mean_and_deviation
 from stackfit.data.progress import Progress
 from stackfit.data.settings import Loaded, settings_of
@@ -64,27 +63,11 @@ def dataset_of(settings: Data, loaded: Loaded) -> Dataset:
     )
 
 
-def split_at(examples: int, validation_split: float) -> int:
-    """Where Keras cuts: the first example of the validation part."""
-    return math.floor(examples * (1 - validation_split))
-
-
 def split_validation(whole: Split, validation_split: float) -> tuple[Split, Split | None]:
-    """The training part, and the last part as Keras's `fit(validation_split=…)` takes it (None for a share of 0).
-
-    Raises:
-        DataError: one of the two would be empty.
-    """
+    """The training part, and the last part as Keras's `fit(validation_split=…)` takes it (None for a share of 0)."""
     if not validation_split:
         return whole, None
     at = split_at(len(whole), validation_split)
-    if at == 0 or at == len(whole):
-        raise DataError(
-            f"data.validation_split is {validation_split}, which leaves {at} of {len(whole)} examples for training and "
-            f"{len(whole) - at} for validation. Expected at least one in each. Set a share between "
-            f"{1 / len(whole):.2g} and {1 - 1 / len(whole):.2g}, or 0.",
-            key="data.validation_split",
-        )
     return Split(whole.x[:at], whole.y[:at]), Split(whole.x[at:], whole.y[at:])
 
 
@@ -97,8 +80,7 @@ def scaling_of(scale: str, train_x: np.ndarray, loaded: Loaded) -> Scaling:
     if scale == "none":
         return Scaling()
     if scale == "standardize":
-        mean, deviation = mean_and_deviation(chunks(train_x))
-        return Scaling(mean.astype(np.float32), deviation.astype(np.float32))
+        return Scaling(*mean_and_deviation(chunks(train_x)))
     if train_x.ndim < 3:
         raise DataError(
             f"data.scale is unit, which divides pictures by 255, but {loaded.name!r} is a table of "
@@ -111,7 +93,7 @@ def scaling_of(scale: str, train_x: np.ndarray, loaded: Loaded) -> Scaling:
             f"{train_x.max():g} already. Expected values up to 255. Type data.scale=none.",
             key="data.scale",
         )
-    return Scaling(divisor=np.float32(loaded.white))
+    return Scaling(divisor=np.array(loaded.white, np.float32))
 
 
 def _read_fashion_mnist(settings: Data, progress: Progress) -> Loaded | StreamedDataset:
@@ -128,7 +110,7 @@ def _read_fashion_mnist(settings: Data, progress: Progress) -> Loaded | Streamed
         from stackfit.data.stream import open_stream
 
         fashion_mnist.prepare_for_streaming(progress)
-        return open_stream(settings, progress)
+        return open_stream(settings, **fashion_mnist.REQUEST, progress=progress)
     stored = fashion_mnist.load_fashion_mnist(settings.order, progress)
     return Loaded("fashion_mnist", stored.arrays, stored.fingerprint)
 

@@ -5,6 +5,7 @@ It speaks JSON, one object a line, on what was its standard output: steps first,
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -30,11 +31,13 @@ def work(request: dict[str, Any], step: Step) -> dict[str, Any]:
 
     Args:
         request: `name` and `splits` ({ours: TFDS's}); optional `feed` (a folder with the original files, put into TFDS's
-            downloads first), `data_dir` (instead of TFDS's own), `decode_to` (a folder), `max_bytes` (decode only up to this size).
+            downloads first), `data_dir` (instead of TFDS's own), `decode_to` (a folder), `max_bytes` (decode only up to this size), `statistics_of_first` (how many training
+            examples the statistics of a stream cover; 0 for none).
         step: told what is done, how far it is, and of how much (0: unknown).
 
     Returns:
-        `folder, version, sizes, input_shape, dtype, class_names, bytes, arrays`; `arrays` is [] when nothing was decoded.
+        `folder, version, sizes, input_shape, dtype, label_dtype, class_names, bytes, arrays`; `arrays` is [] when
+        nothing was decoded. With `statistics_of_first` also what `_describe_stream` returns.
     """
     import tensorflow_datasets as tfds
 
@@ -45,6 +48,8 @@ def work(request: dict[str, Any], step: Step) -> dict[str, Any]:
     description = _describe(builder, request["splits"])
     if request.get("decode_to") and description["bytes"] <= request.get("max_bytes", float("inf")):
         description["arrays"] = _decode(tfds, builder, request, description, Path(request["decode_to"]), step)
+    if "statistics_of_first" in request:
+        description |= _describe_stream(tfds, builder, request, step)
     return description
 
 
@@ -170,6 +175,24 @@ def _decode(
             array.flush()
         names += [f"{split}_x", f"{split}_y"]
     return names
+
+
+def _describe_stream(tfds: Any, builder: Any, request: dict[str, Any], step: Step) -> dict[str, Any]:
+    """`files`: name → size, time and SHA-256 of each record file; `statistics`: mean and deviation, or None."""
+    from stackfit.data.moments import mean_and_deviation
+
+    files: dict[str, Any] = {}
+    records = [path for path in sorted(Path(builder.data_path).iterdir()) if path.suffix not in (".json", ".txt")]
+    for path in records:
+        step("checking record files", len(files), len(records))
+        with open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        files[path.name] = [path.stat().st_size, path.stat().st_mtime_ns, digest]
+    if not (count := request["statistics_of_first"]):
+        return {"files": files, "statistics": None}
+    examples = builder.as_dataset(split=request["splits"]["train"], as_supervised=True, shuffle_files=False)
+    batches = (x for x, _ in tfds.as_numpy(examples.take(count).batch(1000)))
+    return {"files": files, "statistics": [part.tolist() for part in mean_and_deviation(batches)]}
 
 
 def main() -> None:
