@@ -8,12 +8,12 @@ little.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.results import Run, union
-from stackfit.selection import order
+from stackfit.results import Run, frame_of, union
+from stackfit.selection import order, where_true
 
 RESERVED = ("experiment", "n", "epoch", "seconds", "state", "reason", "folder", "folders", "started", "sweep")
 LAST_METRICS = ("parameters", "stopped_epoch")
@@ -55,7 +55,9 @@ def short_names(keys: Iterable[str], taken: set[str]) -> dict[str, str]:
 
 
 def value_of(run: Run, key: str) -> Any:
-    """A setting or chosen group of the run, or `MISSING`."""
+    """A setting, a chosen group, or `experiment` of the run; `MISSING` if it has none."""
+    if key == "experiment":
+        return run.experiment
     return run.groups[key] if key in run.groups else run.settings.get(key, MISSING)
 
 
@@ -80,14 +82,8 @@ def metrics_of(runs: list[Run]) -> list[str]:
     """Metrics in reading order: training, validation, test, others of each as recorded; parameters and epochs
     last."""
 
-    def place(name: str) -> int:
-        return (
-            3 + LAST_METRICS.index(name)
-            if name in LAST_METRICS
-            else 2
-            if name.startswith("test_")
-            else (1 if name.startswith("val_") else 0)
-        )
+    def place(name: str) -> tuple[bool, bool, bool]:
+        return name in LAST_METRICS, name.startswith("test_"), name.startswith("val_")
 
     return sorted(union(run.metrics for run in runs), key=place)
 
@@ -119,6 +115,15 @@ def columns_of(runs: list[Run]) -> dict[str, list[Any]]:
     return columns
 
 
+def filtered(runs: list[Run], query: str) -> list[Run]:
+    """The runs for which a query on `columns_of` holds.
+
+    Raises:
+        ConfigError: see `selection.where_true`.
+    """
+    return [runs[row] for row in where_true(frame_of(columns_of(runs)), query)]
+
+
 def resolve(runs: list[Run], name: str, option: str) -> str:
     """The key of a setting that was given by its key or by its short name.
 
@@ -126,16 +131,21 @@ def resolve(runs: list[Run], name: str, option: str) -> str:
         ConfigError: there is none.
     """
     keys = [*union(run.groups for run in runs), *union(run.settings for run in runs)]
-    if name in keys:
+    if name in (*keys, "experiment"):
         return name
     names = {short: key for key, short in {**short_names(keys, set()), **differing(runs)}.items()}
     if name in names:
         return names[name]
     raise ConfigError(
-        f"No run has a setting {name!r}.{did_you_mean(name, [*names, *keys])} Expected one of the settings, by its key "
-        "or its last word. Try: stackfit table, which shows those that differ.",
+        f"No run has a setting {name!r}.{did_you_mean(name, [*names, *keys])} Expected one of the settings, by "
+        "its key or its last word. Try: stackfit table, which shows those that differ.",
         where=option,
     )
+
+
+def measure(run: Run, name: str) -> float | None:
+    """A metric of the run, or its `seconds`."""
+    return run.seconds if name == "seconds" else run.metrics.get(name)
 
 
 def group(runs: list[Run], over: str) -> tuple[dict[str, str], list[list[Run]]]:
@@ -156,12 +166,12 @@ def group(runs: list[Run], over: str) -> tuple[dict[str, str], list[list[Run]]]:
     return differ, list(groups.values())
 
 
-def independent(runs: list[Run], metric: Callable[[Run], float | None], over: str) -> list[float]:
+def independent(runs: list[Run], metric: str, over: str) -> list[float]:
     """One value for each value of `over`: runs repeated with the same seed are averaged, not counted
     twice."""
     values: dict[Hashable, list[float]] = {}
     for run in runs:
-        if run.state == "finished" and (value := metric(run)) is not None:
+        if run.state == "finished" and (value := measure(run, metric)) is not None:
             values.setdefault(identity(value_of(run, over)), []).append(value)
     return [sum(same) / len(same) for same in values.values()]
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 import csv
 import math
 import os
+import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from os import PathLike
@@ -17,6 +19,7 @@ from stackfit.errors import RunFolderError
 from stackfit.places import outputs, shown
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -58,7 +61,7 @@ def read_records(paths: Paths = ()) -> tuple[list[Run], list[str]]:
     """
     runs: list[Run] = []
     problems: list[str] = []
-    for folder in _run_folders(_as_paths(paths)):
+    for folder in _run_folders(as_paths(paths)):
         try:
             runs.append(_record(folder, run_folder.read_status(folder)))
         except RunFolderError as error:
@@ -103,6 +106,31 @@ def read_epochs(run: Run) -> list[dict[str, Any]]:
         ) from None
 
 
+def read_predictions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
+    """Scores of shape (items, classes) and labels of shape (items,) of the test split; None if none were
+    saved.
+
+    Raises:
+        RunFolderError: the file is damaged.
+    """
+    import numpy as np
+
+    file = run_folder.RunFolder(Path(run.folder)).predictions
+    if not file.exists():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            scores, labels = arrays["scores"], arrays["labels"]
+        if scores.ndim != 2 or labels.shape != scores.shape[:1]:
+            raise ValueError(f"scores have shape {scores.shape}, labels {labels.shape}")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunFolderError(
+            f"{shown(file)} cannot be read: {error}. Expected scores (items, classes) and labels (items,). "
+            "Run the experiment again; the folder's other files are as they were."
+        ) from None
+    return scores, labels
+
+
 def union(mappings: Iterable[dict[str, Any]]) -> list[str]:
     """Every key of any mapping, in order of first appearance."""
     return list(dict.fromkeys(key for mapping in mappings for key in mapping))
@@ -141,7 +169,12 @@ def _series(values: list[Any]) -> pd.Series:
         return pd.Series(values, dtype=object)
 
 
-def _as_paths(paths: Paths) -> list[Path]:
+def as_paths(paths: Paths) -> list[Path]:
+    """One path or several as a list; `./outputs` for none.
+
+    Raises:
+        RunFolderError: none was given, and there is no `./outputs`.
+    """
     if isinstance(paths, (str, PathLike)):
         paths = [paths]
     given = [Path(path) for path in paths]
@@ -167,8 +200,8 @@ def _run_folders(paths: list[Path]) -> Iterable[Path]:
             below = list(run_folder.find_run_folders([path]))
         except OSError as error:
             raise RunFolderError(
-                f"{shown(path)} cannot be searched: {error.strerror}: {error.filename}. Expected folders that you may "
-                "read. Give the run folders themselves, or change the permission."
+                f"{shown(path)} cannot be searched: {error.strerror}: {error.filename}. Expected folders that you "
+                "may read. Give the run folders themselves, or change the permission."
             ) from None
         if not below:
             raise RunFolderError(
@@ -184,8 +217,8 @@ def _record(folder: Path, status: dict[str, Any]) -> Run:
     settings, axes, metrics = (status.get(part) or {} for part in ("settings", "axes", "metrics"))
     if not all(isinstance(part, dict) for part in (settings, axes, metrics)):
         raise RunFolderError(
-            f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as stackfit writes them. "
-            "Run the experiment again."
+            f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as stackfit writes "
+            "them. Run the experiment again."
         )
     state = run_folder.state_of(status)
     return Run(

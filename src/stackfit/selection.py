@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, did_you_mean
@@ -15,33 +15,9 @@ if TYPE_CHECKING:
 
 # What a query may consist of. Calls, attributes, indexing, lambdas, comprehensions and `**` are not among it.
 ALLOWED = (
-    *(
-        ast.Expression,
-        ast.BoolOp,
-        ast.And,
-        ast.Or,
-        ast.UnaryOp,
-        ast.Not,
-        ast.USub,
-        ast.Invert,
-        ast.BinOp,
-        ast.BitAnd,
-    ),
-    *(
-        ast.BitOr,
-        ast.Add,
-        ast.Sub,
-        ast.Mult,
-        ast.Div,
-        ast.Compare,
-        ast.Lt,
-        ast.LtE,
-        ast.Gt,
-        ast.GtE,
-        ast.Eq,
-        ast.NotEq,
-    ),
-    *(ast.In, ast.NotIn, ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple),
+    *(ast.Expression, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.Compare, ast.cmpop),
+    *(ast.BinOp, ast.BitAnd, ast.BitOr, ast.Add, ast.Sub, ast.Mult, ast.Div),
+    *(ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple),
 )
 EXAMPLE = "units > 64 and test_accuracy > 0.87"
 
@@ -108,27 +84,25 @@ def where_true(frame: pd.DataFrame, query: str) -> list[int]:
         return [row for row, holds in enumerate(result.tolist()) if holds is True]
     except Exception as error:  # whatever the values' own operators raise
         raise ConfigError(
-            f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as {EXAMPLE}. "
-            f"There are the columns {', '.join(frame)}.",
+            f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as {EXAMPLE}."
+            f" There are the columns {', '.join(frame)}.",
             where="--filter",
         ) from None
 
 
-def sort_rows(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Rows in the order of a column, `-column` descending; numbers before texts, blanks last either way, ties
-    as before.
+def sorted_rows(columns: Mapping[str, Sequence[Any]], by: str) -> list[int]:
+    """The numbers of the rows in the order of a column, `-column` descending; blanks last either way, ties as
+    before.
 
     Raises:
         ConfigError: there is no such column.
     """
     name = by.removeprefix("-")
-    check_column(name, frame, "--sort")
-    keys = [order(value) for value in frame[name].tolist()]
-    filled = sorted(
-        (row for row in range(len(keys)) if keys[row] != BLANK), key=keys.__getitem__, reverse=name != by
-    )
-    blank = [row for row in range(len(keys)) if keys[row] == BLANK]
-    return frame.iloc[filled + blank].reset_index(drop=True)
+    check_column(name, columns, "--sort")
+    keys = [order(value) for value in columns[name]]
+    filled = [row for row, key in enumerate(keys) if key != BLANK]
+    blank = [row for row, key in enumerate(keys) if key == BLANK]
+    return sorted(filled, key=keys.__getitem__, reverse=name != by) + blank
 
 
 def check_column(name: str, columns: Iterable[str], option: str) -> None:
@@ -136,8 +110,8 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     columns = list(columns)
     if name not in columns:
         raise ConfigError(
-            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: {', '.join(columns)}. "
-            "Write one of these, a name with dots in a filter in `backticks`.",
+            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: {', '.join(columns)}."
+            " Write one of these; in a filter, a name with dots stands in `backticks`.",
             where=option,
         )
 

@@ -7,22 +7,25 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackfit.differences import (
+    RESERVED,
     choose_metric,
     columns_of,
     differing,
+    filtered,
     group,
     identity,
     in_order,
     independent,
     metrics_of,
     resolve,
+    short_names,
     shown_values,
     value_of,
 )
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.formats import render
 from stackfit.results import Paths, Run, frame_of, read_epochs, read_records, union
-from stackfit.selection import check_column, names_in, order, sort_rows, where_true
+from stackfit.selection import check_column, names_in, order, sorted_rows, where_true
 from stackfit.statistics import summarize
 
 if TYPE_CHECKING:
@@ -84,15 +87,18 @@ def build_table(
     problems = [] if problems is None else problems
     if sum((over is not None, epochs, pivot is not None)) > 1:
         raise ConfigError(
-            "--over, --epochs and --pivot are three different tables. Expected one of them. Leave the others out."
+            "--over, --epochs and --pivot are three different tables. Expected one of them. Leave out the others."
         )
     if last is not None:
         if last < 1:
             raise ConfigError(f"--last is {last}. Expected at least 1. Try: stackfit table --last 10")
         runs = sorted(runs, key=lambda run: (run.started, run.folder))[-last:]
     runs = in_order(runs)
-    if filter is not None and names_in(filter) <= (columns := columns_of(runs)).keys():
-        runs, filter = [runs[row] for row in where_true(frame_of(columns), filter)], None
+    columns = columns_of(runs) if filter or sort else {}
+    if sort and over is None and pivot is None and sort.removeprefix("-") in columns:
+        runs, sort = [runs[row] for row in sorted_rows(columns, sort)], None
+    if filter is not None and names_in(filter) <= columns.keys():
+        runs, filter = filtered(runs, filter), None
     if over is not None:
         frame = _grouped(runs, over)
     elif epochs:
@@ -100,13 +106,12 @@ def build_table(
     elif pivot is not None:
         frame = _pivoted(runs, pivot, problems)
     else:
-        frame = _plain(runs, sort)
-        sort = None if sort and sort.lstrip("-") not in frame else sort
+        frame = _plain(runs)
     if filter is not None:
         for name in names_in(filter):
-            check_column(name, [*frame, *(column for column in columns if column not in frame)], "--filter")
+            check_column(name, dict.fromkeys([*frame, *columns]), "--filter")
         frame = frame.iloc[where_true(frame, filter)].reset_index(drop=True)
-    return sort_rows(frame, sort) if sort else frame
+    return frame.iloc[sorted_rows(frame, sort)].reset_index(drop=True) if sort else frame
 
 
 # ---- the shapes
@@ -127,7 +132,7 @@ def _state(runs: list[Run]) -> dict[str, list[Any]]:
     return columns
 
 
-def _plain(runs: list[Run], sort: str | None) -> pd.DataFrame:
+def _plain(runs: list[Run]) -> pd.DataFrame:
     columns = _settings(runs, differing(runs))
     for name in metrics_of(runs):
         columns[name] = [run.metrics.get(name) for run in runs]
@@ -136,10 +141,7 @@ def _plain(runs: list[Run], sort: str | None) -> pd.DataFrame:
         **_state(runs),
         "folder": [run.folder for run in runs],
     }
-    hidden = sort.lstrip("-") if sort else None
-    if sort and hidden not in columns and hidden in (everything := columns_of(runs)):
-        return sort_rows(frame_of({**columns, hidden: everything[hidden]}), sort).drop(columns=hidden)
-    return sort_rows(frame_of(columns), sort) if sort else frame_of(columns)
+    return frame_of(columns)
 
 
 def _grouped(runs: list[Run], over: str) -> pd.DataFrame:
@@ -160,17 +162,13 @@ def _grouped(runs: list[Run], over: str) -> pd.DataFrame:
         if name == "parameters":  # a function of the settings, not a measurement
             columns[name] = [run.metrics.get(name) for run in first]
             continue
-        metric = (
-            (lambda run: run.seconds) if name == "seconds" else (lambda run, name=name: run.metrics.get(name))
-        )
-        summaries = [summarize(independent(row, metric, over)) for row in rows]
+        summaries = [summarize(independent(row, name, over)) for row in rows]
         for part in ("mean", "sd", "low", "high"):
             columns[f"{name}_{part}"] = [getattr(summary, part) for summary in summaries]
     return frame_of({**columns, **_state(first), "folders": [[run.folder for run in row] for row in rows]})
 
 
 def _epochs(runs: list[Run], problems: list[str]) -> pd.DataFrame:
-    differ = differing(runs)
     owners: list[Run] = []
     rows: list[dict[str, Any]] = []
     for run in runs:
@@ -181,8 +179,10 @@ def _epochs(runs: list[Run], problems: list[str]) -> pd.DataFrame:
             continue
         owners += [run] * len(history)
         rows += history
-    columns = {"folder": [run.folder for run in owners], **_settings(owners, differ)}
-    for name in union([{"epoch": None}, *rows]):
+    measured = union([{"epoch": None}, *rows])
+    differ = short_names(differing(runs), {*RESERVED, *measured})  # a history may have a learning_rate too
+    columns: dict[str, list[Any]] = {"folder": [run.folder for run in owners], **_settings(owners, differ)}
+    for name in measured:
         columns[name] = [row.get(name) for row in rows]
     return frame_of({**columns, "state": [run.state for run in owners]})
 
@@ -190,8 +190,8 @@ def _epochs(runs: list[Run], problems: list[str]) -> pd.DataFrame:
 def _pivoted(runs: list[Run], pivot: Sequence[str], problems: list[str]) -> pd.DataFrame:
     if not 2 <= len(pivot) <= 3:
         raise ConfigError(
-            f"--pivot has {len(pivot)} names. Expected a row setting, a column setting and, if you like, a metric. "
-            "Try: --pivot units,seed,test_accuracy"
+            f"--pivot has {len(pivot)} names. Expected a row setting, a column setting and, if you like, a "
+            "metric. Try: --pivot units,seed,test_accuracy"
         )
     row_key, column_key = (resolve(runs, name, "--pivot") for name in pivot[:2])
     metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot")
@@ -207,11 +207,11 @@ def _pivoted(runs: list[Run], pivot: Sequence[str], problems: list[str]) -> pd.D
         place = identity(value_of(run, row_key)), identity(value_of(run, column_key))
         cells.setdefault(place, []).append(run.metrics[metric])
     down, across = (_values(finished, key) for key in (row_key, column_key))
-    columns = {differ.get(row_key, row_key): list(down.values())}
+    columns: dict[str, list[Any]] = {differ.get(row_key, row_key): list(down.values())}
     many = any(len(values) > 1 for values in cells.values())
     for column, name in across.items():
         found = [cells.get((row, column), []) for row in down]
-        heading = f"{differ.get(column_key, column_key)}={name}"
+        heading = f"{differ.get(column_key, column_key)}={'null' if name is None else name}"
         columns[heading] = [sum(values) / len(values) if values else None for values in found]
         if many:
             columns[f"{heading}_n"] = [len(values) for values in found]
