@@ -73,7 +73,7 @@ def compose_cell(composer: Composer, overrides: Iterable[str], trusted: tuple[st
     """
     composition = composer.compose(overrides)
     _declare_data(composition)
-    config = resolve(_without_hydra(composition), composition.origins)
+    config = resolve(composition.without_hydra(), composition.origins)
     raise_all(list(check_values(config, trusted)), composition.origins)
     return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
 
@@ -100,13 +100,6 @@ def _declare_data(composition: Composition) -> None:
             data[key] = value
     except ConfigError as error:
         raise composition.origins.add_place(error) from None
-
-
-def _without_hydra(composition: Composition) -> Any:
-    config = composition.config
-    if "hydra" in config:
-        config._content.pop("hydra")
-    return config
 
 
 def used_modules(config: Mapping[str, Any]) -> set[str]:

@@ -17,6 +17,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -60,7 +61,13 @@ class Composition:
 
     @property
     def origins(self) -> Origins:
+        """Where every key was set."""
         return Origins(list(self.chain), self.overrides)
+
+    def without_hydra(self) -> DictConfig:
+        """The config without Hydra's own section."""
+        self.config._content.pop("hydra", None)  # type: ignore[union-attr]
+        return self.config
 
 
 def search_path() -> ConfigSearchPathImpl:
@@ -245,6 +252,26 @@ class HydraErrors:
 
 
 _OPEN = ("model", "optimizer", "callbacks")
+
+
+def hydra_shows(experiment: str, overrides: list[str], flags: dict[str, str]) -> None:
+    """What Hydra's own `--cfg`, `--info` and `--hydra-help` print, for an experiment."""
+    from hydra._internal.hydra import Hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    Composer(experiment).compose(overrides)  # our checks come before Hydra's
+    GlobalHydra.instance().clear()
+    app = Hydra.create_main_hydra2("stackfit", search_path())
+    settings = [*overrides, *OWN_SETTINGS]
+    try:
+        if "--cfg" in flags:
+            app.show_cfg(experiment, settings, flags["--cfg"], flags.get("--package"), "--resolve" in flags)
+        elif "--info" in flags:
+            app.show_info(flags["--info"], config_name=experiment, overrides=settings)
+        else:
+            app.hydra_help(experiment, get_args_parser(), get_args_parser().parse_args(["--hydra-help"]))
+    finally:
+        GlobalHydra.instance().clear()
 
 
 def find_names() -> list[str]:

@@ -179,7 +179,7 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
             f"{shown(path)} is not a run folder: it has no {STATUS}. Expected a folder that `stackfit run` printed. "
             "Try: stackfit table"
         ) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         if damaged_is_empty:
             return {}
         raise RunFolderError(
@@ -193,9 +193,10 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
             f"{shown(file)} holds no run status. Expected one of {', '.join(STATES)} under 'status'. "
             "Run the experiment again; the folder's other files are as they were."
         )
-    if status.get("format", 0) > FORMAT:
+    written = status.get("format", 0)
+    if not isinstance(written, int) or written > FORMAT:
         raise RunFolderError(
-            f"{shown(file)} has format {status['format']}. This stackfit reads up to {FORMAT}. Update stackfit."
+            f"{shown(file)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
         )
     return status
 
@@ -253,6 +254,36 @@ def read_config(path: Path) -> dict[str, Any]:
             f"{shown(file)} holds no config. Expected the run's resolved config. Run the experiment again."
         )
     return config
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """The content of `environment.json`, or an empty mapping where there is none."""
+    try:
+        environment = json.loads(RunFolder(path).environment.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return environment if isinstance(environment, dict) else {}
+
+
+def read_predictions(path: Path) -> tuple[Any, Any]:
+    """The test split's scores `(examples, outputs)` float32 and labels `(examples,)`.
+
+    Raises:
+        RunFolderError: the run stored none, or the file is damaged.
+    """
+    import zipfile
+
+    import numpy as np
+
+    file = RunFolder(path).predictions
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            return stored["scores"], stored["labels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RunFolderError(
+            f"{shown(file)} cannot be read: {error}. Expected the test predictions of a finished run. "
+            "Run the experiment again."
+        ) from None
 
 
 def read_history(path: Path) -> list[dict[str, str]]:

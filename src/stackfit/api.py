@@ -1,0 +1,72 @@
+"""The Python API: the same engine as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackfit import places
+from stackfit.cells import Cell, compose_cells
+from stackfit.progress import Reporter, make_reporter
+from stackfit.run_folder import RunFolder, find_continuable
+from stackfit.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+
+def run(
+    experiment: str,
+    *overrides: str,
+    trust: Iterable[str] = (),
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Run:
+    """Train one experiment: `stackfit.run("gsp631_base", "epochs=1")`.
+
+    Args:
+        overrides: in Hydra's grammar.
+        trust: modules of your project whose classes the config may name.
+        fresh: always make a new folder; else a run of the same config that was interrupted starts again in its own.
+
+    Raises:
+        ConfigError: the experiment, an override, a value or the data are wrong; nothing was trained.
+        TrainingError: the run failed; its folder says why.
+        KeyboardInterrupt: you stopped it; the folder says *interrupted*.
+    """
+    from stackfit.runner import run_cell
+
+    (cell,) = compose_cells(experiment, overrides, trust)
+    reporter = reporter or make_reporter(cell.config["verbosity"])
+    return run_cell(cell, partial(claim_single, fresh=fresh, reporter=reporter), reporter)
+
+
+def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:
+    """A new folder, or the newest one of this fingerprint if it was interrupted."""
+    folder = places.outputs() / cell.experiment
+    left = None if fresh else find_continuable(folder, fingerprint)
+    if left is not None and left.claim(fingerprint, cell.about_run()):
+        reporter.line(f"{places.shown(left.path)} was interrupted: starting it again there (--fresh makes a new folder).")
+        return left
+    return RunFolder.create(folder, fingerprint, cell.about_run())
+
+
+def table(paths: Any = (), **options: Any) -> pd.DataFrame:
+    """One row a run: what differs, then the metrics. Options as in `stackfit table`; see `stackfit.tables.table`."""
+    from stackfit import tables
+
+    return tables.table(paths, **options)
+
+
+def load_model(run: Run | str | Path) -> keras.Model:
+    """The trained model of a run, in safe mode: no code that the file carries is executed.
+
+    Raises:
+        RunFolderError: the path is no run folder, or the run saved no model.
+    """
+    from stackfit.saved import load_model as load
+
+    return load(run if isinstance(run, Run) else Run(Path(run)))

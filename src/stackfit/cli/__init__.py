@@ -1,0 +1,74 @@
+"""The command line: every command is a thin edge over plain functions.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a run or a claim failed, 2 the command or a
+config is wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+from stackfit.errors import ConfigErrors, StackfitError
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in typed
+    typed = [word for word in typed if word != "--debug"]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = _dispatch(typed)
+    except StackfitError as error:
+        if debug:
+            raise
+        code = _show(error)
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on.", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if debug:
+            raise
+        print(
+            f"error: stackfit itself failed: {type(error).__name__}: {error}\n"
+            "  Expected this not to happen. Add --debug for the traceback, and please report it.",
+            file=sys.stderr,
+        )
+        code = 1
+    sys.exit(code)
+
+
+def _dispatch(typed: list[str]) -> int:
+    import click
+
+    from stackfit.cli.app import app
+
+    try:
+        app(typed, standalone_mode=False, prog_name="stackfit")
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return 0
+
+
+def _show(error: StackfitError) -> int:
+    errors: list[Any] = error.errors if isinstance(error, ConfigErrors) else [error]
+    for one in errors:
+        print(f"error: {one}", file=sys.stderr)
+    if len(errors) > 1:
+        print(f"{len(errors)} errors; nothing was trained.", file=sys.stderr)
+    return error.exit_code
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt  # SIGTERM, as a batch system sends it, ends like Ctrl-C

@@ -1,0 +1,208 @@
+"""The Typer program. Commands import what they need when they run, so that `--help` and `list` answer at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="stackfit",
+    help="Declarative Keras experiments: compose a layer stack in YAML, train it, sweep it, compare the runs.\n\n"
+    "Start with `stackfit run digits_quickstart` (seconds, no download), then `stackfit list`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Every command takes --debug (shows tracebacks).",
+)
+data_app = typer.Typer(help="What data are here; fetch them; look at an example.", no_args_is_help=True,
+                       rich_markup_mode=None)  # fmt: skip
+app.add_typer(data_app, name="data")
+
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _experiment_names(incomplete: str) -> list[str]:
+    from stackfit.experiments import find_experiments
+
+    return [name for name in find_experiments() if name.startswith(incomplete)]
+
+
+Name = Annotated[str, typer.Argument(help="An experiment's name, as `stackfit list` shows it.",
+                                     autocompletion=_experiment_names, show_default=False)]  # fmt: skip
+Overrides = Annotated[list[str] | None, typer.Argument(help="key=value in Hydra's grammar.", show_default=False)]
+Paths = Annotated[list[Path] | None, typer.Argument(help="Run folders, sweeps, or folders that hold them; ./outputs "
+                                                    "if none is given.", show_default=False)]  # fmt: skip
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `stackfit run` prints it.",
+                                         show_default=False)]  # fmt: skip
+Trust = Annotated[list[str] | None, typer.Option("--trust", metavar="MODULE", show_default=False,
+                  help="A Python module of your project whose classes the config may name.")]  # fmt: skip
+
+
+@app.command("list")
+def list_command(pattern: Annotated[str | None, typer.Argument(help="Part of a name or question.")] = None) -> None:
+    """The experiments: name, question, published result, typical time."""
+    from stackfit.cli.listing import print_experiments
+
+    print_experiments(pattern)
+
+
+@app.command()
+def show(
+    experiment: Name,
+    overrides: Overrides = None,
+    origin: Annotated[bool, typer.Option("--origin", help="file:line behind every value.")] = False,
+    diff: Annotated[str | None, typer.Option("--diff", metavar="OTHER", autocompletion=_experiment_names,
+                    help="Only what differs from another experiment.")] = None,  # fmt: skip
+    resolve: Annotated[bool, typer.Option("--resolve", help="Put values in place of ${…}.")] = False,
+    trust: Trust = None,
+) -> None:
+    """The composed config, as YAML. Trains nothing and loads no TensorFlow."""
+    from stackfit.cli.listing import print_config
+
+    print_config(experiment, overrides or [], origin=origin, diff=diff, resolve=resolve)
+
+
+@app.command(context_settings=_PASS_ON)
+def run(
+    context: typer.Context,
+    experiment: Annotated[str | None, typer.Argument(help="An experiment's name, then overrides: key=value.",
+                          autocompletion=_experiment_names, show_default=False)] = None,  # fmt: skip
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make a new folder; do not go on in an interrupted one.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    trust: Trust = None,
+) -> None:
+    """Train an experiment; the last line printed is its run folder.
+
+    stackfit run gsp631_base
+
+    stackfit run gsp631_base model.layers.hidden.units=128 epochs=3
+
+    stackfit run gsp631_base optimizer=sgd callbacks=[stop_at] callbacks.stop_at.value=0.84
+
+    Hydra's own flags work too: --cfg job, --info, -m.
+    """
+    from stackfit.cli.running import run_command
+
+    words = [*([experiment] if experiment is not None else []), *context.args]
+    raise typer.Exit(run_command(words, fresh=fresh, quiet=quiet, trust=tuple(trust or ())))
+
+
+@app.command()
+def table(
+    paths: Paths = None,
+    over: Annotated[str | None, typer.Option(help="Mean, deviation and 95 % interval over this setting, such as seed.")] = None,
+    epochs: Annotated[bool, typer.Option("--epochs", help="One row an epoch: the histories of all runs.")] = False,
+    pivot: Annotated[str | None, typer.Option(help="ROW,COLUMN[,METRIC]: two settings as a matrix.")] = None,
+    sort: Annotated[str | None, typer.Option(help="A column; -column for the largest first.")] = None,
+    filter: Annotated[str | None, typer.Option(help="A pandas query: 'units > 64 and test_accuracy > 0.87'.")] = None,
+    last: Annotated[int | None, typer.Option(help="Only the newest N runs.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file with full precision; - for stdout.")] = None,
+    format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text",
+) -> None:
+    """One row a run: only the settings that differ, then the metrics."""
+    from stackfit.cli.results import print_table
+
+    print_table(paths, csv=csv, format=format, over=over, epochs=epochs, pivot=pivot, sort=sort, filter=filter, last=last)
+
+
+@app.command()
+def compare(
+    paths: Paths = None,
+    metric: Annotated[str | None, typer.Option(help="Compare by this metric; test_accuracy if there is one.")] = None,
+    filter: Annotated[str | None, typer.Option(help="A pandas query that chooses runs.")] = None,
+    format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text",
+) -> None:
+    """Is the difference real? Two runs: McNemar's test on the test set. Configurations with several seeds: a test
+    across seeds."""
+    from stackfit.cli.results import print_comparison
+
+    print_comparison(paths, metric=metric, filter=filter, format=format)
+
+
+@app.command()
+def evaluate(run: RunPath, format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text") -> None:
+    """Training and test split side by side, with the gap between them."""
+    from stackfit.cli.results import print_evaluation
+
+    print_evaluation(run, format)
+
+
+@app.command()
+def predict(
+    run: RunPath,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Pictures (PNG, JPEG) of any size.",
+                     show_default=False)] = None,  # fmt: skip
+    item: Annotated[list[int] | None, typer.Option("--item", help="A test item's number, from 0; may be repeated.",
+                    show_default=False)] = None,  # fmt: skip
+    wrong: Annotated[bool, typer.Option("--wrong", help="Only test items that the model gets wrong.")] = False,
+    count: Annotated[int, typer.Option(help="How many test items.")] = 8,
+    invert: Annotated[bool, typer.Option("--invert", help="The picture is dark on white; the data bright on black.")] = False,
+    png: Annotated[Path | None, typer.Option(help="Write the item's picture to a PNG file.")] = None,
+) -> None:
+    """Class names and probabilities: of your pictures, or of test items, right and wrong ones."""
+    from stackfit.cli.results import print_predictions
+
+    print_predictions(run, files or [], items=item or [], wrong=wrong, count=count, invert=invert, png=png)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The new experiment's name, or with --callback the class's.")],
+    parent: Annotated[str, typer.Option("--from", help="Start from this experiment.",
+                      autocompletion=_experiment_names)] = "gsp631_base",  # fmt: skip
+    callback: Annotated[bool, typer.Option("--callback", help="Write a callback of your own and trust it.")] = False,
+) -> None:
+    """A commented experiment file in ./experiments, or a callback of your own (--callback)."""
+    from stackfit.cli.writing import write_callback, write_experiment
+
+    for line in write_callback(name) if callback else write_experiment(name, parent):
+        typer.echo(line)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Which data sets there are, and which are ready."""
+    from stackfit.cli.data import print_data
+
+    print_data()
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="An option of the data group, such as fashion_mnist or mnist.")],
+    overrides: Overrides = None,
+) -> None:
+    """Fetch, check and prepare a data set, with a progress bar."""
+    from stackfit.cli.data import fetch_data
+
+    fetch_data(name, overrides or [])
+
+
+@data_app.command("show")
+def data_show(
+    name: Annotated[str, typer.Argument(help="An option of the data group, such as fashion_mnist.")],
+    index: Annotated[int, typer.Argument(help="Which example, from 0.")] = 0,
+    overrides: Overrides = None,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    png: Annotated[Path | None, typer.Option(help="Write the picture to a PNG file.")] = None,
+) -> None:
+    """One example: picture, label and class name, value range before and after scaling."""
+    from stackfit.cli.data import show_data
+
+    show_data(name, index, overrides or [], split, png)
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    version: Annotated[bool, typer.Option("--version", help="The version, then exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        import stackfit
+
+        sys.stdout.write(f"stackfit {stackfit.__version__}\n")
+        raise typer.Exit
+
+

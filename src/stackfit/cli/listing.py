@@ -1,0 +1,105 @@
+"""`list` and `show`: what experiments there are and how one is composed. No TensorFlow."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from stackfit.errors import ConfigError
+from stackfit.experiments import Record, list_experiments
+
+
+def print_experiments(pattern: str | None) -> None:
+    """One entry an experiment: name and typical time, question, published result.
+
+    Raises:
+        ConfigError: nothing matches the pattern.
+    """
+    records = list_experiments(pattern)
+    if not records:
+        raise ConfigError(f"No experiment matches {pattern!r}. Expected part of a name or question. Try: stackfit list")
+    width = max(len(record.name) for record in records)
+    columns = shutil.get_terminal_size((100, 24)).columns
+    for record in records:
+        sys.stdout.write("\n".join(_entry(record, width, columns)) + "\n")
+    sys.stdout.write(f"\nRun one:  stackfit run {records[0].name}\n")
+
+
+def _entry(record: Record, width: int, columns: int) -> Iterator[str]:
+    seconds = record.about.get("seconds")
+    takes = f"about {seconds:g} s" if isinstance(seconds, (int, float)) else ""
+    mark = "  (yours)" if record.own else ""
+    question = str(record.about.get("question", "")).strip()
+    indent = " " * (width + 2)
+    text = textwrap.wrap(f"{question}{mark}  [{takes}]" if takes else question + mark, max(40, columns - width - 2)) or [""]
+    yield f"{record.name:<{width}}  {text[0]}"
+    yield from (indent + line for line in text[1:])
+    if published := record.about.get("published"):
+        for line in textwrap.wrap(f"published: {published}", max(40, columns - width - 2)):
+            yield indent + line
+
+
+def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: str | None, resolve: bool) -> None:
+    """The composed config on stdout.
+
+    Raises:
+        ConfigError: as `compose`.
+    """
+    from stackfit.checks import resolve as resolve_config
+    from stackfit.composition import Composer
+
+    composition = Composer(experiment).compose(overrides)
+    config = plain(composition)
+    if resolve:
+        config = resolve_config(composition.without_hydra(), composition.origins)
+    if diff is not None:
+        other = plain(Composer(diff).compose())
+        for line in differences(config, other, diff):
+            sys.stdout.write(line + "\n")
+        return
+    if not origin:
+        sys.stdout.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        return
+    origins = composition.origins
+    lines = [(line, origins.locate(key) or "stackfit.schema") for key, line in _lines(config, "", 0)]
+    width = min(60, max(len(line) for line, _ in lines))
+    for line, place in lines:
+        sys.stdout.write(f"{line:<{width}}  # {place}\n")
+
+
+def plain(composition: Any) -> dict[str, Any]:
+    """A composition as plain containers, its ${…} as written."""
+    from omegaconf import OmegaConf
+
+    container = OmegaConf.to_container(composition.without_hydra(), resolve=False)
+    assert isinstance(container, dict)
+    return container
+
+
+def _lines(node: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, str]]:
+    for key, value in node.items():
+        here, indent = f"{prefix}.{key}" if prefix else str(key), "  " * depth
+        if isinstance(value, dict) and value:
+            yield here, f"{indent}{key}:"
+            yield from _lines(value, here, depth + 1)
+        else:
+            text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+            yield here, f"{indent}{key}: {text.removesuffix(chr(10)).removesuffix('...').rstrip()}"
+
+
+def differences(config: dict[str, Any], other: dict[str, Any], name: str) -> Iterator[str]:
+    """One line for each key whose value differs from that of the experiment `name`."""
+    from stackfit.cells import flatten
+
+    ours, theirs = flatten(config), flatten(other)
+    for key in dict.fromkeys((*theirs, *ours)):
+        if key.startswith(("about.", "expect")) or ours.get(key) == theirs.get(key):
+            continue
+        there = theirs[key] if key in theirs else "not there"
+        here = ours[key] if key in ours else "not there"
+        yield f"{key}: {here}   # {name}: {there}"

@@ -1,0 +1,116 @@
+"""`new`: a learner's own experiment or callback."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from pathlib import Path
+
+from stackfit.errors import ConfigError
+from stackfit.experiments import NAME, find_experiment, find_experiments
+from stackfit.places import shown
+
+EXPERIMENT = """\
+# stackfit run {name}
+defaults:
+  - {parent}
+  # - override optimizer: sgd        # adam, adamw, sgd, momentum, rmsprop, …
+  # - override callbacks: stop_at    # early_stopping, reduce_on_plateau, …
+  - _self_
+about:
+  question: What do you want to find out?
+# Below, only what differs from {parent}; `stackfit show {parent}` prints everything there is to change.
+# epochs: 10
+# model:
+#   layers:
+#     hidden: {{units: 128}}          # one hidden layer of 128 units; [128, 64] is two
+#     drop: {{_target_: keras.layers.Dropout, rate: 0.2, after: hidden}}
+#     flatten: null                  # null removes a layer
+"""
+
+CALLBACK = '''\
+"""A callback of my own."""
+
+import keras
+
+
+class {name}(keras.callbacks.Callback):
+    """Stop once the training accuracy is above a value."""
+
+    def __init__(self, accuracy: float = 0.84):
+        super().__init__()
+        self.accuracy = accuracy
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs["accuracy"] > self.accuracy:
+            print(f"Accuracy is above {{self.accuracy:.0%}}: stopping.")
+            self.model.stop_training = True
+'''
+
+
+def write_experiment(name: str, parent: str) -> list[str]:
+    """Write `./experiments/NAME.yaml`; returns what to print.
+
+    Raises:
+        ConfigError: a bad or taken name, or no such parent.
+    """
+    find_experiment(parent)
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is no name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment")
+    if name in find_experiments() or name == "config":
+        raise ConfigError(f"The name {name!r} is taken. Expected a new one. Try: stackfit new my_{name}")
+    path = Path("experiments") / f"{name}.yaml"
+    _create(path, EXPERIMENT.format(name=name, parent=parent))
+    return [shown(path), f"Edit it, then:  stackfit run {name}"]
+
+
+def write_callback(name: str) -> list[str]:
+    """Write `./experiments/<name>.py` and trust it in `./pyproject.toml`; returns what to print.
+
+    Raises:
+        ConfigError: not a class name, or the file exists.
+    """
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise ConfigError(f"{name!r} is no class name. Expected letters and digits. Try: stackfit new --callback StopEarly")
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    path = Path("experiments") / f"{words}.py"
+    if words in ("lab_callbacks",):
+        raise ConfigError(f"{path} is stackfit's own. Expected another name. Try: stackfit new --callback My{name}")
+    _create(path, CALLBACK.format(name=name))
+    module = f"experiments.{words}"
+    key = words if words != name else "mine"
+    return [
+        shown(path),
+        *_trust(module),
+        f"Name it in an experiment:  callbacks: {{{key}: {{_target_: {module}.{name}, accuracy: 0.84}}}}",
+        f"or on the command line:    '+callbacks.{key}={{_target_: {module}.{name}}}'",
+    ]
+
+
+def _trust(module: str) -> list[str]:
+    from stackfit.places import project_trust
+
+    path = Path("pyproject.toml")
+    if module in project_trust():
+        return []
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if not re.search(r"^\[tool\.stackfit\]", text, re.MULTILINE):
+        text = f'{text.rstrip()}\n\n[tool.stackfit]\ntrust = ["{module}"]\n'.lstrip()
+    elif re.search(r"^trust\s*=\s*\[", text, re.MULTILINE):
+        text = re.sub(r"^(trust\s*=\s*\[)", rf'\1"{module}", ', text, count=1, flags=re.MULTILINE)
+        text = text.replace(f'"{module}", ]', f'"{module}"]')
+    else:
+        text = re.sub(r"^(\[tool\.stackfit\]\n)", rf'\1trust = ["{module}"]\n', text, count=1, flags=re.MULTILINE)
+    path.write_text(text, encoding="utf-8")
+    return [f"pyproject.toml now trusts {module}"]
+
+
+def _create(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already. Expected a new name. Choose another, or edit that file.") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}. Expected a folder of yours. Change into one.") from None

@@ -1,0 +1,168 @@
+"""What a finished run can still do: load its model, evaluate it on both splits, predict pictures and test items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stackfit import backend, places, run_folder
+from stackfit.data import Dataset, load_dataset
+from stackfit.errors import DataError, RunFolderError
+from stackfit.run_folder import RunFolder
+from stackfit.runs import Run
+
+
+def load_model(run: Run) -> Any:
+    """The run's Keras model, from `model.keras` or else `model.h5`, in Keras's safe mode.
+
+    Raises:
+        RunFolderError: there is no saved model, or it cannot be loaded.
+    """
+    folder = RunFolder(run.folder)
+    found = [path for path in (folder.model("keras"), folder.model("h5")) if path.is_file()]
+    if not found:
+        raise RunFolderError(
+            f"{places.shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
+            f"{run.config.get('save')}. Expected model.keras. Run the experiment again with 'save=[keras]'."
+        )
+    backend.start(run.config.get("deterministic", True), run.config.get("batch_size", 32))
+    import keras
+
+    from stackfit.building import import_trusted
+    from stackfit.cells import used_modules
+
+    for module in sorted(used_modules(run.config)):
+        _register(import_trusted(module, "trust"))
+    try:
+        return keras.models.load_model(found[0], safe_mode=True)
+    except (ValueError, TypeError, OSError) as error:
+        raise RunFolderError(
+            f"{places.shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
+            "stackfit saves it. Run the experiment again."
+        ) from error
+
+
+def _register(module: Any) -> None:
+    import keras
+
+    for name, value in vars(module).items():
+        if isinstance(value, type) and issubclass(value, keras.layers.Layer) and value.__module__ == module.__name__:
+            keras.utils.get_custom_objects()[name] = value
+
+
+def evaluate_run(run: Run, say: Any = lambda line: None) -> dict[str, dict[str, float]]:
+    """Loss and metrics of the run's model on its training, validation and test splits.
+
+    Raises:
+        RunFolderError: no model; DataError: the data are not to be had any more.
+    """
+    model = load_model(run)
+    from stackfit.pipeline import Feeds, Targets
+    from stackfit.training import evaluate_all
+
+    dataset = load_dataset(run.config["data"], say)
+    before = run_folder.read_environment(run.folder).get("data_fingerprint")
+    if before != dataset.fingerprint:
+        say("The data have changed since this run trained: their fingerprint is another one.")
+    feeds, task = Feeds(dataset), run.config["task"]
+    targets = Targets(task["labels"], run.config["data"]["num_classes"], None)
+    splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
+    tests = [feeds.feed(split, run.config["batch_size"], targets) for split in splits]
+    return {
+        split: evaluate_all([model], [feed])[0][0] for split, feed in zip(splits, tests, strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One example's prediction. `probabilities`: `(classes,)`, sums to 1; `label` is None where it is not known."""
+
+    name: str
+    probabilities: np.ndarray
+    predicted: int
+    label: int | None = None
+
+
+def predict_items(run: Run) -> list[Prediction]:
+    """The test items' predictions as the run stored them, in the data's order.
+
+    Raises:
+        RunFolderError: the run stored none.
+    """
+    scores, labels = run_folder.read_predictions(run.folder)
+    return [
+        _prediction(f"item {number}", row, run, int(label))
+        for number, (row, label) in enumerate(zip(scores, labels, strict=True))
+    ]
+
+
+def predict_pictures(run: Run, files: Sequence[Path], invert: bool = False) -> list[Prediction]:
+    """Predict pictures of any size: made grey or RGB as the model needs, resized, scaled as in training.
+
+    Args:
+        invert: for dark objects on white paper, where the data show bright objects on black.
+
+    Raises:
+        DataError: a file is no picture, or the model does not take pictures.
+    """
+    shape = tuple(run.config["data"]["input_shape"])
+    arrays = [read_picture(file, shape, invert) for file in files]
+    model = load_model(run)
+    dataset = load_dataset(run.config["data"], lambda line: None)
+    scores = model.predict(dataset.scaling.apply(np.stack(arrays)), verbose=0)
+    return [_prediction(str(file), row, run) for file, row in zip(files, scores, strict=True)]
+
+
+def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np.ndarray:
+    """A PNG or JPEG as uint8 of `shape` `(height, width, channels)`.
+
+    Raises:
+        DataError: the file cannot be read as a picture, or `shape` is not a picture's.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise DataError(
+            f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
+            "Leave out the files to see its test items."
+        )
+    try:
+        with Image.open(file) as picture:
+            upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
+    except FileNotFoundError:
+        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.") from None
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read as a picture: {error}. Expected a PNG or JPEG. Convert it.") from None
+    resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+    array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
+    return array.reshape(shape)
+
+
+def _prediction(name: str, scores: np.ndarray, run: Run, label: int | None = None) -> Prediction:
+    """Logits become probabilities; a single sigmoid output becomes two."""
+    scores = np.asarray(scores, np.float64).reshape(-1)
+    logits = bool(run.config["task"]["loss"].get("from_logits"))
+    if len(scores) == 1:
+        one = float(1 / (1 + np.exp(-scores[0]))) if logits else float(scores[0])
+        probabilities = np.array([1 - one, one])
+    elif logits:
+        raised = np.exp(scores - scores.max())
+        probabilities = raised / raised.sum()
+    else:
+        probabilities = scores
+    return Prediction(name, probabilities, int(probabilities.argmax()), label)
+
+
+def dataset_of(run: Run) -> Dataset:
+    """The run's data, to show its items."""
+    dataset = load_dataset(run.config["data"], lambda line: None)
+    if not isinstance(dataset, Dataset):
+        raise RunFolderError(
+            "This run's data are streamed, so its items are not at hand. Expected data in memory. "
+            "Raise data.max_memory_bytes."
+        )
+    return dataset
