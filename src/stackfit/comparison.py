@@ -1,5 +1,4 @@
-"""Is it real? Two trained models on the same test set, or configurations over several seeds, in one sentence
-each."""
+"""Is it real? Two trained models on one test set, or configurations over several seeds."""
 
 from __future__ import annotations
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 MOST_CONFIGURATIONS = (
     40  # 780 pairs: beyond this nobody reads them, and the correction leaves nothing to find
 )
+PAIR_COLUMNS = ("A", "B", "A - B", "low", "high", "p", "p (Holm)")
 MOST_SENTENCES = 15  # six configurations; of more, only the best is held against each of the others
 
 
@@ -44,10 +44,16 @@ class Comparison:
     problems: list[str] = field(default_factory=list)
 
     def render(self, format: str = "text", width: int | None = None) -> str:
-        """All of it as text, Markdown or JSON; CSV only has the last table, which is the one with the
-        test."""
-        if format == "csv":
-            return render(list(self.tables.values())[-1], format)
+        """All of it as text, Markdown or JSON.
+
+        Raises:
+            ConfigError: another format; one CSV cannot hold several tables.
+        """
+        if format not in ("text", "md", "json"):
+            raise ConfigError(
+                f"A comparison cannot be written as {format!r}. Expected text, md or json. Try: --format md",
+                where="--format",
+            )
         if format == "json":
             tables = {name: json.loads(render(table, "json")) for name, table in self.tables.items()}
             return json.dumps({"sentences": self.sentences, **tables}, indent=1, ensure_ascii=False) + "\n"
@@ -56,13 +62,12 @@ class Comparison:
 
 
 def compare(paths: Paths, metric: str | None = None, filter: str | None = None) -> Comparison:
-    """Two run folders: compare the trained models. Anything else: compare the configurations of all runs
-    found.
+    """Two run folders: compare the trained models. Anything else: compare the configurations found there.
 
     Args:
         paths: run folders, sweep folders, or any folders with runs below them.
-        metric: of configurations, `test_accuracy` if not given.
-        filter: a query that picks runs, as in `tables.build_table`.
+        metric: of configurations, `test_accuracy` if not given; of two runs all are shown.
+        filter: a query that picks the configurations' runs, as in `tables.build_table`.
 
     Raises:
         RunFolderError: a path holds no run, or of two runs one is not finished or has another test set.
@@ -71,6 +76,8 @@ def compare(paths: Paths, metric: str | None = None, filter: str | None = None) 
     """
     paths = as_paths(paths)
     runs, problems = read_records(paths)
+    if problems and len(paths) == 2 and len(runs) < 2:
+        raise RunFolderError("\n".join(problems))
     given = {os.path.abspath(path) for path in paths}
     if len(paths) == len(runs) == 2 and given == {os.path.abspath(run.folder) for run in runs}:
         return compare_runs(*runs)
@@ -89,11 +96,11 @@ def compare_runs(a: Run, b: Run) -> Comparison:
     for run in (a, b):
         if run.state != "finished":
             raise RunFolderError(
-                f"{run.folder} is {run.state}: {run.reason or 'it still trains'}. Expected two finished runs. "
-                "Run it to its end, or choose another: stackfit table"
+                f"{run.folder} is {run.state}: {run.reason or 'it still trains'}. Expected two finished "
+                "runs. Run it to its end, or choose another: stackfit table"
             )
     differ = differing([a, b])
-    about = {"folder": [a.folder, b.folder], "experiment": [a.experiment, b.experiment]}
+    about: dict[str, list[Any]] = {"folder": [a.folder, b.folder], "experiment": [a.experiment, b.experiment]}
     about |= {key: shown_values([value_of(run, key) for run in (a, b)]) for key in differ}
     names = metrics_of([a, b])
     counts = [name for name in ("parameters", "stopped_epoch") if name in names]
@@ -140,8 +147,7 @@ def _minus(a: float | None, b: float | None) -> float | None:
 
 
 def _right(a: Run, b: Run) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """For each test item whether the run's model names its class, shape (items,); None without such
-    predictions."""
+    """For each test item whether the run's model is right, shape (items,); None without predicted classes."""
     import numpy as np
 
     found = [read_predictions(run) for run in (a, b)]
@@ -152,8 +158,8 @@ def _right(a: Run, b: Run) -> tuple[np.ndarray | None, np.ndarray | None]:
             f"Their metrics stand side by side in: stackfit table {a.folder} {b.folder}"
         )
     right: list[np.ndarray | None] = []
-    for predictions in found:
-        if predictions is None or predictions[1].dtype.kind not in "iu":
+    for run, predictions in zip((a, b), found, strict=True):
+        if predictions is None or run.settings.get("task.labels") == "value":
             right.append(None)
             continue
         scores, labels = predictions
@@ -168,8 +174,7 @@ def _right(a: Run, b: Run) -> tuple[np.ndarray | None, np.ndarray | None]:
 def compare_configurations(
     runs: list[Run], metric: str | None = None, problems: list[str] | None = None
 ) -> Comparison:
-    """Group finished runs that differ in nothing but the seed, and hold every pair of groups against each
-    other.
+    """Hold every pair of groups against each other; a group's finished runs differ in nothing but the seed.
 
     Raises:
         ConfigError: fewer than two configurations or too many, or no such metric.
@@ -182,8 +187,8 @@ def compare_configurations(
     differ, groups = group([run for run in runs if run.state == "finished"], "seed")
     if not 2 <= len(groups) <= MOST_CONFIGURATIONS:
         raise ConfigError(
-            f"There are finished runs of {len(groups)} configurations. Expected 2 to {MOST_CONFIGURATIONS}, which "
-            "differ in more than the seed. Give more runs, or choose some with --filter."
+            f"There are finished runs of {len(groups)} configurations. Expected 2 to {MOST_CONFIGURATIONS}, "
+            "which differ in more than the seed. Give more runs, or choose some with --filter."
         )
     labels = _labels(groups, differ)
     values = {
@@ -203,15 +208,7 @@ def compare_configurations(
         },
         "folders": [folders[label] for label in best_first],
     }
-    fields = {
-        "A": "a",
-        "B": "b",
-        "A - B": "effect",
-        "low": "low",
-        "high": "high",
-        "p": "p",
-        "p (Holm)": "adjusted",
-    }
+    parts = dict(zip(PAIR_COLUMNS, ("a", "b", "effect", "low", "high", "p", "adjusted"), strict=True))
     tables = {
         f"{name}, mean ± half the 95 % interval": frame_of(columns),
         "Every pair": frame_of(

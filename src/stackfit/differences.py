@@ -21,8 +21,7 @@ MISSING = object()
 
 
 def identity(value: Any) -> Hashable:
-    """A hashable that is equal for equal settings: 1 and 1.0 are, 1 and true are not, lists are by their
-    items."""
+    """A hashable that is equal for equal settings: 1 and 1.0 are, 1 and true are not."""
     if isinstance(value, bool):
         return ("bool", value)
     if isinstance(value, (list, tuple)):
@@ -46,8 +45,7 @@ def differing(runs: list[Run]) -> dict[str, str]:
 
 
 def short_names(keys: Iterable[str], taken: set[str]) -> dict[str, str]:
-    """The last word of each key (before `._target_`), or the whole key where two would share it or it is
-    taken."""
+    """The last word of each key (before `._target_`), or all of it where two share that or it is taken."""
     keys = list(keys)
     last = {key: key.removesuffix("._target_").rpartition(".")[2] for key in keys}
     count = Counter(last.values())
@@ -62,8 +60,7 @@ def value_of(run: Run, key: str) -> Any:
 
 
 def shown_values(values: list[Any]) -> list[Any]:
-    """Settings as one types them: lists as `[64,64]`; null is blank, but `null` where a missing key already
-    is."""
+    """Settings as one types them: lists as `[64,64]`; null is blank, but `null` where a missing key is."""
     null = "null" if any(value is MISSING for value in values) else None
     return [_shown(value, null) for value in values]
 
@@ -79,8 +76,7 @@ def _shown(value: Any, null: str | None) -> Any:
 
 
 def metrics_of(runs: list[Run]) -> list[str]:
-    """Metrics in reading order: training, validation, test, others of each as recorded; parameters and epochs
-    last."""
+    """Metrics in reading order: training, validation, test; parameters and epochs last."""
 
     def place(name: str) -> tuple[bool, bool, bool]:
         return name in LAST_METRICS, name.startswith("test_"), name.startswith("val_")
@@ -89,8 +85,7 @@ def metrics_of(runs: list[Run]) -> list[str]:
 
 
 def in_order(runs: list[Run]) -> list[Run]:
-    """By experiment; single runs by their start, the cells of a sweep by their settings, numbers as
-    numbers."""
+    """By experiment; single runs by their start, the cells of a sweep by their settings."""
     differ = differing(runs)
 
     def key(run: Run) -> tuple[Any, ...]:
@@ -101,8 +96,7 @@ def in_order(runs: list[Run]) -> list[Run]:
 
 
 def columns_of(runs: list[Run]) -> dict[str, list[Any]]:
-    """Every column by which runs can be filtered and sorted: each setting by its key, those that differ by
-    both names."""
+    """What runs can be filtered and sorted by: settings by their key, and by the short name if they differ."""
     columns = {
         key: shown_values([value_of(run, key) for run in runs]) for key in union(run.settings for run in runs)
     }
@@ -137,8 +131,8 @@ def resolve(runs: list[Run], name: str, option: str) -> str:
     if name in names:
         return names[name]
     raise ConfigError(
-        f"No run has a setting {name!r}.{did_you_mean(name, [*names, *keys])} Expected one of the settings, by "
-        "its key or its last word. Try: stackfit table, which shows those that differ.",
+        f"No run has a setting {name!r}.{did_you_mean(name, [*names, *keys])} Expected one of the settings, "
+        "by its key or its last word. Try: stackfit table, which shows those that differ.",
         where=option,
     )
 
@@ -167,8 +161,7 @@ def group(runs: list[Run], over: str) -> tuple[dict[str, str], list[list[Run]]]:
 
 
 def independent(runs: list[Run], metric: str, over: str) -> list[float]:
-    """One value for each value of `over`: runs repeated with the same seed are averaged, not counted
-    twice."""
+    """One value for each value of `over`: a repeated seed is averaged, not counted twice."""
     values: dict[Hashable, list[float]] = {}
     for run in runs:
         if run.state == "finished" and (value := measure(run, metric)) is not None:

@@ -125,8 +125,7 @@ def _lines(cells: dict[str, list[str]], right: set[str], widths: dict[str, int])
 
 
 def _folded(columns: dict[str, list[Any]]) -> dict[str, list[str]]:
-    """Cells as text; `x_mean, x_low, x_high` become one column `mean ± half the interval`, `x` and `x_n` one
-    too."""
+    """Cells as text; `x_mean, x_low, x_high` become `mean ± half the interval`, `x` and `x_n` one column."""
     cells = {}
     for name, values in columns.items():
         stem, _, part = name.rpartition("_")
@@ -158,8 +157,7 @@ def _cell(value: Any) -> str:
 
 
 def _aligned(values: list[float | None]) -> list[str]:
-    """Numbers with the decimals that the column needs, at most four; four significant digits where that would
-    show 0."""
+    """Numbers with the decimals that the column needs, at most four; four digits where that would show 0."""
     numbers = [abs(value) for value in values if isinstance(value, float)]
     needed = max((len(f"{value:.{DIGITS}f}".rstrip("0").partition(".")[2]) for value in numbers), default=0)
     extreme = any(0 < value < 0.0005 or value >= 1e9 for value in numbers)

@@ -1,5 +1,4 @@
-"""Run folders as rows. Only `status.json` is read, and `history.csv` where epochs are asked for: YAML is too
-slow."""
+"""Run folders as rows. Only `status.json` is read, and `history.csv` for epochs: YAML is too slow."""
 
 from __future__ import annotations
 
@@ -101,8 +100,8 @@ def read_epochs(run: Run) -> list[dict[str, Any]]:
         return [{name: _number(text) for name, text in row.items()} for row in rows]
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise RunFolderError(
-            f"The history of {run.folder} cannot be read: {error}. Expected a CSV of numbers, one row an epoch. "
-            "Run the experiment again; the folder's other files are as they were."
+            f"The history of {run.folder} cannot be read: {error}. Expected a CSV of numbers, one row "
+            "an epoch. Run the experiment again; the folder's other files are as they were."
         ) from None
 
 
@@ -119,11 +118,12 @@ def read_predictions(run: Run) -> tuple[np.ndarray, np.ndarray] | None:
     if not file.exists():
         return None
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        # np.load leaves a file that it opened itself open when it is damaged.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             scores, labels = arrays["scores"], arrays["labels"]
         if scores.ndim != 2 or labels.shape != scores.shape[:1]:
             raise ValueError(f"scores have shape {scores.shape}, labels {labels.shape}")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise RunFolderError(
             f"{shown(file)} cannot be read: {error}. Expected scores (items, classes) and labels (items,). "
             "Run the experiment again; the folder's other files are as they were."
@@ -194,14 +194,15 @@ def _run_folders(paths: list[Path]) -> Iterable[Path]:
         if not path.is_dir():
             what = "is a file" if path.exists() else "does not exist"
             raise RunFolderError(
-                f"{shown(path)} {what}. Expected a run folder, or a folder with runs below it. Try: stackfit table"
+                f"{shown(path)} {what}. Expected a run folder, or a folder with runs below it. "
+                "Try: stackfit table"
             )
         try:
             below = list(run_folder.find_run_folders([path]))
         except OSError as error:
             raise RunFolderError(
-                f"{shown(path)} cannot be searched: {error.strerror}: {error.filename}. Expected folders that you "
-                "may read. Give the run folders themselves, or change the permission."
+                f"{shown(path)} cannot be searched: {error.strerror}: {error.filename}. Expected folders "
+                "that you may read. Give the run folders themselves, or change the permission."
             ) from None
         if not below:
             raise RunFolderError(
@@ -217,8 +218,8 @@ def _record(folder: Path, status: dict[str, Any]) -> Run:
     settings, axes, metrics = (status.get(part) or {} for part in ("settings", "axes", "metrics"))
     if not all(isinstance(part, dict) for part in (settings, axes, metrics)):
         raise RunFolderError(
-            f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as stackfit writes "
-            "them. Run the experiment again."
+            f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as stackfit "
+            "writes them. Run the experiment again."
         )
     state = run_folder.state_of(status)
     return Run(

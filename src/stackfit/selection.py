@@ -84,8 +84,8 @@ def where_true(frame: pd.DataFrame, query: str) -> list[int]:
         return [row for row, holds in enumerate(result.tolist()) if holds is True]
     except Exception as error:  # whatever the values' own operators raise
         raise ConfigError(
-            f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as {EXAMPLE}."
-            f" There are the columns {', '.join(frame)}.",
+            f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as "
+            f"{EXAMPLE}. There are the columns {', '.join(frame)}.",
             where="--filter",
         ) from None
 
@@ -110,8 +110,8 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     columns = list(columns)
     if name not in columns:
         raise ConfigError(
-            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: {', '.join(columns)}."
-            " Write one of these; in a filter, a name with dots stands in `backticks`.",
+            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: "
+            f"{', '.join(columns)}. Write one of these; in a filter, a name with dots stands in `backticks`.",
             where=option,
         )
 
@@ -120,8 +120,7 @@ BLANK: tuple[int, Any] = (2, 0)
 
 
 def order(value: Any) -> tuple[int, Any]:
-    """A key that sorts a column of any values: numbers, then texts with their numbers as numbers, then
-    blanks."""
+    """A key that sorts any values: numbers, then texts with the numbers in them as numbers, then blanks."""
     value = cell_value(value)
     if value is None:
         return BLANK

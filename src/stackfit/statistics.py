@@ -26,8 +26,7 @@ EXACT_BELOW = 25  # discordant pairs; with fewer the chi-square approximation of
 
 @dataclass(frozen=True)
 class Summary:
-    """n values, mean, standard deviation (of n - 1) and Student's 95 % interval; None where n is too
-    small."""
+    """n, mean, standard deviation (over n - 1) and Student's 95 % interval; None where n is too small."""
 
     n: int
     mean: float | None = None
@@ -61,8 +60,7 @@ def _t_quantile(freedom: int) -> float:
 
 @dataclass(frozen=True)
 class McNemar:
-    """How many test items both, one or neither of two models get right, and the p-value of equal error
-    rates."""
+    """How many test items both, one or neither of two models get right, and p for equal error rates."""
 
     both_right: int
     only_a: int
@@ -146,8 +144,7 @@ def compare_groups(groups: Mapping[str, Sequence[float]]) -> list[Difference]:
 
 
 def means_test(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
-    """Method, effect, 95 % interval (low, high) and two-sided p of two independent samples, as far as n
-    allows."""
+    """Method, effect, 95 % interval (low, high) and two-sided p of two samples, as far as n allows."""
     if not a or not b:
         return {"method": "no test"}
     effect = math.fsum(a) / len(a) - math.fsum(b) / len(b)
@@ -173,8 +170,7 @@ def _same(values: Sequence[float]) -> bool:
 
 
 def _separated(n_a: int, n_b: int) -> float:
-    """Two-sided p of the permutation test of groups that do not overlap: two of all divisions are as
-    extreme."""
+    """Two-sided p of the permutation test of groups that do not overlap: two divisions are as extreme."""
     return min(1.0, 2 / math.comb(n_a + n_b, n_a))
 
 

@@ -87,7 +87,7 @@ def build_table(
     problems = [] if problems is None else problems
     if sum((over is not None, epochs, pivot is not None)) > 1:
         raise ConfigError(
-            "--over, --epochs and --pivot are three different tables. Expected one of them. Leave out the others."
+            "--over, --epochs and --pivot are three different tables. Expected one of them. Leave one out."
         )
     if last is not None:
         if last < 1:

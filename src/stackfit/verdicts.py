@@ -10,8 +10,7 @@ LOWER_IS_BETTER = frozenset(
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether more is better, told from the words of the metric's name: `test_loss` and `val_mse` want
-    less."""
+    """Whether more is better, by the words of the metric's name: `test_loss` and `val_mse` want less."""
     return LOWER_IS_BETTER.isdisjoint(metric.lower().split("_"))
 
 
@@ -42,8 +41,8 @@ def say_configurations(difference: Difference, metric: str) -> str:
     a, b, effect, p = difference.a, difference.b, difference.effect, difference.adjusted
     if effect is None or p is None:
         return (
-            f"Not enough runs: {a} has {difference.n_a} and {b} has {difference.n_b} with {metric}; each needs "
-            "at least 2, better 5, so train them with more seeds, such as 'seed=range(5)'."
+            f"Not enough runs: {a} has {difference.n_a} and {b} has {difference.n_b} with {metric}; each "
+            "needs at least 2, better 5, so train them with more seeds, such as 'seed=range(5)'."
         )
     better, worse = (a, b) if (effect > 0) == higher_is_better(metric) else (b, a)
     seen = (

@@ -1,0 +1,290 @@
+"""`statistics`, `verdicts`, `comparison`: hand-derived values, and false-positive rates by simulation."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_runs import make_run
+
+from stackfit.comparison import compare
+from stackfit.errors import ConfigError, RunFolderError
+from stackfit.statistics import ALPHA, compare_groups, holm, mcnemar, means_test, runs_needed, summarize
+from stackfit.verdicts import higher_is_better, say_configurations
+
+UNITS = "model.layers.hidden.units"
+
+
+def right(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    counts = [both, only_a, only_b, neither]
+    return np.repeat([True, True, False, False], counts), np.repeat([True, False, True, False], counts)
+
+
+def band(rate: float, trials: int) -> float:
+    """Four standard deviations of a binomial rate: a correct test leaves this band once in 16,000 seeds."""
+    return 4 * math.sqrt(rate * (1 - rate) / trials)
+
+
+# ---- one configuration
+
+
+def test_the_interval_is_students_by_hand():
+    # 1..5: mean 3, sd √2.5; t(0.975, 4) = 2.776445 (any table of Student's t).
+    summary = summarize([1, 2, 3, 4, 5])
+    half = 2.776445 * math.sqrt(2.5) / math.sqrt(5)
+    assert (summary.n, summary.mean, summary.sd) == (5, 3, math.sqrt(2.5))
+    assert (summary.low, summary.high) == pytest.approx((3 - half, 3 + half))
+
+
+def test_one_value_has_no_spread_and_none_has_no_mean():
+    assert (summarize([0.5]).mean, summarize([0.5]).sd, summarize([0.5]).low) == (0.5, None, None)
+    assert (summarize([]).n, summarize([]).mean) == (0, None)
+
+
+def test_the_interval_holds_the_true_mean_in_95_of_100_experiments():
+    samples = np.random.default_rng(1).normal(0.87, 0.003, (2000, 5)).tolist()
+    held = np.mean([(s := summarize(values)).low <= 0.87 <= s.high for values in samples])
+    assert held == pytest.approx(0.95, abs=band(0.95, 2000))
+
+
+# ---- McNemar
+
+
+def test_few_discordant_items_get_the_exact_binomial_test():
+    # 9 of 10 heads or more extreme, both sides: 2 · (10 + 1) / 2^10.
+    test = mcnemar(*right(50, 9, 1, 40))
+    assert (test.both_right, test.only_a, test.only_b, test.both_wrong) == (50, 9, 1, 40)
+    assert test.p == pytest.approx(2 * 11 / 1024) and "exact" in test.method
+
+
+def test_many_discordant_items_get_chi_square_with_continuity_correction():
+    # (|30 - 14| - 1)² / 44 = 5.1136; with one degree of freedom p = erfc(√(x / 2)).
+    test = mcnemar(*right(900, 30, 14, 56))
+    assert test.p == pytest.approx(math.erfc(math.sqrt(15**2 / 44 / 2))) and "chi-square" in test.method
+
+
+@pytest.mark.parametrize(("discordant", "word"), [(24, "exact"), (25, "chi-square")])
+def test_the_approximation_starts_at_25_discordant_items(discordant, word):
+    assert word in mcnemar(*right(0, discordant, 0, 0)).method
+
+
+def test_equal_counts_and_equal_models_show_nothing():
+    assert mcnemar(*right(5, 20, 20, 5)).p == 1
+    assert mcnemar(*right(5, 0, 0, 5)).p == 1
+
+
+@pytest.mark.parametrize(("error", "shared"), [(0.13, 0.10), (0.02, 0.015)])
+def test_equally_good_models_are_called_different_in_at_most_5_of_100_test_sets(error, shared):
+    # Both err on a share of hard items together and on the rest of their errors apart: (b, c) is symmetric.
+    draws = np.random.default_rng(2)
+    found = 0
+    for _ in range(2000):
+        hard = draws.random(1000) < shared
+        a, b = (~(hard | (draws.random(1000) < error - shared)) for _ in "ab")
+        found += mcnemar(a, b).p < ALPHA
+    assert 0.005 < found / 2000 < ALPHA + band(ALPHA, 2000)  # both forms are conservative, neither is blind
+
+
+# ---- configurations
+
+
+def test_welchs_test_by_hand():
+    # means 2 and 5, variances 1 and 4, n 3 and 3: se² = 1/3 + 4/3 = 5/3, t = -3 / √(5/3) = -2.3238,
+    # freedom = (5/3)² / ((1/3)² / 2 + (4/3)² / 2) = 2.9412.
+    test = means_test([1, 2, 3], [3, 5, 7])
+    assert test["effect"] == -3 and test["p"] == pytest.approx(0.1045, abs=0.001)
+    middle = (test["low"] + test["high"]) / 2
+    assert middle == pytest.approx(-3)
+
+
+def test_without_any_spread_the_permutation_test_answers():
+    # 2 of the C(8, 4) = 70 divisions are as extreme.
+    assert means_test([1.0] * 4, [0.5] * 4)["p"] == pytest.approx(2 / 70)
+    assert means_test([1.0, 1.0], [1.0, 1.0])["p"] == 1
+    assert runs_needed([1.0] * 2, [0.5] * 2) == 4  # 2 / C(6, 3) = 0.1 is not below 0.05, 2 / 70 is
+    assert means_test([1.0, 1.0, 1.0], [0.5, 0.6, 0.7])["method"] == "Welch's t test"
+
+
+def test_holm_by_hand():
+    # sorted 0.01, 0.02, 0.04 times 3, 2, 1; the third may not fall below the second.
+    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values):
+    adjusted = holm(p_values)
+    assert all(p <= a <= 1 for p, a in zip(p_values, adjusted, strict=True))
+    ranked = [a for _, a in sorted(zip(p_values, adjusted, strict=True))]
+    assert ranked == sorted(ranked)
+
+
+@pytest.mark.parametrize(("effect", "runs"), [(1.0, 17), (0.8, 26), (0.5, 64)])
+def test_the_runs_needed_are_those_of_cohens_tables(effect, runs):
+    # Cohen 1988, table 2.4.1: two-sided alpha 0.05, power 0.80.
+    unit = [-math.sqrt(0.5), math.sqrt(0.5)]  # standard deviation 1
+    assert runs_needed([x + effect for x in unit], unit, most=100) == runs
+    assert runs_needed([x + effect for x in unit], unit, most=runs - 1) is None
+
+
+def test_equal_configurations_are_called_different_in_5_of_100_experiments():
+    draws = np.random.default_rng(3).normal(0.87, 0.003, (2000, 2, 5))
+    found = np.mean([means_test(*pair)["p"] < ALPHA for pair in draws.tolist()])
+    # Welch's test with 5 and 5 is slightly conservative: 0.044 instead of 0.05 in 100,000 draws.
+    assert 0.025 < found < ALPHA + band(ALPHA, 2000)
+
+
+def test_holm_keeps_any_false_finding_among_four_equal_configurations_at_5_of_100():
+    draws = np.random.default_rng(4).normal(0.87, 0.003, (500, 4, 5)).tolist()
+    families = [compare_groups(dict(zip("abcd", family, strict=True))) for family in draws]
+    assert all(len(family) == 6 for family in families)
+    false = np.mean([any(pair.adjusted < ALPHA for pair in family) for family in families])
+    uncorrected = np.mean([any(pair.p < ALPHA for pair in family) for family in families])
+    assert false < ALPHA + band(ALPHA, 500) < uncorrected
+
+
+def test_a_difference_of_three_deviations_is_found_by_five_seeds_each():
+    draws = np.random.default_rng(5).normal(0.87, 0.003, (200, 2, 5)) + np.array([[[0.009], [0]]])
+    said = [say_configurations(compare_groups({"A": a, "B": b})[0], "accuracy") for a, b in draws.tolist()]
+    assert np.mean([sentence.startswith("A is better than B: ") for sentence in said]) > 0.9
+    assert not any(sentence.startswith("B is better") for sentence in said)
+
+
+# ---- sentences
+
+
+def say(a: list[float], b: list[float], metric: str = "test_accuracy") -> str:
+    return say_configurations(compare_groups({"A": a, "B": b})[0], metric)
+
+
+def test_the_sentence_is_one_of_three():
+    assert say([0.90, 0.91, 0.92], [0.80, 0.81, 0.82]).startswith(
+        "A is better than B: test_accuracy differs by 0.1000, 95 % interval 0.0773 to 0.1227, 3 and 3 runs "
+    )
+    assert say([0.1, 0.3, 0.5], [0.1, 0.31, 0.5]).startswith("No difference shown: A and B: ")
+    sentence = say([0.87, 0.88, 0.89], [0.86, 0.87, 0.88])
+    assert sentence.startswith("Not enough runs: A and B: ")
+    # One standard deviation apart: 17 runs each are needed (Cohen), 3 are there.
+    assert sentence.endswith("about 14 more seeds each would show one so large.")
+
+
+def test_one_run_is_never_enough():
+    assert say([0.9], [0.1, 0.2]).startswith(
+        "Not enough runs: A has 1 and B has 2 with test_accuracy; each needs at"
+    )
+    assert say([], [0.1, 0.2]).startswith("Not enough runs: A has 0")
+
+
+def test_a_lower_loss_is_the_better_one():
+    assert say([0.1, 0.11, 0.12], [0.5, 0.51, 0.52], "test_loss").startswith("A is better than B")
+    assert say([0.1, 0.11, 0.12], [0.5, 0.51, 0.52], "test_accuracy").startswith("B is better than A")
+    assert [higher_is_better(name) for name in ("val_mse", "f1", "test_top_5_accuracy")] == [
+        False,
+        True,
+        True,
+    ]
+
+
+# ---- comparing folders
+
+
+def test_two_run_folders_are_compared_as_trained_models(tmp_path):
+    a, b = right(50, 9, 1, 40)
+    make_run(tmp_path / "a", {UNITS: 64}, {"test_accuracy": 0.59}, correct=a.tolist())
+    make_run(tmp_path / "b", {UNITS: 32}, {"test_accuracy": 0.51}, correct=b.tolist())
+    result = compare([tmp_path / "a", tmp_path / "b"])
+    settings = result.tables["What differs"].set_index("setting")
+    assert settings.loc[UNITS].tolist() == ["64", "32"]
+    assert result.tables["Metrics"]["A - B"].tolist() == pytest.approx([0.08])
+    assert result.tables["Test items"]["B wrong"].tolist() == [9, 40]
+    (sentence,) = result.sentences
+    assert sentence.startswith(f"Of these two trained models: A ({tmp_path / 'a'}) is better than B (")
+    assert "100 test items" in sentence and "p = 0.0215" in sentence and "configurations" in sentence
+    (mirrored,) = compare([tmp_path / "b", tmp_path / "a"]).sentences
+    assert mirrored.startswith(f"Of these two trained models: B ({tmp_path / 'a'}) is better than A (")
+
+
+def test_a_single_sigmoid_is_right_on_its_side_of_one_half(tmp_path):
+    for name, scores in {"a": [[0.9], [0.2]], "b": [[0.9], [0.8]]}.items():
+        make_run(tmp_path / name)
+        with (tmp_path / name / "predictions.npz").open("wb") as file:
+            np.savez(file, scores=np.array(scores, dtype=np.float32), labels=np.array([1, 0]))
+    items = compare([tmp_path / "a", tmp_path / "b"]).tables["Test items"]
+    assert (items["B right"].tolist(), items["B wrong"].tolist()) == ([1, 0], [1, 0])
+
+
+def test_runs_with_other_test_sets_or_none_or_unfinished_say_so(tmp_path):
+    make_run(tmp_path / "a", correct=[True] * 4)
+    make_run(tmp_path / "short", correct=[True] * 3)
+    make_run(tmp_path / "none")
+    make_run(tmp_path / "failed", failed="loss is NaN in epoch 2")
+    with pytest.raises(
+        RunFolderError, match=r"tested on different items: 4 and 3, .*Expected the same test split"
+    ):
+        compare([tmp_path / "a", tmp_path / "short"])
+    with pytest.raises(
+        RunFolderError, match=r"failed is failed: loss is NaN in epoch 2\. Expected two finished"
+    ):
+        compare([tmp_path / "a", tmp_path / "failed"])
+    assert compare([tmp_path / "a", tmp_path / "none"]).sentences == [
+        f"No test: {tmp_path / 'none'} has no predictions of classes for its test split."
+    ]
+
+
+def make_sweep(path, means: dict[int, float], seeds: int = 4) -> None:
+    for units, mean in means.items():
+        for seed in range(seeds):
+            metrics = {"test_accuracy": mean + 0.001 * seed, "test_loss": 1 - mean - 0.001 * seed}
+            make_run(path / f"{units}-{seed}", {UNITS: units, "seed": seed}, metrics, sweep="s")
+
+
+def test_a_sweep_is_compared_by_configuration_best_first(tmp_path):
+    make_sweep(tmp_path, {32: 0.80, 64: 0.90, 128: 0.85})
+    make_run(tmp_path / "lost", {UNITS: 32, "seed": 9}, failed="interrupted by Ctrl-C", state="interrupted")
+    result = compare(tmp_path)
+    groups, pairs = result.tables.values()
+    assert groups["configuration"].tolist() == ["units=64", "units=128", "units=32"]
+    assert groups["n"].tolist() == [4, 4, 4] and groups["folders"][0] == [
+        str(tmp_path / f"64-{i}") for i in range(4)
+    ]
+    assert pairs["A - B"].tolist() == pytest.approx([0.05, 0.10, 0.05])
+    assert [sentence.split(":")[0] for sentence in result.sentences] == [
+        "units=64 is better than units=128",
+        "units=64 is better than units=32",
+        "units=128 is better than units=32",
+    ]
+    assert result.problems == ["Left aside, as only finished runs count: 1 interrupted."]
+    assert compare(tmp_path, "test_loss").sentences[0].startswith("units=64 is better than units=128")
+    assert len(compare(tmp_path, filter="units < 128").sentences) == 1
+
+
+def test_two_folders_of_one_run_each_are_runs_and_a_run_with_itself_is_no_comparison(tmp_path):
+    make_run(tmp_path / "a")
+    with pytest.raises(ConfigError, match=r"finished runs of 1 configurations\. Expected 2 to 40"):
+        compare([tmp_path / "a", tmp_path / "a"])
+    make_run(tmp_path / "b", {"seed": 1})
+    with pytest.raises(ConfigError, match="differ in more than the seed"):
+        compare(tmp_path)
+    (tmp_path / "b" / "status.json").write_text("{")
+    with pytest.raises(RunFolderError, match=r"b/status\.json cannot be read"):
+        compare([tmp_path / "a", tmp_path / "b"])
+
+
+def test_more_than_six_configurations_speak_only_of_the_best(tmp_path):
+    make_sweep(tmp_path, {units: 0.8 + units / 1000 for units in range(1, 8)}, seeds=2)
+    result = compare(tmp_path)
+    assert len(result.tables["Every pair"]) == 21
+    assert len(result.sentences) == 6 and all("units=7" in sentence for sentence in result.sentences)
+
+
+def test_a_comparison_is_text_markdown_or_json(tmp_path):
+    make_sweep(tmp_path, {32: 0.80, 64: 0.90})
+    result = compare(tmp_path)
+    assert "units=64" in result.render("text", 80) and "|" in result.render("md")
+    assert json.loads(result.render("json"))["sentences"] == result.sentences
+    with pytest.raises(ConfigError, match="cannot be written as 'csv'"):
+        result.render("csv")

@@ -1,0 +1,370 @@
+"""`tables`, `differences`, `selection`, `formats`: what differs, grouped, chosen, sorted, rendered."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_runs import SETTINGS, make_run
+
+from stackfit.differences import identity
+from stackfit.errors import ConfigError
+from stackfit.formats import render
+from stackfit.results import Run, read_records
+from stackfit.tables import build_table, read_table, table
+
+UNITS = "model.layers.hidden.units"
+
+
+def run(folder="a", settings=None, metrics=None, **fields) -> Run:
+    known = {"experiment": "base", "state": "finished", "reason": None, "started": "", "seconds": 1.5}
+    known |= {"sweep": None, "groups": {}, **fields}
+    metrics = {"test_accuracy": 0.5} if metrics is None else metrics
+    return Run(folder=folder, settings={**SETTINGS, **(settings or {})}, metrics=metrics, **known)
+
+
+def sweep(
+    widths=(32, 64), seeds=(0, 1, 2), accuracy=lambda units, seed: units / 100 + seed / 1000
+) -> list[Run]:
+    return [
+        run(
+            f"{units}-{seed}",
+            {UNITS: units, "seed": seed},
+            {"test_accuracy": accuracy(units, seed)},
+            sweep="s",
+        )
+        for units in widths
+        for seed in seeds
+    ]
+
+
+# ---- what differs
+
+
+def test_only_what_differs_is_shown_under_its_last_word_in_a_stable_order(tmp_path):
+    metrics = {"loss": 0.3, "accuracy": 0.9, "test_loss": 0.4, "test_accuracy": 0.8, "val_loss": 0.5}
+    make_run(tmp_path / "a", {UNITS: 32}, {**metrics, "stopped_epoch": 5, "parameters": 25450})
+    make_run(
+        tmp_path / "b", {UNITS: 64, "verbosity": 0}, {**metrics, "stopped_epoch": 5, "parameters": 50890}
+    )
+    frame = table(tmp_path)
+    assert list(frame) == [
+        *("experiment", "units", "loss", "accuracy", "val_loss", "test_loss", "test_accuracy"),
+        *("stopped_epoch", "parameters", "seconds", "state", "folder"),
+    ]
+    assert frame["units"].tolist() == [32, 64]
+
+
+def test_keys_that_share_their_last_word_keep_all_of_it_and_a_target_is_named_by_its_parent():
+    a = run("a", {"model.layers.first.units": 1, "model.layers.second.units": 2, "task.seconds": 1})
+    b = run("b", {"model.layers.first.units": 2, "model.layers.second.units": 3, "task.seconds": 2})
+    c = run("c", {"optimizer._target_": "keras.optimizers.SGD"})
+    names = set(list(build_table([a, b, c]))[1:5])
+    assert names == {"optimizer", "task.seconds", "model.layers.first.units", "model.layers.second.units"}
+
+
+def test_lists_differ_by_their_items_and_read_as_typed():
+    frame = build_table(
+        [run("a", {UNITS: [64, 64]}), run("b", {UNITS: [512, 256]}), run("c", {UNITS: [64, 64]})]
+    )
+    assert frame["units"].tolist() == ["[64,64]", "[512,256]", "[64,64]"]
+
+
+def test_a_missing_key_differs_from_null_and_one_can_tell_them_apart():
+    a, b = run("a", {"optimizer.clipnorm": None}), run("b")
+    assert build_table([a, b])["clipnorm"].isna().tolist() == [False, True]
+    assert build_table([a, b])["clipnorm"][0] == "null"
+
+
+def test_the_choice_of_a_group_is_a_column_if_every_run_made_one():
+    runs = [run("a", groups={"optimizer": "adam"}), run("b", groups={"optimizer": "sgd"})]
+    assert build_table(runs)["optimizer"].tolist() == ["adam", "sgd"]
+    assert "optimizer" not in build_table([*runs, run("c")])
+
+
+def test_cells_of_a_sweep_are_ordered_by_their_numbers_and_single_runs_by_their_start():
+    assert build_table(sweep(widths=(256, 32, 128), seeds=(0,)))["units"].tolist() == [32, 128, 256]
+    runs = [run("b", {UNITS: 1}, started="2025-01-02"), run("a", {UNITS: 2}, started="2025-01-03")]
+    assert build_table([*reversed(runs)])["folder"].tolist() == ["b", "a"]
+
+
+values = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 1.0, "1", "a", [1], [1, 2]])
+)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["x.a", "y.a", "b", "seed"]), values), min_size=1, max_size=6)
+)
+def test_no_column_of_settings_is_constant_and_there_are_as_many_rows_as_runs(settings):
+    runs = [run(str(i), own) for i, own in enumerate(settings)]
+    frame = build_table(runs)
+    assert len(frame) == len(runs) and sorted(frame["folder"]) == sorted(run.folder for run in runs)
+    fixed = {"experiment", "test_accuracy", "seconds", "state", "folder"}
+    for name in set(frame) - fixed:
+        assert len({repr(value) for value in frame[name].tolist()}) > 1
+    if len({identity(run.settings) for run in runs}) == 1:
+        assert set(frame) == fixed
+
+
+# ---- over, epochs, pivot, last
+
+
+def test_over_seed_gives_n_mean_deviation_and_students_interval():
+    # 0.32, 0.321, 0.322: mean 0.321, sd 0.001; t(0.975, 2) = 4.3027 (any table of Student's t).
+    frame = build_table(sweep(), over="seed")
+    row = frame.iloc[0]
+    half = 4.302653 * 0.001 / math.sqrt(3)
+    assert (row["units"], row["n"]) == (32, 3)
+    assert row["test_accuracy_mean"] == pytest.approx(0.321)
+    assert row["test_accuracy_sd"] == pytest.approx(0.001)
+    assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx(
+        (0.321 - half, 0.321 + half)
+    )
+    assert row["folders"] == ["32-0", "32-1", "32-2"]
+
+
+def test_one_seed_has_a_mean_and_honest_blanks():
+    row = build_table(sweep(seeds=(0,)), over="seed").iloc[0]
+    assert row["n"] == 1 and row["test_accuracy_mean"] == 0.32
+    assert math.isnan(row["test_accuracy_sd"] or math.nan) and math.isnan(
+        row["test_accuracy_low"] or math.nan
+    )
+
+
+def test_the_same_seed_run_twice_is_not_two_observations():
+    runs = sweep(widths=(32,), seeds=(0, 1))
+    row = build_table(
+        [*runs, run("again", {UNITS: 32, "seed": 0}, {"test_accuracy": 0.32})], over="seed"
+    ).iloc[0]
+    assert (row["n"], len(row["folders"])) == (2, 3)
+    assert row["test_accuracy_mean"] == pytest.approx((0.32 + 0.321) / 2)
+
+
+def test_unfinished_runs_are_listed_with_their_reason_and_never_averaged():
+    lost = run("lost", {UNITS: 32, "seed": 9}, {}, state="failed", reason="loss is NaN in epoch 2", sweep="s")
+    frame = build_table([*sweep(widths=(32,)), lost], over="seed")
+    assert frame["n"].tolist() == [3, 0]
+    assert frame["state"].tolist() == ["finished", "failed"]
+    assert frame["reason"].tolist()[1] == "loss is NaN in epoch 2"
+    assert frame["test_accuracy_mean"][0] == pytest.approx(0.321)
+    assert frame["folders"].tolist()[1] == ["lost"]
+
+
+def test_a_setting_that_follows_the_seed_divides_no_group():
+    runs = [run(str(seed), {"seed": seed, "model.layers.dropout.seed": seed}) for seed in range(3)]
+    assert build_table(runs, over="seed")["n"].tolist() == [3]
+
+
+def test_epochs_gives_one_row_an_epoch_that_names_its_folder(tmp_path):
+    make_run(tmp_path / "a", {UNITS: 32}, history=2)
+    make_run(tmp_path / "b", {UNITS: 64}, history=1)
+    frame = table(tmp_path, epochs=True)
+    assert list(frame) == ["folder", "experiment", "units", "epoch", "loss", "seconds", "members", "state"]
+    assert list(zip(frame["units"], frame["epoch"], frame["loss"], strict=True)) == [
+        (32, 1, 1.0),
+        (32, 2, 0.5),
+        (64, 1, 1.0),
+    ]
+
+
+def test_epochs_names_a_damaged_history_and_shows_the_others(tmp_path):
+    make_run(tmp_path / "a", history=2)
+    (make_run(tmp_path / "b", history=2) / "history.csv").write_text("epoch,loss\n1,?\n")
+    frame, problems = read_table(tmp_path, epochs=True)
+    assert set(frame["folder"]) == {str(tmp_path / "a")}
+    assert len(problems) == 1 and str(tmp_path / "b") in problems[0]
+
+
+def test_pivot_is_a_matrix_of_means_with_n_where_it_is_more_than_one():
+    frame = build_table(sweep(), pivot=("units", "seed"))
+    assert list(frame) == ["units", "seed=0", "seed=1", "seed=2"]
+    assert frame["seed=1"].tolist() == pytest.approx([0.321, 0.641])
+    frame = build_table(sweep(), pivot=("units", "experiment", "test_accuracy"))
+    assert frame["experiment=base"].tolist() == pytest.approx([0.321, 0.641])
+    assert frame["experiment=base_n"].tolist() == [3, 3]
+
+
+def test_pivot_says_when_a_mean_goes_over_unlike_runs():
+    problems: list[str] = []
+    runs = [run(f"{a}{b}", {UNITS: a, "epochs": b, "seed": a}) for a in (1, 2) for b in (1, 2)]
+    build_table(runs, pivot=("seed", "experiment"), problems=problems)
+    assert problems == [
+        "The means go over runs that also differ in units, epochs. Narrow them with --filter."
+    ]
+
+
+def test_last_takes_the_newest_runs():
+    runs = [
+        run(name, started=started) for name, started in [("a", "2025-02"), ("b", "2025-01"), ("c", "2025-03")]
+    ]
+    assert build_table(runs, last=2)["folder"].tolist() == ["a", "c"]
+    with pytest.raises(ConfigError, match=r"--last is 0\. Expected at least 1"):
+        build_table(runs, last=0)
+
+
+# ---- sort and filter
+
+
+def test_sort_puts_numbers_before_texts_and_blanks_last_either_way():
+    runs = [run("a", {UNITS: [64, 8]}), run("b", {UNITS: None}), run("c", {UNITS: 128}), run("d", {UNITS: 9})]
+    assert build_table(runs, sort="units")["folder"].tolist() == ["d", "c", "a", "b"]
+    assert build_table(runs, sort="-units")["folder"].tolist() == ["a", "c", "d", "b"]
+
+
+def test_sort_knows_columns_that_are_not_shown_and_those_of_the_grouped_table():
+    runs = [run("a", started="2025-01"), run("b", started="2025-02")]
+    assert build_table(runs, sort="-started")["folder"].tolist() == ["b", "a"]
+    assert build_table(sweep(), over="seed", sort="-test_accuracy_mean")["units"].tolist() == [64, 32]
+
+
+def test_filter_picks_runs_before_they_are_grouped_and_rows_by_columns_that_only_these_have():
+    assert build_table(sweep(), filter="units > 32 and seed in [0, 2]")["folder"].tolist() == ["64-0", "64-2"]
+    assert build_table(sweep(), over="seed", filter="seed < 2")["n"].tolist() == [2, 2]
+    assert build_table(sweep(), over="seed", filter="test_accuracy_mean > 0.5")["units"].tolist() == [64]
+    assert build_table(sweep(), filter=f"`{UNITS}` == 32 and epochs == 2 and not seed == 0")[
+        "seed"
+    ].tolist() == [1, 2]
+
+
+def test_of_a_blank_no_filter_holds():
+    runs = [run("a", metrics={"test_accuracy": 0.9}), run("b", metrics={}, state="failed")]
+    assert build_table(runs, filter="test_accuracy > 0.5")["folder"].tolist() == ["a"]
+    assert build_table(runs, filter="test_accuracy > 0.95")["folder"].tolist() == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "@os.system('true')",
+        "__import__('os')",
+        "folder.str.len() > 1",
+        "folder.__class__ == 1",
+        "folder[0] == 'a'",
+        "(lambda: 1)()",
+        "[x for x in folder]",
+        "9 ** 9 ** 9 > units",
+        "units = 3",
+        "units > 1; seed",
+        "",
+        "units >",
+        "units > 1\nseed > 1",
+        "`units",
+        "f'{units}' == 1",
+        "units if seed else 1",
+        "quoted_0_ == 1",
+        "(" * 500,
+    ],
+)
+def test_a_filter_that_is_more_than_comparisons_is_refused(query):
+    with pytest.raises(ConfigError, match=r"is not a filter: .*Try: --filter 'units > 64"):
+        build_table(sweep(), filter=query)
+
+
+def test_a_filter_or_sort_by_an_unknown_column_names_the_nearest():
+    with pytest.raises(
+        ConfigError, match=r"There is no column 'test_acuracy'\. Did you mean 'test_accuracy'\?"
+    ):
+        build_table(sweep(), filter="test_acuracy > 0.5")
+    with pytest.raises(ConfigError, match=r"Did you mean 'units'\? Expected one of: experiment, units, seed"):
+        build_table(sweep(), sort="-unit")
+    with pytest.raises(ConfigError, match=r"No run has a setting 'sed'\. Did you mean 'seed'\?"):
+        build_table(sweep(), over="sed")
+    with pytest.raises(
+        ConfigError, match=r"No finished run has a metric test_acc\. Did you mean 'test_accuracy'\?"
+    ):
+        build_table(sweep(), pivot=("units", "seed", "test_acc"))
+
+
+@pytest.mark.parametrize("query", ["units", "experiment > 3", "units + seed"])
+def test_a_filter_that_compares_unlike_things_or_nothing_says_so(query):
+    with pytest.raises(ConfigError, match=r"cannot be answered: .*Expected comparisons of like with like"):
+        build_table(sweep(), filter=query)
+
+
+def test_two_shapes_at_once_are_refused():
+    with pytest.raises(ConfigError, match="three different tables"):
+        build_table(sweep(), over="seed", epochs=True)
+
+
+# ---- formats
+
+
+def test_text_has_four_decimals_and_the_interval_as_plus_minus():
+    text = render(build_table(sweep(), over="seed"))
+    # half of the interval: 4.3027 · 0.001 / √3 = 0.0025
+    assert "0.3210 ± 0.0025" in text and "test_accuracy_low" not in text
+    assert "0.3333" in render(build_table([run(metrics={"test_accuracy": 1 / 3})]))
+
+
+def test_small_settings_are_not_rounded_to_zero():
+    text = render(build_table([run("a", {"optimizer.learning_rate": 1e-5}), run("b")]))
+    assert "1e-05" in text and "0.001" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_terminal_of_any_width_keeps_settings_and_the_test_metric_and_names_what_it_leaves_out(width):
+    metrics = {
+        name: 0.5 for name in ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
+    }
+    runs = [run("outputs/base/sweep-1/" + "x" * 90 + str(seed), {"seed": seed}, metrics) for seed in (0, 1)]
+    runs.append(run("outputs/base/sweep-1/y", {"seed": 2}, {}, state="failed", reason="word " * 30))
+    *lines, below, note = render(build_table(runs), width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert "seed" in lines[0] and "test_accuracy" in lines[0] and "reason" in lines[0]
+    assert below == "Folders are below outputs/base/sweep-1"
+    assert note.startswith("No room for ") and "folder" in note
+
+
+def test_a_pipe_gets_every_column_whole_and_no_colour():
+    folder = "outputs/" + "x" * 300
+    text = render(build_table([run(folder, metrics={}, state="failed", reason="word " * 30)]))
+    assert folder in text and ("word " * 30).strip() in text and "\x1b" not in text
+
+
+def test_text_of_a_name_cannot_draw_on_the_terminal_and_brackets_are_no_markup():
+    text = render(build_table([run("a", {UNITS: "[red]"}), run("b", {UNITS: "\x1b[2J\n"})]))
+    assert "[red]" in text and "\x1b" not in text and len(text.splitlines()) == 4
+
+
+def test_csv_and_json_and_markdown_keep_every_digit_and_every_folder():
+    frame = build_table(sweep(widths=(32,), accuracy=lambda units, seed: (1 + seed) / 3), over="seed")
+    (row,) = csv.DictReader(io.StringIO(render(frame, "csv")))
+    assert float(row["test_accuracy_mean"]) == (1 / 3 + 2 / 3 + 3 / 3) / 3
+    assert row["folders"] == "32-0;32-1;32-2"
+    (record,) = json.loads(render(frame, "json"))
+    assert record["folders"] == ["32-0", "32-1", "32-2"] and record["n"] == 3
+    assert repr((1 / 3 + 2 / 3 + 3 / 3) / 3) in render(frame, "md")
+
+
+def test_blanks_are_empty_in_csv_and_null_in_json_and_whole_numbers_stay_whole():
+    frame = build_table([run("a", metrics={"parameters": 50890}), run("b", metrics={}, state="failed")])
+    assert [row["parameters"] for row in csv.DictReader(io.StringIO(render(frame, "csv")))] == ["50890", ""]
+    assert [row["parameters"] for row in json.loads(render(frame, "json"))] == [50890, None]
+
+
+def test_markdown_escapes_a_bar_and_an_empty_table_is_a_header():
+    assert r"a\|b" in render(build_table([run("a|b")]), "md")
+    empty = build_table(sweep(), filter="units > 1000")
+    for form in ("text", "md", "csv"):
+        assert "test_accuracy" not in render(empty, form) and "folder" in render(empty, form)
+    assert json.loads(render(empty, "json")) == []
+
+
+def test_an_unknown_format_names_the_nearest():
+    with pytest.raises(ConfigError, match=r"There is no format 'jsn'\. Did you mean 'json'\?"):
+        render(build_table([run()]), "jsn")
+
+
+def test_the_python_function_warns_of_a_damaged_run_and_shows_the_others(tmp_path):
+    for name in "ab":
+        make_run(tmp_path / name)
+    (tmp_path / "a" / "status.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"a/status\.json cannot be read"):
+        frame = table(tmp_path)
+    assert len(frame) == 1 and len(read_records(tmp_path)[0]) == 1
