@@ -1,6 +1,6 @@
-"""Data: what a config's `data` section names, as arrays or as a stream. Importing it never imports TensorFlow."""
+"""What a config's `data` section names, as arrays or as a stream. Importing it never imports TensorFlow."""
 
-from stackfit.data.catalogue import Fetched, Row, fetch, list_data
+from stackfit.data.catalogue import Row, fetch, list_data
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
 from stackfit.data.load import load_dataset
 from stackfit.data.own import declare
@@ -9,7 +9,6 @@ from stackfit.data.progress import Progress
 
 __all__ = [
     "Dataset",
-    "Fetched",
     "Item",
     "Progress",
     "Row",

@@ -1,6 +1,6 @@
 """Decoded arrays on disk: built once, checked every time they are opened, replaced when damaged.
 
-A cached data set is a folder of `.npy` files and a `manifest.json` that holds their order and their fingerprint.
+A cached data set is a folder of `.npy` files and a `manifest.json` with their order and their fingerprint.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from typing import Any
 import numpy as np
 
 from stackfit import places
-from stackfit.data.progress import Progress
+from stackfit.data.progress import SILENT, Progress
 from stackfit.errors import DataError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 
 
-class Damaged(Exception):
-    """A cached data set is incomplete or its bytes have changed; the text names the file."""
-
-
 @dataclass(frozen=True)
 class Stored:
-    """Arrays by name, in stored order, with what is known about them (`source`, `class_names`)."""
+    """Arrays by name, in stored order, with what is known about them."""
 
     arrays: dict[str, np.ndarray]
     fingerprint: str
     facts: dict[str, Any]
+
+
+class _Damaged(Exception):
+    """A cached data set is incomplete or its bytes have changed; the text says which and how."""
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
@@ -45,54 +45,41 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        if array.size:
-            digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a cached data set, or None where none was ever built.
+def open_arrays(folder: Path, progress: Progress) -> Stored | None:
+    """Read a cached data set and check every byte of it; None where there is none, or a damaged one.
 
-    Raises:
-        Damaged: it is not the JSON that `build_arrays` writes.
+    The one hash of the fingerprint covers values, dtypes and shapes; about 0.05 s for Fashion-MNIST.
     """
+    if not folder.is_dir():
+        return None
+    try:
+        return _read(folder)
+    except _Damaged as damage:
+        progress.say(f"The cached {folder.name} is damaged ({damage}); building it again.")
+        return None
+
+
+def _read(folder: Path) -> Stored:
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        if folder.is_dir():
-            raise Damaged(f"{MANIFEST} is missing") from None
-        return None
-    except (ValueError, OSError) as error:
-        raise Damaged(f"{MANIFEST} cannot be read: {error}") from None
-    if not isinstance(manifest, dict) or not {"format", "arrays", "fingerprint", "facts", "bytes"} <= manifest.keys():
-        raise Damaged(f"{MANIFEST} is not a manifest")
-    if manifest["format"] != FORMAT:
-        raise Damaged(f"{MANIFEST} has format {manifest['format']}, this version writes {FORMAT}")
-    return manifest
-
-
-def open_arrays(folder: Path) -> Stored | None:
-    """Read a cached data set and check every byte of it; None where none was ever built.
-
-    The one hash of the fingerprint covers values, dtypes and shapes, and costs about 0.1 s for Fashion-MNIST.
-
-    Raises:
-        Damaged: a file is missing, cut short or changed.
-    """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return None
+        names, expected, facts = manifest["arrays"], manifest["fingerprint"], manifest["facts"]
+        if manifest["format"] != FORMAT:
+            raise _Damaged(f"it has format {manifest['format']}, this version writes {FORMAT}")
+    except (OSError, ValueError, KeyError, TypeError):
+        raise _Damaged(f"{MANIFEST} is missing or not a manifest") from None
     arrays = {}
-    for name in manifest["arrays"]:
+    for name in names:
         try:
             arrays[name] = np.load(folder / f"{name}.npy", allow_pickle=False)
-        except FileNotFoundError:
-            raise Damaged(f"{name}.npy is missing") from None
         except (OSError, ValueError, EOFError, SyntaxError, MemoryError, OverflowError):
-            raise Damaged(f"{name}.npy is empty, cut short or not an array") from None
-    if fingerprint(arrays.values()) != manifest["fingerprint"]:
-        raise Damaged("the bytes of an array have changed since it was written")
-    return Stored(arrays, manifest["fingerprint"], manifest["facts"])
+            raise _Damaged(f"{name}.npy is missing, empty or cut short") from None
+    if fingerprint(arrays.values()) != expected:
+        raise _Damaged("bytes have changed since it was written")
+    return Stored(arrays, expected, facts)
 
 
 def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress: Progress) -> Stored:
@@ -100,58 +87,43 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
 
     Args:
         folder: where the data set lives; its name names the data in messages.
-        write: fills a private folder with `.npy` files and returns the facts: `arrays` (the names in stored order) and
-            whatever else is to be kept. It may raise DataError; nothing is left behind then.
+        write: fills a private folder with `.npy` files and returns the facts: `arrays` (the names in stored
+            order) and whatever else is to be kept. When it raises, nothing is left behind.
         progress: told when a damaged data set is replaced.
 
     Raises:
-        DataError: the cache cannot be written, or `write` failed.
+        DataError: the cache cannot be written.
     """
-    if stored := _open_or_report(folder, Progress()):
+    if stored := open_arrays(folder, SILENT):
         return stored
     try:
         with locked(folder, progress):
-            if stored := _open_or_report(folder, progress):
-                return stored
-            return _build(folder, write)
+            return open_arrays(folder, progress) or _build(folder, write)
     except OSError as error:
-        raise unwritable(folder, error) from None
-
-
-def _open_or_report(folder: Path, progress: Progress) -> Stored | None:
-    try:
-        return open_arrays(folder)
-    except Damaged as damage:
-        progress.say(f"The cached {folder.name} is damaged ({damage}); building it again.")
-        return None
+        raise DataError(
+            f"{places.shown(folder)} cannot be written: {error.strerror or error}. Data are kept there "
+            "between runs. Set STACKFIT_CACHE to a folder that you can write to and that has room."
+        ) from None
 
 
 def _build(folder: Path, write: Callable[[Path], dict[str, Any]]) -> Stored:
-    for left_over in folder.parent.glob(f".{folder.name}.*.tmp"):  # of a process that was killed: we hold the lock
-        shutil.rmtree(left_over, ignore_errors=True)
-    private = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    private = folder.with_name(f".{folder.name}.tmp")  # ours alone: we hold the lock
+    shutil.rmtree(private, ignore_errors=True)  # of a process that was killed
     private.mkdir()
     try:
         facts = write(private)
         names = facts.pop("arrays")
         arrays = {name: np.load(private / f"{name}.npy", allow_pickle=False) for name in names}
-        manifest = {
-            "format": FORMAT,
-            "arrays": names,
-            "fingerprint": fingerprint(arrays.values()),
-            "bytes": sum(array.nbytes for array in arrays.values()),
-            "facts": facts,
-        }
+        stored = Stored(arrays, fingerprint(arrays.values()), facts)
+        manifest = {"format": FORMAT, "arrays": names, "fingerprint": stored.fingerprint, "facts": facts}
         (private / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         for path in [*private.iterdir(), private]:
             _flush(path)
-        if folder.exists():
-            folder.rename(private.with_suffix(".old.tmp"))
+        shutil.rmtree(folder, ignore_errors=True)
         private.rename(folder)
-        shutil.rmtree(private.with_suffix(".old.tmp"), ignore_errors=True)
     finally:
         shutil.rmtree(private, ignore_errors=True)
-    return Stored(arrays, manifest["fingerprint"], facts)
+    return stored
 
 
 def _flush(path: Path) -> None:
@@ -175,11 +147,3 @@ def locked(folder: Path, progress: Progress) -> Iterator[None]:
             progress.say(f"Another process is building {folder.name}; waiting for it.")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def unwritable(path: Path, error: OSError) -> DataError:
-    """The error for a cache that refuses to be written."""
-    return DataError(
-        f"{places.shown(path)} cannot be written: {error.strerror or error}. Data are kept there between runs. "
-        "Set STACKFIT_CACHE to a folder that you can write to and that has room."
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,15 @@ from stackfit.data import fashion_mnist, tfds_sets
 from stackfit.data.checks import OWN
 from stackfit.data.load import load_with_progress
 from stackfit.data.own import declare
-from stackfit.data.progress import Progress
-from stackfit.data.settings import MISSING, settings_of
+from stackfit.data.progress import SILENT, Progress
+from stackfit.data.settings import declared, settings_of
 from stackfit.data.tfds_process import tfds_folder
 from stackfit.schema import Data
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of `stackfit data list`. `state`: ready, can be fetched, part of a package, or your own."""
+    """A line of `stackfit data list`; `state` is ready, can be fetched, part of a package, or your own."""
 
     name: str
     examples: dict[str, int | None]
@@ -39,7 +38,7 @@ def list_data() -> list[Row]:
     files: dict[str, Path] = {}
     for conf in (places.shipped("conf"), places.own("conf")):
         if conf:
-            files |= {path.stem: path for path in sorted((conf / "data").glob("*.yaml"))}
+            files |= {path.stem: path for path in (conf / "data").glob("*.yaml")}
     rows = []
     for name, path in sorted(files.items()):
         section = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -51,19 +50,18 @@ def list_data() -> list[Row]:
 def describe(name: str, data: Mapping[str, Any]) -> Row:
     """The row of one `data` section."""
     settings = settings_of(data)
-    folders = _folders(settings)
-    sizes = {str(folder): _bytes(folder) for folder in folders if folder.exists()}
-    state = "ready" if sizes else "can be fetched"
+    sizes = {str(folder): _bytes(folder) for folder in _folders(settings) if folder.exists()}
     if settings.kind in ("digits", "xor"):
         state = "part of a package"
-    elif settings.kind in OWN or MISSING in (settings.name, settings.kind):
+    elif settings.kind in OWN or (settings.kind == "tfds" and not declared(settings, "name")):
         state = "your own"
-    shape = settings.input_shape if isinstance(settings.input_shape, list) else []
+    else:
+        state = "ready" if sizes else "can be fetched"
     return Row(
         name=name,
         examples=dict(settings.examples),
-        shape=tuple(shape),
-        classes=settings.num_classes if isinstance(settings.num_classes, int) else None,
+        shape=tuple(declared(settings, "input_shape") or ()),
+        classes=declared(settings, "num_classes"),
         state=state,
         bytes=sum(sizes.values()),
         where=", ".join(sizes),
@@ -71,14 +69,14 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
 
 
 def _folders(settings: Data) -> list[Path]:
-    """Where this data set lies once it has been fetched: decoded arrays, and what TFDS has prepared."""
+    """Where the data lie once they are here: decoded arrays, what TFDS has prepared, a user's own path."""
     if settings.kind == "fashion_mnist":
         prepared = [fashion_mnist.prepared_folder()] if settings.order == "tfds" else []
         return [fashion_mnist.cache_folder(settings.order), *prepared]
-    if settings.kind == "tfds" and settings.name not in (None, MISSING):
+    if settings.kind == "tfds" and declared(settings, "name"):
         name, splits = tfds_sets.name_and_splits(settings)
-        return [tfds_sets.cache_folder(name, splits), tfds_folder() / name.split(":")[0]]
-    return [Path(settings.path)] if settings.kind in OWN and settings.path not in (None, MISSING) else []
+        return [tfds_sets.cache_folder(name, splits), tfds_folder() / name.partition(":")[0]]
+    return [Path(settings.path or "")] if settings.kind in OWN and declared(settings, "path") else []
 
 
 def _bytes(path: Path) -> int:
@@ -86,26 +84,19 @@ def _bytes(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """What `fetch` did: the row of the data set as it is now, its fingerprint, and how long it took."""
-
-    row: Row
-    fingerprint: str
-    seconds: float
-
-
-def fetch(name: str, data: Mapping[str, Any], progress: Progress = Progress()) -> Fetched:  # noqa: B008 frozen
+def fetch(name: str, data: Mapping[str, Any], progress: Progress = SILENT) -> Row:
     """Bring a data set here, prepare it, decode it and check it, so that later runs need no network.
 
     Args:
         name: what to call it.
         data: the resolved `data` section.
-        progress: `step(what, done, total)` suits a progress bar: bytes or examples, a total of 0 while unknown.
+        progress: `step(what, done, total)` suits a progress bar: bytes or examples, total 0 while unknown.
+
+    Returns:
+        Its row as it is now.
 
     Raises:
         DataError: as `load_dataset`.
     """
-    start = time.monotonic()
-    dataset = load_with_progress({**data, **declare(data)}, progress)
-    return Fetched(describe(name, data), dataset.fingerprint, time.monotonic() - start)
+    load_with_progress({**data, **declare(data)}, progress)
+    return describe(name, data)

@@ -48,7 +48,8 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data that fit in memory. `validation` is the last part of the training split, or None; `test` may be None."""
+    """Data that fit in memory. `validation` is the last part of the training split, or None; `test` may be "
+    "None."""
 
     name: str
     train: Split
@@ -67,8 +68,8 @@ class Dataset:
 class StreamedDataset:
     """Data above `data.max_memory_bytes`: read from TFDS while training, in a seeded buffer-shuffled order.
 
-    `batches(split, batch_size, seed, epoch)` returns a `tf.data.Dataset` of unscaled `(x, y)` batches of the split
-    `train`, `validation` or `test`; with `seed=None` it keeps the stored order.
+    `batches(split, batch_size, seed, epoch)` returns a `tf.data.Dataset` of unscaled `(x, y)` batches of the
+    split `train`, `validation` or `test`; with `seed=None` it keeps the stored order.
     """
 
     name: str
@@ -87,10 +88,11 @@ def split_at(examples: int, validation_split: float) -> int:
         DataError: nothing would be left to train on, or to validate with.
     """
     at = math.floor(examples * (1 - validation_split))
-    if at in (0, examples):
+    if validation_split and at in (0, examples):
         raise DataError(
-            f"data.validation_split is {validation_split}, which leaves {at} of {examples} examples for training and "
-            f"{examples - at} for validation. Expected at least one in each. Set another share, or 0 for none.",
+            f"data.validation_split is {validation_split}, which leaves {at} of {examples} examples for "
+            f"training and {examples - at} for validation. Expected at least one in each. Set another share, "
+            "or 0.",
             key="data.validation_split",
         )
     return at

@@ -18,18 +18,18 @@ def chunks(x: np.ndarray) -> Iterator[np.ndarray]:
 def mean_and_deviation(batches: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Float32 mean and population standard deviation over the first axis, each of shape `input_shape`.
 
-    Batches are merged by Chan, Golub and LeVeque's update (1979) in float64, which loses no digits where mean ≫ deviation. A
-    deviation of 0 becomes 1, as in scikit-learn's StandardScaler: a constant feature is centred and left alone.
+    Batches are merged by Chan, Golub and LeVeque's update (1979) in float64, which loses no digits where
+    mean ≫ deviation. A deviation of 0 becomes 1, as in scikit-learn's StandardScaler: a constant feature is
+    centred and left alone.
     """
     count, mean, squares = 0, np.zeros(()), np.zeros(())
     for batch in batches:
         values = batch.astype(np.float64)
         own_mean = values.mean(axis=0)
-        own_squares = np.square(values - own_mean).sum(axis=0)
-        total = count + len(values)
-        shift = own_mean - mean
+        total, shift = count + len(values), own_mean - mean
         mean = mean + shift * (len(values) / total)
-        squares = squares + own_squares + np.square(shift) * (count * len(values) / total)
+        squares = squares + np.square(values - own_mean).sum(axis=0)
+        squares = squares + np.square(shift) * (count * len(values) / total)
         count = total
     deviation = np.sqrt(squares / count)
     return mean.astype(np.float32), np.where(deviation == 0, 1.0, deviation).astype(np.float32)

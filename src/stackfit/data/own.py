@@ -1,169 +1,165 @@
-"""A user's own data: a CSV or NPZ file, or a folder of pictures, and the part of it that is held out for the test."""
+"""A user's own data: a CSV or NPZ file, or a folder of pictures, and the part held out for the test."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stackfit import places
 from stackfit.data.arrays import fingerprint
-from stackfit.data.checks import OWN, too_big
+from stackfit.data.checks import OWN, check_shape, check_size
 from stackfit.data.images import list_pictures, picture_shape, read_pictures
 from stackfit.data.labels import infer_classes, number_labels
+from stackfit.data.progress import Progress
 from stackfit.data.settings import Loaded, declared, settings_of
-from stackfit.data.tables import existing, read_csv, read_npz
-from stackfit.errors import DataError
+from stackfit.data.tables import read_csv, read_npz
+from stackfit.errors import DataError, did_you_mean
 from stackfit.schema import Data
 
 Parts = dict[str, tuple[np.ndarray, np.ndarray]]
 """`all`, or `train` and maybe `test`: examples and plain labels."""
 
-WHAT = {
-    "csv": "a CSV file",
-    "npz": "an NPZ file",
-    "images": "a folder with one subfolder a class",
-}
+WHAT = {"csv": "a CSV file", "npz": "an NPZ file", "images": "a folder with one subfolder a class"}
 
 
 def declare(data: Mapping[str, Any] | Data) -> dict[str, Any]:
-    """What a user's own data would declare: those of `input_shape`, `num_classes`, `class_names` that are open.
+    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
 
-    Called while a config is composed, so that the resolved config states what the model is built for. Reads the file;
-    of pictures only the names and the first one. Returns {} when nothing is open, and for all other kinds of data.
+    Called while a config is composed, so that the resolved config states what the model is built for. Reads
+    the file; of pictures only the names and the first one. {} when nothing is open, and for all other kinds
+    of data.
 
     Raises:
         DataError: the data cannot be read.
     """
     settings = settings_of(data)
-    open_keys = [key for key in ("input_shape", "num_classes") if declared(settings, key) is None]
-    if settings.kind not in OWN or not open_keys:
+    wanted = [key for key in ("input_shape", "num_classes") if declared(settings, key) is None]
+    if settings.kind not in OWN or not wanted:
         return {}
     if settings.kind == "images":
-        names, files = list_pictures(_path(settings), settings.class_names)
-        found = {"input_shape": picture_shape(files[0][0]), "num_classes": len(names), "class_names": names}
+        files = list_pictures(_path(settings, "path"), settings.class_names, "data.path")
+        shape, names, num_classes = picture_shape(next(iter(files.values()))[0]), list(files), len(files)
     else:
         x, labels = next(iter(_read_parts(settings).values()))
-        if settings.class_names:
-            num_classes, names = len(settings.class_names), list(settings.class_names)
-        else:
-            num_classes, names = infer_classes(labels, _path(settings).name)
-        found = {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
-    wanted = [*open_keys, *(["class_names"] if found["class_names"] and not settings.class_names else [])]
-    return {key: found[key] for key in wanted}
+        shape, names, num_classes = list(x.shape[1:]), list(settings.class_names), len(settings.class_names)
+        if not names:
+            num_classes, names = infer_classes(labels, str(settings.path))
+    found: dict[str, Any] = {"input_shape": shape, "num_classes": num_classes, "class_names": names}
+    return {
+        key: found[key] for key in [*wanted, *(["class_names"] if names and not settings.class_names else [])]
+    }
 
 
-def load_own(settings: Data) -> Loaded:
+def read_own(settings: Data, progress: Progress) -> Loaded:
     """Read, number the labels, and draw the test part.
 
-    Examples are put in an order drawn with `split_seed`, so that the last part, which `validation_split` takes, is a
-    fair sample even of a file that is sorted by class. Only arrays that a file already divides keep their order.
+    Examples are put in an order drawn with `split_seed`, so that the last part, which `validation_split`
+    takes, is a fair sample even of a file that is sorted by class. Arrays that a file already divides keep
+    their order.
 
     Raises:
         DataError: the data cannot be read, or are not what is declared.
     """
-    name = _path(settings).stem
-    if settings.kind == "images":
-        parts, class_names, num_classes = _picture_parts(settings)
-    else:
-        parts = _read_parts(settings)
-        class_names = [str(label) for label in settings.class_names]
-        num_classes = declared(settings, "num_classes")
-        if num_classes is None or not (num_classes == 0 or class_names):
-            inferred, names = infer_classes(next(iter(parts.values()))[1], name)
-            num_classes = inferred if num_classes is None else num_classes
-            class_names = class_names or (names if inferred == num_classes else [])
-    arrays = {}
+    name = _path(settings, "path").stem
+    parts = _picture_parts(settings) if settings.kind == "images" else _read_parts(settings)
+    class_names, num_classes = (
+        [str(label) for label in settings.class_names],
+        declared(settings, "num_classes"),
+    )
+    if not class_names and num_classes != 0:
+        inferred, names = infer_classes(next(iter(parts.values()))[1], name)
+        num_classes = inferred if num_classes is None else num_classes
+        class_names = names if inferred == num_classes else []
+    arrays: dict[str, np.ndarray] = {}
     for part, (x, labels) in parts.items():
-        y = number_labels(labels, num_classes, class_names, name)
-        if part == "all":
-            arrays |= _divide(x, y, settings, num_classes)
-        else:
-            arrays |= {f"{part}_x": x, f"{part}_y": y}
+        y = number_labels(
+            labels, num_classes if num_classes is not None else len(class_names), class_names, name
+        )
+        arrays |= {f"{part}_x": x, f"{part}_y": y} if part != "all" else _divide(x, y, settings)
     if "test_x" in arrays and arrays["test_x"].shape[1:] != arrays["train_x"].shape[1:]:
         raise DataError(
-            f"The test examples of {name!r} have shape {arrays['test_x'].shape[1:]}, those for training "
-            f"{arrays['train_x'].shape[1:]}. Expected the same columns or size. Set data.test_path to such data.",
+            f"A test example of {name!r} has shape {list(arrays['test_x'].shape[1:])}, one for training "
+            f"{list(arrays['train_x'].shape[1:])}. Expected the same columns or size. Set data.test_path to "
+            "such data.",
             key="data.test_path",
         )
     return Loaded(name, arrays, fingerprint(arrays.values()), tuple(class_names))
 
 
-def _path(settings: Data, key: str = "path") -> Path:
-    path = existing(getattr(settings, key), WHAT[settings.kind], f"data.{key}")
-    if path.is_dir() != (settings.kind == "images"):
-        raise DataError(
-            f"{path} is a {'folder' if path.is_dir() else 'file'}. Expected {WHAT[settings.kind]}. "
-            f"Type data.{key}=PATH with the path of one, or choose another data= ({', '.join(OWN)}).",
-            key=f"data.{key}",
-        )
-    return path
+def _path(settings: Data, key: str) -> Path:
+    """The path in `data.path` or `data.test_path`, if a file or a folder is there as the kind needs."""
+    given, expected = declared(settings, key), WHAT[settings.kind]
+    found = Path(given or "").expanduser()
+    if not given:
+        problem = f"data.{key} is not set."
+    elif not found.exists():
+        beside = os.listdir(found.parent) if found.parent.is_dir() else []
+        problem = f"There is no {places.shown(found)}.{did_you_mean(found.name, beside)}"
+    elif found.is_dir() != (settings.kind == "images"):
+        problem = f"{places.shown(found)} is a {'folder' if found.is_dir() else 'file'}."
+    else:
+        return found
+    raise DataError(
+        f"{problem} Expected {expected}. Type data.{key}=PATH with the path of one.", key=f"data.{key}"
+    )
 
 
 def _read_parts(settings: Data) -> Parts:
     """CSV or NPZ; the test file, if there is one, as `test`."""
-    parts = _read_file(settings, "path")
-    if settings.test_path:
-        if "test" in parts:
-            raise DataError(
-                f"data.test_path is set, but {settings.path} has test arrays of its own. Expected one of the two. "
-                "Set data.test_path to null.",
-                key="data.test_path",
-            )
-        parts["test"] = next(iter(_read_file(settings, "test_path").values()))
+
+    def read(key: str) -> Parts:
+        path, label = _path(settings, key), declared(settings, "label")
+        if settings.kind == "csv":
+            return {"all": read_csv(path, label, f"data.{key}")}
+        return read_npz(path, label, f"data.{key}")
+
+    parts = read("path")
+    if settings.test_path and "test" in parts:
+        raise DataError(
+            f"data.test_path is set, but {settings.path} has test arrays of its own. Expected one of the "
+            "two. Set data.test_path to null.",
+            key="data.test_path",
+        )
+    return {**parts, "test": next(iter(read("test_path").values()))} if settings.test_path else parts
+
+
+def _picture_parts(settings: Data) -> Parts:
+    """Pictures, with their class names as labels."""
+    parts: Parts = {}
+    names = list(settings.class_names)
+    for part, key in {"all": "path", **({"test": "test_path"} if settings.test_path else {})}.items():
+        classes = list_pictures(_path(settings, key), names, f"data.{key}")
+        names, files = list(classes), [path for paths in classes.values() for path in paths]
+        shape = declared(settings, "input_shape") or picture_shape(files[0])
+        check_shape(settings, places.shown(files[0]), (*picture_shape(files[0])[:2], shape[-1]))
+        check_size(settings, str(settings.path), len(files) * int(np.prod(shape)))
+        labels = np.repeat(np.array(names), [len(paths) for paths in classes.values()])
+        parts[part] = read_pictures(files, shape[-1]), labels
     return parts
 
 
-def _read_file(settings: Data, key: str) -> Parts:
-    path = _path(settings, key)
-    if settings.kind == "csv":
-        return {"all": read_csv(path, settings.label, f"data.{key}")}
-    return read_npz(path, settings.label, f"data.{key}")
-
-
-def _picture_parts(settings: Data) -> tuple[Parts, list[str], int]:
-    """Pictures with their class names as labels."""
-    parts: Parts = {}
-    names = list(settings.class_names)
-    for part, key in (("all", "path"), ("test", "test_path")):
-        if key == "test_path" and not settings.test_path:
-            continue
-        names, files = list_pictures(_path(settings, key), names, f"data.{key}")
-        flat = [path for paths in files for path in paths]
-        shape = declared(settings, "input_shape") or picture_shape(flat[0])
-        size = len(flat) * int(np.prod(shape))
-        if size > settings.max_memory_bytes:
-            raise too_big(settings, str(settings.path), size)
-        labels = np.repeat(np.array(names), [len(paths) for paths in files])
-        parts[part] = read_pictures(flat, shape), labels
-    return parts, names, declared(settings, "num_classes") or len(names)
-
-
-def _divide(x: np.ndarray, y: np.ndarray, settings: Data, num_classes: int) -> dict[str, np.ndarray]:
+def _divide(x: np.ndarray, y: np.ndarray, settings: Data) -> dict[str, np.ndarray]:
     """Put the examples in a drawn order; hold out `test_split` of them unless there is a `test_path`."""
     order = np.random.default_rng(settings.split_seed).permutation(len(y))
-    share = 0.0 if settings.test_path else settings.test_split
-    held_out = _held_out(y[order], share, stratify=num_classes > 0)
+    held_out = _held_out(y[order], 0.0 if settings.test_path else settings.test_split)
     train, test = order[~held_out], order[held_out]
-    if not len(train):
-        raise DataError(
-            f"data.test_split is {share}, which leaves no example of {len(y)} for training. Expected at least one. "
-            "Set a smaller share.",
-            key="data.test_split",
-        )
     arrays = {"train_x": x[train], "train_y": y[train]}
     return arrays | ({"test_x": x[test], "test_y": y[test]} if len(test) else {})
 
 
-def _held_out(y: np.ndarray, share: float, stratify: bool) -> np.ndarray:
-    """Which of the (already shuffled) examples are for the test: the first `share` of each class, or of all.
+def _held_out(y: np.ndarray, share: float) -> np.ndarray:
+    """Which of the shuffled examples are for the test: the first `share` of each class, or of all values.
 
-    A class of one example stays in training.
+    One example of each class always stays in training.
     """
     held_out = np.zeros(len(y), bool)
-    groups = [np.flatnonzero(y == label) for label in np.unique(y)] if stratify else [np.arange(len(y))]
-    for group in groups:
-        count = min(round(len(group) * share), len(group) - 1)
-        held_out[group[:count]] = True
+    classes = (
+        [np.flatnonzero(y == label) for label in np.unique(y)] if y.dtype.kind == "i" else [np.arange(len(y))]
+    )
+    for members in classes:
+        held_out[members[: min(round(len(members) * share), len(members) - 1)]] = True
     return held_out

@@ -13,7 +13,7 @@ from stackfit import places
 from stackfit.data.dataset import Dataset
 from stackfit.data.load import load_with_progress
 from stackfit.data.moments import chunks
-from stackfit.data.progress import Progress
+from stackfit.data.progress import SILENT, Progress
 from stackfit.errors import DataError
 
 SHADES = " .:-=+*#%@"
@@ -24,8 +24,9 @@ class Item:
     """One example of a data set.
 
     `x`: as stored, of shape `input_shape`. `label`: class number or value. `class_name`: None for values.
-    `stored_range`, `scaled_range`: lowest and highest value of the example's whole split (of a stream: of the example).
-    `picture`: uint8 `(height, width, 1 or 3)`, white being the split's highest value; None if `x` is no picture.
+    `stored_range`, `scaled_range`: lowest and highest value of its whole split (of a stream: of the example).
+    `picture`: uint8 `(height, width, 1 or 3)`, white being the split's highest value; None if `x` is no
+    picture.
     """
 
     x: np.ndarray
@@ -37,7 +38,7 @@ class Item:
 
 
 def show_item(
-    data: Mapping[str, Any], index: int = 0, split: str = "train", progress: Progress = Progress()  # noqa: B008 frozen
+    data: Mapping[str, Any], index: int = 0, split: str = "train", progress: Progress = SILENT
 ) -> Item:
     """Load the data and pick one example of `train`, `validation` or `test`.
 
@@ -45,28 +46,27 @@ def show_item(
         DataError: the data cannot be loaded, or there is no such split or index.
     """
     dataset = load_with_progress(data, progress)
-    if isinstance(dataset, Dataset):
-        parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-        sizes = {name: len(part) for name, part in parts.items() if part is not None}
+    whole = getattr(dataset, split, None) if isinstance(dataset, Dataset) else None
+    size = dataset.sizes.get(split, 0) if not isinstance(dataset, Dataset) else len(whole or ())
+    if not 0 <= index < size:
+        has = f"0 to {size - 1}" if size else "no such split"
+        raise DataError(
+            f"{dataset.name!r} has no example {index} in {split!r}. Expected {has}. Type another number or "
+            "split."
+        )
+    if whole is not None:
+        values, x, y = whole.x, whole.x[index], whole.y[index]
     else:
-        sizes = dataset.sizes
-    if split not in sizes or not 0 <= index < sizes[split]:
-        listed = ", ".join(f"{name} 0 to {size - 1}" for name, size in sizes.items())
-        raise DataError(f"{dataset.name!r} has no example {index} in {split!r}. It has {listed}. Type one of these.")
-    if isinstance(dataset, Dataset):
-        everything = parts[split].x  # type: ignore[union-attr]
-        x, y = everything[index], parts[split].y[index]  # type: ignore[union-attr]
-    else:
-        batch = next(iter(dataset.batches(split, 1, None, 0).skip(index)))
-        everything, y = batch[0].numpy(), batch[1].numpy()[0]
-        x = everything[0]
-    stored = _range(everything)
+        batch = next(dataset.batches(split, 1, None, 0).skip(index).as_numpy_iterator())  # type: ignore[union-attr]
+        values, x, y = batch[0], batch[0][0], batch[1][0]
+    named = y.dtype.kind == "i" and y < len(dataset.class_names)
+    stored = _range(values)
     return Item(
         x=x,
         label=y.item(),
-        class_name=dataset.class_names[y] if y.dtype.kind == "i" and y < len(dataset.class_names) else None,
+        class_name=dataset.class_names[y] if named else None,
         stored_range=stored,
-        scaled_range=_range(*(dataset.scaling.apply(chunk) for chunk in chunks(everything))),
+        scaled_range=_range(*(dataset.scaling.apply(chunk) for chunk in chunks(values))),
         picture=_picture(x, *stored),
     )
 
@@ -76,8 +76,6 @@ def _range(*arrays: np.ndarray) -> tuple[float, float]:
 
 
 def _picture(x: np.ndarray, lowest: float, highest: float) -> np.ndarray | None:
-    if x.ndim == 2:
-        x = x[..., np.newaxis]
     if x.ndim != 3 or x.shape[-1] not in (1, 3):
         return None
     black = min(lowest, 0.0)
@@ -89,8 +87,8 @@ def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 
 
     Args:
         picture: uint8 `(height, width, 1 or 3)`.
-        colour: two rows of pixels a line, as half blocks in 24-bit colour; else a row a line, two shade characters a pixel,
-            which keeps pixels about square in a terminal.
+        colour: two rows of pixels a line, as half blocks in 24-bit colour; else a row a line and two shade
+            characters a pixel, which keeps pixels about square in a terminal.
         max_columns: wider pictures are thinned out.
     """
     step = -(-picture.shape[1] * (1 if colour else 2) // max_columns)
@@ -100,15 +98,15 @@ def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 
         return "\n".join("".join(SHADES[round(value)] * 2 for value in row).rstrip() for row in shades)
     if len(thinned) % 2:
         thinned = np.concatenate([thinned, np.zeros_like(thinned[:1])])
-    pixels = np.broadcast_to(thinned, (*thinned.shape[:2], 3))
-    return "\n".join(
-        "".join(_half_block(top, bottom) for top, bottom in zip(upper, lower, strict=True)) + "\x1b[0m"
-        for upper, lower in zip(pixels[::2], pixels[1::2], strict=True)
+    rows = np.broadcast_to(thinned, (*thinned.shape[:2], 3))
+    half_block = (
+        "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m▀"  # foreground: the upper pixel, background: the lower
     )
-
-
-def _half_block(top: np.ndarray, bottom: np.ndarray) -> str:
-    return "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m▀".format(*top, *bottom)
+    return "\n".join(
+        "".join(half_block.format(*top, *bottom) for top, bottom in zip(upper, lower, strict=True))
+        + "\x1b[0m"
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    )
 
 
 def write_png(picture: np.ndarray, path: Path | str) -> None:
@@ -123,6 +121,6 @@ def write_png(picture: np.ndarray, path: Path | str) -> None:
         Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path, format="PNG")
     except OSError as error:
         raise DataError(
-            f"{places.shown(path)} cannot be written: {error.strerror or error}. Expected a file in a folder that exists. "
-            "Type another path."
+            f"{places.shown(path)} cannot be written: {error.strerror or error}. Expected a file in a folder "
+            "that exists. Type another path."
         ) from None

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """`say(line)` gets one sentence; `step(what, done, total)` gets counts, with a total of 0 while it is unknown."""
+    """`say(line)` gets one sentence; `step(what, done, total)` gets counts, total 0 while it is unknown."""
 
     say: Callable[[str], None] = lambda line: None
     step: Callable[[str, int, int], None] = lambda what, done, total: None
+
+
+SILENT = Progress()

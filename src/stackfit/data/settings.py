@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stackfit.errors import DataError, did_you_mean
 from stackfit.schema import Data
 
 MISSING = "???"
@@ -29,29 +28,17 @@ class Loaded:
 
 
 def settings_of(data: Mapping[str, Any] | Data) -> Data:
-    """The section as `schema.Data`; what it does not set has the schema's default, and `???` where it has none.
-
-    Raises:
-        DataError: a key that `data` has not.
-    """
+    """The section as `schema.Data`: defaults where it says nothing, `???` where it must and does not."""
     if isinstance(data, Data):
         return data
-    if not isinstance(data, dict):  # a DictConfig
-        from omegaconf import OmegaConf
+    if isinstance(data, dict):
+        return Data(**data)
+    from omegaconf import OmegaConf
 
-        data = OmegaConf.to_container(data, resolve=True)  # type: ignore[assignment]
-    known = [field.name for field in fields(Data)]
-    for key in data:
-        if key not in known:
-            raise DataError(
-                f"The data section has no key {key!r}.{did_you_mean(str(key), known)} Expected one of "
-                f"{', '.join(known)}. Remove it or correct it.",
-                key=f"data.{key}",
-            )
-    return Data(**data)
+    return Data(**OmegaConf.to_container(data, resolve=True))  # type: ignore[arg-type]
 
 
 def declared(settings: Data, key: str) -> Any:
-    """The value of a declaration, or None where the config leaves it open."""
+    """The value of a key, or None where the config leaves it open."""
     value = getattr(settings, key)
     return None if isinstance(value, str) and value == MISSING else value

@@ -5,6 +5,7 @@ Whatever the place, a file counts only when its unzipped content has the SHA-256
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import importlib.util
@@ -15,12 +16,10 @@ import subprocess
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from stackfit import places
 from stackfit.data.progress import Progress
@@ -29,37 +28,30 @@ from stackfit.errors import DataError
 PROBE_SECONDS = 4.0
 STALL_SECONDS = 8.0
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
 
 
-@dataclass(frozen=True)
-class IdxFile:
-    """One original file: its name without `.gz`, the time in its gzip header, the SHA-256 of its unzipped content."""
+class IdxFile(NamedTuple):
+    """An original file: name without `.gz`, time in the gzip header, SHA-256 of the unzipped content."""
 
     name: str
     modified: int
     sha256: str
 
 
+_TRAIN, _TEST = 1504176606, 1504176627
 IDX_FILES = (
     IdxFile(
-        "train-images-idx3-ubyte",
-        1504176606,
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "train-images-idx3-ubyte", _TRAIN, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
     ),
     IdxFile(
-        "train-labels-idx1-ubyte",
-        1504176606,
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "train-labels-idx1-ubyte", _TRAIN, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
     ),
     IdxFile(
-        "t10k-images-idx3-ubyte",
-        1504176627,
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "t10k-images-idx3-ubyte", _TEST, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
     ),
     IdxFile(
-        "t10k-labels-idx1-ubyte",
-        1504176627,
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        "t10k-labels-idx1-ubyte", _TEST, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
     ),
 )
 
@@ -69,7 +61,7 @@ class Unavailable(Exception):
 
 
 Source = Callable[[Path, Progress], Path]
-"""Takes the download folder, returns a folder that holds the four `.gz` files, or raises Unavailable."""
+"""Takes the download folder, returns a folder with the four `.gz` files, or raises Unavailable."""
 
 
 def find_idx_files(sources: Mapping[str, Source], progress: Progress) -> Path:
@@ -78,7 +70,7 @@ def find_idx_files(sources: Mapping[str, Source], progress: Progress) -> Path:
     Raises:
         DataError: no source has them; names each source and its reason, and what to do.
     """
-    downloads, reasons = download_folder(), []
+    downloads, reasons = places.cache() / "downloads" / "fashion-mnist", []
     for name, source in sources.items():
         try:
             folder = source(downloads, progress)
@@ -86,19 +78,13 @@ def find_idx_files(sources: Mapping[str, Source], progress: Progress) -> Path:
                 unzip(folder, file)
             return folder
         except (Unavailable, OSError) as reason:
-            reasons.append(f"{name}: {reason}")
+            reasons.append(f"\n    {name}: {reason}")
     raise DataError(
-        "Fashion-MNIST is not on this machine and could not be fetched:"
-        + "".join(f"\n    {reason}" for reason in reasons)
-        + "\n  It is needed once; afterwards no network is. Type: apt-get install dataset-fashion-mnist, or run: "
-        "stackfit data fetch fashion_mnist  where there is a network, or put the four files "
+        f"Fashion-MNIST is not on this machine and could not be fetched:{''.join(reasons)}\n  It is needed "
+        f"once; afterwards no network is. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data "
+        "fetch fashion_mnist  where there is a network, or put the four files "
         f"{', '.join(file.name + '.gz' for file in IDX_FILES)} into {downloads}"
     )
-
-
-def download_folder() -> Path:
-    """Where downloads are kept, and where a user may put the four files by hand."""
-    return places.cache() / "downloads" / "fashion-mnist"
 
 
 def unzip(folder: Path, file: IdxFile) -> bytes:
@@ -120,14 +106,12 @@ def unzip(folder: Path, file: IdxFile) -> bytes:
 
 
 def with_upstream_header(packed: bytes, file: IdxFile) -> bytes:
-    """The gzip file as upstream serves it: Debian's package keeps the deflate stream but drops name and time.
+    """The gzip file as upstream serves it: Debian's package keeps the deflate stream, but not name and time.
 
     Flag 8 means that a name follows; 3 is Unix (RFC 1952, section 2.3).
     """
-    flags, compression, start = packed[3], packed[8], 10
-    if flags & 8:
-        start = packed.index(b"\0", start) + 1
-    header = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", file.modified, compression, 3)
+    start = packed.index(b"\0", 10) + 1 if packed[3] & 8 else 10
+    header = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", file.modified, packed[8], 3)
     return header + file.name.encode() + b"\0" + packed[start:]
 
 
@@ -141,33 +125,21 @@ def debian_package(downloads: Path, progress: Progress) -> Path:
     return DEBIAN_FOLDER
 
 
-def keras_downloads(downloads: Path, progress: Progress) -> Path:
-    """What `keras.datasets` downloaded earlier."""
-    return Path.home() / ".keras" / "datasets" / "fashion-mnist"
-
-
 def upstream(downloads: Path, progress: Progress) -> Path:
-    """The addresses in tensorflow-datasets' own checksum list."""
-    urls = _upstream_urls()
-    if reason := unreachable(urls[f"{IDX_FILES[-1].name}.gz"]):
-        raise Unavailable(reason)
-    progress.say("Fetching Fashion-MNIST (31 MB, once).")
-    downloads.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=downloads, prefix=".http-") as private:
-        for file in IDX_FILES:
-            name = f"{file.name}.gz"
-            _download(urls[name], Path(private) / name, progress)
-        return _keep(Path(private), downloads)
-
-
-def _upstream_urls() -> dict[str, str]:
-    """File name → address, from the checksum list of tensorflow-datasets; found without importing it."""
+    """The addresses in tensorflow-datasets' own checksum list, which is read without importing it."""
     package = importlib.util.find_spec("tensorflow_datasets")
     if package is None or not package.submodule_search_locations:
         raise Unavailable("tensorflow-datasets is not installed")
     listed = Path(package.submodule_search_locations[0]) / "url_checksums" / "fashion_mnist.txt"
-    rows = (line.split("\t") for line in listed.read_text(encoding="utf-8").splitlines())
-    return {filename: url for url, _, _, filename in rows}
+    urls = [line.split("\t")[0] for line in listed.read_text(encoding="utf-8").splitlines()]
+    if reason := unreachable(urls[0]):
+        raise Unavailable(reason)
+    progress.say("Fetching Fashion-MNIST (31 MB, once).")
+    downloads.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=downloads, prefix=".http-") as private:
+        for url in urls:
+            _download(url, Path(private) / url.rpartition("/")[2], progress)
+        return _keep(Path(private), downloads)
 
 
 def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
@@ -175,6 +147,9 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
 
     In a thread of its own, because a name look-up knows no time-out.
     """
+    import urllib.error
+    import urllib.request
+
     answer: list[str | None] = []
 
     def ask() -> None:
@@ -185,7 +160,7 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
             error.close()
             answer.append(None)
         except (OSError, ValueError) as error:
-            answer.append(str(getattr(error, "reason", None) or error) or type(error).__name__)
+            answer.append(str(getattr(error, "reason", error)) or type(error).__name__)
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
@@ -195,6 +170,8 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
 
 def _download(url: str, path: Path, progress: Progress) -> None:
     """Fetch `url` to `path`; each read waits at most STALL_SECONDS."""
+    import urllib.request
+
     with open(path, "wb") as out, urllib.request.urlopen(url, timeout=STALL_SECONDS) as answer:
         total, done = int(answer.headers.get("Content-Length") or 0), 0
         while chunk := answer.read(1 << 18):
@@ -212,7 +189,7 @@ def _keep(folder: Path, downloads: Path) -> Path:
 
 
 def apt_download(downloads: Path, progress: Progress) -> Path:
-    """The same package by `apt-get download`, which needs no root: with package lists of its own."""
+    """The same package by `apt-get download`, which needs no root when it has package lists of its own."""
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         raise Unavailable("apt-get is not on this machine")
     downloads.mkdir(parents=True, exist_ok=True)
@@ -222,53 +199,46 @@ def apt_download(downloads: Path, progress: Progress) -> Path:
         options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}", "Acquire::Retries=0"]
         options += [f"Acquire::{scheme}::Timeout={PROBE_SECONDS:.0f}" for scheme in ("http", "https")]
         apt = ["apt-get", "-q", *(word for option in options for word in ("-o", option))]
-        progress.say("Fetching Fashion-MNIST as Debian's package dataset-fashion-mnist (31 MB, once).")
-        _watch([*apt, "update"], folder, 9_400_000, "package lists", progress)
-        _watch([*apt, "download", "dataset-fashion-mnist"], folder, 30_900_652, "dataset-fashion-mnist", progress)
+        progress.say(f"Fetching Fashion-MNIST as Debian's package {DEBIAN_PACKAGE} (31 MB, once).")
+        _watch([*apt, "update"], folder, "package lists", 9_400_000, progress)
+        _watch([*apt, "download", DEBIAN_PACKAGE], folder, DEBIAN_PACKAGE, 30_900_652, progress)
         packages = list(folder.glob("*.deb"))
         if not packages:
-            raise Unavailable("the archive could not be reached, or has no package dataset-fashion-mnist")
+            raise Unavailable(f"the archive does not answer, or has no package {DEBIAN_PACKAGE}")
         subprocess.run(["dpkg", "-x", packages[0], folder / "unpacked"], capture_output=True, check=False)
         return _keep(folder / "unpacked" / DEBIAN_FOLDER.relative_to("/"), downloads)
 
 
-def _watch(command: list[str], folder: Path, expected_bytes: int, what: str, progress: Progress) -> None:
+def _watch(command: list[str], folder: Path, what: str, expected_bytes: int, progress: Progress) -> None:
     """Run a command that fills `folder`; end it when the folder has not grown for STALL_SECONDS.
 
-    A time limit for the whole command would punish slow networks; standing still is what no network looks like.
+    A limit for the whole command would punish slow networks; standing still is what no network looks like.
     """
-    environment = {**os.environ, "LC_ALL": "C"}
-    with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        grown, start = time.monotonic(), _size(folder)
-        size = start
-        try:
-            while process.poll() is None and time.monotonic() - grown < STALL_SECONDS:
-                time.sleep(0.1)
-                if (now := _size(folder)) != size:
-                    grown, size = time.monotonic(), now
-                    progress.step(what, min(size - start, expected_bytes), expected_bytes)
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    start = size = _size(folder)
+    grown = time.monotonic()
+    try:
+        while process.poll() is None and time.monotonic() - grown < STALL_SECONDS:
+            time.sleep(0.1)
+            if (now := _size(folder)) != size:
+                grown, size = time.monotonic(), now
+                progress.step(what, max(0, min(size - start, expected_bytes)), expected_bytes)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _size(folder: Path) -> int:
     total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.stat(os.path.join(root, name)).st_size
-            except FileNotFoundError:  # apt renames while it works
-                continue
+    with contextlib.suppress(FileNotFoundError):  # apt renames while it works
+        for path in folder.rglob("*"):
+            total += path.stat().st_size
     return total
 
 
 SOURCES: dict[str, Source] = {
     "download folder": own_downloads,
-    "Debian package dataset-fashion-mnist": debian_package,
-    "downloads of keras.datasets": keras_downloads,
+    f"Debian package {DEBIAN_PACKAGE}": debian_package,
     "upstream by HTTP": upstream,
     "apt-get download": apt_download,
 }

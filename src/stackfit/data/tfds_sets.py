@@ -1,4 +1,4 @@
-"""Any data set of tensorflow-datasets: decoded once into the array cache, or streamed when it is too big for that."""
+"""Any data set of tensorflow-datasets: decoded once into the array cache, or streamed when it is too big."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import places
-from stackfit.data.arrays import Damaged, build_arrays, read_manifest
+from stackfit.data.arrays import build_arrays
 from stackfit.data.dataset import StreamedDataset
 from stackfit.data.progress import Progress
-from stackfit.data.settings import MISSING, Loaded
+from stackfit.data.settings import Loaded, declared
 from stackfit.data.stream import open_stream
 from stackfit.data.tfds_process import run_tfds
 from stackfit.errors import DataError
@@ -23,38 +23,29 @@ class _TooBig(Exception):
     pass
 
 
-def load_tfds(settings: Data, progress: Progress) -> Loaded | StreamedDataset:
+def read_tfds(settings: Data, progress: Progress) -> Loaded | StreamedDataset:
     """From the array cache, else decoded by TFDS, else a stream; TFDS fetches and prepares where it has to.
 
     Raises:
         DataError: no such data set, no network to fetch it from, or it has no pair of example and label.
     """
     name, splits = name_and_splits(settings)
-    folder = cache_folder(name, splits)
 
-    def write(private: Path) -> dict[str, Any]:
+    def write(folder: Path) -> dict[str, Any]:
         request = {"name": name, "splits": splits, "max_bytes": settings.max_memory_bytes}
         progress.say(f"Reading {name} with tensorflow-datasets.")
-        answer = run_tfds({**request, "decode_to": str(private)}, progress)
+        answer = run_tfds({**request, "decode_to": str(folder)}, progress)
         if not answer["arrays"]:
             raise _TooBig
-        return {key: answer[key] for key in ("arrays", "class_names", "version")} | {"source": answer["folder"]}
+        return answer
 
     try:
-        if not _cached_above(folder, settings.max_memory_bytes):
-            stored = build_arrays(folder, write, progress)
-            return Loaded(name, stored.arrays, stored.fingerprint, tuple(stored.facts["class_names"]))
+        stored = build_arrays(cache_folder(name, splits), write, progress)
+        if sum(array.nbytes for array in stored.arrays.values()) > settings.max_memory_bytes:
+            raise _TooBig
     except _TooBig:
-        pass
-    return open_stream(settings, name, splits, progress)
-
-
-def _cached_above(folder: Path, max_bytes: int) -> bool:
-    try:
-        manifest = read_manifest(folder)
-    except Damaged:  # build_arrays says so and builds again
-        return False
-    return manifest is not None and manifest["bytes"] > max_bytes
+        return open_stream(settings, name, splits, progress)
+    return Loaded(name, stored.arrays, stored.fingerprint, tuple(stored.facts["class_names"]))
 
 
 def name_and_splits(settings: Data) -> tuple[str, dict[str, str]]:
@@ -63,9 +54,10 @@ def name_and_splits(settings: Data) -> tuple[str, dict[str, str]]:
     Raises:
         DataError: no name, or splits other than these.
     """
-    if settings.name in (None, MISSING):
+    if not declared(settings, "name"):
         raise DataError(
-            "data.name is not set. Expected a name of tensorflow.org/datasets/catalog. Type data.name=kmnist.",
+            "data.name is not set. Expected a name of tensorflow.org/datasets/catalog. Type "
+            "data.name=kmnist.",
             key="data.name",
         )
     splits = dict(settings.splits) or {"train": "train", "test": "test"}
