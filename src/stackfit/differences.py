@@ -96,7 +96,7 @@ def in_order(runs: list[Run]) -> list[Run]:
 
 
 def columns_of(runs: list[Run]) -> dict[str, list[Any]]:
-    """What runs can be filtered and sorted by: settings by their key, and by the short name if they differ."""
+    """What runs can be filtered and sorted by: settings by key, those that differ by short name too."""
     columns = {
         key: shown_values([value_of(run, key) for run in runs]) for key in union(run.settings for run in runs)
     }
