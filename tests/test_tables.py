@@ -321,6 +321,14 @@ def test_a_terminal_of_any_width_keeps_settings_and_the_test_metric_and_names_wh
     assert note.startswith("No room for ") and "folder" in note
 
 
+def test_many_and_long_settings_give_way_to_the_test_metric_on_a_terminal():
+    runs = [run(str(i), {f"data.key_{j}": f"{i}" * j for j in range(60)}) for i in (1, 2)]
+    *lines, note = render(build_table(runs), width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "test_accuracy" in lines[0] and "key_1 " in lines[0] and "key_59" not in lines[0]
+    assert note.startswith("No room for ") and "key_59" in note
+
+
 def test_a_pipe_gets_every_column_whole_and_no_colour():
     folder = "outputs/" + "x" * 300
     text = render(build_table([run(folder, metrics={}, state="failed", reason="word " * 30)]))

@@ -189,6 +189,7 @@ def _shorten_folders(cells: dict[str, list[str]]) -> list[str]:
 
 GAP = 2  # blanks between columns
 KEPT = 9
+LONG = 32  # from here on a setting is no help at a glance
 LEAST = 12  # letters to which a text may be folded
 
 
@@ -217,7 +218,7 @@ def _leave_out(cells: dict[str, list[str]], width: int) -> list[str]:
 
 
 def _importance(name: str, cells: dict[str, list[str]], size: int) -> int:
-    """The higher, the sooner a column gets its room: settings and the main test metric always do."""
+    """The higher, the sooner a column gets its room: the main test metric, then settings, but no long ones."""
     if name.endswith("_sd") or name == "members" or (name in ("folder", "folders") and size > 42):
         return 0
     if name in ("state", "experiment") and len(set(cells[name])) == 1:
@@ -230,7 +231,11 @@ def _importance(name: str, cells: dict[str, list[str]], size: int) -> int:
         return 4
     if name.startswith("test_") and name != "test_accuracy" and "test_accuracy" in cells:
         return 5
-    return 6 if name in ("folder", "folders") else KEPT
+    if name in ("folder", "folders"):
+        return 6
+    if "experiment" not in cells or name in ("n", "epoch", "reason") or name.startswith("test_"):
+        return KEPT
+    return 8 if size <= LONG else 2
 
 
 def _widths(cells: dict[str, list[str]], width: int | None) -> dict[str, int]:
@@ -238,9 +243,8 @@ def _widths(cells: dict[str, list[str]], width: int | None) -> dict[str, int]:
     widths = {name: _size(name, values) - GAP for name, values in cells.items()}
     while width is not None and (excess := sum(widths.values()) + GAP * (len(widths) - 1) - width) > 0:
         widest = max(widths, key=widths.__getitem__)
-        if widths[widest] <= LEAST:
+        narrower = max(LEAST, len(widest), widths[widest] - excess)
+        if narrower == widths[widest]:
             break
-        widths[widest] = max(LEAST, len(widest), widths[widest] - excess)
-        if widths[widest] == len(widest):
-            break
+        widths[widest] = narrower
     return widths
