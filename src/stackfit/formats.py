@@ -218,7 +218,7 @@ def _leave_out(cells: dict[str, list[str]], width: int) -> list[str]:
 
 
 def _importance(name: str, cells: dict[str, list[str]], size: int) -> int:
-    """The higher, the sooner a column gets its room: the main test metric, then settings, but no long ones."""
+    """The higher, the sooner a column gets its room: the test metric, then settings, but no long ones."""
     if name.endswith("_sd") or name == "members" or (name in ("folder", "folders") and size > 42):
         return 0
     if name in ("state", "experiment") and len(set(cells[name])) == 1:
