@@ -45,13 +45,14 @@ def is_alive(owner: dict[str, Any] | None) -> bool:
     if not isinstance(owner, dict) or not isinstance(owner.get("pid"), int):
         return False
     if owner.get("host") != socket.gethostname():
+        beat = owner.get("heartbeat")
         # abs: a clock that was set back must not make an owner immortal.
-        return abs(time.time() - float(owner.get("heartbeat") or 0)) < SILENT_SECONDS
+        return isinstance(beat, (int, float)) and abs(time.time() - beat) < SILENT_SECONDS
     if owner.get("boot_id") != boot_id():
         return False
     try:
         os.kill(owner["pid"], 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         pass  # another user's process: it exists

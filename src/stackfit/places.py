@@ -39,15 +39,18 @@ def project_trust() -> tuple[str, ...]:
     """The modules under `[tool.stackfit] trust` in the project's `pyproject.toml`.
 
     Raises:
-        ConfigError: the file is not TOML, or `trust` is not a list of module names.
+        ConfigError: the file cannot be read as TOML, or `trust` is not a list of module names.
     """
     path = Path.cwd() / "pyproject.toml"
     if not path.is_file():
         return ()
     try:
         trust = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("stackfit", {}).get("trust", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"This is not TOML: {error}. Correct it, then run again.", where="pyproject.toml") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, OSError) as error:
+        raise ConfigError(
+            f"This is not a project's TOML: {error}. Expected a table [tool.stackfit]. Correct it, then run again.",
+            where="pyproject.toml",
+        ) from None
     if not isinstance(trust, list) or not all(isinstance(name, str) for name in trust):
         raise ConfigError(
             f"[tool.stackfit] trust is {trust!r}. Expected a list of module names. "

@@ -1,0 +1,92 @@
+"""What many tests need: an empty folder to work in, a composed cell, the command line, a started TensorFlow."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from stackfit.cells import Cell, compose_cell
+from stackfit.composition import Composer
+
+
+class Answer(NamedTuple):
+    """What a command gave back."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder: stackfit finds `./experiments` and `./conf` here and writes `./outputs`."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(lab: Path) -> Callable[[str, str], Path]:
+    """`write("experiments/mine.yaml", text)` in the working folder."""
+
+    def write_file(name: str, text: str) -> Path:
+        path = lab / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_file
+
+
+@pytest.fixture
+def compose(lab: Path) -> Callable[..., Cell]:
+    """`compose("digits_quickstart", "epochs=1")`: one checked cell."""
+
+    def compose_one(experiment: str, *overrides: str, trust: tuple[str, ...] = ()) -> Cell:
+        return compose_cell(Composer(experiment), overrides, trust)
+
+    return compose_one
+
+
+@pytest.fixture
+def cli(lab: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+    """`cli("run", "digits_quickstart")` in this process: exit code, stdout, stderr."""
+    from stackfit.cli import main
+
+    def run(*words: str) -> Answer:
+        capsys.readouterr()
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with pytest.raises(SystemExit) as stopped:
+                main(list(words))
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        captured = capsys.readouterr()
+        return Answer(stopped.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> None:
+    """TensorFlow, started once as a run starts it."""
+    from stackfit import backend
+
+    backend.start()
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that put 40 + 20 noise pictures of 28 x 28 in ten classes in the place of any experiment's data."""
+    noise = np.random.default_rng(0)
+    arrays = {}
+    for split, size in (("train", 40), ("test", 20)):
+        arrays[f"x_{split}"] = noise.integers(0, 256, (size, 28, 28, 1), dtype=np.uint8)
+        arrays[f"y_{split}"] = np.arange(size) % 10
+    path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
+    np.savez(path, **arrays)
+    return ["data=npz", f"data.path={path}", "data.input_shape=[28,28,1]", "data.num_classes=10"]

@@ -1,0 +1,54 @@
+"""`errors`: their text, their exit codes, the nearest name."""
+
+from __future__ import annotations
+
+import pytest
+
+from stackfit.errors import (
+    ConfigError,
+    ConfigErrors,
+    DataError,
+    RunFolderError,
+    StackfitError,
+    TrainingError,
+    TrustError,
+    did_you_mean,
+    nearest,
+)
+
+
+def test_a_wrong_config_is_2_and_a_failed_run_is_1():
+    wrong = [ConfigError, DataError, TrustError, RunFolderError, StackfitError]
+    assert {kind("x").exit_code for kind in wrong} == {2}
+    assert TrainingError("x").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "place, text",
+    [
+        ({}, "Found. Expected. Type."),
+        ({"key": "epochs"}, "epochs\n  Found. Expected. Type."),
+        ({"where": "a.yaml:3"}, "a.yaml:3\n  Found. Expected. Type."),
+        ({"where": "a.yaml:3", "key": "epochs"}, "a.yaml:3  epochs\n  Found. Expected. Type."),
+    ],
+)
+def test_the_place_stands_above_the_sentences(place, text):
+    assert str(ConfigError("Found. Expected. Type.", **place)) == text
+
+
+def test_several_errors_keep_their_order_and_are_one():
+    errors = ConfigErrors([ConfigError("first", key="b"), ConfigError("second", key="a")])
+    assert str(errors) == "b\n  first\na\n  second"
+    assert isinstance(errors, ConfigError) and [error.key for error in errors.errors] == ["b", "a"]
+
+
+def test_the_nearest_name_ignores_case_and_keeps_the_choice_as_written():
+    assert nearest("adam", ["Adam", "SGD"]) == "Adam"
+    assert nearest("epocs", ["epochs", "seed"]) == "epochs"
+
+
+def test_nothing_near_is_not_guessed():
+    assert nearest("zzz", ["epochs", "seed"]) is None
+    assert did_you_mean("zzz", ["epochs", "seed"]) == ""
+    assert did_you_mean("epocs", ["epochs", "seed"]) == " Did you mean 'epochs'?"
+    assert did_you_mean("x", []) == ""

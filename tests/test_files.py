@@ -1,0 +1,72 @@
+"""`files`: a file is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+
+import pytest
+
+from stackfit import files
+
+
+def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "metrics.json"
+    files.write_text(path, "old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        files.write_file(path, fail)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["metrics.json"]
+
+
+def test_an_interrupted_write_leaves_nothing_beside_it(tmp_path):
+    def interrupt(temporary):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        files.write_file(tmp_path / "a.json", interrupt)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_temporary_file_has_the_suffix_that_savers_look_at(tmp_path):
+    seen = []
+    files.write_file(tmp_path / "model.keras", lambda path: seen.append(path) or path.write_bytes(b"x"))
+    assert seen[0].suffix == ".keras" and seen[0].parent == tmp_path
+
+
+def test_results_are_readable_for_others(tmp_path):
+    files.write_text(tmp_path / "a.txt", "x")
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_json_is_strict_a_nan_becomes_null(tmp_path):
+    files.write_json(tmp_path / "a.json", {"loss": math.nan, 1: [math.inf, (-math.inf, 2.5)], "name": "Kleid ä"})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"loss": None, "1": [None, [None, 2.5]], "name": "Kleid ä"}
+    assert "ä" in text and text.endswith("\n")
+
+
+def test_a_lock_is_held_by_one_at_a_time_and_freed(tmp_path):
+    order = []
+    inside = threading.Event()
+
+    def wait_for_it():
+        inside.wait()
+        with files.locked(tmp_path):
+            order.append("second")
+
+    other = threading.Thread(target=wait_for_it)
+    other.start()
+    with files.locked(tmp_path):
+        inside.set()
+        other.join(timeout=0.2)
+        order.append("first")
+    other.join(timeout=5)
+    assert order == ["first", "second"]
