@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stackfit.data.labels import check_two_classes
 from stackfit.data.settings import Loaded, declared
 from stackfit.errors import DataError, did_you_mean
 from stackfit.schema import Data
@@ -129,9 +130,4 @@ def _check_labels(settings: Data, name: str, labels: dict[str, np.ndarray]) -> N
             + ("Number the classes from 0." if lowest < 0 else f"Set num_classes: {highest + 1}."),
             key="data.num_classes",
         )
-    if len(np.unique(labels["train"])) < 2:
-        raise DataError(
-            f"Every training label of {name!r} is {int(labels['train'][0])}. Expected at least two classes, "
-            "or there is nothing to tell apart. Check data.label and data.path.",
-            key="data.path" if settings.kind == "images" else "data.label",
-        )
+    check_two_classes(labels["train"], name, "data.path" if settings.kind == "images" else "data.label")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stackfit import places
+from stackfit.data.labels import check_two_classes
 from stackfit.errors import DataError, did_you_mean
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -20,7 +21,7 @@ def list_pictures(folder: Path, class_names: Sequence[str], key: str) -> dict[st
     """Class name → its files, sorted; classes in the declared order, else sorted.
 
     Raises:
-        DataError: no subfolders, a subfolder without pictures, or subfolders that are not the declared
+        DataError: fewer than two subfolders, one without pictures, or subfolders that are not the declared
             classes.
     """
     shown = places.shown(folder)
@@ -51,6 +52,7 @@ def list_pictures(folder: Path, class_names: Sequence[str], key: str) -> dict[st
                 "Add pictures, or remove the subfolder.",
                 key=key,
             )
+    check_two_classes(np.array(names), shown, key)
     return files
 
 

@@ -33,17 +33,28 @@ def plain_labels(values: np.ndarray, name: str) -> np.ndarray:
     return values.astype(np.int64)
 
 
+def check_two_classes(labels: np.ndarray, name: str, key: str = "data.label") -> None:
+    """Refuse labels that are all the same."""
+    if (labels == labels[0]).all():
+        raise DataError(
+            f"Every label of {name!r} is {str(labels[0])!r}. Expected at least two classes, or there is "
+            f"nothing to tell apart. Set {key} to another, or add examples of a second class.",
+            key=key,
+        )
+
+
 def infer_classes(labels: np.ndarray, name: str) -> tuple[int, list[str]]:
     """The number of classes (0 for values) and their names ([] for class numbers that count from 0).
 
     Words are sorted and numbered; so are whole numbers that do not run from 0, such as 1, 2, 3.
 
     Raises:
-        DataError: whole numbers of which most are different: only the user knows what they mean.
+        DataError: one class only, or whole numbers of which most are different: classes, or measurements?
     """
-    found = np.unique(labels)
     if labels.dtype.kind == "f":
         return 0, []
+    check_two_classes(labels, name)
+    found = np.unique(labels)
     if labels.dtype.kind == "i" and len(found) > max(20, MEASURED * len(labels)):
         raise DataError(
             f"The labels of {name!r} are {len(found)} different whole numbers in {len(labels)} examples. "

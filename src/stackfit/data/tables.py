@@ -78,7 +78,7 @@ def _numbers(column: Any, name: str, key: str) -> np.ndarray:
 def _bad_cell(column: Any, bad: np.ndarray, name: str, expected: str, key: str) -> DataError:
     """The error for the first bad cell of a pandas column, whose index counts from the line below the header."""
     cell, line = column[bad].iloc[0], column.index[bad][0] + 2
-    found = "empty" if cell != cell else repr(cell)
+    found = "empty" if cell != cell else repr(cell) if isinstance(cell, str) else str(cell)
     return DataError(
         f"Column {str(column.name)!r} of {name} is {found} in row {line}. Expected {expected}. "
         "Correct the cell, or remove the row or the column.",
@@ -119,16 +119,12 @@ def _open_npz(path: Path, key: str) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-        AttributeError,
-        TypeError,
-    ) as error:
-        reason = "an array holds Python objects" if "allow_pickle" in str(error) else str(error)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, TypeError) as error:
+        reason = (
+            "it holds Python objects"
+            if "allow_pickle" in str(error)
+            else f"it is damaged or no NPZ ({error})"
+        )
         raise DataError(
             f"{places.shown(path)} cannot be read: {reason}. Expected an NPZ file of plain arrays of "
             "numbers. Write one with numpy.savez(path, x=x, y=y).",

@@ -1,0 +1,229 @@
+"""Reading the `data` section: built-in data, splits, scaling, and declarations that do not hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from stackfit.data import Scaling, declare, list_data, load_dataset, render_picture, show_item, write_png
+from stackfit.data.arrays import fingerprint
+from stackfit.data.moments import mean_and_deviation
+from stackfit.errors import DataError
+
+CONF = Path(__file__).parents[1] / "conf" / "data"
+
+
+def section(name, **changes):
+    """A shipped data file as a plain mapping, with some keys changed."""
+    return {**yaml.safe_load((CONF / f"{name}.yaml").read_text()), **changes}
+
+
+def refusal(data):
+    """The error that loading raises."""
+    with pytest.raises(DataError) as caught:
+        load_dataset(data)
+    return caught.value
+
+
+def test_loading_digits_xor_and_importing_data_leave_tensorflow_alone():
+    code = (
+        "import sys, yaml\n"
+        "from stackfit.data import load_dataset, list_data\n"
+        "list_data()\n"
+        f"[load_dataset(yaml.safe_load(open(r'{CONF}/' + n))) for n in ('xor.yaml', 'digits.yaml')]\n"
+        "heavy = {'tensorflow', 'keras', 'tensorflow_datasets'} & set(sys.modules)\n"
+        "sys.exit(repr(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_importing_data_loads_neither_pandas_nor_scikit_learn_nor_pillow():
+    code = "import sys, stackfit.data; sys.exit(repr({'pandas', 'sklearn', 'PIL'} & set(sys.modules)) * 1)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "set()"
+
+
+def test_xor_is_one_where_exactly_one_coordinate_is_and_its_test_set_is_its_training_set():
+    xor = load_dataset(section("xor"))
+    assert xor.train.x.dtype == np.float32 and xor.train.y.dtype == np.int64
+    assert [int(a) ^ int(b) for a, b in xor.train.x] == xor.train.y.tolist()
+    assert np.array_equal(xor.train.x, xor.test.x) and xor.validation is None and xor.input_shape == (2,)
+
+
+def test_digits_keep_scikit_learns_order_and_its_last_360_are_the_test_set():
+    from sklearn.datasets import load_digits
+
+    theirs, ours = load_digits(), load_dataset(section("digits"))
+    assert ours.train.x.dtype == np.uint8 and ours.input_shape == (8, 8, 1) and len(ours.test) == 360
+    assert np.array_equal(np.concatenate([ours.train.x, ours.test.x])[..., 0], theirs.images)
+    assert np.array_equal(np.concatenate([ours.train.y, ours.test.y]), theirs.target)
+
+
+def test_a_dictconfig_loads_like_a_plain_mapping():
+    assert (
+        load_dataset(OmegaConf.create(section("xor"))).fingerprint == load_dataset(section("xor")).fingerprint
+    )
+
+
+def test_the_fingerprint_belongs_to_the_data_and_not_to_how_they_are_split_or_scaled():
+    plain = load_dataset(section("digits"))
+    changed = load_dataset(section("digits", validation_split=0.3, scale="none"))
+    stored = (plain.train.x, plain.train.y, plain.test.x, plain.test.y)
+    assert plain.fingerprint == changed.fingerprint == fingerprint(stored)
+
+
+@pytest.mark.parametrize(
+    "other", [np.array([1, 2], np.int32), np.array([[1], [2]]), np.array([2, 1]), np.array([1, 2, 3])]
+)
+def test_the_fingerprint_sees_type_shape_order_and_length(other):
+    assert fingerprint([np.array([1, 2])]) != fingerprint([other])
+
+
+def test_the_fingerprint_of_a_view_is_that_of_its_values():
+    x = np.arange(12).reshape(3, 4)
+    assert fingerprint([x[:, ::2]]) == fingerprint([x[:, ::2].copy()]) and fingerprint([x[:0]])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 1 / 3])
+def test_validation_split_cuts_where_keras_cuts(share):
+    whole = load_dataset(section("digits")).train
+    cut = load_dataset(section("digits", validation_split=share))
+    at = int(np.floor(len(whole) * (1 - share)))
+    assert (len(cut.train), len(cut.validation)) == (at, len(whole) - at)
+    assert np.array_equal(cut.validation.x, whole.x[at:]) and np.array_equal(cut.validation.y, whole.y[at:])
+
+
+def test_standardize_is_scikit_learns_standard_scaler_fitted_on_the_training_part_only():
+    from sklearn.preprocessing import StandardScaler
+
+    digits = load_dataset(section("digits", validation_split=0.25))
+    scaler = StandardScaler().fit(digits.train.x.reshape(len(digits.train), -1))
+    for split in (digits.train, digits.validation, digits.test):
+        theirs = scaler.transform(split.x.reshape(len(split), -1)).reshape(split.x.shape)
+        assert np.allclose(digits.scaling.apply(split.x), theirs, atol=1e-5)
+    constant = digits.train.x.std(axis=0) == 0
+    assert constant.any() and (digits.scaling.divisor[constant] == 1).all()
+
+
+def test_statistics_do_not_depend_on_how_the_examples_are_cut_into_batches():
+    x = np.random.default_rng(0).normal(1e6, 1.0, (1000, 3))
+    mean, deviation = mean_and_deviation(np.array_split(x, 7))
+    assert np.allclose(mean, x.mean(axis=0), rtol=1e-7) and np.allclose(deviation, x.std(axis=0), rtol=1e-5)
+
+
+def test_unit_maps_the_highest_possible_value_to_one_and_none_changes_nothing():
+    unit, none = (load_dataset(section("digits", scale=scale)) for scale in ("unit", "none"))
+    assert unit.scaling.divisor == 16 and unit.scaling.apply(unit.train.x).max() == 1
+    assert none.scaling == Scaling() and np.array_equal(none.scaling.apply(none.train.x), none.train.x)
+
+
+@pytest.mark.parametrize(
+    ("data", "key", "parts"),
+    [
+        (
+            section("xor", kind="fasion_mnist"),
+            "kind",
+            ["'fasion_mnist'", "mean 'fashion_mnist'?", "Set data.kind"],
+        ),
+        (
+            section("xor", scale="unti"),
+            "scale",
+            ["'unti'", "Did you mean 'unit'?", "unit, standardize, none"],
+        ),
+        (section("xor", scale="unit"), "scale", ["table of 2 numbers", "data.scale=standardize"]),
+        (section("fashion_mnist", order="kears"), "order", ["'kears'", "'keras'?", "tfds, keras"]),
+        (section("xor", num_classes=1), "num_classes", ["is 1", "at least 2", "or 0 for values"]),
+        (section("xor", validation_split=1.0), "validation_split", ["is 1.0", "not including 1", "=0.2"]),
+        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "at least one", "or 0"]),
+        (
+            section("digits", input_shape=[64]),
+            "input_shape",
+            ["[64]", "[8, 8, 1]", "Set input_shape: [8, 8, 1]"],
+        ),
+        (section("digits", num_classes=9), "num_classes", ["is 9", "labels 0 to 9", "Set num_classes: 10"]),
+        (
+            section("digits", class_names=["a", "b"]),
+            "class_names",
+            ["2 names", "num_classes is 10", "one name a"],
+        ),
+        (
+            section("digits", examples={"train": 1797, "test": None}),
+            "examples.train",
+            ["is 1797", "1437 examples", "Set data.examples.train=1437"],
+        ),
+        (
+            section("digits", max_memory_bytes=1000),
+            "max_memory_bytes",
+            ["129384 bytes", "1000", "at least 129384"],
+        ),
+        (section("tfds"), "name", ["not set", "Expected a name", "Type data.name=kmnist"]),
+        (
+            section("mnist", splits={"val": "test"}),
+            "splits",
+            ["has val", "Expected train", "Type for example"],
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_was_found_expected_and_what_to_type(data, key, parts):
+    error = refusal(data)
+    assert error.key == f"data.{key}" and error.exit_code == 2
+    assert [part for part in parts if part not in error.message] == []
+
+
+def test_nothing_needs_to_be_declared_for_built_in_data():
+    assert declare(section("digits")) == {}
+
+
+def test_data_list_has_a_row_for_every_shipped_data_file_and_says_what_is_part_of_a_package():
+    rows = {row.name: row for row in list_data()}
+    assert set(rows) >= {path.stem for path in CONF.glob("*.yaml")}
+    assert rows["digits"].state == "part of a package" and rows["digits"].examples == {
+        "train": 1437,
+        "test": 360,
+    }
+    assert rows["fashion_mnist"].state in ("ready", "can be fetched") and rows["csv"].state == "your own"
+
+
+def test_an_item_has_its_label_its_name_and_the_ranges_before_and_after_scaling():
+    item = show_item(section("digits", scale="unit"), 0)
+    assert (item.label, item.class_name) == (0, "0")  # the first digit of scikit-learn's set is a zero
+    assert (item.stored_range, item.scaled_range) == ((0, 16), (0, 1))
+    assert item.picture.shape == (8, 8, 1) and item.picture.max() == 239  # its brightest pixel is 15 of 16
+
+
+def test_an_index_outside_the_split_is_refused_with_the_last_one():
+    with pytest.raises(DataError, match=r"no example 360 in 'test'. Expected 0 to 359."):
+        show_item(section("digits"), 360, "test")
+    with pytest.raises(DataError, match="no such split"):
+        show_item(section("digits"), 0, "validation")
+
+
+def test_a_table_has_no_picture():
+    assert show_item(section("xor"), 3).picture is None
+
+
+def test_a_picture_is_rendered_with_half_blocks_or_with_shades():
+    picture = np.array([[[0], [255]], [[255], [0]], [[128], [128]]], np.uint8)
+    lines = render_picture(picture).split("\n")
+    assert len(lines) == 2 and lines[0].count("▀") == 2 and lines[0].endswith("\x1b[0m")
+    assert lines[0].startswith("\x1b[38;2;0;0;0m\x1b[48;2;255;255;255m▀")
+    assert render_picture(picture, colour=False).split("\n") == ["  @@", "@@", "++++"]
+    assert (
+        len(render_picture(np.zeros((300, 300, 3), np.uint8), max_columns=80).split("\n")[0].split("▀")) <= 81
+    )
+
+
+def test_a_png_holds_the_picture_that_was_shown(tmp_path):
+    from PIL import Image
+
+    item = show_item(section("digits"), 5)
+    write_png(item.picture, tmp_path / "five.png")
+    with Image.open(tmp_path / "five.png") as image:
+        assert np.array_equal(np.asarray(image), item.picture[..., 0])
+    with pytest.raises(DataError, match=r"cannot be written.*folder that exists.*Type another path"):
+        write_png(item.picture, tmp_path / "missing" / "five.png")

@@ -1,0 +1,365 @@
+"""A user's own data: CSV, NPZ, folders of pictures; what they declare, and all that can be wrong with them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stackfit.data import declare, load_dataset
+from stackfit.errors import DataError
+
+FLOWERS = "petal,width,species\n" + "".join(
+    f"{row},{row * 2},{'rose' if row % 3 else 'lily'}\n" for row in range(1, 31)
+)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def csv(text=FLOWERS, name="flowers.csv", **changes):
+    """Write a table and return a section that reads it."""
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(text)
+    return {"kind": "csv", "path": name, "label": "species", "scale": "none", **changes}
+
+
+def npz(**arrays):
+    np.savez("mine.npz", **arrays)
+    return {"kind": "npz", "path": "mine.npz", "scale": "none"}
+
+
+def pictures(folder="photos", size=(6, 4), mode="L", count=5, suffix="png"):
+    """Two classes of `count` pictures; size is width, height."""
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        for index in range(count):
+            path = f"{folder}/{name}/{index}.{suffix}"
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            shape = (size[1], size[0]) if mode == "L" else (size[1], size[0], 3)
+            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(path)
+    return {"kind": "images", "path": folder}
+
+
+def refused(data, key, *parts):
+    """Loading fails with a text that holds all parts, about this key."""
+    with pytest.raises(DataError) as caught:
+        load_dataset(data)
+    assert caught.value.key == f"data.{key}"
+    assert [part for part in parts if part not in caught.value.message] == [], caught.value.message
+
+
+# Tables
+
+
+def test_words_are_sorted_and_numbered_and_the_classes_are_declared_from_the_file():
+    data = csv()
+    assert declare(data) == {"input_shape": [2], "num_classes": 2, "class_names": ["lily", "rose"]}
+    flowers = load_dataset({**data, **declare(data)})
+    assert flowers.class_names == ("lily", "rose") and flowers.name == "flowers"
+    assert flowers.train.x.dtype == np.float32 and flowers.train.y.dtype == np.int64
+    for split in (flowers.train, flowers.test):
+        assert (split.y == (split.x[:, 0] % 3 != 0)).all() and (split.x[:, 1] == 2 * split.x[:, 0]).all()
+
+
+def test_declared_class_names_decide_the_numbers():
+    flowers = load_dataset(csv(class_names=["rose", "lily"], num_classes=2))
+    assert (flowers.train.y == (flowers.train.x[:, 0] % 3 == 0)).all()
+
+
+def test_the_test_part_is_a_fifth_of_each_class_drawn_with_split_seed():
+    first, again, other = (load_dataset(csv(split_seed=seed)) for seed in (0, 0, 1))
+    assert np.bincount(first.test.y).tolist() == [2, 4]  # a fifth of 10 lilies and of 20 roses
+    assert sorted([*first.train.x[:, 0], *first.test.x[:, 0]]) == list(range(1, 31))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_the_validation_part_of_a_file_sorted_by_class_has_every_class():
+    text = "a,species\n" + "".join(f"{row},{row // 50}\n" for row in range(150))
+    flowers = load_dataset(csv(text, validation_split=0.2))
+    assert set(flowers.validation.y) == {0, 1, 2}
+
+
+def test_a_test_file_is_the_test_part_and_nothing_is_held_out():
+    csv("petal,width,species\n1,2,rose\n", "test.csv")
+    flowers = load_dataset(csv(test_path="test.csv"))
+    assert (len(flowers.train), len(flowers.test), flowers.test.y.tolist()) == (30, 1, [1])
+
+
+def test_whole_numbers_are_class_numbers_and_numbers_that_do_not_start_at_0_get_names():
+    assert declare(csv("a,species\n5,0\n6,2\n7,1\n")) == {"input_shape": [1], "num_classes": 3}
+    data = csv("a,species\n" + "5,1\n6,2\n" * 5)
+    assert declare(data)["class_names"] == ["1", "2"]
+    assert set(load_dataset({**data, **declare(data)}).train.y) == {0, 1}
+
+
+def test_fractions_are_values_to_predict():
+    data = csv("a,species\n1,0.5\n2,1.5\n3,2.5\n")
+    assert declare(data) == {"input_shape": [1], "num_classes": 0}
+    values = load_dataset({**data, **declare(data), "test_split": 0.34})
+    assert values.train.y.dtype == np.float32 and len(values.test) == 1
+
+
+def test_a_semicolon_table_reads_like_a_comma_table():
+    assert load_dataset(csv(FLOWERS.replace(",", ";"))).fingerprint == load_dataset(csv()).fingerprint
+
+
+def test_blank_lines_are_no_rows_and_do_not_shift_row_numbers():
+    lines = FLOWERS.splitlines()
+    assert (
+        load_dataset(csv("\n".join([*lines[:3], "", *lines[3:], "", ""]))).fingerprint
+        == load_dataset(csv()).fingerprint
+    )
+    refused(
+        csv("\n".join([*lines[:3], "", "x,1,rose", *lines[3:]])), "path", "Column 'petal'", "'x' in row 5"
+    )
+
+
+def test_a_missing_table_is_named_with_its_nearest_neighbour():
+    csv()
+    refused({**csv(), "path": "flower.csv"}, "path", "no flower.csv", "'flowers.csv'?", "Type data.path=PATH")
+    refused({**csv(), "path": "???"}, "path", "not set", "Expected a CSV file", "Type data.path=PATH")
+    refused({**csv(), "path": "."}, "path", "is a folder", "Expected a CSV file", "Type data.path=PATH")
+
+
+def test_a_missing_label_column_lists_the_columns():
+    refused(
+        csv(label="specie"),
+        "label",
+        "'specie'",
+        "mean 'species'?",
+        "petal, width, species",
+        "data.label=COLUMN",
+    )
+    refused(csv(label=None), "label", "not set", "Expected one of petal, width, species", "data.label=COLUMN")
+
+
+@pytest.mark.parametrize(
+    ("cell", "found"), [("tall", "'tall'"), ("", "empty"), ("inf", "inf"), ("nan", "empty")]
+)
+def test_a_cell_that_is_no_number_is_found_by_column_and_row(cell, found):
+    text = FLOWERS.replace("\n17,", f"\n{cell},")
+    refused(
+        csv(text),
+        "path",
+        "Column 'petal' of flowers.csv",
+        f"is {found} in row 18",
+        "a number",
+        "Correct the cell",
+    )
+
+
+def test_an_empty_label_is_found_by_row():
+    refused(
+        csv(FLOWERS.replace("\n2,4,rose", "\n2,4,")), "path", "Column 'species'", "empty in row 3", "a label"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "petal,species\n", "species\nrose\nlily\n"])
+def test_a_table_without_rows_or_features_is_refused(text):
+    refused(csv(text), "path", "flowers.csv", "Expected", "file")
+
+
+def test_a_broken_table_is_refused():
+    refused(
+        csv('a,species\n1,"x\n'), "path", "cannot be read as a table", "Expected a header", "Correct the file"
+    )
+    refused(csv("a,species\n1,2\n1,2,3,4\n"), "path", "line 3", "Expected a header", "Correct the file")
+
+
+def test_labels_that_the_declaration_does_not_cover_are_refused():
+    numbers = csv("a,species\n" + "1,0\n2,1\n3,2\n" * 4)
+    refused({**numbers, "num_classes": 2}, "num_classes", "is 2", "labels 0 to 2", "Set num_classes: 3")
+    refused({**numbers, "num_classes": 5}, "num_classes", "is 5", "labels 0 to 2", "Set num_classes: 3")
+    refused(csv(class_names=["rose", "lilly"]), "class_names", "label 'lily'", "'lilly'?", "data.class_names")
+    refused(
+        csv(num_classes=0), "num_classes", "labels such as", "Expected numbers", "Leave data.num_classes out"
+    )
+    refused(csv("a,species\n1,0.5\n2,1.5\n", num_classes=2), "num_classes", "such as", "task=regression")
+    refused(
+        csv("a,species\n1,-1\n2,1\n3,0\n", num_classes=2, test_split=0), "num_classes", "-1 to 1", "from 0"
+    )
+    refused(
+        csv("a,species\n1,rose\n2,rose\n"), "label", "is 'rose'", "at least two classes", "Set data.label"
+    )
+
+
+def test_whole_numbers_that_look_like_measurements_need_a_declaration():
+    prices = csv("a,species\n" + "".join(f"{row},{row * 7}\n" for row in range(100)))
+    refused(prices, "num_classes", "100 different whole numbers", "data.num_classes=0 task=regression")
+    assert load_dataset({**prices, "num_classes": 0}).train.y.dtype == np.float32
+
+
+def test_a_test_file_with_other_columns_is_refused():
+    csv("petal,species\n1,rose\n", "test.csv")
+    refused(csv(test_path="test.csv"), "test_path", "[1]", "[2]", "Set data.test_path")
+
+
+# Arrays
+
+
+def test_uint8_pictures_stay_uint8_and_get_a_channel_axis():
+    x = np.random.default_rng(0).integers(0, 256, (40, 5, 4), np.uint8)
+    data = npz(x=x, y=np.arange(40) % 4)
+    assert declare(data) == {"input_shape": [5, 4, 1], "num_classes": 4}
+    mine = load_dataset({**data, **declare(data), "scale": "unit"})
+    assert (
+        mine.train.x.dtype == np.uint8
+        and mine.scaling.divisor == 255
+        and (len(mine.train), len(mine.test)) == (32, 8)
+    )
+
+
+def test_arrays_that_are_already_divided_keep_their_order():
+    x, y = np.arange(12.0).reshape(6, 2), np.array(list("abbaab"))
+    mine = load_dataset(npz(x_train=x, y_train=y, x_test=x[:2], y_test=y[:2]))
+    assert (
+        np.array_equal(mine.train.x, x)
+        and mine.train.y.tolist() == [0, 1, 1, 0, 0, 1]
+        and len(mine.test) == 2
+    )
+    assert mine.class_names == ("a", "b")
+
+
+def test_pickled_arrays_are_refused_unread():
+    refused(
+        npz(x=np.array([{}, []], object), y=np.arange(2)),
+        "path",
+        "Python objects",
+        "plain arrays",
+        "numpy.savez",
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"no zip at all"])
+def test_a_file_that_is_no_npz_is_refused(content):
+    with open("mine.npz", "wb") as file:
+        file.write(content)
+    refused(
+        {"kind": "npz", "path": "mine.npz"},
+        "path",
+        "mine.npz cannot be read",
+        "Expected an NPZ",
+        "numpy.savez",
+    )
+
+
+def test_a_single_npy_and_a_damaged_npz_are_refused():
+    np.save("one.npy", np.arange(3))
+    refused({"kind": "npz", "path": "one.npy"}, "path", "cannot be read", "Expected an NPZ", "numpy.savez")
+    data = npz(x=np.ones((50, 50)), y=np.arange(50) % 2)
+    whole = Path("mine.npz").read_bytes()
+    with open("mine.npz", "wb") as file:
+        file.write(whole[:5000] + b"?" * 100 + whole[5100:])
+    refused(data, "path", "cannot be read", "Expected an NPZ", "numpy.savez")
+
+
+def test_missing_empty_and_unequal_arrays_are_refused():
+    refused(
+        npz(X=np.ones((4, 2)), y=np.arange(4)), "path", "no array 'x'", "mean 'X'?", "holds X, y", "Save it"
+    )
+    refused(npz(x=np.ones((4, 2)), y=np.arange(3)), "path", "(4, 2)", "(3,)", "one label an example")
+    refused(npz(x=np.ones((0, 2)), y=np.ones(0)), "path", "(0, 2)", "at least one")
+    refused(npz(x=np.ones((4, 2)), y=np.eye(4)), "label", "(4, 4)", "argmax(axis=1)")
+    refused(
+        {**npz(x=np.ones((4, 2)), y=np.arange(4)), "label": "z"}, "label", "no array 'z'", "data.label=NAME"
+    )
+
+
+def test_a_nan_is_refused_with_its_place_and_pictures_that_are_scaled_already_are_not_scaled_again():
+    x = np.random.default_rng(0).random((20, 3, 3))
+    refused(
+        {**npz(x=x, y=np.arange(20) % 2), "scale": "unit"}, "scale", "end at", "up to 255", "data.scale=none"
+    )
+    x[7] = np.nan
+    refused(
+        npz(
+            x=x,
+            y=np.arange(20) % 2,
+        ),
+        "path",
+        "holds nan in example",
+        "numbers only",
+        "Fill or remove",
+    )
+
+
+# Pictures
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3)])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_folder_of_pictures_is_read_with_one_class_a_subfolder(mode, channels, suffix):
+    data = pictures(mode=mode, suffix=suffix)
+    assert declare(data) == {"input_shape": [4, 6, channels], "num_classes": 2, "class_names": ["cat", "dog"]}
+    photos = load_dataset({**data, **declare(data)})
+    assert photos.train.x.dtype == np.uint8 and photos.train.x.shape == (8, 4, 6, channels)
+    assert np.bincount(photos.test.y).tolist() == [1, 1] and photos.class_names == ("cat", "dog")
+
+
+def test_the_pixels_are_those_of_the_file():
+    data = pictures(count=1)
+    photos = load_dataset({**data, "test_split": 0})
+    assert photos.test is None
+    with Image.open("photos/dog/0.png") as image:
+        assert np.array_equal(photos.train.x[photos.train.y == 1][0, ..., 0], np.asarray(image))
+
+
+def test_pictures_of_different_sizes_are_refused_with_two_files():
+    data = pictures()
+    Image.new("L", (7, 4)).save("photos/dog/big.png")
+    refused(data, "path", "photos/dog/big.png has 4 x 7", "photos/cat/0.png has 4 x 6", "one size", "Resize")
+
+
+def test_a_picture_that_cannot_be_read_is_named():
+    data = pictures()
+    whole = Path("photos/cat/1.png").read_bytes()
+    for content in (b"", b"not a picture", whole[: len(whole) // 2]):
+        with open("photos/cat/1.png", "wb") as file:
+            file.write(content)
+        refused(data, "path", "photos/cat/1.png cannot be read as a picture", "whole PNG or JPEG", "Replace")
+
+
+def test_colour_among_grey_pictures_is_refused_and_grey_among_colour_is_not():
+    data = pictures()
+    Image.new("RGB", (6, 4)).save("photos/dog/red.png")
+    refused(data, "input_shape", "photos/dog/red.png is in colour", "Expected", "Set input_shape: [4, 6, 3]")
+    assert load_dataset({**data, "input_shape": [4, 6, 3]}).input_shape == (4, 6, 3)
+
+
+def test_a_declared_size_that_the_pictures_do_not_have_is_refused():
+    refused(
+        {**pictures(), "input_shape": [28, 28, 1]},
+        "input_shape",
+        "[28, 28, 1]",
+        "[4, 6, 1]",
+        "Set input_shape",
+    )
+
+
+def test_folders_without_classes_or_without_pictures_are_refused(tmp_path):
+    data = {"kind": "images", "path": "photos"}
+    refused(data, "path", "There is no photos", "one subfolder a class", "Type data.path=PATH")
+    (tmp_path / "photos").mkdir()
+    refused(data, "path", "no subfolders", "Expected one subfolder a class", "Sort the pictures")
+    (tmp_path / "photos" / "cat").mkdir()
+    refused(data, "path", "photos/cat has no pictures", ".png, .jpg, .jpeg", "Add pictures")
+    Image.new("L", (6, 4)).save("photos/cat/0.png")
+    refused(
+        {**data, "test_split": 0},
+        "path",
+        "Every label of 'photos' is 'cat'",
+        "at least two classes",
+        "Set data.path",
+    )
+
+
+def test_subfolders_that_are_not_the_declared_classes_are_refused():
+    data = {**pictures(), "class_names": ["cat", "dgo"]}
+    refused(data, "class_names", "subfolder", "'dgo'", "Did you mean 'dog'?", "Expected the same names")
+
+
+def test_pictures_above_the_memory_limit_are_refused_before_they_are_decoded():
+    refused({**pictures(), "max_memory_bytes": 100}, "max_memory_bytes", "240 bytes", "100", "at least 240")
