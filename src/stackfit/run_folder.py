@@ -222,15 +222,14 @@ def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | N
     """The newest single run with this fingerprint, if it was interrupted; None if it ended otherwise or there is none."""
     if not experiment_folder.is_dir():
         return None
-    newest: tuple[str, Path] | None = None
+    found = []
     for path in experiment_folder.iterdir():
         if re.match(r"\d{4}-\d\d-\d\d_", path.name) and (path / STATUS).is_file():
             status = read_status(path, damaged_is_empty=True)
-            if status.get("fingerprint") == fingerprint and (newest is None or (status["started"], path) > newest):
-                newest = (status["started"], path)
-    if newest and state_of(read_status(newest[1])) == "interrupted":
-        return RunFolder(newest[1])
-    return None
+            if status.get("fingerprint") == fingerprint:
+                found.append((str(status.get("started")), path, state_of(status)))
+    _, newest, state = max(found, default=("", experiment_folder, "finished"))
+    return RunFolder(newest) if state == "interrupted" else None
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -277,7 +276,7 @@ def read_predictions(path: Path) -> tuple[Any, Any]:
 
     file = RunFolder(path).predictions
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return stored["scores"], stored["labels"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RunFolderError(
