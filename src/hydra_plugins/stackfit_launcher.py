@@ -28,11 +28,11 @@ class FusedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Train every cell named by its overrides; one JobReturn a cell, in order."""
-        many: Any = self.task_function
-        runs = many.launch_together(job_overrides, self.max_members)
+        sweep: Any = self.task_function
+        folders = sweep.launch_together(job_overrides, self.max_members)
         return [
-            JobReturn(overrides=list(overrides), _return_value=run, status=JobStatus.COMPLETED)
-            for overrides, run in zip(job_overrides, runs, strict=True)
+            JobReturn(overrides=list(overrides), _return_value=folder, status=JobStatus.COMPLETED)
+            for overrides, folder in zip(job_overrides, folders, strict=True)
         ]
 
 

@@ -34,7 +34,7 @@ class CellsSweeper(Sweeper):
         sweep: Any = self.task_function
         waiting = sweep.waiting_cells()
         if waiting:
-            sweep.take(self.launcher.launch([list(cell.overrides) for cell in waiting], initial_job_idx=0))
+            self.launcher.launch([list(cell.overrides) for cell in waiting], initial_job_idx=0)
         return sweep
 
 

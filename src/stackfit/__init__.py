@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stackfit.api import load_model as load_model
     from stackfit.api import run as run
+    from stackfit.api import sweep as sweep
     from stackfit.api import table as table
     from stackfit.runs import Run as Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "load_model", "run", "table"]
+__all__ = ["Run", "load_model", "run", "sweep", "table"]
 
 
 def __getattr__(name: str) -> Any:

@@ -44,6 +44,34 @@ def run(
     return run_cell(cell, partial(claim_single, fresh=fresh, reporter=reporter), reporter)
 
 
+def sweep(
+    experiment: str,
+    *overrides: str,
+    trust: Iterable[str] = (),
+    fresh: bool = False,
+    fail_fast: bool = False,
+    reporter: Reporter | None = None,
+) -> pd.DataFrame:
+    """Train every cell that is not finished: `stackfit.sweep("codelab_base_128", "model.layers.hidden.units=32,64")`.
+
+    Args:
+        overrides: in Hydra's grammar; `a=1,2` is an axis.
+        fresh: start over in a new sweep folder; nothing is deleted.
+        fail_fast: stop at the first failure.
+
+    Returns:
+        The sweep's table, one row a cell; see `stackfit.tables.table`.
+
+    Raises:
+        ConfigError: an axis, a key or a value is wrong; nothing was trained.
+        KeyboardInterrupt: you stopped it; finished cells stay.
+    """
+    from stackfit.sweeps import Sweep
+
+    options = {"trust": trust, "fresh": fresh, "fail_fast": fail_fast}
+    return table(Sweep(experiment, overrides, reporter=reporter or make_reporter(), **options).run().folder.path)
+
+
 def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:
     """A new folder, or the newest one of this fingerprint if it was interrupted."""
     folder = places.outputs() / cell.experiment

@@ -44,6 +44,7 @@ OWN_SETTINGS = (
     "hydra.sweep.dir=.",
     "hydra.sweep.subdir=.",
     "hydra.output_subdir=null",
+    "hydra.job.chdir=false",
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
 )
@@ -254,6 +255,19 @@ class HydraErrors:
 _OPEN = ("model", "optimizer", "callbacks")
 
 
+def launch(experiment: str, overrides: Iterable[str], task: Any) -> Any:
+    """Let Hydra make the sweeper and launcher that the config names, and run `task` through them."""
+    from hydra._internal.hydra import Hydra
+    from hydra.core.global_hydra import GlobalHydra
+
+    GlobalHydra.instance().clear()
+    app = Hydra.create_main_hydra2("stackfit", search_path())
+    try:
+        return app.multirun(experiment, task, [*overrides, *OWN_SETTINGS], with_log_configuration=False)
+    finally:
+        GlobalHydra.instance().clear()
+
+
 def hydra_shows(experiment: str, overrides: list[str], flags: dict[str, str]) -> None:
     """What Hydra's own `--cfg`, `--info` and `--hydra-help` print, for an experiment."""
     from hydra._internal.hydra import Hydra
@@ -289,6 +303,12 @@ def check_override(override: Override, typed: str) -> None:
         raise ConfigError(
             f"{override.key_or_group!r} is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper "
             "and its mode. Remove it; folders are described in outputs/README.md.",
+            where=typed,
+        )
+    if override.key_or_group == "hydra/sweeper" and override.value() != "cells":
+        raise ConfigError(
+            f"The sweeper {override.value()!r} knows nothing of finished cells. Expected 'cells', which takes the same "
+            "axes. Leave hydra/sweeper out.",
             where=typed,
         )
     if override.package is not None and not override.is_hydra_override():

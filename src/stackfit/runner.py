@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
+import math
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
 
-Claim = Callable[[Cell, str], RunFolder]
+Claim = Callable[[Cell, str], RunFolder | None]  # None: somebody else has it
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Job:
     lines: list[str] = field(default_factory=list)  # said before there was a folder to log to
     logs: dict[str, float] = field(default_factory=dict)
     epoch: int = 0
+    ended: bool = False
+    failure: str | None = None
 
 
 def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
@@ -65,8 +69,22 @@ def load_data(cell: Cell, say: Callable[[str], None]) -> Dataset | StreamedDatas
         raise cell.place(error) from error.__cause__
 
 
-def run_cohort(jobs: Sequence[Job], dataset: Dataset | StreamedDataset, claim: Claim, reporter: Reporter) -> None:
+def run_cohort(
+    jobs: Sequence[Job],
+    dataset: Dataset | StreamedDataset,
+    claim: Claim,
+    reporter: Reporter,
+    ended: Callable[[Job], None] = lambda job: None,
+    fail_fast: bool = False,
+) -> list[Job]:
     """Train cells together: build, trace, claim folders, train, evaluate, save.
+
+    Args:
+        ended: called when a job's folder says *finished* or *failed*.
+        fail_fast: interrupt the others at the first failure.
+
+    Returns:
+        The jobs to train alone, because the graph that they share raised; none after a cohort of one.
 
     Raises:
         ConfigError: a model cannot be built or traced; no folder was left.
@@ -83,25 +101,41 @@ def run_cohort(jobs: Sequence[Job], dataset: Dataset | StreamedDataset, claim: C
     cohort = training.Cohort([job.member for job in jobs])
     with placing(jobs):
         cohort.prepare()
-    with _owned(jobs, reporter):
+    finish = _Finisher(dataset, feeds, reporter, ended)
+    try:
         for job in jobs:
             _claim(job, dataset, claim, reporter)
         reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
-        done: list[Job] = []
         for event in cohort.train():
             if isinstance(event, training.Step):
-                _finish(done, dataset, feeds, reporter)
-                done = []
+                finish.waiting()
                 reporter.step(event.epoch, event.done, event.running)
                 for number in event.running:
                     jobs[number].folder.beat()
             elif isinstance(event, training.EpochEnd):
                 _end_epoch(jobs[event.member], event, reporter)
+                reporter.epoch(event.member, event.epoch, event.logs)
             elif isinstance(event, training.Failed):
-                _fail(jobs[event.member], event.error, reporter)
+                finish.failed(jobs[event.member], event.error)
+                if fail_fast:
+                    raise KeyboardInterrupt
             else:
-                done.append(jobs[event.member])
-        _finish(done, dataset, feeds, reporter)
+                finish.later(jobs[event.member])
+        finish.waiting()
+    except TrainingError as error:
+        if len(jobs) == 1:
+            finish.failed(jobs[0], error)
+            return []
+        reporter.line(f"The cohort stopped: {error} Each of its cells trains again, alone.", always=True)
+        return [job for job in jobs if job.folder is not None and not job.ended]
+    except BaseException as error:
+        finish.abandon(jobs, error)
+        if isinstance(error, KeyboardInterrupt) and fail_fast and any(job.failure for job in jobs):
+            return []
+        raise
+    finally:
+        reporter.end()
+    return []
 
 
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
@@ -112,29 +146,42 @@ def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> 
     Raises:
         ConfigError: with file and line.
     """
-    import keras
-
-    from stackfit.model import build_model, check_output, compile_model
     from stackfit.pipeline import Targets
     from stackfit.training import Member
 
     config = cell.config
-    keras.utils.set_random_seed(config["seed"])
-    keras.config.set_dtype_policy(config["precision"])
     try:
-        model = build_model(config["model"], dataset.input_shape)
-        check_output(model, config)
-        compile_model(model, config["optimizer"], config["task"], config["jit_compile"])
+        model = make_model(cell, dataset.input_shape)
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
-    finally:
-        keras.config.set_dtype_policy("float32")
     task = config["task"]
     targets = Targets(task["labels"], config["data"]["num_classes"], task["class_weight"])
     batch, seed = config["batch_size"], config["seed"] if config["shuffle"] else None
     validation = feeds.feed("validation", batch, targets) if feeds.has("validation") else None
     train = feeds.feed("train", batch, targets, seed, training=True)
     return Member(model, train, validation, config["epochs"], [], config["jit_compile"])
+
+
+def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
+    """The cell's compiled model for examples of `input_shape`.
+
+    Raises:
+        ConfigError: with the config key.
+    """
+    import keras
+
+    from stackfit.model import build_model, check_output, compile_model
+
+    config = cell.config
+    keras.utils.set_random_seed(config["seed"])
+    keras.config.set_dtype_policy(config["precision"])
+    try:
+        model = build_model(config["model"], input_shape)
+        check_output(model, config)
+        compile_model(model, config["optimizer"], config["task"], config["jit_compile"])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return model
 
 
 @contextlib.contextmanager
@@ -155,6 +202,10 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter:
 
     fingerprint = job.cell.fingerprint(dataset.fingerprint)
     job.folder = claim(job.cell, fingerprint)
+    if job.folder is None:
+        reporter.line(f"{job.label}: another process has it.")
+        job.member.epochs, job.ended = 0, True
+        return
     try:
         job.member.callbacks = _build_callbacks(job, reporter)
     except ConfigError as error:
@@ -198,30 +249,73 @@ def _end_epoch(job: Job, event: Any, reporter: Reporter) -> None:
     job.folder.append_history(
         {"epoch": event.epoch, **event.logs, "seconds": round(event.seconds, 3), "members": event.members}
     )
-    numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
-    _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {event.seconds:.1f} s")
+    every = max(1, job.cell.config["verbosity"])
+    if event.epoch % every == 0 or event.epoch in (1, job.member.epochs):
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
+        _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {event.seconds:.1f} s")
 
 
-def _finish(jobs: list[Job], dataset: Dataset | StreamedDataset, feeds: Any, reporter: Reporter) -> None:
-    """Evaluate on the test split, save, and mark as finished the members that have just ended."""
-    if not jobs:
-        return
-    results: list[tuple[dict[str, float], Any]] = [({}, None)] * len(jobs)
-    if feeds.has("test"):
+class _Finisher:
+    """Ends jobs: evaluates, saves and marks them, several that ended together in one graph."""
+
+    def __init__(
+        self, dataset: Dataset | StreamedDataset, feeds: Any, reporter: Reporter, ended: Callable[[Job], None]
+    ):
+        self.dataset, self.feeds, self.reporter, self.ended = dataset, feeds, reporter, ended
+        self.jobs: list[Job] = []
+
+    def later(self, job: Job) -> None:
+        """The job has trained to its end; `waiting` finishes it."""
+        self.jobs.append(job)
+
+    def waiting(self) -> None:
+        """Finish the jobs that have trained to their end since the last call."""
+        jobs, self.jobs = self.jobs, []
+        if not jobs:
+            return
+        for job, (logs, scores) in zip(jobs, self._test(jobs), strict=True):
+            try:
+                test = {f"test_{name}": value for name, value in logs.items()}
+                _save(job, test, scores, self.dataset, self.reporter)
+            except (OSError, StackfitError) as error:
+                self.failed(job, error)
+            else:
+                self._end(job, "finished")
+
+    def _test(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], Any]]:
         from stackfit.pipeline import Targets
         from stackfit.training import evaluate_all
 
+        if not self.feeds.has("test"):
+            return [({}, None)] * len(jobs)
         tests = []
         for job in jobs:
             config = job.cell.config
             targets = Targets(config["task"]["labels"], config["data"]["num_classes"], None)
-            tests.append(feeds.feed("test", config["batch_size"], targets))
-        results = evaluate_all([job.member.model for job in jobs], tests)
-    for job, (logs, scores) in zip(jobs, results, strict=True):
-        try:
-            _save(job, {f"test_{name}": value for name, value in logs.items()}, scores, dataset, reporter)
-        except (OSError, StackfitError) as error:
-            _fail(job, error, reporter)
+            tests.append(self.feeds.feed("test", config["batch_size"], targets))
+        return evaluate_all([job.member.model for job in jobs], tests)
+
+    def failed(self, job: Job, error: BaseException) -> None:
+        fail(job, error, self.reporter)
+        self._end(job, "failed")
+
+    def _end(self, job: Job, state: str) -> None:
+        job.ended = True
+        self.reporter.ended(job.label, state)
+        self.ended(job)
+
+    def abandon(self, jobs: Sequence[Job], error: BaseException) -> None:
+        """Whatever stopped the cohort, no folder stays *running*."""
+        for job in jobs:
+            if job.folder is None or job.ended:
+                continue
+            if isinstance(error, KeyboardInterrupt):
+                with contextlib.suppress(OSError, StackfitError):
+                    job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
+                with contextlib.suppress(OSError, StackfitError):
+                    self.ended(job)
+            else:
+                self.failed(job, error)
 
 
 def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | StreamedDataset, reporter: Reporter) -> None:
@@ -261,10 +355,13 @@ def weights_digest(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _fail(job: Job, error: BaseException, reporter: Reporter) -> None:
+def fail(job: Job, error: BaseException, reporter: Reporter) -> None:
+    """Record in the job's folder why it failed, with the traceback, and say so."""
+    assert job.folder is not None
     own = isinstance(error, StackfitError)
     trace = "".join(traceback.format_exception(error))
     reason = str(error) if own else f"{type(error).__name__} in epoch {job.epoch + 1}: {error}".rstrip(": ")
+    job.failure = reason
     with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
         job.folder.append_log(f"failed: {reason}\n{trace}")
     try:
@@ -274,32 +371,50 @@ def _fail(job: Job, error: BaseException, reporter: Reporter) -> None:
     reporter.line(f"{job.label}: failed: {reason}", always=True)
 
 
-@contextlib.contextmanager
-def _owned(jobs: Sequence[Job], reporter: Reporter) -> Iterator[None]:
-    """Whatever ends the block, no folder stays *running*."""
-    try:
-        yield
-    except BaseException as error:
-        for job in jobs:
-            if job.folder is None or Run(job.folder.path).status["status"] != "running":
-                continue
-            if isinstance(error, KeyboardInterrupt):
-                with contextlib.suppress(OSError, StackfitError):
-                    job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
-            else:
-                _fail(job, error, reporter)
-        if not isinstance(error, (TrainingError, OSError)) and not (isinstance(error, StackfitError) and jobs[0].folder):
-            raise
-    finally:
-        reporter.end()
-
-
 def _say(reporter: Reporter, job: Job, text: str) -> None:
     reporter.line(text)
     if job.folder is None:
         job.lines.append(text.rstrip("\n"))
     else:
         job.folder.append_log(text.rstrip("\n") + "\n")
+
+
+def model_key(cell: Cell) -> str:
+    """Equal for cells whose models are built alike: seeds, epochs and data order do not matter."""
+    config = cell.config
+    parts = [config[key] for key in ("model", "optimizer", "task", "callbacks", "precision")]
+    return json.dumps([parts, config["data"]["input_shape"], config["data"]["num_classes"]], default=str)
+
+
+def find_problem(cell: Cell) -> ConfigError | None:
+    """Build and compile the cell's model, then drop it; what it raised, or None."""
+    backend.start(cell.config["deterministic"], cell.config["batch_size"])
+    from stackfit.building import BASES, check_node
+
+    try:
+        make_model(cell, tuple(cell.config["data"]["input_shape"]))
+        for name, node in (cell.config["callbacks"] or {}).items():
+            check_node(node, f"callbacks.{name}", BASES["callbacks"])
+    except ConfigError as error:
+        return cell.place(error)
+    return None
+
+
+def trains_alone(cell: Cell) -> str | None:
+    """Why the cell cannot share a graph with others, or None."""
+    from stackfit.training import batch_listener
+
+    for name, node in (cell.config["callbacks"] or {}).items():
+        if node is not None and batch_listener(node):
+            return f"callbacks.{name} listens to every batch"
+    return None
+
+
+def member_bytes(cell: Cell) -> int:
+    """About how much memory one member takes: weights, gradients and Adam's two moments, and a batch's activations."""
+    model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
+    units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)
 
 
 def describe_stack(model: Any) -> str:

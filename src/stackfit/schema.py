@@ -82,7 +82,7 @@ class Experiment:
     jit_compile: bool = False  # XLA: other bits, slower to start
     deterministic: bool = True
     save: list[str] = field(default_factory=lambda: ["keras"])  # keras, h5; [] for none
-    verbosity: int = 1  # 0: results only, 1: a line an epoch
+    verbosity: int = 1  # print a line every so many epochs; 0: results only
 
 
 COSMETIC = ("about", "expect", "save", "verbosity")

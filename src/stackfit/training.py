@@ -13,7 +13,7 @@ import io
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,9 +95,25 @@ def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
         return callback.save_freq != "epoch"
     if isinstance(callback, keras.callbacks.TensorBoard):
         return callback.update_freq != "epoch"
+    return _has_batch_hooks(type(callback))
+
+
+def batch_listener(callback_cfg: Mapping[str, Any]) -> bool:
+    """Whether a callback's config names one that listens to batches, told from its class and its arguments."""
+    from stackfit.building import BASES, find_target
+
+    target = find_target(callback_cfg["_target_"], "callbacks", BASES["callbacks"])
+    if issubclass(target, keras.callbacks.ModelCheckpoint):
+        return callback_cfg.get("save_freq", "epoch") != "epoch"
+    if issubclass(target, keras.callbacks.TensorBoard):
+        return callback_cfg.get("update_freq", "epoch") != "epoch"
+    return _has_batch_hooks(target)
+
+
+def _has_batch_hooks(kind: type) -> bool:
     base = keras.callbacks.Callback
     hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-    return any(getattr(type(callback), hook) is not getattr(base, hook) for hook in hooks)
+    return any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks)
 
 
 class Cohort:

@@ -45,20 +45,22 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _dispatch(typed: list[str]) -> int:
-    import click
+    import typer
 
     from stackfit.cli.app import app
 
     try:
-        app(typed, standalone_mode=False, prog_name="stackfit")
-    except click.exceptions.Exit as done:
+        # Without standalone mode a command's exit code is returned, and our errors come through.
+        return app(typed, standalone_mode=False, prog_name="stackfit") or 0
+    except typer.Exit as done:
         return done.exit_code
-    except click.Abort:
-        return 130
-    except click.ClickException as error:
-        error.show()
+    except typer.Abort as stopped:
+        raise KeyboardInterrupt from stopped
+    except Exception as error:
+        if not (hasattr(error, "show") and hasattr(error, "exit_code")):
+            raise
+        error.show()  # a usage error of Typer (its own copy of click's classes is private)
         return error.exit_code
-    return 0
 
 
 def _show(error: StackfitError) -> int:

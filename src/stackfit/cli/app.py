@@ -73,8 +73,10 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Make a new folder; do not go on in an interrupted one.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     trust: Trust = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop a sweep at its first failure.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before thousands of cells.")] = False,
 ) -> None:
-    """Train an experiment; the last line printed is its run folder.
+    """Train an experiment, or with -m a sweep; the last line printed is its folder.
 
     stackfit run gsp631_base
 
@@ -82,12 +84,14 @@ def run(
 
     stackfit run gsp631_base optimizer=sgd callbacks=[stop_at] callbacks.stop_at.value=0.84
 
-    Hydra's own flags work too: --cfg job, --info, -m.
+    stackfit run gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+
+    The same command again trains only what is not finished. Hydra's own flags work too: --cfg job, --info.
     """
     from stackfit.cli.running import run_command
 
     words = [*([experiment] if experiment is not None else []), *context.args]
-    raise typer.Exit(run_command(words, fresh=fresh, quiet=quiet, trust=tuple(trust or ())))
+    raise typer.Exit(run_command(words, fresh=fresh, quiet=quiet, trust=tuple(trust or ()), fail_fast=fail_fast, yes=yes))
 
 
 @app.command()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stackfit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from stackfit.sweeps import Sweep
 
 # Hydra's own flags, and whether a value follows. Folders and config names are stackfit's to choose.
 FLAGS = {"--multirun": 0, "-m": 0, "--run": 0, "-r": 0, "--resolve": 0, "--hydra-help": 0,
@@ -60,25 +64,67 @@ def parse_words(words: list[str]) -> Typed:
     return Typed(others[0] if others else "digits_quickstart", others[1:], flags)
 
 
-def run_command(words: list[str], *, fresh: bool, quiet: bool, trust: tuple[str, ...]) -> int:
-    """Run one experiment; prints the metrics and, last, the run folder. Returns the exit code."""
+def run_command(
+    words: list[str], *, fresh: bool, quiet: bool, trust: tuple[str, ...], fail_fast: bool = False, yes: bool = False
+) -> int:
+    """Run one experiment or a sweep; prints the result and, last, the folder. Returns the exit code.
+
+    Raises:
+        ConfigError: the words, the config or the data are wrong; TrainingError: the run failed.
+    """
     typed = parse_words(words)
     if "=" in typed.experiment:
         raise ConfigError(
             f"{typed.experiment!r} is no experiment. Expected its name before the overrides. "
             f"Write: stackfit run NAME {typed.experiment}"
         )
-    if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
-        from stackfit.composition import hydra_shows
+    from stackfit.composition import Composer, hydra_shows
 
+    if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
         hydra_shows(typed.experiment, typed.overrides, typed.flags)
         return 0
+    from stackfit.progress import Reporter, make_reporter
+    from stackfit.sweeps import Sweep, is_sweep
+
+    if is_sweep(Composer(typed.experiment), typed.overrides, typed.multirun):
+        reporter = Reporter(0) if quiet else make_reporter()
+        sweep = Sweep(
+            typed.experiment,
+            typed.overrides,
+            trust=trust,
+            fresh=fresh,
+            fail_fast=fail_fast,
+            reporter=reporter,
+            confirm=lambda cells: yes or ask(cells),
+        )
+        return finish_sweep(sweep)
     from stackfit import api
-    from stackfit.progress import Reporter
 
     run = api.run(typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=Reporter(0) if quiet else None)
     print_run(run.folder, run.metrics)
     return 0
+
+
+def ask(cells: int) -> bool:
+    """Ask on a terminal before so many cells; elsewhere the answer is no."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"This sweep has {cells:,} cells. Train them? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def finish_sweep(sweep: Sweep) -> int:
+    """Run the sweep, print its table and, last, its folder; 1 if a cell failed."""
+    from stackfit import formats, tables
+    from stackfit.cli.results import complain, width
+    from stackfit.places import shown
+
+    sweep.run()
+    frame, problems = tables.read_table(sweep.folder.path)
+    complain(problems)
+    sys.stdout.write(formats.render(frame, "text", width()))
+    sys.stdout.write(f"{shown(sweep.folder.path)}\n")
+    return 1 if sweep.failed else 0
 
 
 def print_run(folder: Path, metrics: dict[str, float]) -> None:

@@ -1,0 +1,50 @@
+# make lab: everything from nothing to a trained lab experiment.  make test: the tests.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: lab install test test-all test-extras bench lint clean
+
+lab: $(VENV)/.installed
+	$(BIN)/stackfit data fetch fashion_mnist
+	$(BIN)/stackfit run gsp631_base
+	$(BIN)/stackfit table
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.tested
+	$(PYTEST) -m "not slow and not extra"
+
+# the full counts of kills, faults and fuzzing
+test-all: $(VENV)/.tested
+	$(PYTEST) -m "not extra"
+
+# what needs an optional dependency; installs it
+test-extras: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet -e '.[tensorboard]'
+	$(PYTEST) -m extra
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks
+
+lint: $(VENV)/.tested
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/ruff check src tests benchmarks experiments
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "stackfit needs Python 3.11, 3.12 or 3.13. Install one, or run: make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build

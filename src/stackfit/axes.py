@@ -1,0 +1,143 @@
+"""What a sweep varies: axes in Hydra's override grammar become the override lists of its cells.
+
+Axes cross with one another; axes that carry the same `tag(NAME, …)` are zipped instead; a union is several grids, one
+after another.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Sweep
+from hydra.errors import HydraException
+
+from stackfit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One override that takes several values: `values` are the texts behind `key=`."""
+
+    key: str
+    values: tuple[str, ...]
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """The overrides of one cell: the fixed ones first, then one `key=value` for each axis."""
+
+    overrides: tuple[str, ...]
+    axes: dict[str, str]
+
+
+def read_axes(parsed: Sequence[Override]) -> tuple[list[str], list[Axis]]:
+    """Tell fixed overrides and axes apart.
+
+    Raises:
+        ConfigError: an axis that has no finite list of values, or more than one tag.
+    """
+    fixed, axes = [], []
+    for override in parsed:
+        if not override.is_sweep_override():
+            fixed.append(override.input_line or "")
+            continue
+        if not override.is_discrete_sweep():
+            raise ConfigError(
+                "This axis is an interval without steps. Expected a list of values. Write: key=a,b,c or key=range(0,5)",
+                where=override.input_line,
+            )
+        value = override.value()
+        tags = sorted(value.tags) if isinstance(value, Sweep) else []
+        if len(tags) > 1:
+            raise ConfigError(
+                f"This axis has the tags {', '.join(tags)}. Expected one: axes with the same tag are zipped. "
+                "Write: key=tag(NAME, choice(a,b))",
+                where=override.input_line,
+            )
+        axes.append(Axis(override.get_key_element(), tuple(override.sweep_string_iterator()), tags[0] if tags else None))
+    return fixed, axes
+
+
+def parse_params(params: Mapping[str, Any] | None) -> list[Override]:
+    """A mapping `{key: "a,b"}`, as in `hydra.sweeper.params`, as overrides.
+
+    Raises:
+        ConfigError: a value that is no override text.
+    """
+    parser = OverridesParser.create()
+    parsed = []
+    for key, value in (params or {}).items():
+        try:
+            parsed.append(parser.parse_override(f"{key}={_text(value)}"))
+        except HydraException:
+            raise ConfigError(
+                f"{value!r} is no list of values. Expected Hydra's grammar. Write: {key}: \"a,b,c\"",
+                key=f"hydra.sweeper.params.{key}",
+            ) from None
+    return parsed
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_text, value))}]"
+    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if not isinstance(value, str) else value
+
+
+def expand(fixed: Sequence[str], axes: Sequence[Axis]) -> Iterable[Point]:
+    """Every cell of one grid, the last axis turning fastest.
+
+    Raises:
+        ConfigError: axes with the same tag have different lengths.
+    """
+    groups: dict[str, list[Axis]] = {}
+    for number, axis in enumerate(axes):
+        groups.setdefault(axis.tag or f"\0{number}", []).append(axis)
+    for tag, zipped in groups.items():
+        lengths = {axis.key: len(axis.values) for axis in zipped}
+        if len(set(lengths.values())) > 1:
+            found = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            raise ConfigError(
+                f"The axes with the tag {tag!r} have different lengths: {found}. Expected as many values each, since "
+                "they are zipped. Give them as many values, or drop the tag to cross them."
+            )
+    columns = [
+        [tuple(zip((axis.key for axis in zipped), row, strict=True)) for row in zip(*(a.values for a in zipped), strict=True)]
+        for zipped in groups.values()
+    ]
+    order = {axis.key: number for number, axis in enumerate(axes)}
+    for row in itertools.product(*columns):
+        pairs = sorted(itertools.chain.from_iterable(row), key=lambda pair: order[pair[0]])
+        yield Point((*fixed, *(f"{key}={value}" for key, value in pairs)), {k.lstrip("+"): v for k, v in pairs})
+
+
+def count(axes: Sequence[Axis]) -> int:
+    """How many cells a grid has."""
+    lengths: dict[str, int] = {}
+    for number, axis in enumerate(axes):
+        lengths[axis.tag or f"\0{number}"] = len(axis.values)
+    total = 1
+    for length in lengths.values():
+        total *= length
+    return total
+
+
+def plan_axes(
+    typed: Sequence[Override], params: Mapping[str, Any] | None, union: Sequence[Mapping[str, Any]] | None
+) -> list[tuple[list[str], list[Axis]]]:
+    """The grids of a sweep as `(fixed overrides, axes)`: what is typed replaces a param of the same key.
+
+    Raises:
+        ConfigError: see `read_axes`.
+    """
+    typed_keys = {override.get_key_element().lstrip("+") for override in typed}
+    grids = []
+    for grid in union or [{}]:
+        merged = {**(params or {}), **grid}
+        own = [o for o in parse_params(merged) if o.get_key_element().lstrip("+") not in typed_keys]
+        grids.append(read_axes([*own, *typed]))
+    return grids

@@ -1,0 +1,261 @@
+"""A sweep as an incremental build: its cells, which of them are finished, and training the rest.
+
+Hydra's sweeper and launcher plugins are adapters to `Sweep`; it is also the task function that they call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from stackfit import axes, places, runner
+from stackfit.cells import Cell, compose_cell, trusted_modules
+from stackfit.composition import Composer, launch
+from stackfit.errors import ConfigError
+from stackfit.progress import Reporter
+from stackfit.run_folder import RunFolder, read_status, state_of
+from stackfit.sweep_folder import SweepFolder
+
+MANY = 2_000  # cells; more are asked about first
+MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
+MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A cell in its sweep: its fingerprint, its folder, and why it must run (`finished` and `busy` must not)."""
+
+    cell: Cell
+    fingerprint: str
+    folder: Path
+    why: str
+
+    @property
+    def label(self) -> str:
+        return label_of(self.cell.axes)
+
+    @property
+    def waits(self) -> bool:
+        return self.why not in ("finished", "busy")
+
+
+def is_sweep(composer: Composer, overrides: Iterable[str], multirun: bool) -> bool:
+    """Whether the command asks for a sweep: by `-m`, or because its experiment declares one."""
+    if multirun:
+        return True
+    fixed = [o.input_line or "" for o in composer.parse(overrides) if not o.is_sweep_override()]
+    mode = composer.compose(fixed, RunMode.MULTIRUN).config.hydra.mode
+    return mode == RunMode.MULTIRUN
+
+
+class Sweep:
+    """The cells of one command, in one folder.
+
+    Args:
+        confirm: asked before more than `MANY` cells are composed; gets their number.
+
+    Raises:
+        ConfigError: an axis, a key or a value is wrong; nothing was trained and no folder was made.
+    """
+
+    def __init__(
+        self,
+        experiment: str,
+        overrides: Sequence[str],
+        *,
+        trust: Iterable[str] = (),
+        fresh: bool = False,
+        fail_fast: bool = False,
+        reporter: Reporter,
+        confirm: Callable[[int], bool] = lambda cells: True,
+    ):
+        self.experiment, self.overrides, self.reporter, self.fail_fast = experiment, list(overrides), reporter, fail_fast
+        composer = Composer(experiment)
+        typed = composer.parse(overrides)
+        hydra = [o.input_line or "" for o in typed if o.is_hydra_override()]
+        own = [o for o in typed if not o.is_hydra_override()]
+        self.fixed = [o.input_line or "" for o in own if not o.is_sweep_override()]
+        sweeper = composer.compose([*self.fixed, *hydra], RunMode.MULTIRUN).config.hydra.sweeper
+        grids = axes.plan_axes(own, _plain(sweeper.get("params")), _plain(sweeper.get("union")))
+        total = sum(axes.count(grid) for _, grid in grids)
+        if total == 0:
+            raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
+        if total > MANY and not confirm(total):
+            raise ConfigError(f"This sweep has {total:,} cells. Expected a yes before so many. Add --yes, or fewer values.")
+        self.axis_names = list(dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid))
+        points = {point.overrides: point for fixed, grid in grids for point in axes.expand(fixed, grid)}
+        trusted = trusted_modules(trust)
+        cells = [
+            replace(compose_cell(composer, point.overrides, trusted), axes=point.axes) for point in points.values()
+        ]
+        self.folder = SweepFolder.find(places.outputs() / experiment, experiment, self.fixed, self.axis_names, fresh)
+        self.entries = self._inspect(cells)
+        self.failed = 0
+
+    # ---- what must run
+
+    def _inspect(self, cells: Sequence[Cell]) -> list[Entry]:
+        before = {json.dumps(cell.get("axes"), sort_keys=True): cell for cell in self.folder.read()}
+        fingerprints: dict[str, str] = {}
+        entries = []
+        for cell in cells:
+            key = json.dumps(cell.config["data"], sort_keys=True, default=str)
+            if key not in fingerprints:
+                fingerprints[key] = runner.load_data(cell, self.reporter.line).fingerprint
+            fingerprint = cell.fingerprint(fingerprints[key])
+            folder = self.folder.cell(cell.axes, fingerprint)
+            earlier = before.get(json.dumps(cell.axes, sort_keys=True))
+            entries.append(Entry(cell, fingerprint, folder, _why(folder, fingerprint, earlier)))
+        return entries
+
+    def waiting_cells(self) -> list[Cell]:
+        """The cells that are not finished and that nobody else trains, each said with its reason."""
+        waiting = [entry for entry in self.entries if entry.waits]
+        busy = sum(entry.why == "busy" for entry in self.entries)
+        finished = len(self.entries) - len(waiting) - busy
+        elsewhere = f", {busy} are trained by another process" if busy else ""
+        self.reporter.line(
+            f"{self.experiment}: {len(self.entries)} cells: {finished} finished, {len(waiting)} to run{elsewhere}."
+        )
+        if finished:
+            for entry in waiting:
+                self.reporter.line(f"  {entry.label}: {entry.why}")
+        self._write()
+        self.reporter.sweep(len(self.entries), finished)
+        return [entry.cell for entry in waiting]
+
+    def _write(self) -> None:
+        self.folder.write(
+            self.experiment,
+            self.fixed,
+            self.axis_names,
+            [
+                {
+                    "overrides": list(entry.cell.overrides),
+                    "axes": entry.cell.axes,
+                    "fingerprint": entry.fingerprint,
+                    "folder": entry.folder,
+                }
+                for entry in self.entries
+            ],
+        )
+
+    # ---- running
+
+    def run(self) -> Sweep:
+        """Train what is unfinished, by the launcher that the overrides name; see `hydra_plugins`."""
+        launch(self.experiment, self.overrides, self)
+        return self
+
+    def __call__(self, config: Any) -> Path:
+        """Hydra's task function: train the one cell that Hydra has composed."""
+        from hydra.core.hydra_config import HydraConfig
+
+        overrides = tuple(HydraConfig.get().overrides.task)
+        return self.launch_together([overrides], 1)[0]
+
+    def launch_together(self, job_overrides: Sequence[Sequence[str]], max_members: int | None = None) -> list[Path]:
+        """Train the cells with these overrides in cohorts; returns their folders."""
+        known = {entry.cell.overrides: entry for entry in self.entries}
+        chosen = [known[tuple(overrides)] for overrides in job_overrides]
+        for cohort in self._cohorts(self._buildable(chosen), max_members):
+            if self.fail_fast and self.failed:
+                break
+            self._train(cohort)
+        return [entry.folder for entry in chosen]
+
+    def _train(self, cohort: Sequence[Entry]) -> None:
+        dataset = runner.load_data(cohort[0].cell, self.reporter.line)
+        jobs = [runner.Job(entry.cell, entry.label) for entry in cohort]
+        survivors = runner.run_cohort(jobs, dataset, self._claim, self.reporter, self._ended, self.fail_fast)
+        for job in survivors:  # the graph itself raised, and only training alone can tell who caused it
+            runner.run_cohort([runner.Job(job.cell, job.label)], dataset, self._claim, self.reporter, self._ended)
+
+    def _claim(self, cell: Cell, fingerprint: str) -> RunFolder | None:
+        folder = RunFolder(self.folder.cell(cell.axes, fingerprint))
+        return folder if folder.claim(fingerprint, self._about(cell)) else None
+
+    def _about(self, cell: Cell) -> dict[str, Any]:
+        return {**cell.about_run(), "cell": label_of(cell.axes), "sweep": self.folder.path.name}
+
+    def _ended(self, job: runner.Job) -> None:
+        if job.failure:
+            self.failed += 1
+        self._write()
+
+    def _buildable(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Build every different model once, before anything is trained; what cannot be built is a failed cell."""
+        problems: dict[str, ConfigError | None] = {}
+        good = []
+        for entry in entries:
+            key = runner.model_key(entry.cell)
+            if key not in problems:
+                problems[key] = runner.find_problem(entry.cell)
+            problem = problems[key]
+            if problem is None:
+                good.append(entry)
+                continue
+            folder = self._claim(entry.cell, entry.fingerprint)
+            if folder is not None:
+                job = runner.Job(entry.cell, entry.label, folder=folder)
+                runner.fail(job, problem, self.reporter)
+                self._ended(job)
+        return good
+
+    def _cohorts(self, entries: Sequence[Entry], max_members: int | None) -> list[list[Entry]]:
+        """Cells that share data, batch size, precision, determinism and XLA train together, a limited number each."""
+        groups: dict[str, list[Entry]] = {}
+        for entry in entries:
+            config = entry.cell.config
+            shared = [config[k] for k in ("data", "batch_size", "precision", "jit_compile", "deterministic")]
+            reason = runner.trains_alone(entry.cell)
+            if reason and len(entries) > 1:
+                self.reporter.line(f"{entry.label}: trains alone: {reason}")
+            groups.setdefault(json.dumps([shared, entry.label if reason else ""], default=str), []).append(entry)
+        return [
+            group[start : start + size]
+            for group in groups.values()
+            for size in [max_members or self._members(group)]
+            for start in range(0, len(group), size)
+        ]
+
+    def _members(self, group: Sequence[Entry]) -> int:
+        largest = max(runner.member_bytes(entry.cell) for entry in group)
+        fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
+        cohorts = -(-len(group) // fitting)
+        return -(-len(group) // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
+
+
+def _why(folder: Path, fingerprint: str, earlier: dict[str, Any] | None) -> str:
+    """`finished`, `busy`, or the reason to run."""
+    if not (folder / "status.json").exists():
+        if earlier and earlier.get("fingerprint") != fingerprint:
+            return "changed since it ran: its config, data, versions or code"
+        return "new"
+    status = read_status(folder, damaged_is_empty=True)
+    state = state_of(status)
+    if state == "finished" and status.get("fingerprint") == fingerprint:
+        return "finished"
+    if state == "running":
+        return "busy"
+    reason = str(status.get("reason") or "").partition("\n")[0]
+    return {"failed": f"failed before: {reason}", "interrupted": "was interrupted"}.get(state, "its status is damaged")
+
+
+def label_of(axes: dict[str, str]) -> str:
+    """`units=64, seed=0`: every axis by the last part of its key, or its whole key where two would be alike."""
+    last = [key.rpartition(".")[2] for key in axes]
+    return ", ".join(
+        f"{short if last.count(short) == 1 else key}={value}"
+        for short, (key, value) in zip(last, axes.items(), strict=True)
+    )
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
