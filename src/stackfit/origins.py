@@ -12,6 +12,7 @@ from stackfit.errors import ConfigError
 from stackfit.places import shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
+MAX_DEPTH = 50
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,19 @@ class ConfigFile:
 
 
 def read_config_file(path: Path, package: str = "") -> ConfigFile:
-    """Parse one YAML file without building its values: no alias is expanded, nothing is constructed.
+    """Parse one YAML file without building its values: nothing is constructed.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML, or is not a mapping.
+        ConfigError: the file cannot be read, is not YAML, holds an alias or more than `MAX_DEPTH` levels, or is not a
+            mapping.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
+        _check_events(text, path)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(
-            f"This is not YAML: {problem}. Expected `key: value` lines with even indentation. Correct the line.",
-            where=f"{shown(path)}{line}",
-        ) from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise yaml_problem(error, path) from None
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"This file cannot be read: {error}. Expected YAML in UTF-8. Correct or remove it.", where=shown(path)
         ) from None
@@ -67,6 +65,31 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
             "This file holds no mapping. Expected `key: value` lines. See: stackfit new --help", where=f"{shown(path)}:1"
         )
     return ConfigFile(path, package, node)
+
+
+def _check_events(text: str, path: Path) -> None:
+    """Refuse aliases, which can stand for 9^30 values, and nesting on which the C parser overflows its stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+            found = f"The alias *{event.anchor}" if depth <= MAX_DEPTH else f"A value {depth} levels deep"
+            raise ConfigError(
+                f"{found} is not allowed here. Expected plain values, at most {MAX_DEPTH} levels deep. Write the value "
+                "itself, or refer to a key: ${epochs}",
+                where=f"{shown(path)}:{event.start_mark.line + 1}",
+            )
+
+
+def yaml_problem(error: yaml.YAMLError, path: Path | None = None) -> ConfigError:
+    """The error of a YAML parser or constructor, with file and line."""
+    mark = getattr(error, "problem_mark", None)
+    path = path or (Path(mark.name) if mark else None)
+    return ConfigError(
+        f"This is not YAML: {getattr(error, 'problem', None) or error}. Expected `key: value` lines with even "
+        "indentation. Correct the line.",
+        where=f"{shown(path)}:{mark.line + 1}" if path and mark else str(path or "") or None,
+    )
 
 
 def _walk(node: yaml.MappingNode, prefix: str, path: Path) -> Iterator[tuple[str, Origin]]:

@@ -134,14 +134,15 @@ def module_file(module: str) -> Path:
     Raises:
         TrustError: there is no such file there; a module from elsewhere is never imported.
     """
-    relative = Path(*module.split("."))
+    relative = module.replace(".", "/")
+    named = all(part.isidentifier() for part in module.split("."))
     roots = [Path.cwd(), places.shipped("experiments").parent] if module in SHIPPED_MODULES else [Path.cwd()]
-    for root in roots:
-        for file in (root / relative.with_suffix(".py"), root / relative / "__init__.py"):
+    for root in roots if named else ():
+        for file in (root / f"{relative}.py", root / relative / "__init__.py"):
             if file.is_file():
                 return file
     raise TrustError(
-        f"There is no module {module!r} in this project. Expected the file {relative.with_suffix('.py')} below "
+        f"There is no module {module!r} in this project. Expected the file {relative}.py below "
         f"{Path.cwd()}. Create it with: stackfit new --callback NAME"
     )
 
