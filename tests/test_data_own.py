@@ -1,4 +1,4 @@
-"""A user's own data: CSV, NPZ, folders of pictures; what they declare, and all that can be wrong with them."""
+"""A user's own data: CSV, NPZ, folders of pictures; what they declare and how they fail."""
 
 from pathlib import Path
 

@@ -19,7 +19,7 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stackfit import places
 from stackfit.data.progress import Progress
@@ -126,12 +126,8 @@ def debian_package(downloads: Path, progress: Progress) -> Path:
 
 
 def upstream(downloads: Path, progress: Progress) -> Path:
-    """The addresses in tensorflow-datasets' own checksum list, which is read without importing it."""
-    package = importlib.util.find_spec("tensorflow_datasets")
-    if package is None or not package.submodule_search_locations:
-        raise Unavailable("tensorflow-datasets is not installed")
-    listed = Path(package.submodule_search_locations[0]) / "url_checksums" / "fashion_mnist.txt"
-    urls = [line.split("\t")[0] for line in listed.read_text(encoding="utf-8").splitlines()]
+    """Upstream's own server."""
+    urls = upstream_urls()
     if reason := unreachable(urls[0]):
         raise Unavailable(reason)
     progress.say("Fetching Fashion-MNIST (31 MB, once).")
@@ -140,6 +136,15 @@ def upstream(downloads: Path, progress: Progress) -> Path:
         for url in urls:
             _download(url, Path(private) / url.rpartition("/")[2], progress)
         return _keep(Path(private), downloads)
+
+
+def upstream_urls() -> list[str]:
+    """The four addresses in tensorflow-datasets' checksum list, which is read without importing it."""
+    package = importlib.util.find_spec("tensorflow_datasets")
+    if package is None or not package.submodule_search_locations:
+        raise Unavailable("tensorflow-datasets is not installed")
+    listed = Path(package.submodule_search_locations[0]) / "url_checksums" / "fashion_mnist.txt"
+    return [line.split("\t")[0] for line in listed.read_text(encoding="utf-8").splitlines()]
 
 
 def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
@@ -154,7 +159,7 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
 
     def ask() -> None:
         try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
+            _open(urllib.request.Request(url, method="HEAD"), seconds).close()
             answer.append(None)
         except urllib.error.HTTPError as error:
             error.close()
@@ -165,18 +170,25 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    return answer[0] if answer else f"no answer within {seconds:.0f} s"
+    return answer[0] if answer else f"no answer within {seconds:g} s"
 
 
 def _download(url: str, path: Path, progress: Progress) -> None:
     """Fetch `url` to `path`; each read waits at most STALL_SECONDS."""
     import urllib.request
 
-    with open(path, "wb") as out, urllib.request.urlopen(url, timeout=STALL_SECONDS) as answer:
+    with open(path, "wb") as out, _open(urllib.request.Request(url), STALL_SECONDS) as answer:
         total, done = int(answer.headers.get("Content-Length") or 0), 0
         while chunk := answer.read(1 << 18):
             done += out.write(chunk)
             progress.step(path.name, done, total)
+
+
+def _open(request: Any, seconds: float) -> Any:
+    """As `urlopen`, with the proxies of now: that one remembers those of its first call."""
+    import urllib.request
+
+    return urllib.request.build_opener().open(request, timeout=seconds)
 
 
 def _keep(folder: Path, downloads: Path) -> Path:

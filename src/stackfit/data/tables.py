@@ -76,7 +76,7 @@ def _numbers(column: Any, name: str, key: str) -> np.ndarray:
 
 
 def _bad_cell(column: Any, bad: np.ndarray, name: str, expected: str, key: str) -> DataError:
-    """The error for the first bad cell of a pandas column, whose index counts from the line below the header."""
+    """The error for the first bad cell; a column's index counts from the line below the header."""
     cell, line = column[bad].iloc[0], column.index[bad][0] + 2
     found = "empty" if cell != cell else repr(cell) if isinstance(cell, str) else str(cell)
     return DataError(
@@ -117,7 +117,7 @@ def read_npz(path: Path, label: str | None, key: str) -> dict[str, tuple[np.ndar
 def _open_npz(path: Path, key: str) -> dict[str, np.ndarray]:
     """All arrays of an NPZ file; pickled objects are refused, for they run code."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, TypeError) as error:
         reason = (

@@ -47,7 +47,12 @@ def work(request: dict[str, Any], step: Step) -> dict[str, Any]:
         else:
             _check_network(builder)
         step("preparing", 0, 0)
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+        try:
+            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+        except Exception:
+            if not builder.data_path.exists():
+                raise
+            builder = _builder(tfds, request["name"], request.get("data_dir"))  # another process was faster
     facts = _describe(builder, request["splits"])
     if "decode_to" in request and facts["bytes"] <= request.get("max_bytes", facts["bytes"]):
         for split, theirs in request["splits"].items():

@@ -1,0 +1,135 @@
+"""The array cache: what is damaged is built again, and any number of processes may build at once."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from stackfit.data.arrays import build_arrays, fingerprint
+from stackfit.data.progress import Progress
+from stackfit.errors import DataError
+
+ARRAYS = {"train_x": np.arange(24, dtype=np.uint8).reshape(6, 4), "train_y": np.arange(6)}
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """A cache folder of two small arrays, the lines that were said and the number of builds."""
+
+    class Cache:
+        folder, said, builds = tmp_path / "arrays" / "tiny", [], 0
+
+        def open(self):
+            return build_arrays(self.folder, self.write, Progress(self.said.append))
+
+        def write(self, private):
+            self.builds += 1
+            for name, array in ARRAYS.items():
+                np.save(private / f"{name}.npy", array)
+            return {"arrays": list(ARRAYS), "source": "here"}
+
+    return Cache()
+
+
+def test_what_was_built_is_opened_again_without_building(cache):
+    first, second = cache.open(), cache.open()
+    assert (cache.builds, cache.said) == (1, [])
+    assert first.fingerprint == second.fingerprint == fingerprint(ARRAYS.values())
+    assert second.facts == {"source": "here"} and list(second.arrays) == list(ARRAYS)
+    assert all(np.array_equal(second.arrays[name], array) for name, array in ARRAYS.items())
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def other_type(path):
+    np.save(path, np.load(path).astype(np.int16))
+
+
+def delete(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("name", ["train_x.npy", "train_y.npy", "manifest.json"])
+@pytest.mark.parametrize("damage", [flip_a_bit, cut_short, empty, other_type, delete])
+def test_every_kind_of_damage_is_said_in_one_line_and_built_again(cache, name, damage):
+    if name == "manifest.json" and damage is other_type:
+        damage = lambda path: path.write_text(json.dumps({"format": 0}))  # noqa: E731
+    cache.open()
+    damage(cache.folder / name)
+    again = cache.open()
+    assert cache.builds == 2 and all(
+        np.array_equal(again.arrays[key], array) for key, array in ARRAYS.items()
+    )
+    assert len(cache.said) == 1 and cache.said[0].startswith("The cached tiny is damaged (")
+    cache.open()
+    assert cache.builds == 2
+
+
+def test_a_changed_fingerprint_in_the_manifest_is_damage(cache):
+    cache.open()
+    manifest = cache.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace(fingerprint(ARRAYS.values())[:8], "00000000"))
+    cache.open()
+    assert cache.builds == 2 and "bytes have changed" in cache.said[0]
+
+
+def test_a_build_that_fails_leaves_nothing_and_does_not_touch_what_was_there(cache):
+    def fail(private):
+        np.save(private / "half.npy", np.zeros(3))
+        raise DataError("No network. Expected one. Type: again.")
+
+    with pytest.raises(DataError, match="No network"):
+        build_arrays(cache.folder, fail, Progress())
+    assert [path.name for path in cache.folder.parent.iterdir()] == [".tiny.lock"]
+    cache.open()
+    assert build_arrays(cache.folder, fail, Progress()).facts == {"source": "here"}
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away(cache):
+    left_over = cache.folder.with_name(".tiny.tmp")
+    left_over.mkdir(parents=True)
+    (left_over / "half.npy").write_bytes(b"half")
+    cache.open()
+    assert sorted(path.name for path in cache.folder.parent.iterdir()) == [".tiny.lock", "tiny"]
+
+
+def test_a_cache_that_cannot_be_written_says_what_to_set(tmp_path):
+    (tmp_path / "file").write_text("in the way of a folder")
+    with pytest.raises(DataError) as caught:
+        build_arrays(tmp_path / "file" / "tiny", lambda folder: {"arrays": []}, Progress())
+    assert "cannot be written: File exists" in caught.value.message
+    assert "Set STACKFIT_CACHE to a folder that you can write to" in caught.value.message
+
+
+def test_of_several_processes_one_builds_and_all_get_the_same(tmp_path):
+    code = (
+        "import sys, time, numpy as np\n"
+        "from pathlib import Path\n"
+        "from stackfit.data.arrays import build_arrays\n"
+        "from stackfit.data.progress import Progress\n"
+        "def write(folder):\n"
+        "    open(sys.argv[1] + '/builds', 'a').write('x')\n"
+        "    np.save(folder / 'a.npy', np.arange(1000)); time.sleep(0.3)\n"
+        "    return {'arrays': ['a']}\n"
+        "sys.stdout.write(build_arrays(Path(sys.argv[1]) / 'cache', write, Progress()).fingerprint)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    answers = [process.communicate()[0] for process in processes]
+    assert answers == [fingerprint([np.arange(1000)])] * 4
+    assert (tmp_path / "builds").read_text() == "x"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache.lock", "builds", "cache"]
