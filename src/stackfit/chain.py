@@ -16,47 +16,82 @@ from stackfit.errors import ConfigError
 from stackfit.origins import ConfigFile
 from stackfit.trust import check_resolvers
 
-_ALLOWED = re.compile(r"hydra(\.mode|\.sweeper(\.(params|union)(\..*)?)?)?$")
+GROUPS = ("data", "model", "optimizer", "task", "callbacks")
+_ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
+_PARENT = re.compile(r"[\w-]+")
+_GROUP = re.compile(rf"((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*")
+_OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
 
 
 def check_file(file: ConfigFile) -> None:
     """Check one file of the chain.
 
     Raises:
-        ConfigError: it sets more of `hydra` than it may, uses a package header or a package in its defaults list,
-            a resolver, or a YAML alias; with file and line.
+        ConfigError: it sets more of `hydra` than it may, uses a package, a resolver or a merge key, or its defaults
+            list names more than experiments and groups; with file and line.
     """
     if file.path.is_relative_to(places.shipped("conf")) and file.path.name == "config.yaml":
         return  # the root: it chooses our launcher and sweeper
     for key, origin in file.keys():
-        if (key == "hydra" or key.startswith("hydra.")) and not _ALLOWED.fullmatch(key):
+        parts = key.split(".")
+        if parts[0] == "hydra" and not _ALLOWED.fullmatch(key) and (key != "hydra" or origin.value is not None):
             raise ConfigError(
                 f"{key!r} is set by stackfit alone. Expected below `hydra` only mode and sweeper.params. Remove the line.",
                 where=str(origin),
                 key=key,
             )
+        if "<<" in parts:
+            raise _refuse(file, origin.line, "A merge key hides which keys it sets. Expected the keys themselves. Write them.")
     for node in _scalars(file.node):
-        where = f"{places.shown(file.path)}:{node.start_mark.line + 1}"
         if resolver := check_resolvers(node.value):
-            raise ConfigError(
+            raise _refuse(
+                file,
+                node.start_mark.line + 1,
                 f"The resolver {resolver!r} is not allowed: a result must not depend on the machine it ran on. "
                 "Expected ${key} of this config. Write the value itself.",
-                where=where,
             )
-    if found := _PACKAGE.search(file.path.read_text(encoding="utf-8")):
-        raise ConfigError(
+    text = file.path.read_text(encoding="utf-8")
+    if found := _PACKAGE.search(text):
+        raise _refuse(
+            file,
+            text[: found.start(1)].count("\n") + 1,
             f"'@package {found.group(1)}' moves this file's keys elsewhere. Expected a group's file to stay in its "
             "group. Remove the line.",
-            where=f"{places.shown(file.path)}:{file.path.read_text(encoding='utf-8')[: found.start(1)].count(chr(10)) + 1}",
         )
-    for node in _defaults_scalars(file):
-        if "@" in node.value or node.value.removeprefix("override").strip().lstrip("/").startswith("hydra"):
-            raise ConfigError(
-                f"{node.value!r} reaches beyond an experiment. Expected groups of stackfit: "
-                "data, model, optimizer, task, callbacks. Choose a launcher when you run: hydra/launcher=basic",
-                where=f"{places.shown(file.path)}:{node.start_mark.line + 1}",
+    for key, value in file.node.value if file.node else ():
+        if key.value == "defaults":
+            _check_defaults(file, value)
+
+
+def _check_defaults(file: ConfigFile, defaults: yaml.Node) -> None:
+    for entry in defaults.value if isinstance(defaults, yaml.SequenceNode) else (None,):
+        name, allowed = entry, _is(entry, _PARENT)
+        if isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
+            name, option = entry.value[0]
+            options = option.value if isinstance(option, yaml.SequenceNode) else [option]
+            allowed = _is(name, _GROUP) and all(_is(one, _OPTION) or one.tag.endswith(":null") for one in options)
+        if not isinstance(name, yaml.ScalarNode) or not name.tag.endswith(":str"):
+            raise _refuse(
+                file,
+                (entry or defaults).start_mark.line + 1,
+                "`defaults` is no list of names. Expected for example [config, override data: xor, _self_]. Correct it.",
             )
+        if not allowed:
+            raise _refuse(
+                file,
+                name.start_mark.line + 1,
+                f"{name.value!r} reaches beyond an experiment. Expected an experiment, or an option of one of the groups "
+                f"{', '.join(GROUPS)}. Choose a launcher when you run: hydra/launcher=basic",
+            )
+
+
+def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":str") and bool(pattern.fullmatch(node.value))
+
+
+def _refuse(file: ConfigFile, line: int, message: str) -> ConfigError:
+    return ConfigError(message, where=f"{places.shown(file.path)}:{line}")
 
 
 def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
@@ -68,10 +103,4 @@ def _scalars(node: yaml.Node | None) -> Iterator[yaml.ScalarNode]:
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             yield from _scalars(key)
-            yield from _scalars(value)
-
-
-def _defaults_scalars(file: ConfigFile) -> Iterator[yaml.ScalarNode]:
-    for key, value in file.node.value if file.node else ():
-        if key.value == "defaults":
             yield from _scalars(value)
