@@ -152,20 +152,15 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
 
     In a thread of its own, because a name look-up knows no time-out.
     """
-    import urllib.error
-    import urllib.request
-
     answer: list[str | None] = []
 
     def ask() -> None:
         try:
-            _open(urllib.request.Request(url, method="HEAD"), seconds).close()
-            answer.append(None)
-        except urllib.error.HTTPError as error:
-            error.close()
+            _open(url, seconds, "HEAD").close()
             answer.append(None)
         except (OSError, ValueError) as error:
-            answer.append(str(getattr(error, "reason", error)) or type(error).__name__)
+            refused = hasattr(error, "code")  # an HTTPError: the server is there
+            answer.append(None if refused else str(getattr(error, "reason", error)) or "no answer")
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
@@ -173,22 +168,20 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
     return answer[0] if answer else f"no answer within {seconds:g} s"
 
 
-def _download(url: str, path: Path, progress: Progress) -> None:
-    """Fetch `url` to `path`; each read waits at most STALL_SECONDS."""
+def _open(url: str, seconds: float, method: str = "GET") -> Any:
+    """As `urlopen`, with the proxies of now: that one remembers those of its first call."""
     import urllib.request
 
-    with open(path, "wb") as out, _open(urllib.request.Request(url), STALL_SECONDS) as answer:
+    return urllib.request.build_opener().open(urllib.request.Request(url, method=method), timeout=seconds)
+
+
+def _download(url: str, path: Path, progress: Progress) -> None:
+    """Fetch `url` to `path`; each read waits at most STALL_SECONDS."""
+    with open(path, "wb") as out, _open(url, STALL_SECONDS) as answer:
         total, done = int(answer.headers.get("Content-Length") or 0), 0
         while chunk := answer.read(1 << 18):
             done += out.write(chunk)
             progress.step(path.name, done, total)
-
-
-def _open(request: Any, seconds: float) -> Any:
-    """As `urlopen`, with the proxies of now: that one remembers those of its first call."""
-    import urllib.request
-
-    return urllib.request.build_opener().open(request, timeout=seconds)
 
 
 def _keep(folder: Path, downloads: Path) -> Path:
