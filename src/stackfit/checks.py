@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean
 from stackfit.origins import Origins
+from stackfit.schema import Experiment
 from stackfit.trust import check_targets
 
 CHOICES = {
@@ -28,37 +30,51 @@ def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
     Raises:
         ConfigErrors: interpolations that point nowhere and values that are missing, all of them, each with its place.
     """
-    missing = sorted(OmegaConf.missing_keys(config))
     errors = [
-        ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)
-        for key in missing
+        ConfigError(f"{key} was removed. Expected a value. Leave ~{key} out, or write null.", key=key)
+        for key in _absent(_schema(), config, "")
     ]
     for key, value in _leaves(config, ""):
         try:
             value()
-        except RecursionError:
-            errors.append(ConfigError("This value refers to itself. Expected a value. Write it out.", key=key))
-        except OmegaConfBaseException as error:
+        except (MissingMandatoryValue, InterpolationToMissingValueError):
+            errors.append(
+                ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)
+            )
+        except (RecursionError, OmegaConfBaseException) as error:
             text = str(getattr(error, "msg", None) or error).partition("\n")[0]
-            errors.append(ConfigError(f"{text.rstrip('.')}. Expected a key of this config. Correct the name.", key=key))
+            if isinstance(error, RecursionError) or text.startswith("Recursive"):
+                text = "This value refers to itself"
+            errors.append(ConfigError(f"{text.rstrip('.')}. Expected a value, or ${{…}} with a key of this config. Correct it.", key=key))
     raise_all(errors, origins)
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     return resolved
 
 
-def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+@functools.cache
+def _schema() -> Mapping[str, Any]:
+    return OmegaConf.to_container(OmegaConf.structured(Experiment))  # type: ignore[return-value]
+
+
+def _absent(schema: Mapping[str, Any], config: DictConfig, prefix: str) -> Iterator[str]:
+    """The schema's keys that the config does not have: `~key` took them away."""
+    for key, value in schema.items():
+        if key not in config._content:
+            yield prefix + key
+        elif value and isinstance(value, Mapping):
+            yield from _absent(value, config[key], f"{prefix}{key}.")
+
+
+def _leaves(node: DictConfig, prefix: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Every value as `(dotted key, function that reads it)`."""
-    if isinstance(node, DictConfig):
-        if node._is_none() or node._is_missing():
-            return
-        for key in node:
-            here = f"{prefix}.{key}" if prefix else str(key)
-            child = node._get_node(key)
-            if isinstance(child, DictConfig) and not child._is_interpolation():
-                yield from _leaves(child, here)
-            elif not OmegaConf.is_missing(node, key):
-                yield here, lambda node=node, key=key: OmegaConf.to_container(OmegaConf.create([node[key]]), resolve=True)
+    for key in node:
+        child = node._get_node(key)
+        if isinstance(child, DictConfig) and not child._is_interpolation() and not child._is_missing():
+            if not child._is_none():
+                yield from _leaves(child, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", lambda key=key: OmegaConf.to_container(OmegaConf.create([node[key]]), resolve=True)
 
 
 def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterator[ConfigError]:

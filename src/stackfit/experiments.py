@@ -33,16 +33,17 @@ def find_experiments() -> dict[str, Path]:
     """Every experiment's name and file: shipped ones first, then the user's own `./experiments`.
 
     Raises:
-        ConfigError: a user's experiment carries a shipped name with another content.
+        ConfigError: a user's experiment carries a shipped name with another content, or the root's.
     """
     files = {path.stem: path for path in sorted(places.shipped("experiments").glob("*.yaml"))}
+    root = dict.fromkeys(("config", "stackfit_schema"), places.shipped("conf") / "config.yaml")
     own = places.own("experiments")
     for path in sorted(own.glob("*.yaml")) if own else ():
-        shipped = files.get(path.stem)
+        shipped = (root | files).get(path.stem)
         # The same file in both places is a source checkout beside an installed stackfit, not a clash.
         if shipped and not filecmp.cmp(shipped, path, shallow=False):
             raise ConfigError(
-                f"The name {path.stem!r} belongs to a shipped experiment, {shipped}. Expected a name of your own: "
+                f"The name {path.stem!r} belongs to stackfit, {shipped}. Expected a name of your own: "
                 f"otherwise inheritance and `stackfit check` would change their meaning. "
                 f"Rename the file, for example to my_{path.name}",
                 where=places.shown(path),
