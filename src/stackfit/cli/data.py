@@ -30,11 +30,9 @@ def fetch_data(name: str, overrides: list[str]) -> None:
         DataError: it cannot be had.
     """
     with progress_bar() as progress:
-        fetched = fetch(name, data_config(name, overrides), progress)
-    examples = " + ".join(f"{size:,}" for size in fetched.row.examples.values() if size)
-    sys.stdout.write(f"{name}: {fetched.row.state}, {examples} examples, {fetched.seconds:.1f} s\n")
-    if fetched.row.where:
-        sys.stdout.write(f"{fetched.row.where}\n")
+        row = fetch(name, data_config(name, overrides), progress)
+    examples = " + ".join(f"{size:,}" for size in row.examples.values() if size)
+    sys.stdout.write(f"{name}: {row.state}, {examples} examples\n{row.where}".rstrip() + "\n")
 
 
 def show_data(name: str, index: int, overrides: list[str], split: str, png: Path | None) -> None:
