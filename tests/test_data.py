@@ -72,7 +72,7 @@ def test_a_dictconfig_loads_like_a_plain_mapping():
 
 def test_the_fingerprint_belongs_to_the_data_and_not_to_how_they_are_split_or_scaled():
     plain = load_dataset(section("digits"))
-    changed = load_dataset(section("digits", validation_split=0.3, scale="none"))
+    changed = load_dataset(section("digits", validation_split=0.3, scale="standardize"))
     stored = (plain.train.x, plain.train.y, plain.test.x, plain.test.y)
     assert plain.fingerprint == changed.fingerprint == fingerprint(stored)
 
@@ -101,7 +101,7 @@ def test_validation_split_cuts_where_keras_cuts(share):
 def test_standardize_is_scikit_learns_standard_scaler_fitted_on_the_training_part_only():
     from sklearn.preprocessing import StandardScaler
 
-    digits = load_dataset(section("digits", validation_split=0.25))
+    digits = load_dataset(section("digits", validation_split=0.25, scale="standardize"))
     scaler = StandardScaler().fit(digits.train.x.reshape(len(digits.train), -1))
     for split in (digits.train, digits.validation, digits.test):
         theirs = scaler.transform(split.x.reshape(len(split), -1)).reshape(split.x.shape)

@@ -207,6 +207,7 @@ def test_files_are_fetched_over_http_and_checked(idx_folder, new_cache, monkeypa
         monkeypatch.setattr(sources, "upstream_urls", lambda: urls)
         steps = []
         folder = sources.upstream(new_cache / "downloads", Progress(step=lambda *step: steps.append(step)))
+        assert sources.unreachable(f"{urls[0]}.missing") is None  # a refusal is an answer
         server.shutdown()
     assert sorted(path.name for path in folder.iterdir()) == sorted(f"{file.name}.gz" for file in IDX_FILES)
     last = [step for step in steps if step[0] == "train-images-idx3-ubyte.gz"][-1]

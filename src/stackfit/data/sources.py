@@ -159,8 +159,9 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
             _open(url, seconds, "HEAD").close()
             answer.append(None)
         except (OSError, ValueError) as error:
-            refused = hasattr(error, "code")  # an HTTPError: the server is there
-            answer.append(None if refused else str(getattr(error, "reason", error)) or "no answer")
+            if hasattr(error, "code"):  # an HTTPError: the server is there
+                error.close()
+            answer.append(None if hasattr(error, "code") else str(getattr(error, "reason", error)))
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
