@@ -159,9 +159,10 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
             _open(url, seconds, "HEAD").close()
             answer.append(None)
         except (OSError, ValueError) as error:
-            if hasattr(error, "code"):  # an HTTPError: the server is there
-                error.close()
-            answer.append(None if hasattr(error, "code") else str(getattr(error, "reason", error)))
+            answered = getattr(error, "close", None)  # an HTTPError: a refusal is an answer
+            answer.append(None if answered else str(getattr(error, "reason", error)))
+            if answered:
+                answered()
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
