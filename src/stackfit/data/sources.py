@@ -159,10 +159,8 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
             _open(url, seconds, "HEAD").close()
             answer.append(None)
         except (OSError, ValueError) as error:
-            answered = getattr(error, "close", None)  # an HTTPError: a refusal is an answer
-            answer.append(None if answered else str(getattr(error, "reason", error)))
-            if answered:
-                answered()
+            answer.append(None if hasattr(error, "code") else str(getattr(error, "reason", error)))
+            getattr(error, "close", lambda: None)()  # an HTTPError, which is an answer
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
@@ -236,11 +234,9 @@ def _watch(command: list[str], folder: Path, what: str, expected_bytes: int, pro
 
 
 def _size(folder: Path) -> int:
-    total = 0
     with contextlib.suppress(FileNotFoundError):  # apt renames while it works
-        for path in folder.rglob("*"):
-            total += path.stat().st_size
-    return total
+        return sum(path.stat().st_size for path in folder.rglob("*"))
+    return 0
 
 
 SOURCES: dict[str, Source] = {
