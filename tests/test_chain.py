@@ -63,7 +63,7 @@ def test_a_hydra_section_that_reaches_beyond_is_refused(write, text, line, key):
     assert "Remove the line." in error.value.message
 
 
-@pytest.mark.parametrize("text", ["hydra: null\n", "hydra: x\n", "hydra:\n", "hydra: {mode: {a: b}}\n"])
+@pytest.mark.parametrize("text", ["hydra: null\n", "hydra: x\n", "hydra:\n", "hydra: [1]\n", "hydra: {mode: {a: b}}\n"])
 def test_a_hydra_section_of_another_form_is_refused(write, text):
     with pytest.raises(ConfigError) as error:
         check(write, HEAD + text)
@@ -149,3 +149,16 @@ def test_defaults_that_are_no_list_of_names_say_so(write, value):
         check(write, f"epochs: 1\ndefaults: {value}\n")
     assert error.value.where == "experiments/mine.yaml:2"
     assert "`defaults` is no list of names. Expected for example" in error.value.message
+
+
+@pytest.mark.parametrize("defaults", ["[config]", "[]", "[config, {override data: xor}]"])
+def test_a_defaults_list_says_where_the_files_own_keys_come_in(write, defaults):
+    with pytest.raises(ConfigError, match=r"mine.yaml:2\n  `defaults` does not say .* Expected `_self_`. Write it last"):
+        check(write, f"epochs: 1\ndefaults: {defaults}\n")
+
+
+def test_a_checkouts_copy_of_the_root_is_the_root(write):
+    text = (places.shipped("conf") / "config.yaml").read_text(encoding="utf-8")
+    check(write, text, "conf/config.yaml")
+    with pytest.raises(ConfigError, match="reaches beyond"):
+        check(write, text, "conf/model/config.yaml")

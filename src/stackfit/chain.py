@@ -31,11 +31,13 @@ def check_file(file: ConfigFile) -> None:
         ConfigError: it sets more of `hydra` than it may, uses a package, a resolver or a merge key, or its defaults
             list names more than experiments and groups; with file and line.
     """
-    if file.path.is_relative_to(places.shipped("conf")) and file.path.name == "config.yaml":
-        return  # the root: it chooses our launcher and sweeper
+    if file.path in [folder / "config.yaml" for folder in (places.shipped("conf"), places.own("conf")) if folder]:
+        return  # the root, or a checkout's equal copy: it chooses our launcher and sweeper
+    top = {str(key.value): value for key, value in file.node.value} if file.node else {}
     for key, origin in file.keys():
         parts = key.split(".")
-        if parts[0] == "hydra" and not _ALLOWED.fullmatch(key) and (key != "hydra" or origin.value is not None):
+        mapping = key == "hydra" and isinstance(top["hydra"], yaml.MappingNode)
+        if parts[0] == "hydra" and not mapping and not _ALLOWED.fullmatch(key):
             raise ConfigError(
                 f"{key!r} is set by stackfit alone. Expected below `hydra` only mode and sweeper.params. Remove the line.",
                 where=str(origin),
@@ -59,9 +61,8 @@ def check_file(file: ConfigFile) -> None:
             f"'@package {found.group(1)}' moves this file's keys elsewhere. Expected a group's file to stay in its "
             "group. Remove the line.",
         )
-    for key, value in file.node.value if file.node else ():
-        if key.value == "defaults":
-            _check_defaults(file, value)
+    if "defaults" in top:
+        _check_defaults(file, top["defaults"])
 
 
 def _check_defaults(file: ConfigFile, defaults: yaml.Node) -> None:
@@ -84,6 +85,14 @@ def _check_defaults(file: ConfigFile, defaults: yaml.Node) -> None:
                 f"{name.value!r} reaches beyond an experiment. Expected an experiment, or an option of one of the groups "
                 f"{', '.join(GROUPS)}. Choose a launcher when you run: hydra/launcher=basic",
             )
+
+
+    if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):
+        raise _refuse(
+            file,
+            defaults.start_mark.line + 1,
+            "`defaults` does not say where this file's own keys come in. Expected `_self_`. Write it last: they then win.",
+        )
 
 
 def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:
