@@ -21,6 +21,13 @@ CHOICES = {
     "data.scale": ("unit", "standardize", "none"),
     "task.labels": ("class", "one_hot", "value"),
 }
+RANGES = {
+    "epochs": (1, 2**31 - 1),
+    "batch_size": (1, 2**31 - 1),
+    "seed": (0, 2**32 - 1),  # as NumPy takes it
+    "verbosity": (0, 2**31 - 1),
+    "data.max_memory_bytes": (1, 2**63 - 1),
+}
 SAVE_FORMS = ("keras", "h5")
 
 
@@ -37,7 +44,9 @@ def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
     for key, value in _leaves(config, ""):
         try:
             value()
-        except (MissingMandatoryValue, InterpolationToMissingValueError):
+        except InterpolationToMissingValueError:
+            continue  # the key that it refers to is reported itself
+        except MissingMandatoryValue:
             errors.append(
                 ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)
             )
@@ -79,13 +88,9 @@ def _leaves(node: DictConfig, prefix: str) -> Iterator[tuple[str, Callable[[], A
 
 def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterator[ConfigError]:
     """One error for each value out of range and each target out of its role."""
-    for key in ("epochs", "batch_size", "data.max_memory_bytes"):
-        if (value := _at(config, key)) < 1:
-            yield ConfigError(f"{key} is {value}. Expected at least 1. Write: {key}=1", key=key)
-    if config["seed"] < 0 or config["seed"] >= 2**32:
-        yield ConfigError(
-            f"seed is {config['seed']}. Expected 0 to {2**32 - 1}, as NumPy takes it. Write: seed=0", key="seed"
-        )
+    for key, (low, high) in RANGES.items():
+        if not low <= (value := _at(config, key)) <= high:
+            yield ConfigError(f"{key} is {value}. Expected {low} to {high}. Write: {key}={low}", key=key)
     for key, choices in CHOICES.items():
         if (value := _at(config, key)) not in choices:
             yield ConfigError(
@@ -106,16 +111,11 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterato
         yield ConfigError(
             "The model has no layers. Expected at least an output layer. Write: model=mlp", key="model.layers"
         )
-    for name, loss in (("loss", config["task"]["loss"]), ("optimizer", config["optimizer"])):
-        if not loss:
-            key = "task.loss" if name == "loss" else name
-            yield ConfigError(
-                f"There is no {name}. Expected a mapping with `_target_`. Write: "
-                f"{'task=classification' if name == 'loss' else 'optimizer=adam'}",
-                key=key,
-            )
+    for key, cure in (("task.loss", "task=classification"), ("optimizer", "optimizer=adam")):
+        if not _at(config, key):
+            yield ConfigError(f"There is no {key}. Expected a mapping with `_target_`. Write: {cure}", key=key)
     yield from _check_units(layers)
-    yield from check_targets({**config, "optimizer": config["optimizer"] or None}, trusted)
+    yield from check_targets(config, trusted)
 
 
 def _check_units(layers: Mapping[str, Any]) -> Iterator[ConfigError]:

@@ -48,8 +48,8 @@ def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterat
     """
     for name, layer in (config["model"]["layers"] or {}).items():
         yield from _check(layer, f"model.layers.{name}", "layers", trusted)
-    yield from _check(config["optimizer"], "optimizer", "optimizer", trusted)
-    yield from _check(config["task"]["loss"], "task.loss", "loss", trusted)
+    yield from _check(config["optimizer"] or None, "optimizer", "optimizer", trusted)
+    yield from _check(config["task"]["loss"] or None, "task.loss", "loss", trusted)
     for name, metric in (config["task"]["metrics"] or {}).items():
         yield from _check(metric, f"task.metrics.{name}", "metrics", trusted)
     for name, callback in (config["callbacks"] or {}).items():
