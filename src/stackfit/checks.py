@@ -114,8 +114,24 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterato
     for key, cure in (("task.loss", "task=classification"), ("optimizer", "optimizer=adam")):
         if not _at(config, key):
             yield ConfigError(f"There is no {key}. Expected a mapping with `_target_`. Write: {cure}", key=key)
+    yield from _check_class_weight(config["task"]["class_weight"], config["data"]["num_classes"])
     yield from _check_units(layers)
     yield from check_targets(config, trusted)
+
+
+def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:
+    if weights is None:
+        return
+    good = isinstance(weights, Mapping) and all(
+        str(number).isdigit() and int(number) < classes and isinstance(weight, (int, float)) and weight >= 0
+        for number, weight in weights.items()
+    )
+    if not good:
+        yield ConfigError(
+            f"task.class_weight is {weights!r}. Expected class numbers from 0 to {classes - 1}, each with a weight of at "
+            "least 0. Write: 'task.class_weight={0: 2.0, 3: 0.5}'",
+            key="task.class_weight",
+        )
 
 
 def _check_units(layers: Mapping[str, Any]) -> Iterator[ConfigError]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from stackfit.building import build
+from stackfit.building import BASES, build, check_node, find_target
 from stackfit.errors import ConfigError, did_you_mean
 
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
@@ -107,7 +109,7 @@ def _call(layer: keras.layers.Layer, value: Any, key: str) -> Any:
         ) from error
 
 
-def compile_model(model: keras.Model, optimizer_cfg: Any, task_cfg: Mapping[str, Any], jit_compile: bool) -> None:
+def compile_model(model: keras.Model, optimizer_cfg: Any, task_cfg: Mapping[str, Any]) -> None:
     """Give the model its optimizer, loss and metrics; the optimizer is built at once.
 
     Raises:
@@ -122,7 +124,7 @@ def compile_model(model: keras.Model, optimizer_cfg: Any, task_cfg: Mapping[str,
         optimizer=build(optimizer_cfg, "optimizer", "optimizer"),
         loss=build(task_cfg["loss"], "task.loss", "loss"),
         metrics=metrics,
-        jit_compile=jit_compile,
+        jit_compile=False,  # the cohort's graph is compiled as a whole; see stackfit.training
     )
     model.optimizer.build(model.trainable_variables)
 
@@ -167,6 +169,44 @@ def check_output(model: keras.Model, config: Mapping[str, Any]) -> None:
             key="task.loss",
             kind="labels",
         )
+
+
+def check_callbacks(config: Mapping[str, Any]) -> None:
+    """Check the callbacks' classes and arguments, and that the metric each one watches will exist.
+
+    Raises:
+        ConfigError: a class or argument is wrong, a metric is never there, or TensorBoard is not installed.
+    """
+    metrics = ["loss", *(name for name, metric in config["task"]["metrics"].items() if metric is not None)]
+    validated = config["data"]["validation_split"] > 0
+    known = [*metrics, *(f"val_{name}" for name in metrics if validated)]
+    for name, node in config["callbacks"].items():
+        if node is None:
+            continue
+        key = f"callbacks.{name}"
+        check_node(node, key, BASES["callbacks"])
+        target = find_target(node["_target_"], f"{key}._target_", BASES["callbacks"])
+        parameter = inspect.signature(target).parameters.get("monitor")
+        monitor = node.get("monitor", parameter.default if parameter else None)
+        if isinstance(monitor, str) and monitor not in known and _watches(target, node):
+            lacking = monitor.startswith("val_") and not validated
+            raise ConfigError(
+                f"{target.__name__} watches {monitor!r}, which this run will not have.{did_you_mean(monitor, known)} "
+                f"Expected one of: {', '.join(known)}. "
+                + ("Write: data.validation_split=0.1" if lacking else f"Write: {key}.monitor={known[-1]}"),
+                key=f"{key}.monitor" if "monitor" in node else key,
+            )
+        if target is keras.callbacks.TensorBoard and importlib.util.find_spec("tensorboard") is None:
+            raise ConfigError(
+                "TensorBoard is not installed. Expected the extra that this callback needs. "
+                "Type: pip install 'stackfit[tensorboard]'",
+                key=key,
+            )
+
+
+def _watches(target: type, node: Mapping[str, Any]) -> bool:
+    """ModelCheckpoint looks at its metric only to keep the best."""
+    return target is not keras.callbacks.ModelCheckpoint or bool(node.get("save_best_only"))
 
 
 def _explain_axes(model: keras.Model, shape: tuple[int, ...], classes: int) -> str:

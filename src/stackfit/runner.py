@@ -170,7 +170,7 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     """
     import keras
 
-    from stackfit.model import build_model, check_output, compile_model
+    from stackfit.model import build_model, check_callbacks, check_output, compile_model
 
     config = cell.config
     keras.utils.set_random_seed(config["seed"])
@@ -178,7 +178,8 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     try:
         model = build_model(config["model"], input_shape)
         check_output(model, config)
-        compile_model(model, config["optimizer"], config["task"], config["jit_compile"])
+        compile_model(model, config["optimizer"], config["task"])
+        check_callbacks(config)
     finally:
         keras.config.set_dtype_policy("float32")
     return model
@@ -219,7 +220,8 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter:
     sizes = f"{dataset_sizes(dataset)} examples"
     lines, job.lines = job.lines, []
     job.folder.append_log("".join(f"{line}\n" for line in lines))
-    _say(reporter, job, f"{job.label}: {describe_stack(model)}, {model.count_params():,} parameters, {sizes}")
+    name = "" if job.cell.axes else f"{job.label}: "
+    _say(reporter, job, f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}")
 
 
 def _build_callbacks(job: Job, reporter: Reporter) -> list[Any]:
@@ -252,7 +254,7 @@ def _end_epoch(job: Job, event: Any, reporter: Reporter) -> None:
     every = max(1, job.cell.config["verbosity"])
     if event.epoch % every == 0 or event.epoch in (1, job.member.epochs):
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
-        _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {event.seconds:.1f} s")
+        _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {event.seconds:{'.1f' if event.seconds > 1 else '.2f'}} s")
 
 
 class _Finisher:
@@ -372,7 +374,8 @@ def fail(job: Job, error: BaseException, reporter: Reporter) -> None:
 
 
 def _say(reporter: Reporter, job: Job, text: str) -> None:
-    reporter.line(text)
+    prefix = f"{job.label}  " if job.cell.axes else ""
+    reporter.line("\n".join(prefix + line for line in text.strip("\n").split("\n")))
     if job.folder is None:
         job.lines.append(text.rstrip("\n"))
     else:
@@ -389,12 +392,8 @@ def model_key(cell: Cell) -> str:
 def find_problem(cell: Cell) -> ConfigError | None:
     """Build and compile the cell's model, then drop it; what it raised, or None."""
     backend.start(cell.config["deterministic"], cell.config["batch_size"])
-    from stackfit.building import BASES, check_node
-
     try:
         make_model(cell, tuple(cell.config["data"]["input_shape"]))
-        for name, node in (cell.config["callbacks"] or {}).items():
-            check_node(node, f"callbacks.{name}", BASES["callbacks"])
     except ConfigError as error:
         return cell.place(error)
     return None

@@ -53,7 +53,7 @@ class Task:
     labels: str = "class"  # class (numbers), one_hot, value (regression)
     loss: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    class_weight: dict[int, float] | None = None
+    class_weight: Any = None  # {class number: weight}; a class that is not named weighs 1
 
 
 @dataclass
