@@ -1,10 +1,12 @@
-"""What many tests need: an empty folder to work in, a composed cell, the command line, a started TensorFlow."""
+"""What many tests need: an empty folder to work in, a composed cell, the command line, Keras."""
 
 from __future__ import annotations
 
+import importlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -72,11 +74,12 @@ def cli(lab: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 
 
 @pytest.fixture(scope="session")
-def tensorflow() -> None:
-    """TensorFlow, started once as a run starts it."""
+def keras() -> ModuleType:
+    """Keras over TensorFlow, started as a run starts it; so late that light tests do not pay for it."""
     from stackfit import backend
 
     backend.start()
+    return importlib.import_module("keras")
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
         _join_experiments()
     try:
         return importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{places.shown(file)} cannot be imported: {type(error).__name__}: {error}. "
             "Expected a Python file that imports without error. Correct it.",
@@ -184,11 +184,12 @@ def _refused(node: Mapping[str, Any], error: BaseException) -> tuple[str]:
 
 
 def _refused_key(key: str, node: Mapping[str, Any], error: BaseException) -> str:
-    """The argument that the error's text names, if one does."""
-    named = [name for name in node if not name.startswith("_") and f"`{name}`" in str(error)]
-    if not named and "activation" in node and str(node["activation"]) in str(error):
-        named = ["activation"]
-    return f"{key}.{named[0]}" if named else key
+    """The argument whose name or text the error repeats, if there is one."""
+    text = str(error)
+    for name, value in node.items():
+        if not name.startswith("_") and (f"`{name}`" in text or isinstance(value, str) and value in text):
+            return f"{key}.{name}"
+    return key
 
 
 def _some(names: list[str], name: str) -> list[str]:
