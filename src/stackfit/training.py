@@ -201,7 +201,7 @@ class Cohort:
                     end = functools.partial(progress[number].batch_end, starts[number])
                     yield from _guard(number, progress[number], epoch + 1, end)
                 if self.members[number].model.stop_training or not progress[number].running:
-                    totals[number] = stops[number]  # as in Keras: stop_training at a batch ends the epoch there
+                    totals[number] = 0  # as in Keras: stop_training at a batch ends the epoch there
             done = after
             yield Step(epoch + 1, done, tuple(running))
 
@@ -319,7 +319,9 @@ def _call(program: Callable[..., None] | None, inputs: list[Any], starts: list[i
     try:
         program(inputs, tf.constant(starts, tf.int32), tf.constant(stops, tf.int32))
     except tf.errors.OpError as error:
-        raise TrainingError(f"TensorFlow stopped: {(error.message or '').partition(chr(10))[0]}") from error
+        # The message is a headline, a traceback of the tracing, what was wrong, and names of nodes.
+        lines = [line for line in (error.message or "").splitlines() if line and not line.startswith((" ", "\t"))]
+        raise TrainingError(f"TensorFlow stopped: {lines[-1] if lines else type(error).__name__}.") from error
 
 
 def metrics_of(model: keras.Model) -> dict[str, float]:

@@ -1,0 +1,595 @@
+"""`training`: a member of a cohort gets, bit for bit, what it gets alone and what a plain `model.fit` gives."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stackfit import backend
+from stackfit.cells import Cell, compose_cell
+from stackfit.composition import Composer
+from stackfit.data import Dataset, load_dataset
+from stackfit.data.dataset import Scaling, Split
+from stackfit.errors import ConfigError, TrainingError
+
+pytestmark = [
+    pytest.mark.tf,
+    # Keras's ReduceLROnPlateau makes an array of a TensorFlow variable in a way that NumPy 2 calls old.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
+
+DIGITS = Composer("digits_quickstart")
+TRAIN, VALIDATION, TEST = 50, 22, 30  # 50 in batches of 16: three whole ones and one of two
+
+ADAM, SGD, RMSPROP, ADAMW, MOMENTUM = (f"optimizer={name}" for name in ("adam", "sgd", "rmsprop", "adamw", "momentum"))
+DROPOUT = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.3, after: hidden}"
+
+CONVOLUTION = "+model.layers.conv={_target_: keras.layers.Conv2D, filters: 4, kernel_size: 3, after: input}"
+
+
+def digits(validation: bool = True) -> Dataset:
+    """A few real digits with values 0 to 16, divided by 16."""
+    whole = load_dataset(DIGITS.compose().config.data)
+    x, y = whole.train.x, whole.train.y
+    second = Split(x[TRAIN : TRAIN + VALIDATION], y[TRAIN : TRAIN + VALIDATION]) if validation else None
+    test = Split(whole.test.x[:TEST], whole.test.y[:TEST])
+    scaling = Scaling(divisor=np.array(16, np.float32))
+    return dataclasses.replace(whole, train=Split(x[:TRAIN], y[:TRAIN]), validation=second, test=test, scaling=scaling)
+
+
+def cell(*overrides: str) -> Cell:
+    return compose_cell(DIGITS, ["batch_size=16", "epochs=3", "model.layers.hidden.units=5", *overrides])
+
+
+@dataclasses.dataclass
+class Trained:
+    """What one member became."""
+
+    weights: list[np.ndarray]
+    history: list[dict[str, float]]
+    scores: np.ndarray
+    events: list[Any]
+
+    def __eq__(self, other: object) -> bool:
+        assert isinstance(other, Trained)
+        return (
+            len(self.weights) == len(other.weights)
+            and all(map(np.array_equal, self.weights, other.weights))
+            and self.history == other.history
+            and np.array_equal(self.scores, other.scores)
+        )
+
+
+def train(
+    cells: list[Cell],
+    dataset: Dataset | None = None,
+    callbacks: Callable[[int], list[Any]] = lambda number: [],
+    predict: bool = False,
+) -> list[Trained]:
+    """Train cells in one cohort; what each became. `callbacks(number)` gives a member its own."""
+    backend.start()
+    from stackfit import runner, training
+    from stackfit.pipeline import Feeds, Targets
+
+    dataset = dataset or digits(validation=False)
+    feeds = Feeds(dataset)
+    members = [runner.build_member(one, dataset, feeds) for one in cells]
+    for number, member in enumerate(members):
+        member.callbacks = callbacks(number)
+    cohort = training.Cohort(members)
+    cohort.prepare()
+    events = list(cohort.train())
+    tests = [
+        feeds.feed("test", one.config["batch_size"], Targets(one.config["task"]["labels"], 10, None)) for one in cells
+    ]
+    scores = [np.zeros(0)] * len(cells)
+    if predict:
+        scores = [scores for _, scores in training.evaluate_all([member.model for member in members], tests)]
+    ends = [event for event in events if isinstance(event, training.EpochEnd)]
+    return [
+        Trained(
+            member.model.get_weights(),
+            [end.logs for end in ends if end.member == number],
+            scores[number],
+            [event for event in events if getattr(event, "member", None) == number],
+        )
+        for number, member in enumerate(members)
+    ]
+
+
+def alone(one: Cell, dataset: Dataset | None = None, callbacks: Sequence[Any] = (), predict: bool = False) -> Trained:
+    return train([one], dataset, lambda number: list(callbacks), predict)[0]
+
+
+def plain_fit(one: Cell, dataset: Dataset) -> Trained:
+    """The cell's model, trained by Keras's own `fit` on NumPy batches in the documented order."""
+    backend.start()
+    import keras
+    import tensorflow as tf
+
+    from stackfit import runner
+    from stackfit.pipeline import epoch_order
+
+    config = one.config
+    model = runner.make_model(one, dataset.input_shape)
+    size, epochs, task = config["batch_size"], config["epochs"], config["task"]
+    weight = np.array([(task["class_weight"] or {}).get(label, 1.0) for label in range(10)], np.float32)
+
+    def target(y: np.ndarray) -> np.ndarray:
+        return np.eye(10, dtype=np.float32)[y] if task["labels"] == "one_hot" else y
+
+    def batches():
+        for epoch in range(epochs):
+            order = epoch_order(TRAIN, config["seed"] if config["shuffle"] else None, epoch)
+            for start in range(0, TRAIN, size):
+                chosen = order[start : start + size]
+                x, y = dataset.scaling.apply(dataset.train.x[chosen]), dataset.train.y[chosen]
+                yield (x, target(y), weight[y]) if task["class_weight"] else (x, target(y))
+
+    signature = tf.nest.map_structure(
+        lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), next(batches())
+    )
+    second = dataset.validation
+    history = model.fit(
+        tf.data.Dataset.from_generator(batches, output_signature=signature),
+        epochs=epochs,
+        steps_per_epoch=-(-TRAIN // size),
+        validation_data=second and (dataset.scaling.apply(second.x), target(second.y)),
+        validation_batch_size=size,
+        shuffle=False,
+        verbose=0,
+    ).history
+    rows = [{name: float(values[epoch]) for name, values in history.items()} for epoch in range(epochs)]
+    scores = model.predict(dataset.scaling.apply(dataset.test.x), batch_size=size, verbose=0)
+    keras.utils.clear_session(free_memory=False)
+    return Trained(model.get_weights(), rows, scores, [])
+
+
+# ---- alone, and as Keras does it
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [ADAM, "task.class_weight={3: 2.5, 7: 0.25}"],
+        [SGD, "shuffle=false"],
+        [RMSPROP, DROPOUT, "seed=3"],
+        [ADAMW, "model.layers.hidden.units=[7,4]", "task=classification_one_hot"],
+        ["optimizer=adam_cosine", "optimizer.learning_rate.decay_steps=9"],
+        ["optimizer=sgd_exponential", "optimizer.learning_rate.decay_steps=4", "+optimizer.momentum=0.9"],
+    ],
+    ids=" ".join,
+)
+def test_a_cohort_of_one_is_bit_equal_to_a_plain_fit_over_the_same_batches(overrides):
+    one = cell(*overrides, "epochs=2")
+    assert alone(one, digits(), predict=True) == plain_fit(one, digits())
+
+
+def test_without_validation_it_is_bit_equal_too():
+    one = cell("batch_size=50")
+    mine = alone(one, predict=True)
+    assert mine == plain_fit(one, digits(validation=False))
+    assert set(mine.history[0]) == {"accuracy", "loss"}
+
+
+# ---- together and alone
+
+
+def member_overrides() -> st.SearchStrategy[list[str]]:
+    """Settings of one member that may differ within a cohort."""
+    units = st.lists(st.integers(1, 9), max_size=3).map(lambda widths: f"model.layers.hidden.units={widths}")
+    optimizers = [
+        [ADAM],
+        [ADAM, "optimizer.learning_rate=0.03"],
+        [SGD],
+        [MOMENTUM, "optimizer.nesterov=true"],
+        [RMSPROP],
+        [ADAMW],
+        ["optimizer=adam_cosine", "optimizer.learning_rate.decay_steps=5"],
+        ["optimizer=sgd_exponential", "optimizer.learning_rate.decay_steps=3"],
+    ]
+    parts = st.tuples(
+        units.map(lambda text: [text.replace(" ", "")]),
+        st.sampled_from(optimizers),
+        st.sampled_from([[], [DROPOUT]]),
+        st.integers(0, 5).map(lambda seed: [f"seed={seed}"]),
+        st.integers(1, 4).map(lambda epochs: [f"epochs={epochs}"]),
+        st.sampled_from([["shuffle=true"], ["shuffle=false"]]),
+    )
+    return parts.map(lambda lists: [text for part in lists for text in part])
+
+
+def stops_early(early: bool) -> list[Any]:
+    import keras
+
+    if not early:
+        return []
+    return [
+        keras.callbacks.EarlyStopping("val_loss", patience=1, min_delta=0.02, restore_best_weights=True),
+        keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=0.05),
+    ]
+
+
+COHORTS = st.lists(st.tuples(member_overrides(), st.booleans()), min_size=2, max_size=3)
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+
+def check_together_is_alone(members: list[tuple[list[str], bool]], batch_size: int) -> None:
+    # ReduceLROnPlateau cannot change a schedule's rate, and says so by raising
+    members = [(texts, early and not any("decay_steps" in text for text in texts)) for texts, early in members]
+    cells = [cell(*texts, f"batch_size={batch_size}") for texts, _ in members]
+    together = train(cells, digits(), lambda number: stops_early(members[number][1]), predict=True)
+    assert not any("Failed" in repr(event) for one in together for event in one.events)
+    assert together == [
+        alone(one, digits(), stops_early(early), predict=True) for one, (_, early) in zip(cells, members, strict=True)
+    ]
+
+
+@given(COHORTS, st.sampled_from([7, 16, 50, 64]))
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=QUIET)
+def test_members_of_any_kind_are_bit_equal_together_and_alone(members, batch_size):
+    check_together_is_alone(members, batch_size)
+
+
+@pytest.mark.slow
+@given(COHORTS, st.integers(1, 64))
+@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+def test_many_more_members_of_any_kind_are_bit_equal_together_and_alone(members, batch_size):
+    check_together_is_alone(members, batch_size)
+
+
+def test_a_convolution_is_bit_equal_together_and_alone():
+    cells = [cell(CONVOLUTION, f"seed={seed}", "epochs=2") for seed in (0, 1)]
+    assert train(cells) == [alone(one) for one in cells]
+
+
+# ---- callbacks act on each member by itself
+
+
+def test_early_stopping_stops_one_member_restores_its_best_weights_and_the_other_goes_on():
+    import keras
+
+    cells = [cell("epochs=6", "optimizer.learning_rate=0.3"), cell("epochs=6", "seed=1")]
+    stopping = lambda: [keras.callbacks.EarlyStopping("val_loss", patience=1, restore_best_weights=True)]  # noqa: E731
+    first, second = train(cells, digits(), lambda number: stopping() if number == 0 else [])
+    losses = [row["val_loss"] for row in first.history]
+    assert 1 < len(losses) < 6 and losses[-1] > min(losses)
+    assert len(second.history) == 6
+    best = alone(cell(f"epochs={1 + losses.index(min(losses))}", "optimizer.learning_rate=0.3"))
+    assert all(map(np.array_equal, first.weights, best.weights))
+    assert second == alone(cells[1], digits())
+
+
+def test_the_learning_rate_of_one_member_falls_on_its_own_plateau():
+    import keras
+
+    rates: dict[int, list[float]] = {0: [], 1: []}
+
+    def callbacks(number: int) -> list[Any]:
+        def note(epoch: int, logs: Any) -> None:
+            rates[number].append(round(float(noting.model.optimizer.learning_rate), 6))
+
+        noting = keras.callbacks.LambdaCallback(on_epoch_end=note)
+        plateau = keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=100.0)
+        return [plateau, noting] if number == 0 else [noting]
+
+    train([cell(), cell("seed=1")], callbacks=callbacks)
+    assert rates == {0: [0.001, 0.0005, 0.00025], 1: [0.001] * 3}
+
+
+def test_stop_at_stops_the_member_that_gets_there():
+    from stackfit.callbacks import StopAt
+
+    first, second = train([cell(), cell()], callbacks=lambda number: [StopAt("loss", value=[0.0, 99.0][number], mode="min")])
+    assert [len(first.history), len(second.history)] == [3, 1]
+
+
+def test_a_schedule_by_epoch_sets_the_rate_of_its_member_only():
+    from stackfit.callbacks import EpochSchedule
+
+    cells = [cell(), cell("seed=1")]
+    first, second = train(cells, callbacks=lambda number: [EpochSchedule({"2": 0.0})] if number == 0 else [])
+    assert all(map(np.array_equal, first.weights, alone(cell("epochs=1")).weights))
+    assert second == alone(cells[1])
+
+
+def test_each_member_writes_its_own_checkpoint(tmp_path):
+    import keras
+
+    paths = [str(tmp_path / f"{number}.keras") for number in (0, 1)]
+    members = train(
+        [cell(), cell("model.layers.hidden.units=3")],
+        callbacks=lambda number: [keras.callbacks.ModelCheckpoint(paths[number])],
+    )
+    for path, member in zip(paths, members, strict=True):
+        assert all(map(np.array_equal, keras.models.load_model(path).get_weights(), member.weights))
+
+
+def test_a_callback_sees_keras_s_own_order_of_calls_and_its_member_s_model():
+    import keras
+
+    calls: list[str] = []
+
+    class Note(keras.callbacks.Callback):
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("on_") and "batch" not in name:
+                calls.append(name)
+            return super().__getattribute__(name)
+
+    def run(action: Callable[[list[Any]], Any]) -> list[str]:
+        calls.clear()
+        action([Note()])
+        return [name for name in calls if not name.startswith(("on_test", "on_predict"))]
+
+    mine = run(lambda callbacks: alone(cell("epochs=2"), callbacks=callbacks))
+    x = np.zeros((4, 8, 8, 1), np.float32)
+    from stackfit import runner
+
+    model = runner.make_model(cell(), (8, 8, 1))
+    theirs = run(lambda callbacks: model.fit(x, np.zeros(4), epochs=2, verbose=0, callbacks=callbacks))
+    assert mine == theirs
+
+
+# ---- one member's failure is its own
+
+
+def test_an_infinite_loss_fails_that_member_alone_and_names_the_epoch():
+    from stackfit.training import Done, Failed
+
+    wild = cell("optimizer=sgd", "optimizer.learning_rate=1e30")
+    first, second = train([wild, cell()])
+    (failed,) = [event for event in first.events if isinstance(event, Failed)]
+    assert isinstance(failed.error, TrainingError)
+    assert str(failed.error).startswith("loss is nan in epoch 1.") and "optimizer.learning_rate" in str(failed.error)
+    assert second == alone(cell()) and isinstance(second.events[-1], Done)
+
+
+def test_a_callback_that_raises_or_exits_fails_its_member_alone():
+    import keras
+
+    from stackfit.training import Done, Failed
+
+    errors = {
+        "on_train_begin": ValueError("mine"),
+        "on_epoch_begin": SystemExit(3),
+        "on_epoch_end": AssertionError(),
+        "on_train_end": OSError("disk"),
+    }
+
+    def callbacks(number: int) -> list[Any]:
+        def boom(*_: Any) -> None:
+            raise error
+
+        hook, error = list(errors.items())[number] if number < len(errors) else ("on_epoch_end", None)
+        return [keras.callbacks.LambdaCallback(**{hook: boom})] if error is not None else []
+
+    *failing, healthy = train([cell("epochs=2")] * 5, callbacks=callbacks)
+    assert [[event.error for event in one.events if isinstance(event, Failed)] for one in failing] == [
+        [error] for error in errors.values()
+    ]
+    assert [[event.epoch for event in one.events if isinstance(event, Failed)] for one in failing] == [[0], [1], [1], [2]]
+    assert not any(isinstance(event, Done) for one in failing for event in one.events)
+    assert healthy == alone(cell("epochs=2"))
+
+
+def test_ctrl_c_in_a_callback_is_the_user_s_and_stops_everything():
+    import keras
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        alone(cell(), callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=stop)])
+
+
+def test_what_a_callback_prints_goes_where_the_member_says(capsys):
+    import keras
+
+    from stackfit import runner, training
+    from stackfit.pipeline import Feeds
+
+    backend.start()
+    dataset, said = digits(), []
+    member = runner.build_member(cell("epochs=1"), dataset, Feeds(dataset))
+    member.callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("hello", epoch))]
+    member.printed = said.append
+    list(training.Cohort([member]).train())
+    assert said == ["hello 0\n"] and capsys.readouterr().out == ""
+
+
+def test_an_error_of_the_graph_is_raised_for_the_whole_cohort():
+    with pytest.raises(TrainingError, match=r"^TensorFlow stopped: indices\[0\] = 9\d is not in \[0, 10\).$"):
+        train([cell(), cell()], raising_digits())
+
+
+def raising_digits() -> Dataset:
+    """Labels beyond the classes: TensorFlow notices while it trains, since nobody checked these."""
+    dataset = digits()
+    return dataclasses.replace(dataset, train=Split(dataset.train.x, dataset.train.y + 90))
+
+
+# ---- batches
+
+
+def batch_noter(seen: list[int]) -> Any:
+    import keras
+
+    class Noter(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            assert set(logs) == {"loss", "accuracy"}
+            seen.append(batch)
+
+    return Noter()
+
+
+def test_a_callback_that_listens_gets_every_batch_and_the_bits_stay_the_same():
+    seen: list[int] = []
+    heard = alone(cell(), callbacks=[batch_noter(seen)])
+    assert seen == [0, 1, 2, 3] * 3
+    assert heard == alone(cell())
+
+
+def test_stop_training_at_a_batch_ends_the_epoch_there_as_in_keras():
+    import keras
+
+    class StopAtSecond(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.model.stop_training = batch == 1
+
+    stopped, other = train([cell("shuffle=false"), cell()], callbacks=lambda number: [StopAtSecond()] if number == 0 else [])
+    whole = digits(validation=False)
+    two_batches = dataclasses.replace(whole, train=Split(whole.train.x[:32], whole.train.y[:32]))
+    assert stopped == alone(cell("shuffle=false", "epochs=1"), two_batches)
+    assert other == alone(cell())
+
+
+@pytest.mark.parametrize("name", ["EarlyStopping", "ReduceLROnPlateau", "TerminateOnNaN", "ModelCheckpoint", "TensorBoard", "CSVLogger", "BackupAndRestore"])
+def test_which_of_keras_s_callbacks_listen_to_batches(name):
+    backend.start()
+    from stackfit.training import batch_listener
+
+    needs = {"ModelCheckpoint": {"filepath": "x.keras"}, "CSVLogger": {"filename": "x"}, "BackupAndRestore": {"backup_dir": "x"}}
+    config = {"_target_": f"keras.callbacks.{name}", **needs.get(name, {})}
+    assert batch_listener(config) == (name in ("TerminateOnNaN", "BackupAndRestore"))
+    frequency = {"ModelCheckpoint": "save_freq", "TensorBoard": "update_freq"}
+    if name in frequency:
+        assert batch_listener({**config, frequency[name]: 10})
+
+
+# ---- calls
+
+
+def test_the_number_of_steps_in_a_call_does_not_change_the_bits(monkeypatch):
+    from stackfit import training
+
+    cells = [cell("batch_size=3"), cell("batch_size=3", DROPOUT)]
+    expected = train(cells)
+    for first, seconds in ((1, 0.0), (2, 1e9), (1000, 1e9)):
+        monkeypatch.setattr(training, "FIRST_STEPS", first)
+        monkeypatch.setattr(training, "CALL_SECONDS", seconds)
+        assert train(cells) == expected
+
+
+def test_a_call_covers_about_the_seconds_it_may(monkeypatch):
+    from stackfit import training
+
+    monkeypatch.setattr(training, "CALL_SECONDS", 0.2)
+    monkeypatch.setattr(training, "FIRST_STEPS", 2)
+    steps: list[float] = []
+    began = time.perf_counter()
+    train_slowly(lambda: steps.append(time.perf_counter() - began))
+    gaps = np.diff(steps)
+    assert len(steps) > 4 and gaps.max() < 1.0
+
+
+def train_slowly(on_step: Callable[[], None]) -> None:
+    """One epoch of 100 steps of about 10 ms each."""
+    backend.start()
+    import tensorflow as tf
+
+    from stackfit import runner, training
+    from stackfit.pipeline import Feeds
+
+    class SlowFeed:
+        def __init__(self, feed: Any):
+            self.feed, self.steps, self.remainder, self.begin = feed, 100, 0, feed.begin
+
+        def batch(self, epoch_input: Any, step: Any, size: Any = None) -> Any:
+            waited = tf.py_function(lambda: time.sleep(0.01) or 0, [], tf.int32)
+            with tf.control_dependencies([waited]):
+                return self.feed.batch(epoch_input, tf.identity(step) * 0)
+
+    dataset = digits(validation=False)
+    member = runner.build_member(cell("epochs=1"), dataset, Feeds(dataset))
+    member.train = SlowFeed(member.train)
+    for event in training.Cohort([member]).train():
+        if isinstance(event, training.Step):
+            on_step()
+
+
+def test_progress_counts_up_to_one_in_every_epoch():
+    from stackfit import runner, training
+    from stackfit.pipeline import Feeds
+
+    backend.start()
+    dataset = digits()
+    members = [runner.build_member(cell(f"epochs={n}"), dataset, Feeds(dataset)) for n in (1, 2)]
+    steps = [event for event in training.Cohort(members).train() if isinstance(event, training.Step)]
+    assert [(step.epoch, step.running) for step in steps if step.done == 1.0] == [(1, (0, 1)), (2, (1,))]
+
+
+def test_each_epoch_says_how_many_members_shared_its_seconds():
+    first, second = train([cell("epochs=1"), cell("epochs=2")])
+    shares = [[event.members for event in one.events if hasattr(event, "members")] for one in (first, second)]
+    assert shares == [[2], [2, 1]]
+
+
+def test_members_of_no_epochs_do_nothing():
+    fresh, other = train([dataclasses.replace(cell(), config=cell().config | {"epochs": 0}), cell()])
+    assert fresh.history == [] and len(other.history) == 3
+
+
+# ---- XLA, threads, precision
+
+
+def test_xla_trains_and_a_last_smaller_batch_is_no_obstacle():
+    trained = alone(cell("jit_compile=true", "epochs=2"))
+    assert trained.history[1]["loss"] < trained.history[0]["loss"]
+    expected = alone(cell("epochs=2"))
+    for mine, theirs in zip(trained.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-3)  # other bits, the same training
+
+
+def test_half_precision_trains_in_bfloat16_and_keeps_float32_weights():
+    trained = alone(cell("precision=mixed_bfloat16"))
+    assert {weight.dtype for weight in trained.weights} == {np.dtype(np.float32)}
+    assert trained != alone(cell())
+
+
+THREADS = """
+import sys
+import tensorflow as tf
+tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
+tf.config.threading.set_inter_op_parallelism_threads(int(sys.argv[2]))
+sys.path.insert(0, sys.argv[3])
+import test_training as t
+one = t.cell(t.DROPOUT, "model.layers.hidden.units=300")
+trained = t.train([one, t.cell(t.CONVOLUTION, "epochs=1")])
+print(t.digest(trained))
+"""
+
+
+def digest(trained: list[Trained]) -> str:
+    import hashlib
+
+    return hashlib.sha256(b"".join(w.tobytes() for one in trained for w in one.weights)).hexdigest()
+
+
+def test_the_number_of_threads_does_not_change_the_bits():
+    def run(intra: int, inter: int) -> str:
+        words = [sys.executable, "-W", "ignore", "-c", THREADS, str(intra), str(inter), os.path.dirname(__file__)]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert run(1, 1) == run(2, 2)
+
+
+# ---- what cannot be traced
+
+
+def test_a_metric_that_does_not_fit_the_labels_is_a_config_error_before_anything_is_trained():
+    from stackfit import runner
+
+    wrong = cell("+task.metrics.f1={_target_: keras.metrics.F1Score}")
+    with pytest.raises(ConfigError, match="cannot be trained on these data") as error, runner.placing([]):
+        alone(wrong)
+    assert "Compare `task` with the last layer." in str(error.value)
