@@ -113,7 +113,9 @@ def predict_pictures(run: Run, files: Sequence[Path], invert: bool = False) -> l
     arrays = [read_picture(file, shape, invert) for file in files]
     model = load_model(run)
     dataset = load_dataset(run.config["data"], lambda line: None)
-    scores = model.predict(dataset.scaling.apply(np.stack(arrays)), verbose=0)
+    highest = float(dataset.train.x.max()) if isinstance(dataset, Dataset) else 255.0
+    pixels = np.stack(arrays) if highest == 255 else np.stack(arrays) * (highest / 255.0)  # digits go up to 16
+    scores = model.predict(dataset.scaling.apply(pixels), verbose=0)
     return [_prediction(str(file), row, run) for file, row in zip(files, scores, strict=True)]
 
 
