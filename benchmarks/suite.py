@@ -1,0 +1,172 @@
+"""The benchmarks: each a function of the number of rounds, and of whether tiny sizes do."""
+
+import functools
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+
+from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
+from benchmarks.measure import stackfit_run as run
+from benchmarks.report import Claim, Result
+from stackfit.cells import compose_cells
+from stackfit.run_folder import RunFolder
+
+OURS, LAB, NUMPY = "stackfit run", "lab_script.py", "keras_numpy.py"
+UNITS, CODELAB = "model.layers.hidden.units", ("codelab_base_128", "-m")
+
+
+@functools.cache
+def gsp631_base(repeat: int, quick: bool) -> Rounds:
+    """The runs that `epochs` and `command` share."""
+    count = 2 if quick else 5
+    programs = {
+        OURS: run(1, "gsp631_base", f"epochs={count}"),
+        LAB: script("rivals/lab_script.py", count),
+        NUMPY: script("rivals/keras_numpy.py", count, 64, 1),
+    }
+    return side_by_side(programs, repeat)
+
+
+def epochs(repeat: int, quick: bool) -> Result:
+    """Seconds an epoch of gsp631_base: 60,000 pictures, 1,875 steps, median of epochs 2 to 5."""
+    rounds = gsp631_base(repeat, quick)
+    claims = [
+        Claim("an epoch against the lab's own loop", rounds.ratio(OURS, LAB, "epoch"), 0.2, "x"),
+        Claim("an epoch against fit on NumPy arrays", rounds.ratio(OURS, NUMPY, "epoch"), 0.25, "x"),
+    ]
+    return Result(claims, [rounds])
+
+
+def command(repeat: int, quick: bool) -> Result:
+    """The whole of gsp631_base, start to end: load, build, 5 epochs, evaluate, save."""
+    rounds = gsp631_base(repeat, quick)
+    claims = [
+        Claim("stackfit run against the lab's whole script", rounds.ratio(OURS, LAB), 0.33, "x"),
+        Claim("stackfit run against plain Keras on NumPy arrays", rounds.ratio(OURS, NUMPY), 0.33, "x"),
+        Claim("peak memory of stackfit run", rounds.peak(OURS), 1.2, "GB"),
+    ]
+    return Result(claims, [rounds])
+
+
+def startup(repeat: int, quick: bool) -> Result:
+    """Commands that train nothing (`table` of 200 runs), and how soon the first training step starts."""
+    targets = {"list": 0.2, "show gsp631_base": 0.2, "--help": 0.2, "table": 0.33}
+    tensorflow = "import tensorflow"
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        make_runs(folder, 20 if quick else 200)
+        shutil.copy(HERE / "probes" / "first_step.py", folder)
+        programs = {tensorflow: Program([sys.executable, "-c", tensorflow])}
+        programs |= {words: Program([STACKFIT, *words.split()], None, folder) for words in targets}
+        rounds = side_by_side(programs, repeat * 3)
+        steps = side_by_side({"start": Program([sys.executable, "first_step.py"], read_json, folder)}, repeat)
+        heavy = sum(heavy_modules(words.split(), folder) for words in targets)
+    claims = [
+        Claim(f"stackfit {words} against {tensorflow}", rounds.ratio(words, tensorflow), target, "x")
+        for words, target in targets.items()
+    ]
+    claims += [
+        Claim("TensorFlow and Keras modules that these load", heavy, 0, ""),
+        Claim("from the imports to the first step", steps.median("start", "first_step"), 1.5, "s"),
+    ]
+    return Result(claims, [rounds, steps])
+
+
+def heavy_modules(words: list[str], folder: Path) -> float:
+    """How many modules of TensorFlow and Keras a stackfit command loads."""
+    return run_program(replace(script("probes/light.py", *words), folder=folder))["heavy_modules"]
+
+
+def make_runs(project: Path, count: int) -> None:
+    """Put `count` finished runs into `project/outputs`, without training: widths with ten seeds each."""
+    (cell,) = compose_cells("gsp631_base")
+    config = yaml.safe_dump(cell.config, sort_keys=False)
+    for number in range(count):
+        settings = {**cell.settings, UNITS: 16 * (1 + number // 10), "seed": number % 10}
+        folder = RunFolder(project / "outputs" / "gsp631_base" / f"made-{number:04}")
+        folder.claim(str(number), {**cell.about_run(), "settings": settings, "seed": number % 10})
+        folder.write_start(config, {})
+        folder.append_history({"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 0.7, "members": 1})
+        metrics = {"loss": 0.5, "accuracy": 0.8, "test_loss": 0.4, "test_accuracy": 0.8 + number / 1e5}
+        folder.finish(metrics, metrics)
+
+
+def sweep_widths(repeat: int, quick: bool) -> Result:
+    """Eight widths, 16 to 512 units, 3 epochs each on all of Fashion-MNIST; whole commands."""
+    widths, count = ("16,32", 1) if quick else ("16,32,64,96,128,192,256,512", 3)
+    words = (*CODELAB, f"{UNITS}={widths}", f"epochs={count}")
+    basic, cells = "hydra/launcher=basic", len(widths.split(","))
+    programs = {
+        OURS: run(cells, *words),
+        basic: run(cells, *words, basic),
+        NUMPY: script("rivals/keras_numpy.py", count, widths, 1),
+    }
+    rounds = side_by_side(programs, repeat)
+    claims = [
+        Claim("the sweep against a loop of plain Keras fits", rounds.ratio(OURS, NUMPY), 0.25, "x"),
+        Claim("the sweep against our own hydra/launcher=basic", rounds.ratio(OURS, basic), 0.8, "x"),
+        Claim("peak memory of the sweep", rounds.peak(OURS), 2.0, "GB"),
+    ]
+    return Result(claims, [rounds])
+
+
+def sweep_seeds(repeat: int, quick: bool) -> Result:
+    """Eight seeds of 64 units, 3 epochs each on all of Fashion-MNIST; whole commands."""
+    seeds, count = (2, 1) if quick else (8, 3)
+    programs = {
+        OURS: run(seeds, *CODELAB, f"{UNITS}=64", f"seed=range({seeds})", f"epochs={count}"),
+        NUMPY: script("rivals/keras_numpy.py", count, 64, seeds),
+    }
+    rounds = side_by_side(programs, repeat)
+    claims = [
+        Claim("the sweep against a loop of plain Keras fits", rounds.ratio(OURS, NUMPY), 0.2, "x"),
+        Claim("peak memory of the sweep", rounds.peak(OURS), 2.0, "GB"),
+    ]
+    return Result(claims, [rounds])
+
+
+def sweep_scale(repeat: int, quick: bool) -> Result:
+    """What a cell of 32 units costs when 4 or 32 of them are trained, 3 epochs each."""
+    few, many, count = (2, 4, 1) if quick else (4, 32, 3)
+    names = {f"{cells} cells": cells for cells in (few, many)}
+    words = (*CODELAB, f"{UNITS}=32", f"epochs={count}")
+    programs = {name: run(cells, *words, f"seed=range({cells})") for name, cells in names.items()}
+    rounds = side_by_side(programs, repeat)
+    fewer, more = names
+    whole, later = rounds.ratio(more, fewer) * few / many, rounds.ratio(more, fewer, "epoch")
+    claims = [
+        Claim(f"a cell of {many} against one of {few}, whole commands", whole, 1.0, "x"),
+        Claim(f"a cell's later epochs of {many} against {few}, without start-up", later, 1.0, "x"),
+        Claim(f"peak memory of {more}", rounds.peak(more), 2.0, "GB"),
+    ]
+    return Result(claims, [rounds])
+
+
+def resume(repeat: int, quick: bool) -> Result:
+    """The same sweep again with every cell finished; and `table` of very many runs."""
+    cells, runs = (5, 20) if quick else (200, 2000)
+    again, table = f"a sweep of {cells} finished cells again", f"stackfit table of {runs} runs"
+    # Six steps an epoch: only the number of cells matters here.
+    words = (*CODELAB, f"seed=range({cells})", "epochs=1", "batch_size=10000", "save=[]")
+    with TemporaryDirectory() as swept, TemporaryDirectory() as made:
+        sweep = replace(run(cells, *words), folder=Path(swept))
+        run_program(sweep)
+        make_runs(Path(made), runs)
+        rounds = side_by_side({again: sweep, table: Program([STACKFIT, "table"], None, Path(made))}, repeat)
+        heavy = heavy_modules(["run", *words], Path(swept))
+    claims = [
+        Claim(again, rounds.median(again), 5.0, "s"),
+        Claim("TensorFlow and Keras modules that it loads", heavy, 0, ""),
+        Claim(table, rounds.median(table), 3.0, "s"),
+    ]
+    return Result(claims, [rounds])
+
+
+BENCHMARKS = {
+    benchmark.__name__: benchmark
+    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume)
+}
