@@ -62,7 +62,7 @@ def order_layers(layers: Mapping[str, Any]) -> dict[str, Any]:
     waiting = {name: layer["after"] for name, layer in layers.items() if layer.get("after") is not None}
     ordered = [name for name in layers if name not in waiting]
     for name, before in waiting.items():
-        if before not in layers and before != INPUT:
+        if not isinstance(before, str) or before not in layers and before != INPUT:
             raise ConfigError(
                 f"There is no layer {before!r} to stand after.{did_you_mean(str(before), layers)} "
                 f"Expected one of: {', '.join([INPUT, *layers])}. Correct the name.",
@@ -84,9 +84,9 @@ def order_layers(layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sources(name: str, inputs: Any, last: str, outputs: Mapping[str, Any]) -> list[str]:
-    sources = [last] if inputs is None else [inputs] if isinstance(inputs, str) else list(inputs)
+    sources = [last] if inputs is None else inputs if isinstance(inputs, list) else [inputs]
     for source in sources:
-        if source not in outputs:
+        if not isinstance(source, str) or source not in outputs:
             raise ConfigError(
                 f"There is no layer {source!r} above {name!r}.{did_you_mean(str(source), outputs)} "
                 f"Expected some of: {', '.join(outputs)}. Correct the name, or move the layer up.",

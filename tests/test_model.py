@@ -1,0 +1,268 @@
+"""`model`: named layers become one stack, with branches, and errors that name the layer and its shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stackfit.errors import ConfigError
+
+pytestmark = [pytest.mark.tf, pytest.mark.usefixtures("keras")]
+
+
+def dense(units=3, **arguments):
+    return {"_target_": "keras.layers.Dense", "units": units, **arguments}
+
+
+def layer(name, **arguments):
+    return {"_target_": f"keras.layers.{name}", **arguments}
+
+
+def build(layers, input_shape=(2,)):
+    from stackfit.model import build_model
+
+    return build_model({"layers": layers}, input_shape)
+
+
+def names(model):
+    return [part.name for part in model.layers]
+
+
+def refusal(layers, input_shape=(2,)) -> ConfigError:
+    with pytest.raises(ConfigError) as error:
+        build(layers, input_shape)
+    return error.value
+
+
+def checked(compose, *overrides, experiment="gsp631_base"):
+    """The cell's model after every check that comes before training."""
+    from stackfit.model import build_model, check_output
+
+    config = compose(experiment, *overrides).config
+    model = build_model(config["model"], tuple(config["data"]["input_shape"]))
+    check_output(model, config)
+    return model
+
+
+# ---- the stack
+
+
+def test_layer_names_are_the_config_keys_and_the_count_is_by_hand():
+    model = build({"hidden": dense(4), "output": dense(1)})
+    assert names(model) == ["input", "hidden", "output"]
+    assert model.count_params() == (2 * 4 + 4) + (4 * 1 + 1)
+    assert model.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "experiment, count",
+    [
+        ("gsp631_base", (784 * 64 + 64) + (64 * 10 + 10)),
+        ("codelab_base_128", (784 * 128 + 128) + (128 * 10 + 10)),
+    ],
+)
+def test_the_labs_parameter_counts_are_those_of_the_labs(compose, experiment, count):
+    assert checked(compose, experiment=experiment).count_params() == count
+
+
+def test_a_stack_of_widths_is_one_key_and_several_layers(compose):
+    model = checked(compose, "model.layers.hidden.units=[8,4]")
+    assert names(model) == ["input", "flatten", "hidden_1", "hidden_2", "output"]
+    assert model.count_params() == (784 * 8 + 8) + (8 * 4 + 4) + (4 * 10 + 10)
+
+
+def test_an_empty_stack_is_no_layer(compose):
+    assert names(checked(compose, "model.layers.hidden.units=[]")) == ["input", "flatten", "output"]
+
+
+def test_null_removes_a_layer():
+    assert names(build({"a": dense(), "b": None, "c": dense()})) == ["input", "a", "c"]
+
+
+# ---- order
+
+
+def order(**after):
+    from stackfit.model import order_layers
+
+    return list(order_layers({name: {"after": before} if before else {} for name, before in after.items()}))
+
+
+def test_after_moves_a_layer_directly_behind_another():
+    assert order(a=None, b=None, c="a") == ["a", "c", "b"]
+    assert order(a=None, b=None, c="input") == ["c", "a", "b"]
+    assert order(c="b", a=None, b=None) == ["a", "b", "c"]
+
+
+def test_a_chain_of_after_is_followed_in_any_order_of_writing():
+    assert order(c="b", b="a", a=None, z=None) == order(b="a", c="b", a=None, z=None) == ["a", "b", "c", "z"]
+
+
+def test_two_layers_after_the_same_one_keep_the_order_in_which_they_are_written():
+    assert order(a=None, z=None, b="a", c="a") == ["a", "b", "c", "z"]
+
+
+def test_after_an_unknown_layer_names_the_nearest():
+    error = refusal({"hidden": dense(), "drop": layer("Dropout", rate=0.5, after="hiden")})
+    assert error.key == "model.layers.drop.after"
+    assert "There is no layer 'hiden' to stand after. Did you mean 'hidden'? Expected one of: input, hidden" in error.message
+
+
+@pytest.mark.parametrize("before", [3, ["a"], {"a": 1}])
+def test_after_something_that_is_no_name_is_an_error(before):
+    assert refusal({"a": dense(), "b": dense(after=before)}).key == "model.layers.b.after"
+
+
+def test_after_a_removed_layer_is_an_error():
+    assert "There is no layer 'b' to stand after" in refusal({"a": dense(), "b": None, "c": dense(after="b")}).message
+
+
+@pytest.mark.parametrize("after", [{"a": "b", "b": "a"}, {"a": "a"}, {"a": "c", "b": "a", "c": "b"}])
+def test_layers_that_wait_for_one_another_are_named(after):
+    error = refusal({**{name: dense(after=before) for name, before in after.items()}, "output": dense()})
+    assert f"The layers {', '.join(after)} each stand after one another. Expected an order." in error.message
+    assert error.key.endswith(".after")
+
+
+def test_a_moved_layer_reads_what_stands_above_it(keras):
+    model = build({"hidden": dense(4), "output": dense(1), "drop": layer("Dropout", rate=0.5, after="hidden")})
+    assert names(model) == ["input", "hidden", "drop", "output"]
+
+
+# ---- branches
+
+
+def test_inputs_wires_a_skip():
+    model = build({"a": dense(2, kernel_initializer="zeros"), "sum": layer("Add", inputs=["a", "input"])})
+    x = np.array([[1.0, 2.0]], np.float32)
+    assert model(x).numpy().tolist() == x.tolist()  # a is 0: the skip alone is left
+
+
+def test_inputs_wires_two_branches_side_by_side():
+    layers = {"a": dense(3), "b": dense(4, inputs="input"), "both": layer("Concatenate", inputs=["a", "b"])}
+    assert build(layers).output_shape == (None, 3 + 4)
+
+
+def test_a_stack_of_widths_in_a_branch_ends_in_its_last_layer():
+    stack = {"_target_": "stackfit.layers.dense_stack", "units": [3, 5], "inputs": ["input"]}
+    assert build({"a": dense(2), "b": stack, "both": layer("Concatenate", inputs=["a", "b"])}).output_shape == (None, 7)
+
+
+def test_an_unknown_input_names_what_stands_above():
+    error = refusal({"hidden": dense(), "b": dense(inputs=["hiden"])})
+    assert error.key == "model.layers.b.inputs"
+    assert "There is no layer 'hiden' above 'b'. Did you mean 'hidden'? Expected some of: input, hidden" in error.message
+    assert "There is no layer 'c' above 'b'" in refusal({"b": dense(inputs="c"), "c": dense()}).message
+
+
+def test_a_branch_that_nobody_reads_is_an_error():
+    error = refusal({"a": dense(), "b": dense(inputs="input"), "output": dense()})
+    assert error.key == "model.layers.a"
+    assert "The branch that ends in 'a' leads nowhere." in error.message
+
+
+@pytest.mark.parametrize("value", [3, {"a": 1}, [3], [["a"]], [None]])
+def test_inputs_that_are_no_names_are_an_error(value):
+    error = refusal({"a": dense(), "b": dense(inputs=value)})
+    assert error.key == "model.layers.b.inputs" and "Expected" in error.message
+
+
+# ---- shapes
+
+
+def test_a_layer_that_cannot_take_what_comes_from_above_says_both():
+    error = refusal({"conv": layer("Conv2D", filters=2, kernel_size=3)})
+    assert (error.key, error.kind) == ("model.layers.conv", "shape")
+    assert "Conv2D cannot take what comes from above, (2,): " in error.message
+    assert "Expected a shape that the layer accepts. Change this layer or the one above it." in error.message
+
+
+def test_a_sum_of_two_widths_names_both_shapes():
+    error = refusal({"a": dense(3), "b": dense(4), "sum": layer("Add", inputs=["a", "b"])})
+    assert "(3,) and (4,)" in error.message and error.key == "model.layers.sum"
+
+
+def test_a_picture_smaller_than_the_kernel_is_an_error_of_that_layer():
+    error = refusal({"conv": layer("Conv2D", filters=2, kernel_size=9)}, (8, 8, 1))
+    assert error.key == "model.layers.conv"
+
+
+def test_a_layer_name_that_keras_refuses_is_an_error():
+    assert refusal({"a/b": dense()}).key == "model.layers.a/b"
+
+
+# ---- the output against the labels
+
+
+def test_without_flatten_the_error_tells_shapes_labels_and_the_cure(compose):
+    with pytest.raises(ConfigError) as error:
+        checked(compose, "model.layers.flatten=null")
+    assert (error.value.kind, error.value.key) == ("shape", "model.layers.flatten")
+    assert "The output has shape (28, 28, 10): that is 28 x 28 sets of 10 scores for one example" in error.value.message
+    assert "but an example has one label. Expected (10,)." in error.value.message
+    assert "hidden (28, 28, 64) -> output (28, 28, 10)" in error.value.message
+    assert "put Flatten before the first Dense. Write: flatten: {_target_: keras.layers.Flatten}" in error.value.message
+
+
+def test_too_few_outputs_names_the_labels_without_one(compose):
+    with pytest.raises(ConfigError) as error:
+        checked(compose, "model.layers.output.units=5")
+    assert (error.value.kind, error.value.key) == ("labels", "model.layers.output.units")
+    assert "The output has 5 units, so the labels 5 (Sandal), 6 (Shirt), 7 (Sneaker), 8 (Bag), 9 (Ankle boot)" in str(error.value)
+    assert "Expected at least 10, one for each class. Write: model.layers.output.units=10" in error.value.message
+
+
+def test_more_outputs_than_classes_are_allowed(compose):
+    assert checked(compose, "model.layers.output.units=12").output_shape == (None, 12)
+
+
+def test_a_stack_as_the_last_layer_is_named_by_its_key(compose):
+    with pytest.raises(ConfigError) as error:
+        checked(compose, "model.layers.output=null", "model.layers.hidden.units=[8,4]")
+    assert error.value.key == "model.layers.hidden.units"
+
+
+@pytest.mark.parametrize(
+    "overrides, said",
+    [
+        (["task=binary"], "BinaryCrossentropy compares the output's 10 units with labels of width 1."),
+        (["task=binary", "model.layers.output.units=1"], "BinaryCrossentropy tells two classes apart, the data have 10."),
+        (["task=classification_one_hot", "model.layers.output.units=12"], "12 units with labels of width 10. Expected 10 units"),
+    ],
+)
+def test_a_loss_for_other_labels_says_what_to_write(compose, overrides, said):
+    with pytest.raises(ConfigError) as error:
+        checked(compose, *overrides)
+    assert error.value.kind == "labels" and said in error.value.message and "Write: " in error.value.message
+
+
+def test_a_global_pooling_that_leaves_one_axis_passes(compose):
+    pool = "+model.layers.pool={_target_: keras.layers.GlobalAveragePooling2D, after: input}"
+    assert checked(compose, "model.layers.flatten=null", pool).output_shape == (None, 10)
+
+
+# ---- compiling
+
+
+def test_metric_names_are_the_config_keys(compose):
+    from stackfit.model import compile_model
+
+    config = compose("gsp631_base", "+task.metrics.top2={_target_: keras.metrics.SparseTopKCategoricalAccuracy, k: 2}").config
+    model = build({"output": dense(10, activation="softmax")}, (4,))
+    compile_model(model, config["optimizer"], config["task"])
+    logs = model.evaluate(np.zeros((2, 4), np.float32), np.array([0, 1]), verbose=0, return_dict=True)
+    assert list(logs) == ["accuracy", "loss", "top2"]
+    assert model.optimizer.built
+
+
+@pytest.mark.parametrize("name", ["mlp", "mlp_logits", "linear", "cnn"])
+def test_every_shipped_classifier_fits_the_labs_data(compose, name):
+    assert checked(compose, f"model={name}").output_shape == (None, 10)
+
+
+def test_the_same_seed_gives_the_same_weights(compose, keras):
+    digests = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        digests.append(build({"a": dense(3)}).get_weights()[0].tolist())
+    assert digests[0] == digests[1] != digests[2]
