@@ -19,7 +19,7 @@ HEAD = "defaults: [digits_quickstart, _self_]\n"
 
 
 def plain(name: str, *overrides: str) -> dict:
-    return OmegaConf.to_container(Composer(name).compose(overrides).without_hydra(), resolve=False)
+    return OmegaConf.to_container(Composer(name).compose(overrides).config, resolve=False)
 
 
 def refusal(name: str, *overrides: str) -> ConfigError:
@@ -109,8 +109,8 @@ def test_one_composer_gives_each_composition_its_own_config():
 
 
 def test_hydra_leaves_nothing_behind_and_stackfit_alone_names_its_folders(lab):
-    config = Composer("digits_quickstart").compose().config
-    assert (config.hydra.run.dir, config.hydra.output_subdir) == (".", None)
+    config = Composer("digits_quickstart").compose().hydra
+    assert (config.run.dir, config.output_subdir) == (".", None)
     assert list(lab.iterdir()) == []
 
 
@@ -178,9 +178,9 @@ def test_of_hydra_only_launcher_sweeper_and_mode_are_the_users(override):
 
 
 def test_a_launcher_and_a_mode_may_be_typed():
-    config = Composer("digits_quickstart").compose(["hydra/launcher=basic", "hydra.mode=RUN"]).config
-    assert config.hydra.launcher._target_.endswith("BasicLauncher")
-    assert config.hydra.mode == RunMode.RUN
+    config = Composer("digits_quickstart").compose(["hydra/launcher=basic", "hydra.mode=RUN"]).hydra
+    assert config.launcher._target_.endswith("BasicLauncher")
+    assert config.mode == RunMode.RUN
 
 
 def test_very_deep_brackets_are_a_wrong_override_not_a_crash():

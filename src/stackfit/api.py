@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackfit import places
 from stackfit.cells import Cell, compose_cells
+from stackfit.composition import Composer
 from stackfit.progress import Reporter, make_reporter
 from stackfit.run_folder import RunFolder, find_continuable
 from stackfit.runs import Run
@@ -24,6 +25,7 @@ def run(
     trust: Iterable[str] = (),
     fresh: bool = False,
     reporter: Reporter | None = None,
+    composer: Composer | None = None,
 ) -> Run:
     """Train one experiment: `stackfit.run("gsp631_base", "epochs=1")`.
 
@@ -39,7 +41,7 @@ def run(
     """
     from stackfit.runner import run_cell
 
-    (cell,) = compose_cells(experiment, overrides, trust)
+    (cell,) = compose_cells(experiment, overrides, trust, composer)
     reporter = reporter or make_reporter(cell.config["verbosity"])
     return run_cell(cell, partial(claim_single, fresh=fresh, reporter=reporter), reporter)
 

@@ -73,18 +73,20 @@ def compose_cell(composer: Composer, overrides: Iterable[str], trusted: tuple[st
     """
     composition = composer.compose(overrides)
     _declare_data(composition)
-    config = resolve(composition.without_hydra(), composition.origins)
+    config = resolve(composition.config, composition.origins)
     raise_all(list(check_values(config, trusted)), composition.origins)
     return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
 
 
-def compose_cells(experiment: str, overrides: Iterable[str] = (), trust: Iterable[str] = ()) -> list[Cell]:
+def compose_cells(
+    experiment: str, overrides: Iterable[str] = (), trust: Iterable[str] = (), composer: Composer | None = None
+) -> list[Cell]:
     """The cells that `stackfit run EXPERIMENT OVERRIDE…` would run: one.
 
     Raises:
         ConfigError: the experiment, an override or a value is wrong.
     """
-    return [compose_cell(Composer(experiment), overrides, trusted_modules(trust))]
+    return [compose_cell(composer or Composer(experiment), overrides, trusted_modules(trust))]
 
 
 def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:

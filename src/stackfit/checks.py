@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -37,9 +38,13 @@ def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
     Raises:
         ConfigErrors: interpolations that point nowhere and values that are missing, all of them, each with its place.
     """
+    removed = list(_absent(_schema(), config, ""))
+    with contextlib.suppress(OmegaConfBaseException, RecursionError):
+        if not removed:
+            return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     errors = [
         ConfigError(f"{key} was removed. Expected a value. Leave ~{key} out, or write null.", key=key)
-        for key in _absent(_schema(), config, "")
+        for key in removed
     ]
     for key, value in _leaves(config, ""):
         try:

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +59,12 @@ class Composition:
     config: DictConfig
     overrides: tuple[str, ...]
     chain: tuple[ConfigFile, ...]
+    hydra: DictConfig  # Hydra's own section
 
     @property
     def origins(self) -> Origins:
         """Where every key was set."""
         return Origins(list(self.chain), self.overrides)
-
-    def without_hydra(self) -> DictConfig:
-        """The config without Hydra's own section."""
-        self.config._content.pop("hydra", None)  # type: ignore[union-attr]
-        return self.config
 
 
 def search_path() -> ConfigSearchPathImpl:
@@ -104,9 +100,9 @@ class Composer:
         setup_globals()
         self.loader = ConfigLoaderImpl(search_path())
         self.loader.repository = _KeptRepository(self.loader.repository)
-        self._bases: dict[tuple[str, ...], tuple[DictConfig, tuple[ConfigFile, ...]]] = {}
+        self._bases: dict[tuple[str, ...], Composition] = {}
 
-    def compose(self, overrides: Iterable[str] = (), run_mode: RunMode = RunMode.RUN) -> Composition:
+    def compose(self, overrides: Iterable[str] = ()) -> Composition:
         """Hydra's composition of the experiment; equal to its own result, but a choice of groups is composed once.
 
         Raises:
@@ -115,15 +111,15 @@ class Composer:
         typed = tuple(overrides)
         parsed = self.parse(typed)
         with self._hydra_errors(typed):
-            self.loader.validate_sweep_overrides_legal(parsed, run_mode, from_shell=True)
+            self.loader.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
             groups = tuple(o.input_line or "" for o in parsed if self.is_group(o) or o.is_hydra_override())
-            base, chain = self._base(groups, run_mode)
-            config = copy.deepcopy(base)
+            base = self._base(groups)
+            config = copy.deepcopy(base.config)
             values = [o for o in parsed if not self.is_group(o) and not o.is_hydra_override()]
             for override in values:
                 with self._hydra_errors((override.input_line or "",), config):
                     ConfigLoaderImpl._apply_overrides_to_config([override], config)
-        composition = Composition(self.experiment, config, typed, chain)
+        composition = replace(base, config=config, overrides=typed)
         _check_schema_keys(composition)
         return composition
 
@@ -154,25 +150,25 @@ class Composer:
             return False
         return override.is_sweep_override() or not isinstance(override.value(), dict)
 
-    def _base(self, groups: tuple[str, ...], run_mode: RunMode) -> tuple[DictConfig, tuple[ConfigFile, ...]]:
-        key = (run_mode.name, *groups)
-        if key not in self._bases:
+    def _base(self, groups: tuple[str, ...]) -> Composition:
+        if groups not in self._bases:
             settings = [*groups, *OWN_SETTINGS]
-            chain = tuple(self._read_chain(settings, run_mode))
+            chain = tuple(self._read_chain(settings))
             for file in chain:
                 check_file(file)
             with self._hydra_errors(groups, chain=chain):
                 config = self.loader.load_configuration(
-                    self.experiment, settings, run_mode, validate_sweep_overrides=False
+                    self.experiment, settings, RunMode.RUN, validate_sweep_overrides=False
                 )
+            hydra = config._content.pop("hydra")
             _keep_own_head(config, self.path)
-            self._bases[key] = (config, chain)
-        return self._bases[key]
+            self._bases[groups] = Composition(self.experiment, config, (), chain, hydra)
+        return self._bases[groups]
 
-    def _read_chain(self, overrides: list[str], run_mode: RunMode) -> Iterator[ConfigFile]:
+    def _read_chain(self, overrides: list[str]) -> Iterator[ConfigFile]:
         """The YAML files that Hydra will merge, in its order, without merging them; Hydra's own are left out."""
         with self._hydra_errors(tuple(overrides)):
-            found = self.loader.compute_defaults_list(self.experiment, overrides, run_mode)
+            found = self.loader.compute_defaults_list(self.experiment, overrides, RunMode.RUN)
         sources = [Path(s.path) for s in self.loader.repository.get_sources() if s.scheme() == "file"]
         for default in found.defaults:
             file = next((p for s in sources if (p := s / f"{default.config_path}.yaml").is_file()), None)
@@ -243,7 +239,7 @@ class HydraErrors:
         parent, _, last = key.rpartition(".")
         node: Any = self.config if self.config is not None else OmegaConf.structured(schema.Experiment)
         node = OmegaConf.select(node, parent) if parent else node
-        known = [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []
+        known = [str(k) for k in node] if isinstance(node, DictConfig) else []
         near = did_you_mean(last, known)
         add = "" if not parent or parent.split(".")[0] not in _OPEN else f", or +{key}=… to pass a further argument"
         return (
@@ -363,7 +359,7 @@ def _check_schema_keys(composition: Composition) -> None:
     for parent, kind in parts.items():
         node = OmegaConf.select(composition.config, parent) if parent else composition.config
         for key in node if isinstance(node, DictConfig) else ():
-            if key not in _schema_keys(kind) and not (parent == "" and key == "hydra"):
+            if key not in _schema_keys(kind):
                 full = f"{parent}.{key}" if parent else str(key)
                 raise composition.origins.add_place(
                     ConfigError(

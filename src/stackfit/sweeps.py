@@ -14,7 +14,7 @@ from typing import Any
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from stackfit import axes, places, runner
+from stackfit import axes, owner, places, runner
 from stackfit.cells import Cell, compose_cell, trusted_modules
 from stackfit.composition import Composer, launch
 from stackfit.errors import ConfigError
@@ -50,8 +50,7 @@ def is_sweep(composer: Composer, overrides: Iterable[str], multirun: bool) -> bo
     if multirun:
         return True
     fixed = [o.input_line or "" for o in composer.parse(overrides) if not o.is_sweep_override()]
-    mode = composer.compose(fixed, RunMode.MULTIRUN).config.hydra.mode
-    return mode == RunMode.MULTIRUN
+    return composer.compose(fixed).hydra.mode == RunMode.MULTIRUN
 
 
 class Sweep:
@@ -73,15 +72,16 @@ class Sweep:
         fresh: bool = False,
         fail_fast: bool = False,
         reporter: Reporter,
+        composer: Composer | None = None,
         confirm: Callable[[int], bool] = lambda cells: True,
     ):
         self.experiment, self.overrides, self.reporter, self.fail_fast = experiment, list(overrides), reporter, fail_fast
-        composer = Composer(experiment)
+        composer = composer or Composer(experiment)
         typed = composer.parse(overrides)
         hydra = [o.input_line or "" for o in typed if o.is_hydra_override()]
         own = [o for o in typed if not o.is_hydra_override()]
         self.fixed = [o.input_line or "" for o in own if not o.is_sweep_override()]
-        sweeper = composer.compose([*self.fixed, *hydra], RunMode.MULTIRUN).config.hydra.sweeper
+        sweeper = composer.compose([*self.fixed, *hydra]).hydra.sweeper
         grids = axes.plan_axes(own, _plain(sweeper.get("params")), _plain(sweeper.get("union")))
         total = sum(axes.count(grid) for _, grid in grids)
         if total == 0:
@@ -97,6 +97,7 @@ class Sweep:
         self.folder = SweepFolder.find(places.outputs() / experiment, experiment, self.fixed, self.axis_names, fresh)
         self.entries = self._inspect(cells)
         self.failed = 0
+        self._bytes: dict[str, Any] = {}  # by model_key: what a member takes, or the ConfigError that it raised
 
     # ---- what must run
 
@@ -165,17 +166,34 @@ class Sweep:
         known = {entry.cell.overrides: entry for entry in self.entries}
         chosen = [known[tuple(overrides)] for overrides in job_overrides]
         for cohort in self._cohorts(self._buildable(chosen), max_members):
-            if self.fail_fast and self.failed:
-                break
             self._train(cohort)
         return [entry.folder for entry in chosen]
 
     def _train(self, cohort: Sequence[Entry]) -> None:
+        """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""
+        cohort = [entry for entry in cohort if _why(entry.folder, entry.fingerprint, None) not in ("finished", "busy")]
+        if not cohort or (self.fail_fast and self.failed):
+            return
         dataset = runner.load_data(cohort[0].cell, self.reporter.line)
         jobs = [runner.Job(entry.cell, entry.label) for entry in cohort]
-        survivors = runner.run_cohort(jobs, dataset, self._claim, self.reporter, self._ended, self.fail_fast)
-        for job in survivors:  # the graph itself raised, and only training alone can tell who caused it
-            runner.run_cohort([runner.Job(job.cell, job.label)], dataset, self._claim, self.reporter, self._ended)
+        again = []
+        try:
+            again = runner.run_cohort(jobs, dataset, self._claim, self.reporter, self._ended, self.fail_fast)
+        except ConfigError as error:  # while the graph was traced: nothing is claimed yet
+            if len(cohort) == 1:
+                self._refuse(cohort[0], error)
+            else:
+                again = jobs
+        for entry in [entry for entry, job in zip(cohort, jobs, strict=True) if job in again]:
+            self._train([entry])
+
+    def _refuse(self, entry: Entry, error: ConfigError) -> None:
+        """Record a cell that cannot be trained as failed."""
+        folder = self._claim(entry.cell, entry.fingerprint)
+        if folder is not None:
+            job = runner.Job(entry.cell, entry.label, folder=folder)
+            runner.fail(job, error, self.reporter)
+            self._ended(job)
 
     def _claim(self, cell: Cell, fingerprint: str) -> RunFolder | None:
         folder = RunFolder(self.folder.cell(cell.axes, fingerprint))
@@ -191,21 +209,19 @@ class Sweep:
 
     def _buildable(self, entries: Sequence[Entry]) -> list[Entry]:
         """Build every different model once, before anything is trained; what cannot be built is a failed cell."""
-        problems: dict[str, ConfigError | None] = {}
         good = []
         for entry in entries:
             key = runner.model_key(entry.cell)
-            if key not in problems:
-                problems[key] = runner.find_problem(entry.cell)
-            problem = problems[key]
-            if problem is None:
+            if key not in self._bytes:
+                try:
+                    self._bytes[key] = runner.weigh(entry.cell)
+                except ConfigError as error:
+                    self._bytes[key] = error
+            found = self._bytes[key]
+            if isinstance(found, ConfigError):
+                self._refuse(entry, found)
+            else:
                 good.append(entry)
-                continue
-            folder = self._claim(entry.cell, entry.fingerprint)
-            if folder is not None:
-                job = runner.Job(entry.cell, entry.label, folder=folder)
-                runner.fail(job, problem, self.reporter)
-                self._ended(job)
         return good
 
     def _cohorts(self, entries: Sequence[Entry], max_members: int | None) -> list[list[Entry]]:
@@ -226,7 +242,7 @@ class Sweep:
         ]
 
     def _members(self, group: Sequence[Entry]) -> int:
-        largest = max(runner.member_bytes(entry.cell) for entry in group)
+        largest = max(self._bytes[runner.model_key(entry.cell)] for entry in group)
         fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
         cohorts = -(-len(group) // fitting)
         return -(-len(group) // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
@@ -242,10 +258,10 @@ def _why(folder: Path, fingerprint: str, earlier: dict[str, Any] | None) -> str:
     state = state_of(status)
     if state == "finished" and status.get("fingerprint") == fingerprint:
         return "finished"
-    if state == "running":
+    if state == "running" and not owner.is_me(status.get("owner")):
         return "busy"
     reason = str(status.get("reason") or "").partition("\n")[0]
-    return {"failed": f"failed before: {reason}", "interrupted": "was interrupted"}.get(state, "its status is damaged")
+    return f"failed before: {reason}" if state == "failed" else "was interrupted"
 
 
 def label_of(axes: dict[str, str]) -> str:

@@ -51,7 +51,10 @@ def _dispatch(typed: list[str]) -> int:
 
     try:
         # Without standalone mode a command's exit code is returned, and our errors come through.
-        return app(typed, standalone_mode=False, prog_name="stackfit") or 0
+        code = app(typed, standalone_mode=False, prog_name="stackfit") or 0
+        if code == 130:  # Typer has turned Ctrl-C into a number
+            raise KeyboardInterrupt
+        return code
     except typer.Exit as done:
         return done.exit_code
     except typer.Abort as stopped:

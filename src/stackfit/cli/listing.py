@@ -56,7 +56,7 @@ def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: s
     composition = Composer(experiment).compose(overrides)
     config = plain(composition)
     if resolve:
-        config = resolve_config(composition.without_hydra(), composition.origins)
+        config = resolve_config(composition.config, composition.origins)
     if diff is not None:
         other = plain(Composer(diff).compose())
         for line in differences(config, other, diff):
@@ -76,7 +76,7 @@ def plain(composition: Any) -> dict[str, Any]:
     """A composition as plain containers, its ${…} as written."""
     from omegaconf import OmegaConf
 
-    container = OmegaConf.to_container(composition.without_hydra(), resolve=False)
+    container = OmegaConf.to_container(composition.config, resolve=False)
     assert isinstance(container, dict)
     return container
 

@@ -86,7 +86,8 @@ def run_command(
     from stackfit.progress import Reporter, make_reporter
     from stackfit.sweeps import Sweep, is_sweep
 
-    if is_sweep(Composer(typed.experiment), typed.overrides, typed.multirun):
+    composer = Composer(typed.experiment)
+    if is_sweep(composer, typed.overrides, typed.multirun):
         reporter = Reporter(0) if quiet else make_reporter()
         sweep = Sweep(
             typed.experiment,
@@ -95,12 +96,16 @@ def run_command(
             fresh=fresh,
             fail_fast=fail_fast,
             reporter=reporter,
+            composer=composer,
             confirm=lambda cells: yes or ask(cells),
         )
         return finish_sweep(sweep)
     from stackfit import api
 
-    run = api.run(typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=Reporter(0) if quiet else None)
+    quietly = Reporter(0) if quiet else None
+    run = api.run(
+        typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=quietly, composer=composer
+    )
     print_run(run.folder, run.metrics)
     return 0
 
