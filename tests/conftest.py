@@ -14,6 +14,7 @@ import pytest
 
 from stackfit.cells import Cell, compose_cell
 from stackfit.composition import Composer
+from stackfit.progress import Reporter
 
 
 class Answer(NamedTuple):
@@ -93,3 +94,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     path = tmp_path_factory.mktemp("tiny") / "tiny.npz"
     np.savez(path, **arrays)
     return ["data=npz", f"data.path={path}", "data.input_shape=[28,28,1]", "data.num_classes=10"]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, keras: ModuleType) -> Path:
+    """The folder of one finished run: digits, 8 hidden units, one epoch, saved in both forms. Read it, do not change it."""
+    import stackfit
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("finished"))
+        units = "model.layers.hidden.units=8"
+        return stackfit.run("digits_quickstart", "epochs=1", units, "save=[keras,h5]", reporter=Reporter(0)).folder

@@ -149,13 +149,9 @@ def _prediction(name: str, scores: np.ndarray, run: Run, label: int | None = Non
     scores = np.asarray(scores, np.float64).reshape(-1)
     logits = bool(run.config["task"]["loss"].get("from_logits"))
     if len(scores) == 1:
-        one = float(1 / (1 + np.exp(-scores[0]))) if logits else float(scores[0])
-        probabilities = np.array([1 - one, one])
-    elif logits:
-        raised = np.exp(scores - scores.max())
-        probabilities = raised / raised.sum()
-    else:
-        probabilities = scores
+        scores = np.array([0 if logits else 1 - scores[0], scores[0]])
+    raised = np.exp(scores - scores.max()) if logits else scores
+    probabilities = raised / raised.sum() if logits else scores
     return Prediction(name, probabilities, int(probabilities.argmax()), label)
 
 

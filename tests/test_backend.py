@@ -1,0 +1,64 @@
+"""`backend`: TensorFlow starts quietly and with the threads that a run asks for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from stackfit import backend
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "KERAS_"))}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**variables, **environment}, timeout=120
+    )
+
+
+@pytest.mark.tf
+def test_starting_prints_nothing_and_sets_the_threads_once():
+    code = (
+        "from stackfit import backend\n"
+        "backend.start(batch_size=32)\n"
+        "print(backend.threads()['intra_op'], backend.devices())\n"
+        "import tensorflow as tf\n"
+        "tf.constant(1) + 1\n"
+        "backend.start(batch_size=1024)\n"
+        "print(backend.threads()['intra_op'])\n"
+    )
+    done = python(code, CUDA_VISIBLE_DEVICES="")
+    assert (done.stdout.split("\n")[:2], done.stderr) == (["1 ['CPU']", "1"], "")
+
+
+@pytest.mark.tf
+def test_large_batches_take_all_threads():
+    done = python(
+        f"from stackfit import backend\nbackend.start(batch_size={backend.LARGE_BATCH})\n"
+        "print(backend.threads()['intra_op'])\n"
+    )
+    assert done.stdout.strip() == "0"  # 0: as many as there are cores
+
+
+def test_what_is_printed_while_quiet_is_shown_only_if_it_fails():
+    code = (
+        "import os\nfrom stackfit import backend\n"
+        "with backend.quiet():\n    os.write(2, b'noise\\n')\n"
+        "os.write(2, b'heard\\n')\n"
+        "with backend.quiet():\n    os.write(2, b'the reason\\n')\n    raise ValueError('boom')\n"
+    )
+    done = python(code)
+    assert "noise" not in done.stderr
+    assert done.stderr.startswith("heard\nthe reason\n") and "boom" in done.stderr
+
+
+def test_a_users_own_log_level_stays(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+    with backend.quiet():
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
+
+
+def test_there_is_at_least_one_core():
+    assert 1 <= backend.cores() <= (os.cpu_count() or 1)
