@@ -32,7 +32,14 @@ def epoch_of(feed, epoch: int) -> list[tuple[np.ndarray, ...]]:
     return [tuple(part.numpy() for part in read(inputs, tf.constant(step))) for step in range(feed.steps)]
 
 
-def make_feed(batch_size: int, seed: int | None = None, training: bool = True, labels="class", weights=None, split="train"):
+def make_feed(
+    batch_size: int,
+    seed: int | None = None,
+    training: bool = True,
+    labels="class",
+    weights=None,
+    split="train",
+):
     backend.start()
     from stackfit.pipeline import Feeds, Targets
 
@@ -80,7 +87,9 @@ def test_an_epoch_holds_every_example_once_and_the_last_batch_may_be_smaller(siz
     batches = epoch_of(feed, 0)
     assert [len(batch[0]) for batch in batches] == sizes
     assert (feed.steps, feed.remainder) == (len(sizes), 10 % size)
-    assert np.array_equal(np.concatenate([batch[0] for batch in batches]), X.astype(np.float32) / np.float32(255))
+    assert np.array_equal(
+        np.concatenate([batch[0] for batch in batches]), X.astype(np.float32) / np.float32(255)
+    )
     assert np.array_equal(np.concatenate([batch[1] for batch in batches]), Y)
 
 
@@ -92,7 +101,9 @@ def test_a_seed_shuffles_every_epoch_anew_and_keeps_picture_and_label_together()
         order = epoch_order(10, 7, epoch)
         batches = epoch_of(feed, epoch)
         assert np.array_equal(np.concatenate([batch[1] for batch in batches]), Y[order])
-        assert np.array_equal(np.concatenate([batch[0] for batch in batches]), X[order].astype(np.float32) / np.float32(255))
+        assert np.array_equal(
+            np.concatenate([batch[0] for batch in batches]), X[order].astype(np.float32) / np.float32(255)
+        )
 
 
 def test_a_static_size_gives_the_same_batch():
@@ -101,7 +112,9 @@ def test_a_static_size_gives_the_same_batch():
     feed = make_feed(4, seed=7)
     inputs = feed.begin(0)
     for step, size in ((0, 4), (2, 2)):
-        for free, static in zip(feed.batch(inputs, tf.constant(step)), feed.batch(inputs, tf.constant(step), size), strict=True):
+        for free, static in zip(
+            feed.batch(inputs, tf.constant(step)), feed.batch(inputs, tf.constant(step), size), strict=True
+        ):
             assert np.array_equal(free, static)
 
 
@@ -124,7 +137,10 @@ def test_arrays_are_made_resident_once_however_many_feeds_read_them():
         Scaling(),
         BYTES,
         Scaling(divisor=np.array(16, np.float32)),
-        Scaling(np.linspace(0.1, 9, 16, dtype=np.float32).reshape(4, 4), np.linspace(0.3, 7, 16, dtype=np.float32).reshape(4, 4)),
+        Scaling(
+            np.linspace(0.1, 9, 16, dtype=np.float32).reshape(4, 4),
+            np.linspace(0.3, 7, 16, dtype=np.float32).reshape(4, 4),
+        ),
     ],
     ids=["none", "255", "16", "each"],
 )
@@ -171,7 +187,11 @@ def streamed() -> StreamedDataset:
 
     def batches(split: str, batch_size: int, seed: int | None, epoch: int):
         whole = {"train": (X, Y), "test": (X[:4], Y[:4])}[split]
-        order = np.arange(len(whole[1])) if seed is None else np.random.default_rng([seed, epoch]).permutation(len(whole[1]))
+        order = (
+            np.arange(len(whole[1]))
+            if seed is None
+            else np.random.default_rng([seed, epoch]).permutation(len(whole[1]))
+        )
         return tf.data.Dataset.from_tensor_slices((whole[0][order], whole[1][order])).batch(batch_size)
 
     return StreamedDataset("ten", {"train": 10, "test": 4}, (2, 2), ("a", "b", "c"), BYTES, "f" * 64, batches)
@@ -187,7 +207,9 @@ def test_a_stream_is_read_through_the_same_interface_and_a_pass_may_be_repeated(
     assert feeds.has("test") and not feeds.has("validation")
     for _ in range(2):
         batches = epoch_of(feed, 0)
-        assert np.array_equal(np.concatenate([batch[0] for batch in batches]), X.astype(np.float32) / np.float32(255))
+        assert np.array_equal(
+            np.concatenate([batch[0] for batch in batches]), X.astype(np.float32) / np.float32(255)
+        )
 
 
 def test_a_model_trained_on_a_stream_is_bit_equal_to_one_trained_on_the_same_arrays():
@@ -209,4 +231,6 @@ def test_a_model_trained_on_a_stream_is_bit_equal_to_one_trained_on_the_same_arr
         return model.get_weights()
 
     assert all(map(np.array_equal, weights(streamed()), weights(dataset())))
-    assert not all(map(np.array_equal, weights(dataset()), weights(dataclasses.replace(dataset(), scaling=Scaling()))))
+    assert not all(
+        map(np.array_equal, weights(dataset()), weights(dataclasses.replace(dataset(), scaling=Scaling())))
+    )

@@ -1,4 +1,4 @@
-"""`training`: a member of a cohort gets, bit for bit, what it gets alone and what a plain `model.fit` gives."""
+"""`training`: a member gets, bit for bit, what it gets alone and what a plain `model.fit` gives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ pytestmark = [
 DIGITS = Composer("digits_quickstart")
 TRAIN, VALIDATION, TEST = 50, 22, 30  # 50 in batches of 16: three whole ones and one of two
 
-ADAM, SGD, RMSPROP, ADAMW, MOMENTUM = (f"optimizer={name}" for name in ("adam", "sgd", "rmsprop", "adamw", "momentum"))
+ADAM, SGD, RMSPROP, ADAMW, MOMENTUM = (
+    f"optimizer={name}" for name in ("adam", "sgd", "rmsprop", "adamw", "momentum")
+)
 DROPOUT = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.3, after: hidden}"
 
 CONVOLUTION = "+model.layers.conv={_target_: keras.layers.Conv2D, filters: 4, kernel_size: 3, after: input}"
@@ -44,7 +46,9 @@ def digits(validation: bool = True) -> Dataset:
     second = Split(x[TRAIN : TRAIN + VALIDATION], y[TRAIN : TRAIN + VALIDATION]) if validation else None
     test = Split(whole.test.x[:TEST], whole.test.y[:TEST])
     scaling = Scaling(divisor=np.array(16, np.float32))
-    return dataclasses.replace(whole, train=Split(x[:TRAIN], y[:TRAIN]), validation=second, test=test, scaling=scaling)
+    return dataclasses.replace(
+        whole, train=Split(x[:TRAIN], y[:TRAIN]), validation=second, test=test, scaling=scaling
+    )
 
 
 def cell(*overrides: str) -> Cell:
@@ -90,7 +94,8 @@ def train(
     cohort.prepare()
     events = list(cohort.train())
     tests = [
-        feeds.feed("test", one.config["batch_size"], Targets(one.config["task"]["labels"], 10, None)) for one in cells
+        feeds.feed("test", one.config["batch_size"], Targets(one.config["task"]["labels"], 10, None))
+        for one in cells
     ]
     scores = [np.zeros(0)] * len(cells)
     if predict:
@@ -107,7 +112,9 @@ def train(
     ]
 
 
-def alone(one: Cell, dataset: Dataset | None = None, callbacks: Sequence[Any] = (), predict: bool = False) -> Trained:
+def alone(
+    one: Cell, dataset: Dataset | None = None, callbacks: Sequence[Any] = (), predict: bool = False
+) -> Trained:
     return train([one], dataset, lambda number: list(callbacks), predict)[0]
 
 
@@ -226,12 +233,15 @@ QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 def check_together_is_alone(members: list[tuple[list[str], bool]], batch_size: int) -> None:
     # ReduceLROnPlateau cannot change a schedule's rate, and says so by raising
-    members = [(texts, early and not any("decay_steps" in text for text in texts)) for texts, early in members]
+    members = [
+        (texts, early and not any("decay_steps" in text for text in texts)) for texts, early in members
+    ]
     cells = [cell(*texts, f"batch_size={batch_size}") for texts, _ in members]
     together = train(cells, digits(), lambda number: stops_early(members[number][1]), predict=True)
     assert not any("Failed" in repr(event) for one in together for event in one.events)
     assert together == [
-        alone(one, digits(), stops_early(early), predict=True) for one, (_, early) in zip(cells, members, strict=True)
+        alone(one, digits(), stops_early(early), predict=True)
+        for one, (_, early) in zip(cells, members, strict=True)
     ]
 
 
@@ -290,7 +300,9 @@ def test_the_learning_rate_of_one_member_falls_on_its_own_plateau():
 def test_stop_at_stops_the_member_that_gets_there():
     from stackfit.callbacks import StopAt
 
-    first, second = train([cell(), cell()], callbacks=lambda number: [StopAt("loss", value=[0.0, 99.0][number], mode="min")])
+    first, second = train(
+        [cell(), cell()], callbacks=lambda number: [StopAt("loss", value=[0.0, 99.0][number], mode="min")]
+    )
     assert [len(first.history), len(second.history)] == [3, 1]
 
 
@@ -350,7 +362,9 @@ def test_an_infinite_loss_fails_that_member_alone_and_names_the_epoch():
     first, second = train([wild, cell()])
     (failed,) = [event for event in first.events if isinstance(event, Failed)]
     assert isinstance(failed.error, TrainingError)
-    assert str(failed.error).startswith("loss is nan in epoch 1.") and "optimizer.learning_rate" in str(failed.error)
+    assert str(failed.error).startswith("loss is nan in epoch 1.") and "optimizer.learning_rate" in str(
+        failed.error
+    )
     assert second == alone(cell()) and isinstance(second.events[-1], Done)
 
 
@@ -377,7 +391,12 @@ def test_a_callback_that_raises_or_exits_fails_its_member_alone():
     assert [[event.error for event in one.events if isinstance(event, Failed)] for one in failing] == [
         [error] for error in errors.values()
     ]
-    assert [[event.epoch for event in one.events if isinstance(event, Failed)] for one in failing] == [[0], [1], [1], [2]]
+    assert [[event.epoch for event in one.events if isinstance(event, Failed)] for one in failing] == [
+        [0],
+        [1],
+        [1],
+        [2],
+    ]
     assert not any(isinstance(event, Done) for one in failing for event in one.events)
     assert healthy == alone(cell("epochs=2"))
 
@@ -401,7 +420,9 @@ def test_what_a_callback_prints_goes_where_the_member_says(capsys):
     backend.start()
     dataset, said = digits(), []
     member = runner.build_member(cell("epochs=1"), dataset, Feeds(dataset))
-    member.callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("hello", epoch))]
+    member.callbacks = [
+        keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("hello", epoch))
+    ]
     member.printed = said.append
     list(training.Cohort([member]).train())
     assert said == ["hello 0\n"] and capsys.readouterr().out == ""
@@ -446,19 +467,36 @@ def test_stop_training_at_a_batch_ends_the_epoch_there_as_in_keras():
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self.model.stop_training = batch == 1
 
-    stopped, other = train([cell("shuffle=false"), cell()], callbacks=lambda number: [StopAtSecond()] if number == 0 else [])
+    stopped, other = train(
+        [cell("shuffle=false"), cell()], callbacks=lambda number: [StopAtSecond()] if number == 0 else []
+    )
     whole = digits(validation=False)
     two_batches = dataclasses.replace(whole, train=Split(whole.train.x[:32], whole.train.y[:32]))
     assert stopped == alone(cell("shuffle=false", "epochs=1"), two_batches)
     assert other == alone(cell())
 
 
-@pytest.mark.parametrize("name", ["EarlyStopping", "ReduceLROnPlateau", "TerminateOnNaN", "ModelCheckpoint", "TensorBoard", "CSVLogger", "BackupAndRestore"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "EarlyStopping",
+        "ReduceLROnPlateau",
+        "TerminateOnNaN",
+        "ModelCheckpoint",
+        "TensorBoard",
+        "CSVLogger",
+        "BackupAndRestore",
+    ],
+)
 def test_which_of_keras_s_callbacks_listen_to_batches(name):
     backend.start()
     from stackfit.training import batch_listener
 
-    needs = {"ModelCheckpoint": {"filepath": "x.keras"}, "CSVLogger": {"filename": "x"}, "BackupAndRestore": {"backup_dir": "x"}}
+    needs = {
+        "ModelCheckpoint": {"filepath": "x.keras"},
+        "CSVLogger": {"filename": "x"},
+        "BackupAndRestore": {"backup_dir": "x"},
+    }
     config = {"_target_": f"keras.callbacks.{name}", **needs.get(name, {})}
     assert batch_listener(config) == (name in ("TerminateOnNaN", "BackupAndRestore"))
     frequency = {"ModelCheckpoint": "save_freq", "TensorBoard": "update_freq"}
@@ -577,7 +615,16 @@ def digest(trained: list[Trained]) -> str:
 
 def test_the_number_of_threads_does_not_change_the_bits():
     def run(intra: int, inter: int) -> str:
-        words = [sys.executable, "-W", "ignore", "-c", THREADS, str(intra), str(inter), os.path.dirname(__file__)]
+        words = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            THREADS,
+            str(intra),
+            str(inter),
+            os.path.dirname(__file__),
+        ]
         return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
     assert run(1, 1) == run(2, 2)
@@ -590,6 +637,6 @@ def test_a_metric_that_does_not_fit_the_labels_is_a_config_error_before_anything
     from stackfit import runner
 
     wrong = cell("+task.metrics.f1={_target_: keras.metrics.F1Score}")
-    with pytest.raises(ConfigError, match="cannot be trained on these data") as error, runner.placing([]):
+    with pytest.raises(ConfigError, match="cannot be trained on these data") as error, runner.placing():
         alone(wrong)
     assert "Compare `task` with the last layer." in str(error.value)

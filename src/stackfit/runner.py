@@ -7,9 +7,11 @@ import hashlib
 import io
 import json
 import math
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -53,7 +55,8 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
     assert job.folder is not None
     run = Run(job.folder.path)
     if run.state != "finished":
-        raise TrainingError(f"The run failed: {run.reason} See {job.folder.log}, or its status.json for the traceback.")
+        reason = str(run.reason).rstrip(".")
+        raise TrainingError(f"The run failed: {reason}. See {job.folder.log}, or its status.json for the traceback.")
     return run
 
 
@@ -99,7 +102,7 @@ def run_cohort(
     for job in jobs:
         job.member = build_member(job.cell, dataset, feeds)
     cohort = training.Cohort([job.member for job in jobs])
-    with placing(jobs):
+    with placing():
         cohort.prepare()
     finish = _Finisher(dataset, feeds, reporter, ended)
     try:
@@ -116,6 +119,7 @@ def run_cohort(
                 _end_epoch(jobs[event.member], event, reporter)
                 reporter.epoch(event.member, event.epoch, event.logs)
             elif isinstance(event, training.Failed):
+                jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
                 if fail_fast:
                     raise KeyboardInterrupt
@@ -186,7 +190,7 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
 
 
 @contextlib.contextmanager
-def placing(jobs: Sequence[Job]) -> Iterator[None]:
+def placing() -> Iterator[None]:
     """Turn what a layer or loss raises while the graph is traced into a ConfigError."""
     try:
         yield
@@ -208,11 +212,11 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter:
         job.member.epochs, job.ended = 0, True
         return
     try:
-        job.member.callbacks = _build_callbacks(job, reporter)
-    except ConfigError as error:
+        job.member.callbacks = build_callbacks(job.cell, job.folder.path, lambda text: _say(reporter, job, text))
+    except ConfigError:
         job.folder.discard()
         job.folder = None
-        raise job.cell.place(error) from error.__cause__
+        raise
     job.member.printed = lambda text: _say(reporter, job, text)
     text = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
     job.folder.write_start(text, describe_environment(dataset.fingerprint, job.cell.config["deterministic"]))
@@ -224,25 +228,28 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter:
     _say(reporter, job, f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}")
 
 
-def _build_callbacks(job: Job, reporter: Reporter) -> list[Any]:
+def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
+    """The cell's callbacks, their files inside `folder`; `say` gets what their constructors print.
+
+    Raises:
+        ConfigError: a callback refuses its arguments; with file and line.
+    """
     from stackfit.building import build
     from stackfit.trust import FILE_ARGUMENTS
 
-    assert job.folder is not None
     built = []
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        for name, node in (job.cell.config["callbacks"] or {}).items():
-            if node is not None:
-                placed = {
-                    argument: str(job.folder.path / value)
-                    if argument in FILE_ARGUMENTS and isinstance(value, str)
-                    else value
-                    for argument, value in node.items()
-                }
-                built.append(build(placed, f"callbacks.{name}", "callbacks"))
+    try:
+        with contextlib.redirect_stdout(printed):
+            for name, node in cell.config["callbacks"].items():
+                if node is not None:
+                    given = {key: value for key, value in node.items() if key in FILE_ARGUMENTS and isinstance(value, str)}
+                    files = {key: str(folder / value) for key, value in given.items()}
+                    built.append(build({**node, **files}, f"callbacks.{name}", "callbacks"))
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
     if printed.getvalue():
-        _say(reporter, job, printed.getvalue())
+        say(printed.getvalue())
     return built
 
 
@@ -279,7 +286,7 @@ class _Finisher:
             try:
                 test = {f"test_{name}": value for name, value in logs.items()}
                 _save(job, test, scores, self.dataset, self.reporter)
-            except (OSError, StackfitError) as error:
+            except Exception as error:  # whatever it is, the others are saved
                 self.failed(job, error)
             else:
                 self._end(job, "finished")
@@ -362,7 +369,8 @@ def fail(job: Job, error: BaseException, reporter: Reporter) -> None:
     assert job.folder is not None
     own = isinstance(error, StackfitError)
     trace = "".join(traceback.format_exception(error))
-    reason = str(error) if own else f"{type(error).__name__} in epoch {job.epoch + 1}: {error}".rstrip(": ")
+    when = f"in epoch {job.epoch}" if job.epoch else "before the first epoch"
+    reason = str(error) if own else f"{type(error).__name__} {when}: {error}".rstrip(": ")
     job.failure = reason
     with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
         job.folder.append_log(f"failed: {reason}\n{trace}")
@@ -389,31 +397,34 @@ def model_key(cell: Cell) -> str:
     return json.dumps([parts, config["data"]["input_shape"], config["data"]["num_classes"]], default=str)
 
 
-def find_problem(cell: Cell) -> ConfigError | None:
-    """Build and compile the cell's model, then drop it; what it raised, or None."""
+def weigh(cell: Cell) -> int:
+    """Build and compile the cell's model and its callbacks, then drop them.
+
+    Returns:
+        About how many bytes one member takes: weights, gradients, Adam's two moments, and a batch's activations.
+
+    Raises:
+        ConfigError: they cannot be built; with file and line.
+    """
     backend.start(cell.config["deterministic"], cell.config["batch_size"])
     try:
-        make_model(cell, tuple(cell.config["data"]["input_shape"]))
+        model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
     except ConfigError as error:
-        return cell.place(error)
-    return None
+        raise cell.place(error) from error.__cause__
+    with tempfile.TemporaryDirectory() as folder:
+        build_callbacks(cell, Path(folder), lambda text: None)
+    units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)
 
 
 def trains_alone(cell: Cell) -> str | None:
     """Why the cell cannot share a graph with others, or None."""
     from stackfit.training import batch_listener
 
-    for name, node in (cell.config["callbacks"] or {}).items():
+    for name, node in cell.config["callbacks"].items():
         if node is not None and batch_listener(node):
             return f"callbacks.{name} listens to every batch"
     return None
-
-
-def member_bytes(cell: Cell) -> int:
-    """About how much memory one member takes: weights, gradients and Adam's two moments, and a batch's activations."""
-    model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
-    units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
-    return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)
 
 
 def describe_stack(model: Any) -> str:

@@ -261,7 +261,7 @@ def _why(folder: Path, fingerprint: str, earlier: dict[str, Any] | None) -> str:
     if state == "running" and not owner.is_me(status.get("owner")):
         return "busy"
     reason = str(status.get("reason") or "").partition("\n")[0]
-    return f"failed before: {reason}" if state == "failed" else "was interrupted"
+    return f"failed before: {reason}" if state == "failed" else "was interrupted" if status else "its status is damaged"
 
 
 def label_of(axes: dict[str, str]) -> str:

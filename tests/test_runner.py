@@ -1,0 +1,357 @@
+"""`runner`: from a cell to a finished, a failed or an interrupted run folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import processes
+import pytest
+import yaml
+
+import stackfit
+from stackfit.cells import flatten
+from stackfit.errors import ConfigError, RunFolderError, TrainingError
+from stackfit.progress import Reporter
+
+pytestmark = [
+    pytest.mark.tf,
+    # Keras's ReduceLROnPlateau makes an array of a TensorFlow variable in a way that NumPy 2 calls old.
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"),
+]
+
+SMALL = ("epochs=2", "model.layers.hidden.units=4", "batch_size=100")
+QUIET = Reporter(0)
+
+
+def run(*overrides: str, **options) -> stackfit.Run:
+    return stackfit.run("digits_quickstart", *SMALL, *overrides, reporter=QUIET, **options)
+
+
+def only_folder(lab: Path) -> Path:
+    (folder,) = (lab / "outputs" / "digits_quickstart").iterdir()
+    return folder
+
+
+def status_of(folder: Path) -> dict:
+    return json.loads((folder / "status.json").read_text())
+
+
+def history_of(folder: Path) -> list[dict[str, str]]:
+    rows = csv.DictReader((folder / "history.csv").read_text().splitlines())
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The folder of one finished run."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("finished"))
+    try:
+        return run("data.validation_split=0.1", "save=[keras,h5]").folder
+    finally:
+        os.chdir(before)
+
+
+# ---- the contract
+
+
+def test_a_finished_folder_holds_the_files_of_the_contract_and_nothing_else(finished):
+    assert {path.name for path in finished.iterdir()} == {
+        *("config.yaml", "status.json", "environment.json", "history.csv", "metrics.json"),
+        *("predictions.npz", "model.keras", "model.h5", "log.txt"),
+    }
+
+
+def test_the_history_has_a_row_an_epoch_from_1(finished):
+    rows = list(csv.DictReader((finished / "history.csv").read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert next(iter(rows[0])) == "epoch" and list(rows[0])[-2:] == ["seconds", "members"]
+    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "members"}
+    assert [row["members"] for row in rows] == ["1", "1"]
+
+
+def test_the_metrics_are_the_last_epochs_the_tests_and_the_digest(finished):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert set(metrics) == {
+        *("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"),
+        *("stopped_epoch", "parameters", "weights_sha256"),
+    }
+    last = history_of(finished)[-1]
+    assert all(
+        metrics[name] == float(last[name]) for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+    )
+    assert metrics["stopped_epoch"] == 2 and metrics["parameters"] == (64 * 4 + 4) + (4 * 10 + 10)
+
+
+@pytest.mark.parametrize("form", ["keras", "h5"])
+def test_the_digest_is_that_of_the_saved_models_weights(finished, form):
+    import hashlib
+
+    import keras
+
+    digest = hashlib.sha256()
+    for weight in keras.models.load_model(finished / f"model.{form}").get_weights():
+        digest.update(f"{weight.dtype.str}{weight.shape}".encode() + weight.tobytes())
+    assert digest.hexdigest() == json.loads((finished / "metrics.json").read_text())["weights_sha256"]
+
+
+def test_the_predictions_are_the_saved_models_and_give_the_test_accuracy(finished):
+    from stackfit.data import load_dataset
+
+    stored = np.load(finished / "predictions.npz")
+    dataset = load_dataset(yaml.safe_load((finished / "config.yaml").read_text())["data"])
+    model = stackfit.load_model(finished)
+    expected = model.predict(dataset.scaling.apply(dataset.test.x), batch_size=100, verbose=0)
+    assert np.array_equal(stored["scores"], expected) and np.array_equal(stored["labels"], dataset.test.y)
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert (expected.argmax(1) == dataset.test.y).mean() == pytest.approx(metrics["test_accuracy"], abs=1e-6)
+    loss, accuracy = model.evaluate(
+        dataset.scaling.apply(dataset.test.x), dataset.test.y, batch_size=100, verbose=0
+    )
+    assert (loss, accuracy) == (metrics["test_loss"], metrics["test_accuracy"])
+
+
+def test_the_status_holds_what_tables_need(finished):
+    status = status_of(finished)
+    config = yaml.safe_load((finished / "config.yaml").read_text())
+    assert (
+        status["status"] == "finished" and status["experiment"] == "digits_quickstart" and status["seed"] == 0
+    )
+    assert (
+        status["overrides"] == [*SMALL, "data.validation_split=0.1", "save=[keras,h5]"]
+        and status["axes"] == {}
+    )
+    assert re.fullmatch(r"[0-9a-f]{64}", status["fingerprint"]) and status["seconds"] > 0
+    assert status["reason"] is None and status["traceback"] is None
+    shown = {
+        key: value for key, value in config.items() if key not in ("about", "expect", "save", "verbosity")
+    }
+    assert status["settings"] == flatten(shown)
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert status["metrics"] == {key: value for key, value in metrics.items() if key != "weights_sha256"}
+
+
+def test_the_environment_says_with_what_and_on_what(finished):
+    environment = json.loads((finished / "environment.json").read_text())
+    assert environment["versions"].keys() >= {"keras", "tensorflow", "numpy", "stackfit"}
+    assert {
+        "python",
+        "data_fingerprint",
+        "git_commit",
+        "git_clean",
+        "cores",
+        "threads",
+        "platform",
+        "devices",
+    } <= environment.keys()
+
+
+def test_the_config_is_enough_to_run_again(finished):
+    config = yaml.safe_load((finished / "config.yaml").read_text())
+    assert config["model"]["layers"]["output"]["units"] == 10  # resolved: no ${…} is left
+    assert "${" not in (finished / "config.yaml").read_text() and "hydra" not in config
+
+
+def test_the_log_holds_what_was_printed(cli, lab):
+    answer = cli("run", "digits_quickstart", *SMALL)
+    log = (only_folder(lab) / "log.txt").read_text()
+    assert (
+        answer.code == 0
+        and answer.out.splitlines()[-1] == f"outputs/digits_quickstart/{only_folder(lab).name}"
+    )
+    assert [line for line in log.splitlines() if line] == [line for line in answer.err.splitlines() if line]
+    assert "epoch 2/2" in log and "64 -> 4 -> 10" in log and "test  loss" in log
+
+
+def test_the_same_config_twice_gives_the_same_bits(lab):
+    first, second = run("seed=3"), run("seed=3")
+    assert first.folder != second.folder
+    assert history_of(first.folder) == history_of(second.folder)
+    digests = {
+        json.loads((one.folder / "metrics.json").read_text())["weights_sha256"] for one in (first, second)
+    }
+    assert len(digests) == 1
+    assert run("seed=4").metrics["test_loss"] != first.metrics["test_loss"]
+
+
+def test_nothing_is_saved_where_nothing_is_asked_for(lab):
+    assert not [path for path in run("save=[]").folder.iterdir() if path.name.startswith("model")]
+
+
+# ---- a failed run is a result too
+
+
+def test_a_loss_that_is_not_finite_fails_the_run_and_names_the_epoch(lab):
+    with pytest.raises(TrainingError, match=r"loss is nan in epoch 1\.") as error:
+        run("optimizer=sgd", "optimizer.learning_rate=1e30")
+    status = status_of(only_folder(lab))
+    assert error.value.exit_code == 1 and status["status"] == "failed"
+    assert status["reason"].startswith("loss is nan in epoch 1. Expected a finite number.")
+    assert "failed: loss is nan in epoch 1." in (only_folder(lab) / "log.txt").read_text()
+    assert not (only_folder(lab) / "metrics.json").exists()
+
+
+OWN_CALLBACK = """
+import sys
+import keras
+
+class Mine(keras.callbacks.Callback):
+    def __init__(self, what="print"):
+        super().__init__()
+        self.what = what
+
+    def on_epoch_end(self, epoch, logs=None):
+        print("epoch", epoch + 1, "says hello")
+        if self.what == "raise":
+            raise ValueError("I had enough.")
+        if self.what == "exit":
+            sys.exit("bye")
+"""
+
+
+def run_own(write, name: str, what: str) -> stackfit.Run:
+    write(f"{name}.py", OWN_CALLBACK)
+    return run(f"+callbacks.own={{_target_: {name}.Mine, what: {what}}}", trust=(name,))
+
+
+def test_what_a_callback_of_the_users_prints_is_in_the_log(write):
+    log = (run_own(write, "own_printing", "print").folder / "log.txt").read_text()
+    assert "epoch 1 says hello\n" in log and "epoch 2 says hello\n" in log
+
+
+@pytest.mark.parametrize(
+    "what, reason",
+    [("raise", "ValueError in epoch 1: I had enough."), ("exit", "SystemExit in epoch 1: bye")],
+)
+def test_a_callback_that_raises_or_exits_is_a_failed_run_with_its_traceback(write, lab, what, reason):
+    with pytest.raises(TrainingError, match=re.escape(reason)):
+        run_own(write, f"own_{what}", what)
+    status = status_of(only_folder(lab))
+    assert (status["status"], status["reason"]) == ("failed", reason)
+    assert f"own_{what}.py" in status["traceback"] and "on_epoch_end" in status["traceback"]
+    assert "Traceback" in (only_folder(lab) / "log.txt").read_text()
+    assert [row["epoch"] for row in history_of(only_folder(lab))] == ["1"]
+
+
+def test_a_callback_that_refuses_its_arguments_is_a_config_error_and_leaves_no_folder(lab):
+    with pytest.raises(ConfigError, match="mode is 'wrong'"):
+        run("callbacks=stop_at", "+callbacks.stop_at.mode=wrong")
+    assert not (lab / "outputs" / "digits_quickstart").exists()
+
+
+def test_a_model_that_does_not_fit_its_data_is_a_config_error_and_leaves_no_folder(lab):
+    with pytest.raises(ConfigError, match=r"labels 5 .* have none"):
+        run("model.layers.output.units=5")
+    assert not (lab / "outputs").exists()
+
+
+def test_callbacks_with_files_write_into_the_run_folder(lab):
+    folder = run(
+        "callbacks=checkpoint_best",
+        "callbacks.checkpoint_best.monitor=loss",
+        "+callbacks.table={_target_: keras.callbacks.CSVLogger, filename: mine.csv}",
+    ).folder
+    assert (folder / "best.keras").is_file() and (folder / "mine.csv").is_file()
+    assert not list(lab.glob("*.keras")) and "best.keras" in (folder / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("option", ["early_stopping", "reduce_on_plateau", "schedule", "stop_at"])
+def test_every_shipped_callback_trains(lab, option):
+    assert run(f"callbacks={option}", "data.validation_split=0.1").state == "finished"
+
+
+# ---- the disk
+
+
+def test_outputs_that_cannot_be_written_are_said_and_nothing_is_trained(cli, write):
+    write("outputs", "a file in the place of the folder")
+    answer = cli("run", "digits_quickstart", *SMALL)
+    assert answer.code == 2 and "cannot be written" in answer.err and "epoch" not in answer.err
+
+
+FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+from stackfit.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_disk_that_fills_up_while_saving_makes_the_run_failed_and_keeps_the_earlier_files(lab):
+    words = ("run", "digits_quickstart", "epochs=1", "model.layers.hidden.units=600")
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, *words], cwd=lab, capture_output=True, text=True)
+    folder = only_folder(lab)
+    assert done.returncode == 1, done.stderr
+    assert status_of(folder)["status"] == "failed" and "File too large" in status_of(folder)["reason"]
+    assert [row["epoch"] for row in history_of(folder)] == ["1"]
+    assert yaml.safe_load((folder / "config.yaml").read_text())["epochs"] == 1
+    assert {path.name for path in folder.iterdir()} == {
+        *("config.yaml", "status.json", "environment.json", "history.csv", "log.txt")
+    }  # no half model, no temporary file
+    assert "File too large" in done.stderr and "Traceback" not in done.stderr
+
+
+# ---- stopping and going on
+
+
+def test_a_killed_run_goes_on_in_its_folder_and_a_stopped_one_says_interrupted(lab):
+    """kill -9, then the same command and Ctrl-C, then --fresh and SIGTERM: three processes, two folders."""
+    words = ("run", "digits_quickstart", "epochs=1000000", "model.layers.hidden.units=4")
+
+    def training() -> bool:
+        folders = sorted((lab / "outputs").glob("digits_quickstart/*"))
+        return len(folders) == expected and (folders[-1] / "history.csv").exists()
+
+    expected = 1
+    killed = processes.start(lab, *words)
+    processes.wait_until(training, killed)
+    killed.kill()
+    processes.finish(killed)
+    first = only_folder(lab)
+    assert status_of(first)["status"] == "running"
+    (first / "history.csv").unlink()
+
+    again = processes.start(lab, *words)
+    processes.wait_until(training, again)
+    assert_stops(again, signal.SIGINT, first)
+    expected = 2
+    fresh = processes.start(lab, *words, "--fresh")
+    processes.wait_until(training, fresh)
+    second = max((lab / "outputs" / "digits_quickstart").iterdir())
+    err = assert_stops(fresh, signal.SIGTERM, second)
+    assert second != first and "starting it again there" not in err
+
+
+def assert_stops(process: subprocess.Popen[str], number: int, folder: Path) -> str:
+    began = time.monotonic()
+    process.send_signal(number)
+    code, out, err = processes.finish(process)
+    assert code == 130 and time.monotonic() - began < 5, err
+    status = status_of(folder)
+    assert status["status"] == "interrupted" and re.match(r"Interrupted in epoch \d+\.", status["reason"])
+    assert err.endswith("Interrupted. The same command goes on.\n") and "Traceback" not in err and out == ""
+    return err
+
+
+def test_a_run_that_was_interrupted_is_started_again_in_its_folder_and_says_so(lab, capsys):
+    from stackfit.run_folder import RunFolder
+
+    first = run()
+    folder = RunFolder(first.folder)
+    folder._status = status_of(first.folder)
+    folder.fail("Interrupted in epoch 2.", status="interrupted")
+    again = stackfit.run("digits_quickstart", *SMALL, reporter=Reporter(1))
+    assert again.folder == first.folder and again.state == "finished"
+    assert (
+        f"{first.folder.relative_to(lab)} was interrupted: starting it again there" in capsys.readouterr().err
+    )
+    assert [row["epoch"] for row in history_of(first.folder)] == ["1", "2"]
