@@ -7,7 +7,8 @@ after another.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from hydra.core.override_parser.types import Override, Sweep
 from hydra.errors import HydraException
 
 from stackfit.errors import ConfigError
+
+MOST = 1_000_000  # values on one axis
 
 
 @dataclass(frozen=True)
@@ -35,21 +38,25 @@ class Point:
     axes: dict[str, str]
 
 
-def read_axes(parsed: Sequence[Override]) -> tuple[list[str], list[Axis]]:
-    """Tell fixed overrides and axes apart.
+def read_axes(parsed: Sequence[Override], always: Collection[str] = ()) -> tuple[list[str], list[Axis]]:
+    """Tell fixed overrides and axes apart; the keys in `always` are axes even with a single value.
 
     Raises:
         ConfigError: an axis that has no finite list of values, or more than one tag.
     """
     fixed, axes = [], []
     for override in parsed:
+        key, line = override.get_key_element(), override.input_line or ""
         if not override.is_sweep_override():
-            fixed.append(override.input_line or "")
+            if key in always:
+                axes.append(Axis(key, (line.partition("=")[2],)))
+            else:
+                fixed.append(line)
             continue
         if not override.is_discrete_sweep():
             raise ConfigError(
                 "This axis is an interval without steps. Expected a list of values. Write: key=a,b,c or key=range(0,5)",
-                where=override.input_line,
+                where=line,
             )
         value = override.value()
         tags = sorted(value.tags) if isinstance(value, Sweep) else []
@@ -57,9 +64,12 @@ def read_axes(parsed: Sequence[Override]) -> tuple[list[str], list[Axis]]:
             raise ConfigError(
                 f"This axis has the tags {', '.join(tags)}. Expected one: axes with the same tag are zipped. "
                 "Write: key=tag(NAME, choice(a,b))",
-                where=override.input_line,
+                where=line,
             )
-        axes.append(Axis(override.get_key_element(), tuple(override.sweep_string_iterator()), tags[0] if tags else None))
+        values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+        if len(values) > MOST:
+            raise ConfigError(f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line)
+        axes.append(Axis(key, values, tags[0] if tags else None))
     return fixed, axes
 
 
@@ -85,7 +95,7 @@ def parse_params(params: Mapping[str, Any] | None) -> list[Override]:
 def _text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(map(_text, value))}]"
-    return {True: "true", False: "false", None: "null"}.get(value, str(value)) if not isinstance(value, str) else value
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def expand(fixed: Sequence[str], axes: Sequence[Axis]) -> Iterable[Point]:
@@ -131,6 +141,8 @@ def plan_axes(
 ) -> list[tuple[list[str], list[Axis]]]:
     """The grids of a sweep as `(fixed overrides, axes)`: what is typed replaces a param of the same key.
 
+    What a union's grid sets is an axis even with one value: it tells the grid's cells from the others'.
+
     Raises:
         ConfigError: see `read_axes`.
     """
@@ -139,5 +151,5 @@ def plan_axes(
     for grid in union or [{}]:
         merged = {**(params or {}), **grid}
         own = [o for o in parse_params(merged) if o.get_key_element().lstrip("+") not in typed_keys]
-        grids.append(read_axes([*own, *typed]))
+        grids.append(read_axes([*own, *typed], always=grid))
     return grids
