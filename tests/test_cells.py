@@ -44,7 +44,6 @@ def test_the_data_and_our_own_numerics_are_part_of_it(compose, monkeypatch):
     assert fingerprint(compose) != before
 
 
-@pytest.mark.xfail(strict=False, reason="cells: the digest sorts the keys, and with them the layers")
 def test_the_order_of_the_layers_is_part_of_it(compose, write):
     layer = "{_target_: keras.layers.Dense, units: 3, activation: "
     for name, order in (("one", "ab"), ("two", "ba")):

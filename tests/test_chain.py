@@ -21,7 +21,8 @@ def test_everything_that_ships_passes(folder):
     files = sorted(places.shipped(folder).rglob("*.yaml"))
     assert files
     for path in files:
-        check_file(read_config_file(path))
+        group = path.parent.name if path.parent.parent == places.shipped("conf") else ""
+        check_file(read_config_file(path, group))
 
 
 @pytest.mark.parametrize(

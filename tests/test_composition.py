@@ -12,9 +12,6 @@ from stackfit.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("lab")
 
-# composition translates these errors only once its repository checks each file before Hydra parses it.
-unfixed = pytest.mark.xfail(strict=False, reason="composition: Hydra's own error comes first, without key and line")
-
 HEAD = "defaults: [digits_quickstart, _self_]\n"
 
 
@@ -188,7 +185,6 @@ def test_very_deep_brackets_are_a_wrong_override_not_a_crash():
     assert "This is not an override" in error.message
 
 
-@unfixed
 @pytest.mark.parametrize("override", ["optimizer=null", "data=3", "model=1.5"])
 def test_an_option_that_is_no_name_lists_the_names(override):
     error = refusal("digits_quickstart", override)
@@ -196,12 +192,10 @@ def test_an_option_that_is_no_name_lists_the_names(override):
     assert f"is no option of the group {override.partition('=')[0]!r}. Expected one of: " in error.message
 
 
-@unfixed
 def test_a_value_without_a_key_is_no_override():
     assert "This is not an override: nothing stands before '='" in refusal("digits_quickstart", "=3").message
 
 
-@unfixed
 @pytest.mark.parametrize(
     "override, said",
     [
@@ -219,7 +213,6 @@ def test_a_null_or_a_wrong_word_says_which_key_needs_a_value(override, said):
 # ---- files that are wrong
 
 
-@unfixed
 @pytest.mark.parametrize(
     "text, key, said",
     [
@@ -241,14 +234,12 @@ def test_a_wrong_key_or_type_in_a_file_has_its_line(write, text, key, said):
     assert said in error.message
 
 
-@unfixed
 @pytest.mark.parametrize("text", ["callbacks: []\n", "about: x\n", "optimizer: x\n"])
 def test_a_value_where_a_mapping_belongs_names_the_file(write, text):
     write("experiments/mine.yaml", HEAD + text)
     assert refusal("mine").where.startswith("experiments/mine.yaml")
 
 
-@unfixed
 @pytest.mark.parametrize(
     "text, line, said",
     [
@@ -268,13 +259,11 @@ def test_a_yaml_error_has_its_line(write, text, line, said):
     assert error.where == f"experiments/mine.yaml:{line}" and said in error.message
 
 
-@unfixed
 def test_a_yaml_error_in_a_users_group_file_has_its_line(write):
     write("conf/model/mine.yaml", "layers:\n  a: {units: 3\n")
     assert refusal("digits_quickstart", "model=mine").where == "conf/model/mine.yaml:3"
 
 
-@unfixed
 def test_a_file_that_is_no_text_is_named(lab, write):
     write("experiments/mine.yaml", "").write_bytes(b"\xff\xfe\x00epochs: 3")
     assert refusal("mine").where == "experiments/mine.yaml"
@@ -292,7 +281,6 @@ def test_nothing_of_a_file_is_run_before_it_is_checked(write, lab):
     assert not (lab / "ran").exists()
 
 
-@unfixed
 @pytest.mark.parametrize("parents", [{"mine": "mine"}, {"mine": "other", "other": "mine"}])
 def test_a_chain_that_leads_back_to_itself_is_named(write, parents):
     for name, parent in parents.items():
@@ -302,7 +290,6 @@ def test_a_chain_that_leads_back_to_itself_is_named(write, parents):
     assert error.where in {f"experiments/{name}.yaml" for name in parents}
 
 
-@unfixed
 @pytest.mark.parametrize("text", ["", "epochs: 3\n", "defaults: [_self_]\nepochs: 3\n"])
 def test_an_experiment_that_does_not_start_from_config_says_what_to_write(write, text):
     write("experiments/mine.yaml", text)
@@ -311,7 +298,6 @@ def test_an_experiment_that_does_not_start_from_config_says_what_to_write(write,
     assert "does not start from `config`" in error.message and "Write: defaults: [config, _self_]" in error.message
 
 
-@unfixed
 @pytest.mark.parametrize(
     "defaults, said",
     [

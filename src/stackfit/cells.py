@@ -56,6 +56,7 @@ class Cell:
         """SHA-256 over everything that decides a number: config, data, Keras, TensorFlow, our numerics, trusted code."""
         parts = {
             "config": {key: value for key, value in self.config.items() if key not in COSMETIC},
+            "layers": list(self.config["model"]["layers"]),  # their order; the keys above are sorted
             "data": data_fingerprint,
             "keras": importlib.metadata.version("keras"),
             "tensorflow": importlib.metadata.version("tensorflow"),

@@ -6,13 +6,14 @@ An experiment's own `hydra:` section is powerful: `hydra.callbacks` imports and 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 
 import yaml
 
-from stackfit import places
-from stackfit.errors import ConfigError
+from stackfit import places, schema
+from stackfit.errors import ConfigError, did_you_mean
 from stackfit.origins import ConfigFile
 from stackfit.trust import check_resolvers
 
@@ -63,6 +64,7 @@ def check_file(file: ConfigFile) -> None:
         )
     if "defaults" in top:
         _check_defaults(file, top["defaults"])
+    _check_keys(file, file.node, file.package)
 
 
 def _check_defaults(file: ConfigFile, defaults: yaml.Node) -> None:
@@ -85,14 +87,40 @@ def _check_defaults(file: ConfigFile, defaults: yaml.Node) -> None:
                 f"{name.value!r} reaches beyond an experiment. Expected an experiment, or an option of one of the groups "
                 f"{', '.join(GROUPS)}. Choose a launcher when you run: hydra/launcher=basic",
             )
-
-
     if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):
         raise _refuse(
             file,
             defaults.start_mark.line + 1,
             "`defaults` does not say where this file's own keys come in. Expected `_self_`. Write it last: they then win.",
         )
+
+
+def _check_keys(file: ConfigFile, node: yaml.Node | None, part: str) -> None:
+    """Hold keys against the schema, and mappings and lists against what belongs there; scalars are OmegaConf's part."""
+    kind = schema.PARTS.get(part)
+    if kind is None or not isinstance(node, yaml.MappingNode):
+        return
+    hints = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    for key_node, value in node.value:
+        if not isinstance(key_node, yaml.ScalarNode) or (not part and key_node.value in ("defaults", "hydra")):
+            continue
+        name = key_node.value
+        key = f"{part}.{name}" if part else name
+        message = None
+        if name not in hints:
+            message = (
+                f"There is no key {name!r}{f' in {part}' if part else ''}.{did_you_mean(name, hints)} "
+                f"Expected one of: {', '.join(hints)}. Correct the name."
+            )
+        elif value.tag.endswith(":null"):
+            message = None if "None" in hints[name] or "Any" == hints[name] else f"{key} is null. Expected a value. Write one."
+        elif (key in schema.PARTS or hints[name].startswith("dict")) and not isinstance(value, yaml.MappingNode):
+            message = f"{key} is {value.value!r}. Expected a mapping. Write its keys below it."
+        elif hints[name].startswith("list") and not isinstance(value, yaml.SequenceNode) and value.value != "???":
+            message = f"{key} is {value.value!r}. Expected a list. Write: {name}: [{value.value}]"
+        if message:
+            raise ConfigError(message, key=key, where=f"{places.shown(file.path)}:{key_node.start_mark.line + 1}")
+        _check_keys(file, value, key)
 
 
 def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:

@@ -6,14 +6,13 @@ Hydra's exceptions become ConfigErrors with file and line, or the override as ty
 from __future__ import annotations
 
 import copy
-import dataclasses
-import functools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
@@ -24,16 +23,16 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.plugins.config_source import ConfigResult
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from stackfit import places, schema
 from stackfit.chain import check_file
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.experiments import find_experiment, find_experiments
-from stackfit.origins import ConfigFile, Origins, override_key, read_config_file
+from stackfit.experiments import find_experiment
+from stackfit.hydra_errors import HydraErrors
+from stackfit.origins import ConfigFile, Origins, read_config_file, yaml_problem
 from stackfit.trust import check_resolvers
 
 ConfigStore.instance().store(name="stackfit_schema", node=schema.Experiment, provider="stackfit")
@@ -83,7 +82,18 @@ class _KeptRepository(CachingConfigRepository):
     """Hydra reads every file again for every composition; this one keeps what it has parsed (6 ms a file)."""
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
+        if config_path not in self.cache and (file := self.file(config_path)):
+            check_file(read_config_file(file, config_path.rpartition("/")[0].replace("/", ".")))
+        try:
+            return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
+        except yaml.YAMLError as error:
+            raise yaml_problem(error) from None
+
+    def file(self, config_path: str) -> Path | None:
+        """The YAML file of a config, or None if Hydra has it elsewhere."""
+        name = config_path.removesuffix(".yaml") + ".yaml"
+        folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
+        return next((path for folder in folders if (path := folder / name).is_file()), None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _KeptRepository:
         return self
@@ -110,14 +120,14 @@ class Composer:
         """
         typed = tuple(overrides)
         parsed = self.parse(typed)
-        with self._hydra_errors(typed):
+        with HydraErrors(typed, self):
             self.loader.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
             groups = tuple(o.input_line or "" for o in parsed if self.is_group(o) or o.is_hydra_override())
             base = self._base(groups)
             config = copy.deepcopy(base.config)
             values = [o for o in parsed if not self.is_group(o) and not o.is_hydra_override()]
             for override in values:
-                with self._hydra_errors((override.input_line or "",), config):
+                with HydraErrors((override.input_line or "",), self, config):
                     ConfigLoaderImpl._apply_overrides_to_config([override], config)
         composition = replace(base, config=config, overrides=typed)
         _check_schema_keys(composition)
@@ -141,8 +151,27 @@ class Composer:
                     "Write for example: epochs=3 or 'model.layers.hidden.units=[64,64]'",
                     where=typed,
                 ) from None
+            if not parsed[-1].key_or_group:
+                raise ConfigError(
+                    "This is not an override: nothing stands before '='. Expected key=value. Write for example: epochs=3",
+                    where=typed,
+                )
             check_override(parsed[-1], typed)
+            self._check_option(parsed[-1], typed)
         return parsed
+
+    def _check_option(self, override: Override, typed: str) -> None:
+        """Refuse what is no option's name, such as null or 3, where Hydra would crash on it."""
+        group = override.key_or_group
+        if override.is_sweep_override() or override.is_delete() or not self.loader.repository.group_exists(group):
+            return
+        if not isinstance(override.value(), (str, list, dict)):
+            options = sorted(self.loader.get_group_options(group))
+            raise ConfigError(
+                f"{override.value()!r} is no option of the group {group!r}. Expected one of: {', '.join(options)}. "
+                f"Write: {group}={options[0]}",
+                where=typed,
+            )
 
     def is_group(self, override: Override) -> bool:
         """Whether Hydra takes the override as a choice of group (`optimizer=sgd`), not as a value."""
@@ -154,101 +183,28 @@ class Composer:
         if groups not in self._bases:
             settings = [*groups, *OWN_SETTINGS]
             chain = tuple(self._read_chain(settings))
-            for file in chain:
-                check_file(file)
-            with self._hydra_errors(groups, chain=chain):
+            with HydraErrors(groups, self, chain=chain):
                 config = self.loader.load_configuration(
                     self.experiment, settings, RunMode.RUN, validate_sweep_overrides=False
                 )
             hydra = config._content.pop("hydra")
+            if "about" not in config:
+                raise ConfigError(
+                    "This experiment does not start from `config` or another experiment, so it has no data, model or task. "
+                    "Expected a defaults list. Write: defaults: [config, _self_]",
+                    where=places.shown(self.path),
+                )
             _keep_own_head(config, self.path)
             self._bases[groups] = Composition(self.experiment, config, (), chain, hydra)
         return self._bases[groups]
 
     def _read_chain(self, overrides: list[str]) -> Iterator[ConfigFile]:
         """The YAML files that Hydra will merge, in its order, without merging them; Hydra's own are left out."""
-        with self._hydra_errors(tuple(overrides)):
+        with HydraErrors(tuple(overrides), self):
             found = self.loader.compute_defaults_list(self.experiment, overrides, RunMode.RUN)
-        sources = [Path(s.path) for s in self.loader.repository.get_sources() if s.scheme() == "file"]
         for default in found.defaults:
-            file = next((p for s in sources if (p := s / f"{default.config_path}.yaml").is_file()), None)
-            if file is not None:
+            if file := self.loader.repository.file(default.config_path or ""):
                 yield read_config_file(file, default.package or "")
-
-    def _hydra_errors(
-        self, typed: tuple[str, ...], config: DictConfig | None = None, chain: tuple[ConfigFile, ...] = ()
-    ) -> HydraErrors:
-        return HydraErrors(typed, config, chain, self.loader)
-
-
-@dataclass
-class HydraErrors:
-    """A context that turns exceptions of Hydra and OmegaConf into a ConfigError in three parts."""
-
-    typed: tuple[str, ...]
-    config: DictConfig | None
-    chain: tuple[ConfigFile, ...]
-    loader: ConfigLoaderImpl
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, RecursionError):
-            raise ConfigError(
-                "The defaults of this experiment lead back to itself. Expected a chain that ends in `config`. "
-                "Correct its `defaults:` list."
-            ) from None
-        if isinstance(error, MissingConfigException):
-            raise self._missing(error) from None
-        if isinstance(error, (HydraException, OmegaConfBaseException)):
-            raise self._translate(error) from None
-
-    def _missing(self, error: MissingConfigException) -> ConfigError:
-        group, _, option = (error.missing_cfg_file or "").rpartition("/")
-        options = list(error.options or self.loader.get_group_options(group) if group else find_names())
-        typed = next((o for o in self.typed if override_key(o) == group.replace("/", ".")), None)
-        what = f"{option!r} is no option of the group {group!r}" if group else f"No config {option!r} to inherit from"
-        return ConfigError(
-            f"{what}.{did_you_mean(option, options)} Expected one of: {', '.join(sorted(options))}. "
-            f"Write: {group + '=' if group else ''}{(sorted(options) or ['NAME'])[0]}",
-            where=typed or _first_line(error),
-        )
-
-    def _translate(self, error: Exception) -> ConfigError:
-        cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__ or error
-        key = getattr(cause, "full_key", None) or (override_key(self.typed[0]) if len(self.typed) == 1 else None)
-        text = str(getattr(cause, "msg", None) or cause).partition("\n")[0]
-        known = isinstance(cause, OmegaConfBaseException)
-        typed = next((o for o in self.typed if key and override_key(o) == key), None)
-        if known and re.search(r"[Kk]ey '.*' (is )?not in|not in struct", text):
-            message = self._unknown_key(key or "")
-        elif known and "could not be converted" in text or "Cannot convert" in text:
-            message = f"{text.rstrip('.')}. Expected a value of that type. Correct the value of {key}."
-        elif "Ambiguous value" in str(error):
-            message = (
-                "Found several values for one key. Expected one value, or a sweep. "
-                "Add -m to sweep over them, or write a list as key=[a,b]"
-            )
-        else:
-            message = f"{text.rstrip('.')}. Expected a config that Hydra can compose. Correct it, then try: stackfit show"
-        where = typed or (Origins(list(self.chain), self.typed).locate(key) if key else None)
-        return ConfigError(message, key=key, where=where)
-
-    def _unknown_key(self, key: str) -> str:
-        parent, _, last = key.rpartition(".")
-        node: Any = self.config if self.config is not None else OmegaConf.structured(schema.Experiment)
-        node = OmegaConf.select(node, parent) if parent else node
-        known = [str(k) for k in node] if isinstance(node, DictConfig) else []
-        near = did_you_mean(last, known)
-        add = "" if not parent or parent.split(".")[0] not in _OPEN else f", or +{key}=… to pass a further argument"
-        return (
-            f"There is no key {last!r}{f' in {parent}' if parent else ''}.{near} "
-            f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
-        )
-
-
-_OPEN = ("model", "optimizer", "callbacks")
 
 
 def launch(experiment: str, overrides: Iterable[str], task: Any) -> Any:
@@ -282,11 +238,6 @@ def hydra_shows(experiment: str, overrides: list[str], flags: dict[str, str]) ->
             app.hydra_help(experiment, get_args_parser(), get_args_parser().parse_args(["--hydra-help"]))
     finally:
         GlobalHydra.instance().clear()
-
-
-def find_names() -> list[str]:
-    """The names that a `defaults:` list may inherit from."""
-    return ["config", *find_experiments()]
 
 
 def check_override(override: Override, typed: str) -> None:
@@ -344,33 +295,22 @@ def _keep_own_head(config: DictConfig, path: Path) -> None:
     config.expect = own.get("expect") or [] if isinstance(own, DictConfig) else []
 
 
-@functools.cache
-def _schema_keys(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
-
-
 def _check_schema_keys(composition: Composition) -> None:
     """`+key=value` goes round the dataclasses: compare the keys ourselves.
 
     Raises:
         ConfigError: a key that the schema does not have.
     """
-    parts = {"": schema.Experiment, "about": schema.About, "data": schema.Data, "task": schema.Task, "model": schema.Model}
-    for parent, kind in parts.items():
+    for parent, kind in schema.PARTS.items():
         node = OmegaConf.select(composition.config, parent) if parent else composition.config
         for key in node if isinstance(node, DictConfig) else ():
-            if key not in _schema_keys(kind):
+            if key not in schema.keys_of(kind):
                 full = f"{parent}.{key}" if parent else str(key)
                 raise composition.origins.add_place(
                     ConfigError(
                         f"There is no key {key!r}{f' in {parent}' if parent else ''}."
-                        f"{did_you_mean(str(key), _schema_keys(kind))} Expected one of: {', '.join(_schema_keys(kind))}. "
+                        f"{did_you_mean(str(key), schema.keys_of(kind))} Expected one of: {', '.join(schema.keys_of(kind))}. "
                         "Correct the name.",
                         key=full,
                     )
                 )
-
-
-def _first_line(error: Exception) -> str | None:
-    found = re.match(r"In '([^']+)'", str(error))
-    return f"{found.group(1)}.yaml" if found else None

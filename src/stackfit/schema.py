@@ -6,7 +6,7 @@ the class that `_target_` names; no class here repeats a Keras signature.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from omegaconf import MISSING
@@ -87,3 +87,10 @@ class Experiment:
 
 COSMETIC = ("about", "expect", "save", "verbosity")
 """Keys that never change a number, and so do not enter the fingerprint."""
+
+PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}
+
+
+def keys_of(part: type) -> tuple[str, ...]:
+    """The keys of one of the dataclasses."""
+    return tuple(field.name for field in fields(part))

@@ -1,0 +1,124 @@
+"""Exceptions of Hydra and OmegaConf become ConfigErrors in three parts, with file and line or the override as typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from stackfit import places, schema
+from stackfit.errors import ConfigError, did_you_mean
+from stackfit.experiments import find_experiments
+from stackfit.origins import ConfigFile, Origins, override_key, read_config_file
+
+_OPEN = ("model", "optimizer", "callbacks")  # below these, any argument of a target may be added
+
+
+@dataclass
+class HydraErrors:
+    """A context that translates what is raised in it.
+
+    Args:
+        typed: the overrides that are being applied.
+        composer: gives the experiment's path and the options of groups.
+        config: what the overrides are applied to, if it exists already.
+        chain: the files that are being merged.
+    """
+
+    typed: tuple[str, ...]
+    composer: Any
+    config: DictConfig | None = None
+    chain: tuple[ConfigFile, ...] = ()
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, RecursionError):
+            raise ConfigError(
+                "The defaults of this experiment lead back to itself. Expected a chain that ends in `config`. "
+                "Correct its `defaults:` list.",
+                where=places.shown(self.composer.path),
+            ) from None
+        if isinstance(error, MissingConfigException):
+            raise self._missing(error) from None
+        if isinstance(error, (HydraException, OmegaConfBaseException)):
+            raise self._translate(error) from None
+
+    def _missing(self, error: MissingConfigException) -> ConfigError:
+        group, _, option = (error.missing_cfg_file or "").rpartition("/")
+        loader = self.composer.loader
+        options = list(error.options or loader.get_group_options(group) if group else ["config", *find_experiments()])
+        typed = next((o for o in self.typed if override_key(o) == group.replace("/", ".")), None)
+        what = f"{option!r} is no option of the group {group!r}" if group else f"No config {option!r} to inherit from"
+        return ConfigError(
+            f"{what}.{did_you_mean(option, options)} Expected one of: {', '.join(sorted(options))}. "
+            f"Write: {group + '=' if group else ''}{(sorted(options) or ['NAME'])[0]}",
+            where=typed or self._defaults_line(option),
+        )
+
+    def _defaults_line(self, option: str) -> str | None:
+        """The line of the chain's files whose defaults list names `option`."""
+        repository, waiting, seen = self.composer.loader.repository, [self.composer.experiment], set()
+        while waiting:
+            name = waiting.pop()
+            path = repository.file(name)
+            if path is None or name in seen:
+                continue
+            seen.add(name)
+            for scalar in _defaults(read_config_file(path)):
+                if scalar.value == option:
+                    return f"{places.shown(path)}:{scalar.start_mark.line + 1}"
+                waiting.append(scalar.value)
+        return None
+
+    def _translate(self, error: Exception) -> ConfigError:
+        cause: BaseException = error
+        while not getattr(cause, "full_key", None) and (cause.__cause__ or cause.__context__):
+            cause = cause.__cause__ or cause.__context__  # type: ignore[assignment]
+        cause = cause if getattr(cause, "full_key", None) else error
+        key = getattr(cause, "full_key", None) or (override_key(self.typed[0]) if len(self.typed) == 1 else None)
+        text = str(getattr(cause, "msg", None) or cause).partition("\n")[0].rstrip(".")
+        if re.search(r"[Kk]ey '.*' (is )?not in|not in struct", text):
+            message = self._unknown_key(key or "")
+        elif "is not Optional" in text:
+            message = f"{key} is null. Expected a value. Write one, or leave the line out."
+        elif re.search("could not be converted|Cannot convert|is not a valid", text):
+            message = f"{text}. Expected a value of that type. Correct the value of {key}."
+        elif "Ambiguous value" in str(error):
+            message = (
+                "Found several values for one key. Expected one value, or a sweep. "
+                "Add -m to sweep over them, or write a list as key=[a,b]"
+            )
+        else:
+            message = f"{text}. Expected a config that Hydra can compose. Correct it, then try: stackfit show"
+        where = next((o for o in self.typed if key and override_key(o) == key), None)
+        where = where or (Origins(list(self.chain), self.typed).locate(key) if key else None)
+        return ConfigError(message, key=key, where=where)
+
+    def _unknown_key(self, key: str) -> str:
+        parent, _, last = key.rpartition(".")
+        node: Any = self.config if self.config is not None else OmegaConf.structured(schema.Experiment)
+        node = OmegaConf.select(node, parent) if parent else node
+        known = [str(k) for k in node] if isinstance(node, DictConfig) else []
+        add = f", or +{key}=… to pass a further argument" if parent and parent.split(".")[0] in _OPEN else ""
+        return (
+            f"There is no key {last!r}{f' in {parent}' if parent else ''}.{did_you_mean(last, known)} "
+            f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
+        )
+
+
+def _defaults(file: ConfigFile) -> Iterator[yaml.ScalarNode]:
+    """The names in a file's defaults list: parents, and the options of its groups."""
+    for key, value in file.node.value if file.node else ():
+        if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+            for entry in value.value:
+                names = [option for _, option in entry.value] if isinstance(entry, yaml.MappingNode) else [entry]
+                for name in names:
+                    yield from name.value if isinstance(name, yaml.SequenceNode) else [name]
