@@ -18,6 +18,7 @@ from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -64,6 +65,11 @@ class Composition:
     def origins(self) -> Origins:
         """Where every key was set."""
         return Origins(list(self.chain), self.overrides)
+
+    @property
+    def declares_sweep(self) -> bool:
+        """Whether the experiment's own file, or an override, asks for a sweep (`hydra.mode: MULTIRUN`)."""
+        return self.hydra.mode == RunMode.MULTIRUN
 
 
 def search_path() -> ConfigSearchPathImpl:
@@ -218,6 +224,11 @@ def launch(experiment: str, overrides: Iterable[str], task: Any) -> Any:
         return app.multirun(experiment, task, [*overrides, *OWN_SETTINGS], with_log_configuration=False)
     finally:
         GlobalHydra.instance().clear()
+
+
+def job_overrides() -> tuple[str, ...]:
+    """The overrides of the job that Hydra is running in this process."""
+    return tuple(HydraConfig.get().overrides.task)
 
 
 def hydra_shows(experiment: str, overrides: list[str], flags: dict[str, str]) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from stackfit import axes, owner, places, runner
 from stackfit.cells import Cell, compose_cell, trusted_modules
-from stackfit.composition import Composer, launch
+from stackfit.composition import Composer, job_overrides, launch
 from stackfit.errors import ConfigError
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, read_status, state_of
@@ -50,7 +49,7 @@ def is_sweep(composer: Composer, overrides: Iterable[str], multirun: bool) -> bo
     if multirun:
         return True
     fixed = [o.input_line or "" for o in composer.parse(overrides) if not o.is_sweep_override()]
-    return composer.compose(fixed).hydra.mode == RunMode.MULTIRUN
+    return composer.compose(fixed).declares_sweep
 
 
 class Sweep:
@@ -156,10 +155,7 @@ class Sweep:
 
     def __call__(self, config: Any) -> Path:
         """Hydra's task function: train the one cell that Hydra has composed."""
-        from hydra.core.hydra_config import HydraConfig
-
-        overrides = tuple(HydraConfig.get().overrides.task)
-        return self.launch_together([overrides], 1)[0]
+        return self.launch_together([job_overrides()], 1)[0]
 
     def launch_together(self, job_overrides: Sequence[Sequence[str]], max_members: int | None = None) -> list[Path]:
         """Train the cells with these overrides in cohorts; returns their folders."""
