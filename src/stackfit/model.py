@@ -98,7 +98,7 @@ def _sources(name: str, inputs: Any, last: str, outputs: Mapping[str, Any]) -> l
 def _call(layer: keras.layers.Layer, value: Any, key: str) -> Any:
     try:
         return layer(value)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
         shapes = [tuple(v.shape[1:]) for v in (value if isinstance(value, list) else [value])]
         text = " ".join(str(error).split()).partition(" Arguments received")[0].partition(" Full shape received")[0]
         raise ConfigError(
@@ -140,7 +140,7 @@ def check_output(model: keras.Model, config: Mapping[str, Any]) -> None:
     last = model.layers[-1].name
     if len(shape) != 1:
         raise ConfigError(_explain_axes(model, shape, classes), key=_flatten_key(config, last), kind="shape")
-    loss = str(task["loss"]["_target_"]).rpartition(".")[2]
+    loss = find_target(task["loss"]["_target_"], "task.loss._target_", BASES["loss"]).__name__
     width = shape[0]
     key = next((f"model.layers.{n}.units" for n in (last, last.rpartition("_")[0]) if _has_units(config, n)), None)
     key = key or f"model.layers.{last}"
@@ -240,4 +240,4 @@ def _has_units(config: Mapping[str, Any], name: str) -> bool:
 
 def _label_names(data: Mapping[str, Any], width: int) -> list[str]:
     names = list(data["class_names"] or [])
-    return [f"{n} ({names[n]})" if n < len(names) else str(n) for n in range(width, data["num_classes"])]
+    return [f"{n} ({names[n]})" if n < len(names) and names[n] != str(n) else str(n) for n in range(width, data["num_classes"])]

@@ -1,0 +1,399 @@
+"""The command line: exit codes, what stands on stdout, and every kind of bad input."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stackfit import places
+from stackfit.run_folder import RunFolder
+
+RUN = ("run", "digits_quickstart", "epochs=1")
+HEAD = "defaults: [digits_quickstart, _self_]\n"
+
+
+def stackfit(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The installed program in its own process."""
+    return subprocess.run(
+        [sys.executable, "-m", "stackfit", *words],
+        capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def check_refusal(answer, *said: str) -> None:
+    """Exit code 2, an error with what was found, what is expected and what to type; no traceback, nothing left."""
+    assert answer.code == 2, answer.err
+    assert answer.out == ""
+    assert answer.err.startswith("error: ") and "Traceback" not in answer.err
+    assert "Expected" in answer.err or "is built for" in answer.err
+    for text in said:
+        assert text in answer.err
+    assert not Path("outputs").exists()
+
+
+# ---- what works
+
+
+def test_list_names_every_experiment_with_its_question(cli):
+    answer = cli("list")
+    assert answer.code == 0 and answer.err == ""
+    for path in places.shipped("experiments").glob("*.yaml"):
+        assert f"{path.stem} " in answer.out
+    assert "published: " in answer.out
+    assert answer.out.rstrip().splitlines()[-1].startswith("Run one:  stackfit run ")
+
+
+def test_list_takes_a_pattern_and_says_when_nothing_matches(cli):
+    assert "digits_quickstart" not in cli("list", "gsp631").out
+    check_refusal(cli("list", "no such thing"), "No experiment matches 'no such thing'", "Try: stackfit list")
+
+
+def test_show_prints_yaml_that_composes_to_the_same(cli, write):
+    text = cli("show", "gsp631_base", "epochs=3").out
+    assert "epochs: 3\n" in text and "hydra" not in text
+    import yaml
+
+    assert yaml.safe_load(text)["model"]["layers"]["output"]["units"] == "${data.num_classes}"
+    assert yaml.safe_load(cli("show", "gsp631_base", "--resolve").out)["model"]["layers"]["output"]["units"] == 10
+
+
+def test_show_origin_puts_a_place_behind_every_value(cli):
+    lines = cli("show", "gsp631_base", "seed=3", "--origin").out.splitlines()
+    assert all("  # " in line for line in lines)
+    assert [line.split("  # ")[1] for line in lines if line.startswith("seed:")] == ["seed=3"]
+    assert [line for line in lines if line.startswith("epochs:")][0].rpartition(":")[0].endswith("gsp631_base.yaml")
+
+
+def test_show_diff_prints_only_what_differs(cli):
+    answer = cli("show", "codelab_base_128", "--diff", "gsp631_base")
+    changed = {line.partition(":")[0] for line in answer.out.splitlines()}
+    assert changed == {"data.order", "model.layers.hidden.units", "shuffle"}
+    assert cli("show", "gsp631_base", "--diff", "gsp631_base").out == ""
+
+
+def test_help_and_version_answer(cli):
+    for words in (["--help"], *([command, "--help"] for command in ("list", "show", "run", "table", "evaluate", "predict"))):
+        answer = cli(*words)
+        assert answer.code == 0 and "Usage" in answer.out
+    assert cli("--version").out.startswith("stackfit 0.")
+
+
+def test_new_writes_an_experiment_that_composes(cli):
+    answer = cli("new", "mine", "--from", "digits_quickstart")
+    assert answer.code == 0 and answer.out.splitlines()[0] == "experiments/mine.yaml"
+    assert "What do you want to find out?" in cli("list", "mine").out
+    assert cli("show", "mine").code == 0
+    assert "taken" in cli("new", "mine").err
+
+
+def test_new_callback_writes_the_class_and_trusts_it(cli, lab):
+    answer = cli("new", "--callback", "StopEarly")
+    assert answer.code == 0
+    assert (lab / "experiments" / "stop_early.py").is_file()
+    assert 'trust = ["experiments.stop_early"]' in (lab / "pyproject.toml").read_text()
+    assert "experiments.stop_early.StopEarly" in answer.out
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "", "gsp631_base", "config", "-x"])
+def test_new_refuses_names_that_are_bad_or_taken(cli, name):
+    answer = cli("new", "--", name)
+    assert answer.code == 2 and "Traceback" not in answer.err
+    assert not Path("experiments").exists()
+
+
+@pytest.mark.tf
+def test_the_last_line_of_run_is_the_folder_and_progress_is_on_stderr(cli, keras):
+    answer = cli(*RUN)
+    lines = answer.out.splitlines()
+    assert answer.code == 0 and len(lines) == 2
+    assert lines[0].startswith("test_loss ") and "test_accuracy" in lines[0]
+    assert (Path(lines[1]) / "status.json").is_file()
+    assert "epoch 1/1" in answer.err
+    assert (Path(lines[1]) / "log.txt").read_text().strip().splitlines()[-1].startswith("test ")
+
+
+@pytest.mark.tf
+def test_quiet_leaves_only_the_result(cli, keras):
+    answer = cli(*RUN, "--quiet")
+    assert (answer.code, answer.err, len(answer.out.splitlines())) == (0, "", 2)
+
+
+@pytest.mark.tf
+def test_flags_may_stand_anywhere_after_run(cli, keras):
+    assert cli("run", "--quiet", "digits_quickstart", "epochs=1").code == 0
+    shown = cli("run", "digits_quickstart", "--cfg", "job", "epochs=3")
+    assert shown.code == 0 and "epochs: 3" in shown.out
+
+
+def test_the_program_itself_runs_and_prints_its_folder_last(lab):
+    done = stackfit(*RUN, "model.layers.hidden.units=4")
+    assert done.returncode == 0
+    folder = Path(done.stdout.splitlines()[-1])
+    assert folder.parent == Path("outputs/digits_quickstart") and folder.is_dir()
+    assert "oneDNN" not in done.stderr and "I0000" not in done.stderr and "Warning" not in done.stderr
+
+
+def test_a_pipe_that_closes_early_is_no_error(lab):
+    done = subprocess.run(
+        f"set -o pipefail; {sys.executable} -m stackfit list | true",
+        shell=True, executable="/bin/bash", capture_output=True, text=True,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr and "BrokenPipe" not in done.stderr
+
+
+# ---- what fails while it trains: 1
+
+
+@pytest.mark.tf
+def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write):
+    write("experiments/mine.py", "import keras\nclass Bad(keras.callbacks.Callback):\n"
+          "    def on_epoch_end(self, epoch, logs=None):\n        raise RuntimeError('not today')\n")  # fmt: skip
+    answer = cli(*RUN, "--trust", "experiments.mine", "+callbacks.bad={_target_: experiments.mine.Bad}")
+    assert answer.code == 1 and "not today" in answer.err and "Traceback" not in answer.err
+    (folder,) = Path("outputs/digits_quickstart").iterdir()
+    assert "Traceback" in (folder / "log.txt").read_text()
+    table = cli("table")
+    assert table.code == 0 and "failed" in table.out
+    del sys.modules["experiments.mine"]
+
+
+# ---- bad input: 2, nothing trained, no folder left
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["run", "digits_quikstart"], ["No experiment 'digits_quikstart'. Did you mean 'digits_quickstart'?", "stackfit list"]),
+        (["run", "../digits_quickstart"], ["is not an experiment's name"]),
+        (["run"], ["No experiment was named", "stackfit list"]),
+        (["run", "epochs=3"], ["'epochs=3' is no experiment", "Write: stackfit run NAME epochs=3"]),
+        ([*RUN, "--freshh"], ["There is no option '--freshh'", "Try: stackfit run --help"]),
+        ([*RUN, "--cfg"], ["--cfg needs a value"]),
+        ([*RUN, "optimizer=adamm"], ["optimizer=adamm\n", "Did you mean 'adam'?", "Write: optimizer=adam"]),
+        ([*RUN, "epocs=3"], ["epocs=3  epocs\n", "Did you mean 'epochs'?"]),
+        ([*RUN, "+epocs=3"], ["Did you mean 'epochs'?"]),
+        ([*RUN, "model.layers.hidden.unit=3"], ["Did you mean 'units'?"]),
+        ([*RUN, "epochs=three"], ["epochs=three  epochs\n", "could not be converted to Integer"]),
+        (["run", "digits_quickstart", "epochs=0"], ["epochs=0  epochs\n", "epochs is 0.", "Write: epochs=1"]),
+        (["run", "digits_quickstart", "epochs=-3"], ["epochs is -3."]),
+        ([*RUN, "batch_size=0"], ["batch_size is 0.", "Write: batch_size=1"]),
+        ([*RUN, "model.layers.hidden.units=0"], ["units is 0.", "Write: model.layers.hidden.units=64"]),
+        ([*RUN, "model.layers.hidden.units=-5"], ["units is -5."]),
+        ([*RUN, "model.layers.hidden._target_=os.system"], ["os.system is not allowed as part of layers", "--trust os"]),
+        ([*RUN, "model.layers.hidden._target_=keras.layers.Lambda"], ["keras.layers.Lambda is refused"]),
+        ([*RUN, "optimizer._target_=keras.layers.Dense"], ["is not allowed as part of optimizer"]),
+        ([*RUN, "+callbacks.a={_target_: experiments.mine.Stop}"], ["add --trust experiments.mine"]),
+        ([*RUN, "--trust", "nowhere", "+callbacks.a={_target_: nowhere.Stop}"], ["There is no module 'nowhere'"]),
+        ([*RUN, "+callbacks.a={_target_: keras.callbacks.CSVLogger, filename: ../x}"], ["leaves the run folder"]),
+        ([*RUN, "data=fashion"], ["'fashion' is no option of the group 'data'. Did you mean 'fashion_mnist'?"]),
+        ([*RUN, "data=csv", "data.path=none.csv", "data.label=x"], ["data.path=none.csv  data.path\n", "There is no none.csv"]),
+        ([*RUN, "hydra.run.dir=/tmp/x"], ["is set by stackfit alone"]),
+        ([*RUN, "seed=${oc.env:HOME}"], ["The resolver 'oc.env' is not allowed"]),
+        (["show", "nope"], ["No experiment 'nope'"]),
+        (["table", "nowhere"], ["nowhere"]),
+        (["evaluate", "nowhere"], ["nowhere is not a run folder", "stackfit table"]),
+        (["predict", "nowhere"], ["nowhere is not a run folder"]),
+    ],
+)  # fmt: skip
+def test_bad_words_are_told_before_tensorflow_is_loaded(cli, words, said):
+    check_refusal(cli(*words), *said)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["model.layers.hidden.activation=rlu"], ["model.layers.hidden.activation=rlu", "no activation 'rlu'. Did you mean 'relu'?"]),
+        (["model.layers.hidden._target_=keras.layers.Dens"], ["There is no 'Dens' in keras.layers. Did you mean 'Dense'?"]),
+        (["+model.layers.hidden.unit=3"], ["has no argument 'unit'. Did you mean 'units'?"]),
+        (["+optimizer.lr=3"], ["+optimizer.lr=3  optimizer.lr", "Adam has no argument 'lr'"]),
+        (["task.loss._target_=keras.losses.Nope"], ["There is no 'Nope' in keras.losses."]),
+        (["callbacks=early_stopping"], ["val_loss", "Write: data.validation_split=0.1"]),
+        (["+callbacks.a={_target_: keras.callbacks.EarlyStopping, patence: 3}"], ["Did you mean 'patience'?"]),
+        (["model.layers.flatten=null"], ["model.layers.flatten=null  model.layers.flatten", "The output has shape (8, 8, 10)",
+                                         "Expected (10,)", "put Flatten before the first Dense"]),
+        (["model.layers.output.units=5"], ["The output has 5 units, so the labels 5, 6, 7, 8, 9 have none",
+                                           "Write: model.layers.output.units=10"]),
+        (["+model.layers.drop={_target_: keras.layers.Dropout, rate: 7}"], ["Dropout refuses its arguments"]),
+        (["data.input_shape=[9,9,1]"], ["data.input_shape"]),
+        (["data.num_classes=9"], ["data.num_classes=9"]),
+        # TensorFlow asks for ten seconds before it gives up.
+        pytest.param(["model.layers.hidden.units=99999999999"], ["model.layers.hidden", "OOM"], marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_built_is_told_before_a_folder_is_made(cli, keras, words, said):
+    check_refusal(cli(*RUN, *words), *said)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "table, override, said",
+    [
+        ("a,b,kind\n1,2,x\n", "data.label=knd", "kind"),
+        ("a,b,kind\n1,oops,x\n3,4,y\n", "data.label=kind", "oops"),
+        ("a,b,kind\n", "data.label=kind", "mine.csv"),
+        ("", "data.label=kind", "mine.csv"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told(cli, write, keras, table, override, said):
+    write("mine.csv", table)
+    check_refusal(cli(*RUN, "data=csv", "data.path=mine.csv", override), said)
+
+
+@pytest.mark.tf
+def test_labels_out_of_range_and_pictures_of_several_sizes_are_told(cli, lab, keras):
+    np.savez(lab / "mine.npz", x=np.zeros((6, 8, 8, 1), np.uint8), y=np.array([0, 1, 2, 3, 4, 99]))
+    words = ["data=npz", "data.path=mine.npz", "data.input_shape=[8,8,1]", "data.num_classes=5"]
+    check_refusal(cli(*RUN, *words), "99")
+    for number, size in enumerate(((8, 8), (9, 9), (8, 8), (8, 8))):
+        (lab / "photos" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("L", size).save(lab / "photos" / "ab"[number % 2] / f"{number}.png")
+    check_refusal(cli(*RUN, "data=images", "data.path=photos"), "9")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (HEAD + "hydra:\n  callbacks: {x: {_target_: evil.Evil}}\n", "mine.yaml:3  hydra.callbacks"),
+        (HEAD + "hydra: {run: {dir: /tmp/anywhere}}\n", "mine.yaml:2  hydra.run"),
+        (HEAD + "hydra: {job: {env_set: {PATH: x}}}\n", "mine.yaml:2  hydra.job"),
+        (HEAD + "hydra: {searchpath: ['file:///tmp']}\n", "mine.yaml:2  hydra.searchpath"),
+        ("# @package _global_\n" + HEAD, "mine.yaml:1"),
+        (HEAD + "seed: ${oc.env:HOME}\n", "mine.yaml:2"),
+        (HEAD + "model: {layers: {hidden: {_partial_: true}}}\n", "mine.yaml:2  model.layers.hidden._partial_"),
+        (HEAD + "model: {layers: {hidden: {_args_: [1]}}}\n", "mine.yaml:2  model.layers.hidden._args_"),
+        (HEAD + "callbacks: {a: {_target_: keras.callbacks.CSVLogger, filename: ../x}}\n", "mine.yaml:2  callbacks.a.filename"),
+        ("defaults: [config, override hydra/launcher: basic, _self_]\n", "mine.yaml:1"),
+        (HEAD + "epochs: 0\n", "mine.yaml:2  epochs"),
+    ],
+)
+def test_a_file_that_reaches_too_far_is_told_with_its_line(cli, write, text, said):
+    write("evil.py", "open('ran', 'w').close()\nclass Evil: pass\n")
+    write("experiments/mine.yaml", text)
+    check_refusal(cli("run", "mine"), f"error: experiments/{said}")
+    assert not Path("ran").exists() and not Path("/tmp/anywhere").exists()
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (HEAD + "epocs: 3\n", "mine.yaml:2  epocs"),
+        (HEAD + "epochs: three\n", "mine.yaml:2  epochs"),
+        (HEAD + "epochs: [1\n", "mine.yaml:3"),
+        ("defaults: [mine, _self_]\n", "mine.yaml"),
+    ],
+)
+def test_a_wrong_file_is_told_with_its_line(cli, write, text, said):
+    write("experiments/mine.yaml", text)
+    check_refusal(cli("run", "mine"), f"error: experiments/{said}")
+
+
+def test_a_shipped_name_for_ones_own_experiment_names_both_files(cli, write):
+    write("experiments/gsp631_base.yaml", HEAD)
+    check_refusal(cli("run", "gsp631_base"), "experiments/gsp631_base.yaml", str(places.shipped("experiments")))
+
+
+def test_several_errors_are_told_at_once_and_counted(cli):
+    answer = cli("run", "digits_quickstart", "epochs=0", "seed=-1")
+    check_refusal(answer, "epochs is 0.", "seed is -1.", "2 errors; nothing was trained.")
+    assert answer.err.count("error: ") == 2
+
+
+@pytest.mark.tf
+def test_outputs_that_cannot_be_written_are_told(cli, lab, keras):
+    (lab / "outputs").write_text("a file")
+    answer = cli(*RUN)
+    assert answer.code == 2 and "Traceback" not in answer.err
+    assert "error: outputs/digits_quickstart cannot be written: Not a directory. Expected a folder" in answer.err
+
+
+def test_a_folder_that_is_no_run_is_told(cli, lab):
+    (lab / "empty").mkdir()
+    for command in ("evaluate", "predict"):
+        check_refusal(cli(command, "empty"), "empty is not a run folder: it has no status.json")
+
+
+def test_an_unreadable_picture_is_told(cli, lab, finished):
+    (lab / "a.png").write_text("no picture")
+    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read as a picture", "Convert it.")
+    check_refusal(cli("predict", str(finished), "none.png"), "There is no file none.png", "Correct the path.")
+
+
+def test_a_test_item_that_is_not_there_is_told(cli, finished):
+    check_refusal(cli("predict", str(finished), "--item", "360"), "There is no test item 360. Expected 0 to 359")
+    assert "right" in cli("predict", str(finished), "--item", "0").out.replace("WRONG", "right")
+
+
+def test_a_damaged_status_among_good_ones_is_named_and_the_others_are_shown(cli, lab):
+    for number in range(3):
+        folder = RunFolder.create(lab / "outputs" / "mine", "f" * 64, {"experiment": "mine", "settings": {"seed": number},
+                                                                       "seed": number, "overrides": [], "axes": {}})  # fmt: skip
+        folder.finish({}, {"test_accuracy": 0.5})
+    folder.status.write_text("{")
+    answer = cli("table")
+    assert answer.code == 0 and answer.out.count("mine/") == 2
+    assert folder.path.name in answer.err and "Traceback" not in answer.err
+
+
+def test_debug_shows_the_traceback_and_nothing_else_does(lab):
+    plain, debug = stackfit("show", "nope"), stackfit("show", "nope", "--debug")
+    assert plain.returncode == 2 and "Traceback" not in plain.stderr
+    assert debug.returncode != 0 and "Traceback" in debug.stderr
+
+
+@pytest.mark.parametrize("words", [["nope"], ["table", "--nope"], ["table", "--last", "x"], ["data", "nope"], ["show"]])
+def test_a_wrong_command_is_2(cli, words):
+    answer = cli(*words)
+    assert answer.code == 2 and "Traceback" not in answer.err
+
+
+# ---- pictures and evaluation
+
+
+@pytest.mark.tf
+def test_predict_names_classes_with_probabilities(cli, lab, finished):
+    Image.new("L", (100, 50), 255).save(lab / "a.png")
+    answer = cli("predict", str(finished), "a.png", "--invert")
+    assert answer.code == 0
+    name, *ranked = answer.out.splitlines()
+    shares = [float(line.split()[1].rstrip("%")) for line in ranked]
+    assert name == "a.png" and len(ranked) == 10
+    assert shares == sorted(shares, reverse=True) and abs(sum(shares) - 100) < 0.1
+
+
+def test_predict_without_a_picture_shows_right_and_wrong_items(cli, finished):
+    answer = cli("predict", str(finished), "--count", "6")
+    assert len(answer.out.splitlines()) == 7 and "WRONG" in answer.out and "right" in answer.out
+    wrong = cli("predict", str(finished), "--wrong", "--count", "3").out.splitlines()
+    assert all("WRONG" in line for line in wrong[:-1]) and "of 360 test items are right." in wrong[-1]
+
+
+@pytest.mark.tf
+def test_evaluate_shows_both_splits_and_the_gap(cli, finished):
+    answer = cli("evaluate", str(finished))
+    assert answer.code == 0
+    assert [line.split()[0] for line in answer.out.splitlines() if line.startswith(("train", "test"))] == ["train", "test", "test"]
+
+
+# ---- light commands stay light
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["show", "gsp631_base", "--origin"], ["table"], ["run", "--help"], ["new", "mine"],
+              ["data", "list"], ["run", "digits_quickstart", "epocs=3"]],
+)  # fmt: skip
+def test_light_commands_load_no_tensorflow(lab, words):
+    RunFolder.create(lab / "outputs" / "mine", "f", {"experiment": "mine", "settings": {}, "seed": 0}).finish({}, {})
+    code = (
+        "import sys\nfrom stackfit.cli import main\n"
+        f"try:\n    main({words!r})\nexcept SystemExit:\n    pass\n"
+        "print('\\nheavy:', sorted({'tensorflow', 'keras', 'jax', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "heavy: []"
