@@ -48,11 +48,22 @@ def test_axes_with_the_same_tag_are_zipped_and_cross_with_the_others():
 
 
 def test_two_tags_are_two_groups():
-    assert len(cells("a=tag(p, choice(1,2))", "b=tag(p, choice(3,4))", "c=tag(q, range(3))", "d=tag(q, range(3))")) == 6
+    assert (
+        len(
+            cells(
+                "a=tag(p, choice(1,2))", "b=tag(p, choice(3,4))", "c=tag(q, range(3))", "d=tag(q, range(3))"
+            )
+        )
+        == 6
+    )
 
 
 def test_a_depth_is_a_list_and_a_range_is_a_list_of_numbers():
-    assert cells("units=[64],[64,64],[512,256]") == [{"units": "[64]"}, {"units": "[64,64]"}, {"units": "[512,256]"}]
+    assert cells("units=[64],[64,64],[512,256]") == [
+        {"units": "[64]"},
+        {"units": "[64,64]"},
+        {"units": "[512,256]"},
+    ]
     assert cells("seed=range(3)") == [{"seed": "0"}, {"seed": "1"}, {"seed": "2"}]
     assert cells("seed=range(2,8,3)") == [{"seed": "2"}, {"seed": "5"}]
 
@@ -122,7 +133,9 @@ def test_a_million_cells_are_counted_without_making_them():
 
 
 def test_params_of_a_file_may_be_texts_numbers_and_lists():
-    fixed, axes = read_axes(parse_params({"units": "[],4", "seed": "range(2)", "epochs": 3, "depth": [1, 2], "flag": True}))
+    fixed, axes = read_axes(
+        parse_params({"units": "[],4", "seed": "range(2)", "epochs": 3, "depth": [1, 2], "flag": True})
+    )
     assert fixed == ["epochs=3", "depth=[1,2]", "flag=true"]
     assert axes == [Axis("units", ("[]", "4")), Axis("seed", ("0", "1"))]
 
@@ -157,12 +170,22 @@ def test_a_union_is_several_grids_and_gives_axes_that_only_some_cells_have():
 
 
 def test_a_union_of_single_cells_tells_them_apart():
-    assert plan(union=[{"a": 1, "b": [64, 64]}, {"a": 0, "b": []}]) == [{"a": "1", "b": "[64,64]"}, {"a": "0", "b": "[]"}]
+    assert plan(union=[{"a": 1, "b": [64, 64]}, {"a": 0, "b": []}]) == [
+        {"a": "1", "b": "[64,64]"},
+        {"a": "0", "b": "[]"},
+    ]
 
 
 def test_a_union_s_grid_replaces_params_of_the_same_key():
-    assert plan(params={"a": "1,2"}, union=[{"a": "3,4"}, {}]) == [{"a": "3"}, {"a": "4"}, {"a": "1"}, {"a": "2"}]
+    assert plan(params={"a": "1,2"}, union=[{"a": "3,4"}, {}]) == [
+        {"a": "3"},
+        {"a": "4"},
+        {"a": "1"},
+        {"a": "2"},
+    ]
 
 
 def test_as_many_cells_as_the_product_of_the_lengths():
-    assert count([Axis("a", ("1",) * 3), Axis("b", ("1",) * 5), Axis("c", ("1",) * 5, None)]) == math.prod([3, 5, 5])
+    assert count([Axis("a", ("1",) * 3), Axis("b", ("1",) * 5), Axis("c", ("1",) * 5, None)]) == math.prod(
+        [3, 5, 5]
+    )

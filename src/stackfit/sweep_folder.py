@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import files
+from stackfit.errors import RunFolderError
 from stackfit.places import shown
-from stackfit.run_folder import FORMAT, csv_text, read_status, state_of, writing
+from stackfit.run_folder import FORMAT, STATUS, csv_text, read_status, state_of, writing
 
 
 class SweepFolder:
@@ -47,43 +49,43 @@ class SweepFolder:
         return self.path / f"{safe}-{fingerprint[:8]}"
 
     def read(self) -> list[dict[str, Any]]:
-        """The cells that `sweep.json` lists; none where there is no such file or it is damaged or newer."""
-        try:
-            content = json.loads(self.index.read_bytes())
-            return list(content["cells"]) if content.get("format", 0) <= FORMAT else []
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return []
+        """What every cell's folder says of itself: `overrides`, `axes`, `fingerprint`, `folder`, `state`, `status`.
+
+        Raises:
+            RunFolderError: a newer stackfit wrote the sweep, or one of its cells.
+        """
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # a damaged index is written anew
+            written = json.loads(self.index.read_bytes()).get("format", 0)
+            if written > FORMAT:
+                raise RunFolderError(
+                    f"{shown(self.index)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
+                )
+        return [_describe(path.parent) for path in sorted(self.path.glob(f"*/{STATUS}"))]
 
     def write(self, experiment: str, fixed: Sequence[str], axes: Sequence[str], cells: Sequence[Mapping[str, Any]]) -> None:
         """Write `sweep.json` and `results.csv` from the cells' own status.
 
-        `cells`: for each `overrides`, `axes`, `fingerprint` and `folder` (a Path). Cells of earlier calls that are
-        not among them stay listed.
+        `cells`: for each `overrides`, `axes`, `fingerprint` and `folder` (its name). Cells of earlier commands that
+        are not among them stay listed.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
-                names = {Path(cell["folder"]).name for cell in cells}
-                rows = [
-                    {**cell, "folder": Path(cell["folder"]).name, **_state(Path(cell["folder"]))} for cell in cells
-                ]
-                kept = [
-                    {**cell, **_state(self.path / cell["folder"])}
-                    for cell in self.read()
-                    if cell.get("folder") and cell["folder"] not in names
-                ]
+                found = {row["folder"]: row for row in self.read()}
+                rows = [{"state": "waiting", "status": {}, **found.pop(cell["folder"], {}), **cell} for cell in cells]
+                rows += found.values()
                 content = {
                     "format": FORMAT,
                     "experiment": experiment,
                     "overrides": list(fixed),
                     "axes": list(axes),
-                    "cells": [{k: v for k, v in row.items() if k != "status"} for row in kept + rows],
+                    "cells": [{key: value for key, value in row.items() if key != "status"} for row in rows],
                 }
                 files.write_json(self.index, content)
-                files.write_text(self.results, csv_text([self._row(row) for row in kept + rows]))
+                files.write_text(self.results, csv_text([self._row(row) for row in rows]))
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        status = row.get("status") or {}
+        status = row["status"]
         return {
             **row["axes"],
             **(status.get("metrics") or {}),
@@ -98,6 +100,13 @@ def _numbered(base: str, number: int) -> str:
     return base if number == 1 else f"{base}-{number}"
 
 
-def _state(folder: Path) -> dict[str, Any]:
-    status = read_status(folder, damaged_is_empty=True) if (folder / "status.json").exists() else None
-    return {"state": "waiting" if status is None else state_of(status), "status": status}
+def _describe(folder: Path) -> dict[str, Any]:
+    status = read_status(folder, damaged_is_empty=True)
+    return {
+        "overrides": status.get("overrides") or [],
+        "axes": status.get("axes") or {},
+        "fingerprint": status.get("fingerprint"),
+        "folder": folder.name,
+        "state": state_of(status),
+        "status": status,
+    }

@@ -101,7 +101,7 @@ class Sweep:
     # ---- what must run
 
     def _inspect(self, cells: Sequence[Cell]) -> list[Entry]:
-        before = {json.dumps(cell.get("axes"), sort_keys=True): cell for cell in self.folder.read()}
+        before = {json.dumps(cell["axes"], sort_keys=True) for cell in self.folder.read()}
         fingerprints: dict[str, str] = {}
         entries = []
         for cell in cells:
@@ -110,8 +110,8 @@ class Sweep:
                 fingerprints[key] = runner.load_data(cell, self.reporter.line).fingerprint
             fingerprint = cell.fingerprint(fingerprints[key])
             folder = self.folder.cell(cell.axes, fingerprint)
-            earlier = before.get(json.dumps(cell.axes, sort_keys=True))
-            entries.append(Entry(cell, fingerprint, folder, _why(folder, fingerprint, earlier)))
+            ran_before = json.dumps(cell.axes, sort_keys=True) in before
+            entries.append(Entry(cell, fingerprint, folder, _why(folder, fingerprint, ran_before)))
         return entries
 
     def waiting_cells(self) -> list[Cell]:
@@ -119,11 +119,11 @@ class Sweep:
         waiting = [entry for entry in self.entries if entry.waits]
         busy = sum(entry.why == "busy" for entry in self.entries)
         finished = len(self.entries) - len(waiting) - busy
-        elsewhere = f", {busy} are trained by another process" if busy else ""
+        elsewhere = f", {busy} with another process" if busy else ""
         self.reporter.line(
             f"{self.experiment}: {len(self.entries)} cells: {finished} finished, {len(waiting)} to run{elsewhere}."
         )
-        if finished:
+        if any(entry.why != "new" for entry in self.entries):
             for entry in waiting:
                 self.reporter.line(f"  {entry.label}: {entry.why}")
         self._write()
@@ -140,7 +140,7 @@ class Sweep:
                     "overrides": list(entry.cell.overrides),
                     "axes": entry.cell.axes,
                     "fingerprint": entry.fingerprint,
-                    "folder": entry.folder,
+                    "folder": entry.folder.name,
                 }
                 for entry in self.entries
             ],
@@ -167,7 +167,7 @@ class Sweep:
 
     def _train(self, cohort: Sequence[Entry]) -> None:
         """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""
-        cohort = [entry for entry in cohort if _why(entry.folder, entry.fingerprint, None) not in ("finished", "busy")]
+        cohort = [entry for entry in cohort if _why(entry.folder, entry.fingerprint) not in ("finished", "busy")]
         if not cohort or (self.fail_fast and self.failed):
             return
         dataset = runner.load_data(cohort[0].cell, self.reporter.line)
@@ -244,12 +244,10 @@ class Sweep:
         return -(-len(group) // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
 
-def _why(folder: Path, fingerprint: str, earlier: dict[str, Any] | None) -> str:
-    """`finished`, `busy`, or the reason to run."""
-    if not (folder / "status.json").exists():
-        if earlier and earlier.get("fingerprint") != fingerprint:
-            return "changed since it ran: its config, data, versions or code"
-        return "new"
+def _why(folder: Path, fingerprint: str, ran_before: bool = False) -> str:
+    """`finished`, `busy`, or the reason to run. `ran_before`: some cell with these axes has a folder."""
+    if not RunFolder(folder).status.exists():
+        return "changed since it ran: its config, data, versions or code" if ran_before else "new"
     status = read_status(folder, damaged_is_empty=True)
     state = state_of(status)
     if state == "finished" and status.get("fingerprint") == fingerprint:

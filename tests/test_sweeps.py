@@ -1,0 +1,672 @@
+"""`sweeps` and `sweep_folder`: cells trained together, kept as they finish, and never trained twice."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import processes
+import pytest
+
+import stackfit
+from stackfit import places
+from stackfit.errors import ConfigError, RunFolderError
+from stackfit.progress import Reporter
+from stackfit.sweep_folder import SweepFolder
+from stackfit.sweeps import Sweep, label_of
+
+SMALL = ("epochs=1", "batch_size=100")
+GRID = (*SMALL, "model.layers.hidden.units=3,4", "seed=range(2)")
+
+
+class Lines(Reporter):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.text = ""
+
+    def line(self, text: str, always: bool = False) -> None:
+        self.text += text.rstrip("\n") + "\n"
+
+
+def sweep(*overrides: str, experiment: str = "digits_quickstart", **options) -> tuple[Sweep, str]:
+    """Run a sweep; it, and what it said."""
+    lines = Lines()
+    return Sweep(experiment, overrides, reporter=lines, **options).run(), lines.text
+
+
+def status_of(folder: Path) -> dict:
+    return json.loads((folder / "status.json").read_text())
+
+
+def digest_of(folder: Path) -> str:
+    return json.loads((folder / "metrics.json").read_text())["weights_sha256"]
+
+
+def history_of(folder: Path) -> list[dict[str, str]]:
+    rows = csv.DictReader((folder / "history.csv").read_text().splitlines())
+    return [{key: value for key, value in row.items() if key not in ("seconds", "members")} for row in rows]
+
+
+def results_of(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
+
+
+def states(folder: Path) -> dict[str, str]:
+    """State by cell, such as `{"units=3, seed=0": "finished"}`."""
+    cells = json.loads((folder / "sweep.json").read_text())["cells"]
+    return {label_of(cell["axes"]): cell["state"] for cell in cells}
+
+
+def tree(folder: Path) -> dict[str, int]:
+    """Every file of the cells with the time of its last change."""
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.glob("*/*")}
+
+
+@contextlib.contextmanager
+def working_in(folder: Path):
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory) -> Path:
+    """The working folder of a finished sweep of four cells."""
+    lab = tmp_path_factory.mktemp("grid")
+    with working_in(lab):
+        sweep(*GRID)
+    return lab
+
+
+@pytest.fixture
+def done(grid, lab) -> Path:
+    """A copy of the finished sweep's folder, in the working folder."""
+    shutil.copytree(grid / "outputs", lab / "outputs")
+    return sweep_folder(lab)
+
+
+def sweep_folder(lab: Path) -> Path:
+    (folder,) = (lab / "outputs").glob("*/sweep-*")
+    return folder
+
+
+# ---- the folder
+
+
+@pytest.mark.tf
+def test_a_sweep_is_a_folder_of_cells_named_by_their_axes_and_fingerprint(done):
+    assert re.fullmatch(r"sweep-[0-9a-f]{8}", done.name)
+    for cell in json.loads((done / "sweep.json").read_text())["cells"]:
+        axes = ",".join(f"{key}={value}" for key, value in cell["axes"].items())
+        assert cell["folder"] == f"{axes}-{cell['fingerprint'][:8]}"
+        status = status_of(done / cell["folder"])
+        assert status["fingerprint"] == cell["fingerprint"] and status["axes"] == cell["axes"]
+        assert status["overrides"] == cell["overrides"] and status["sweep"] == done.name
+        assert (done / cell["folder"] / "model.keras").is_file()
+
+
+@pytest.mark.tf
+def test_the_index_holds_the_axes_the_fixed_overrides_and_every_cells_state(done):
+    index = json.loads((done / "sweep.json").read_text())
+    assert index["experiment"] == "digits_quickstart" and index["overrides"] == list(SMALL)
+    assert index["axes"] == ["model.layers.hidden.units", "seed"]
+    assert states(done) == {f"units={units}, seed={seed}": "finished" for units in (3, 4) for seed in (0, 1)}
+
+
+@pytest.mark.tf
+def test_every_row_of_the_results_can_be_traced_to_its_folder(done, lab):
+    rows = results_of(done)
+    assert len(rows) == 4
+    for row in rows:
+        assert status_of(lab / row["folder"])["metrics"]["test_loss"] == float(row["test_loss"])
+        assert row["state"] == "finished" and row["seed"] in row["folder"]
+
+
+@pytest.mark.tf
+def test_the_cells_shared_their_seconds(done):
+    for path in done.glob("*/history.csv"):
+        assert [row["members"] for row in csv.DictReader(path.read_text().splitlines())] == ["4"]
+
+
+def find(lab: Path, *fixed: str, axes=("a", "b"), fresh: bool = False, experiment: str = "x") -> str:
+    return SweepFolder.find(lab, experiment, fixed, axes, fresh).path.name
+
+
+def test_the_id_is_over_the_experiment_the_fixed_overrides_and_the_names_of_the_axes(lab):
+    assert find(lab, "c=1", "d=2") == find(lab, "d=2", "c=1") == find(lab, "c=1", "d=2", axes=("b", "a"))
+    others = {
+        find(lab),
+        find(lab, "c=1"),
+        find(lab, "c=2"),
+        find(lab, axes=("a",)),
+        find(lab, experiment="y"),
+    }
+    assert len(others) == 5
+
+
+def test_fresh_counts_up_and_the_newest_is_found(lab):
+    first = find(lab)
+    assert find(lab, fresh=True) == first
+    (lab / first).mkdir()
+    assert find(lab) == first and find(lab, fresh=True) == f"{first}-2"
+    (lab / f"{first}-2").mkdir()
+    assert find(lab) == f"{first}-2" and find(lab, fresh=True) == f"{first}-3"
+
+
+@pytest.mark.parametrize(
+    "axes, name",
+    [
+        ({"a.b": "[64,64]", "seed": "0"}, "a.b=[64,64],seed=0"),
+        ({"a": "../../etc"}, "a=.._.._etc"),
+        ({"a": 'x"y z/ä'}, "a=x_y_z__"),
+        ({}, "cell"),
+        ({"a": "1" * 300}, "a=" + "1" * 98),
+    ],
+)
+def test_a_cells_name_is_safe_and_at_most_100_characters_before_its_fingerprint(lab, axes, name):
+    assert SweepFolder(lab).cell(axes, "0123456789ab").name == f"{name}-01234567"
+
+
+def test_a_label_is_as_short_as_it_can_be():
+    assert label_of({"model.layers.hidden.units": "3", "seed": "0"}) == "units=3, seed=0"
+    assert label_of({"model.layers.a.units": "3", "model.layers.b.units": "4"}) == (
+        "model.layers.a.units=3, model.layers.b.units=4"
+    )
+
+
+# ---- an incremental build
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+from stackfit.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("tensorflow" in sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.tf
+def test_the_same_command_again_trains_nothing_and_loads_no_tensorflow(done, lab):
+    before = tree(done)
+    words = [sys.executable, "-c", WITHOUT_TENSORFLOW, "run", "digits_quickstart", "-m", *GRID]
+    began = time.monotonic()
+    again = subprocess.run(words, cwd=lab, capture_output=True, text=True)
+    assert again.returncode == 0 and time.monotonic() - began < 10, again.stderr
+    assert again.stderr == "digits_quickstart: 4 cells: 4 finished, 0 to run.\nFalse\n"
+    assert again.stdout.splitlines()[-1] == f"outputs/digits_quickstart/{done.name}"
+    assert tree(done) == before
+
+
+@pytest.mark.tf
+def test_a_value_more_trains_only_the_new_cells_and_says_so(done):
+    before = tree(done)
+    _, said = sweep(*SMALL, "model.layers.hidden.units=3,4,5", "seed=range(2)")
+    assert "6 cells: 4 finished, 2 to run.\n  units=5, seed=0: new\n  units=5, seed=1: new\n" in said
+    assert set(states(done).values()) == {"finished"} and len(states(done)) == len(results_of(done)) == 6
+    assert before.items() <= tree(done).items()
+
+
+@pytest.mark.tf
+def test_a_value_less_keeps_what_was_trained_in_the_results(done):
+    _, said = sweep(*SMALL, "model.layers.hidden.units=3", "seed=range(2)")
+    assert said.startswith("digits_quickstart: 2 cells: ")
+    (kept,) = [folder for folder in done.parent.iterdir() if folder == done]
+    assert len(results_of(kept)) == 4  # units=3 alone is no axis: another sweep, beside this one
+    _, said = sweep(*SMALL, "model.layers.hidden.units=4,3", "seed=range(1)")
+    assert "2 cells: 2 finished, 0 to run" in said and len(states(done)) == 4
+
+
+@pytest.mark.tf
+def test_cells_that_failed_were_interrupted_or_changed_run_again_and_say_why(done, monkeypatch):
+    cells = {
+        label_of(cell["axes"]): done / cell["folder"]
+        for cell in json.loads((done / "sweep.json").read_text())["cells"]
+    }
+    digests = {label: digest_of(folder) for label, folder in cells.items()}
+    for label, state, reason in (
+        ("units=3, seed=0", "failed", "ValueError in epoch 1: no.\nmore"),
+        ("units=3, seed=1", "running", None),
+        ("units=4, seed=0", "interrupted", "Interrupted in epoch 1."),
+    ):
+        status = status_of(cells[label]) | {"status": state, "reason": reason}
+        status["owner"]["process_start"] = "another process"
+        (cells[label] / "status.json").write_text(json.dumps(status))
+    (cells["units=4, seed=1"] / "status.json").write_text("{half")
+    _, said = sweep(*GRID)
+    assert "4 cells: 0 finished, 4 to run." in said
+    for line in (
+        "units=3, seed=0: failed before: ValueError in epoch 1: no.",
+        "units=3, seed=1: was interrupted",
+        "units=4, seed=0: was interrupted",
+        "units=4, seed=1: its status is damaged",
+    ):
+        assert f"  {line}\n" in said
+    assert {label: digest_of(folder) for label, folder in cells.items()} == digests
+
+
+@pytest.mark.tf
+def test_a_change_of_what_decides_the_numbers_trains_anew_and_says_so(done, monkeypatch):
+    monkeypatch.setattr("stackfit.cells.NUMERICS", -1)
+    planned = Sweep("digits_quickstart", GRID, reporter=Lines())
+    assert {entry.why for entry in planned.entries} == {
+        "changed since it ran: its config, data, versions or code"
+    }
+    assert not any(entry.folder.exists() for entry in planned.entries)  # what is there stays
+
+
+@pytest.mark.tf
+def test_cells_of_a_living_process_are_left_to_it(done):
+    folder = next(done.glob("*seed=0*"))
+    status = status_of(folder) | {"status": "running"}
+    status["owner"] |= {"host": "another.host", "heartbeat": time.time()}
+    (folder / "status.json").write_text(json.dumps(status))
+    _, said = sweep(*GRID)
+    assert "4 cells: 3 finished, 0 to run, 1 with another process." in said
+    assert status_of(folder)["status"] == "running"
+
+
+@pytest.mark.tf
+def test_the_basic_launcher_resumes_and_gives_the_same_bits_as_the_fused(done):
+    expected = {
+        folder.parent.name: (digest_of(folder.parent), history_of(folder.parent))
+        for folder in done.glob("*/metrics.json")
+    }
+    for name in list(expected)[:2]:
+        shutil.rmtree(done / name)
+    _, said = sweep(*GRID, "hydra/launcher=basic")
+    assert "4 cells: 2 finished, 2 to run." in said
+    assert {name: (digest_of(done / name), history_of(done / name)) for name in expected} == expected
+    for name in list(expected)[:2]:
+        assert (done / name / "history.csv").read_text().splitlines()[-1].endswith(",1")  # trained alone
+
+
+@pytest.mark.tf
+def test_a_cell_gives_the_bits_of_the_single_run(done):
+    single = stackfit.run(
+        "digits_quickstart", *SMALL, "model.layers.hidden.units=4", "seed=1", reporter=Reporter(0)
+    )
+    (cell,) = done.glob("*units=4,seed=1*")
+    assert digest_of(cell) == digest_of(single.folder) and history_of(cell) == history_of(single.folder)
+
+
+@pytest.mark.tf
+def test_fresh_starts_over_beside_the_old_folder(done):
+    before = tree(done)
+    again, said = sweep(*SMALL, "model.layers.hidden.units=3", "seed=range(2)", fresh=True)
+    planned = Sweep("digits_quickstart", GRID, reporter=Lines(), fresh=True)
+    assert planned.folder.path.name == f"{done.name}-2" and all(
+        entry.why == "new" for entry in planned.entries
+    )
+    assert tree(done) == before
+
+
+@pytest.mark.tf
+def test_the_results_are_current_after_every_cell(lab, monkeypatch):
+    seen = []
+    ended = Sweep._ended
+
+    def look(self, job):
+        ended(self, job)
+        rows = results_of(self.folder.path)
+        seen.append((len(rows), sum(row["state"] == "finished" for row in rows)))
+
+    monkeypatch.setattr(Sweep, "_ended", look)
+    sweep("batch_size=100", "epochs=1,2,3")
+    assert seen == [(3, 1), (3, 2), (3, 3)]
+
+
+# ---- processes
+
+
+@pytest.mark.tf
+def test_kill_9_loses_no_finished_cell_and_two_processes_never_train_one_twice(lab):
+    words = ("run", "digits_quickstart", "-m", "epochs=30", "seed=range(9)", "hydra.launcher.max_members=3")
+    killed = processes.start(lab, *words)
+
+    def finished() -> dict[str, str]:
+        return {path.parent.name: digest_of(path.parent) for path in lab.glob("outputs/*/*/*/metrics.json")}
+
+    processes.wait_until(finished, killed)
+    killed.kill()
+    processes.finish(killed)
+    kept = {
+        name: digest
+        for name, digest in finished().items()
+        if status_of(sweep_folder(lab) / name)["status"] == "finished"
+    }
+    times = {name: (sweep_folder(lab) / name / "status.json").stat().st_mtime_ns for name in kept}
+    assert kept and len(finished()) < 9
+
+    both = [processes.start(lab, *words) for _ in range(2)]
+    answers = [processes.finish(process) for process in both]
+    assert [code for code, _, _ in answers] == [0, 0], answers
+    trained = [re.findall(r"^(seed=\d)  test", err, re.M) for _, _, err in answers]
+    assert not set(trained[0]) & set(trained[1])
+    assert len(trained[0] + trained[1]) == 9 - len(kept)
+    assert len(finished()) == 9 and kept.items() <= finished().items()
+    assert times == {name: (sweep_folder(lab) / name / "status.json").stat().st_mtime_ns for name in kept}
+    assert set(states(sweep_folder(lab)).values()) == {"finished"}
+    assert all(row["state"] == "finished" for row in results_of(sweep_folder(lab)))
+
+
+# ---- failures
+
+
+@pytest.mark.tf
+def test_a_cell_whose_shapes_do_not_fit_is_failed_and_the_others_run(cli, lab):
+    answer = cli("run", "digits_quickstart", "-m", *SMALL, "model.layers.output.units=10,5")
+    assert answer.code == 1
+    assert states(sweep_folder(lab)) == {"units=10": "finished", "units=5": "failed"}
+    said = answer.err
+    assert "units=5: failed: " in said and "labels 5 (5), 6 (6)" in said
+    assert said.index("units=5: failed") < said.index("epoch 1/1")  # named before anything is trained
+    (failed,) = sweep_folder(lab).glob("*units=5-*")
+    assert "The output has 5 units" in status_of(failed)["reason"]
+
+
+OWN = """
+import keras
+
+class Listens(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+class Stops(keras.callbacks.Callback):
+    def __init__(self, how="raise"):
+        super().__init__()
+        if how == "refuse":
+            raise ValueError("not with me")
+        self.how = how
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.how == "raise":
+            raise ValueError("no more")
+        if self.how == "interrupt":
+            raise KeyboardInterrupt
+"""
+
+
+def own_axis(write, *hows: str) -> tuple[str, dict]:
+    write("own_sweep.py", OWN)
+    return f"+callbacks.stops.how={','.join(hows)}", {"trust": ("own_sweep",)}
+
+
+STOPS = "+callbacks.stops={_target_: own_sweep.Stops}"
+
+
+@pytest.mark.tf
+def test_a_callback_that_raises_refuses_or_a_loss_that_explodes_fails_its_cell_only(write, lab):
+    axis, options = own_axis(write, "nothing", "raise", "refuse")
+    done, said = sweep(*SMALL, STOPS, axis, "optimizer=sgd", "optimizer.learning_rate=0.01,1e+30", **options)
+    assert done.failed == 5
+    assert states(sweep_folder(lab)) == {
+        "how=nothing, learning_rate=0.01": "finished",
+        "how=nothing, learning_rate=1e+30": "failed",
+        "how=raise, learning_rate=0.01": "failed",
+        "how=raise, learning_rate=1e+30": "failed",
+        "how=refuse, learning_rate=0.01": "failed",
+        "how=refuse, learning_rate=1e+30": "failed",
+    }
+    assert "how=raise, learning_rate=0.01: failed: ValueError in epoch 1: no more" in said
+    assert "how=nothing, learning_rate=1e+30: failed: loss is nan in epoch 1." in said
+    assert "not with me" in said
+
+
+@pytest.mark.tf
+def test_a_graph_that_cannot_be_traced_fails_its_cell_only(lab):
+    metric = "+task.metrics.more={_target_:keras.metrics.SparseTopKCategoricalAccuracy},{_target_:keras.metrics.F1Score}"
+    done, _ = sweep(*SMALL, metric)
+    assert done.failed == 1
+    assert sorted(states(sweep_folder(lab)).values()) == ["failed", "finished"]
+
+
+EMBEDDING = """
+defaults: [digits_quickstart, _self_]
+about: {question: "What if a layer raises while it trains?"}
+data: {scale: none}
+model:
+  layers:
+    hidden: null
+    embed: {_target_: keras.layers.Embedding, input_dim: 17, output_dim: 2, after: flatten}
+    flat: {_target_: keras.layers.Flatten, after: embed}
+"""
+
+
+@pytest.mark.tf
+def test_a_layer_that_raises_while_it_trains_makes_the_others_train_alone_and_finish(write, lab):
+    write("experiments/embedding.yaml", EMBEDDING)
+    done, said = sweep(*SMALL, "model.layers.embed.input_dim=17,5,18", experiment="embedding")
+    assert states(sweep_folder(lab)) == {
+        "input_dim=17": "finished",
+        "input_dim=5": "failed",
+        "input_dim=18": "finished",
+    }
+    assert done.failed == 1 and "The cohort stopped: TensorFlow stopped: indices" in said
+    assert "Each of its cells trains again, alone." in said
+    for folder in sweep_folder(lab).glob("*input_dim=1*"):
+        assert len(history_of(folder)) == 1
+
+
+@pytest.mark.tf
+def test_fail_fast_stops_at_the_first_failure_and_the_rest_runs_another_time(write, lab):
+    axis, options = own_axis(write, "raise", "nothing")
+    done, _ = sweep("epochs=2", "batch_size=100", STOPS, axis, "seed=0,1", fail_fast=True, **options)
+    assert done.failed == 1
+    found = states(sweep_folder(lab))
+    assert sorted(found.values()) == ["failed", "interrupted", "interrupted", "interrupted"]
+
+
+@pytest.mark.tf
+def test_ctrl_c_marks_every_unfinished_cell_interrupted_and_keeps_the_finished(write, lab):
+    axis, options = own_axis(write, "nothing", "interrupt")
+    words = ("batch_size=100", STOPS, axis, "epochs=2", "hydra.launcher.max_members=1")
+    with pytest.raises(KeyboardInterrupt):
+        sweep(*words, **options)
+    assert states(sweep_folder(lab)) == {"how=nothing": "finished", "how=interrupt": "interrupted"}
+    assert [row["state"] for row in results_of(sweep_folder(lab))] == ["finished", "interrupted"]
+
+
+@pytest.mark.tf
+def test_a_callback_that_listens_to_batches_trains_alone_and_the_reason_is_printed(write, lab):
+    write("own_sweep.py", OWN)
+    listens = "+callbacks.listens={_target_:own_sweep.Listens},null"
+    _, said = sweep(*SMALL, listens, "seed=0,1", trust=("own_sweep",))
+    assert said.count("trains alone: callbacks.listens listens to every batch") == 2
+    members = {
+        path.parent.name[-8:]: path.read_text().splitlines()[-1][-1]
+        for path in sweep_folder(lab).glob("*/history.csv")
+    }
+    assert sorted(members.values()) == ["1", "1", "2", "2"]
+
+
+# ---- what may be swept
+
+
+@pytest.mark.tf
+def test_groups_depths_and_batch_sizes_may_be_axes(lab):
+    done, _ = sweep(
+        "epochs=1", "optimizer=adam,sgd", "model.layers.hidden.units=[],[3,2]", "batch_size=100,200"
+    )
+    assert set(states(done.folder.path).values()) == {"finished"} and len(done.entries) == 8
+    parameters = {
+        entry.cell.axes["model.layers.hidden.units"]: status_of(entry.folder)["metrics"]["parameters"]
+        for entry in done.entries
+    }
+    assert parameters == {"[]": 64 * 10 + 10, "[3,2]": (64 * 3 + 3) + (3 * 2 + 2) + (2 * 10 + 10)}
+    lines = [path.read_text().splitlines()[-1] for path in done.folder.path.glob("*/history.csv")]
+    assert {line.rpartition(",")[2] for line in lines} == {"4"}  # one cohort for each batch size
+
+
+UNION = """
+defaults: [digits_quickstart, _self_]
+about: {question: "Which optimizer?"}
+hydra:
+  mode: MULTIRUN
+  sweeper:
+    params: {seed: "range(2)"}
+    union:
+      - {optimizer: sgd, optimizer.learning_rate: "0.1,0.01"}
+      - {optimizer: adam}
+"""
+
+
+def test_an_experiment_may_declare_a_union_of_grids(write):
+    write("experiments/union.yaml", UNION)
+    planned = Sweep("union", [], reporter=Lines())
+    assert [label_of(entry.cell.axes) for entry in planned.entries] == [
+        "seed=0, optimizer=sgd, learning_rate=0.1",
+        "seed=0, optimizer=sgd, learning_rate=0.01",
+        "seed=1, optimizer=sgd, learning_rate=0.1",
+        "seed=1, optimizer=sgd, learning_rate=0.01",
+        "seed=0, optimizer=adam",
+        "seed=1, optimizer=adam",
+    ]
+    assert [entry.cell.config["optimizer"]["learning_rate"] for entry in planned.entries] == [
+        0.1,
+        0.01,
+        0.1,
+        0.01,
+        0.001,
+        0.001,
+    ]
+    assert len({entry.folder for entry in planned.entries}) == 6
+
+
+@pytest.mark.tf
+def test_xor_declares_its_own_sweep_and_mode_run_gives_a_single_run(cli, lab):
+    answer = cli("run", "xor_needs_a_hidden_layer")
+    assert answer.code == 0 and re.search(
+        r"outputs/xor_needs_a_hidden_layer/sweep-[0-9a-f]{8}$", answer.out.strip()
+    )
+    rows = {row["model.layers.hidden.units"]: row for row in results_of(sweep_folder(lab))}
+    assert float(rows["[]"]["test_accuracy"]) <= 0.75 and float(rows["4"]["test_accuracy"]) == 1.0
+    single = cli("run", "xor_needs_a_hidden_layer", "hydra.mode=RUN", "epochs=1")
+    assert single.code == 0 and re.search(r"/\d{4}-\d\d-\d\d_[^/]*$", single.out.strip())
+
+
+# ---- what is refused: exit 2, nothing trained, no folder
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (
+            ["model.layers.hidden.unitz=1,2"],
+            "There is no key 'unitz' in model.layers.hidden. Did you mean 'units'?",
+        ),
+        (["epochs=1,x,3"], "epochs=x"),
+        (["epochs=1,0"], "epochs is 0. Expected 1 to "),
+        (["optimizer=adam,adan"], "Did you mean 'adam'?"),
+        (["optimizer._target_=keras.optimizers.SGD,os.system"], "os.system"),
+        (
+            ["a=tag(p,choice(1,2))", "epochs=tag(p,choice(1,2,3))"],
+            "have different lengths: a has 2, epochs has 3",
+        ),
+        (["seed=range(0)"], "This sweep has no cells."),
+        (
+            ["seed=range(1000)", "epochs=range(1,1001)"],
+            "This sweep has 1,000,000 cells. Expected a yes before so many.",
+        ),
+        (["seed=interval(0,1)"], "interval without steps"),
+        (["hydra/sweeper=basic", "seed=0,1"], "knows nothing of finished cells"),
+        (["hydra/launcher=fussed", "seed=0,1"], "fused"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_sweep_is_refused_and_leaves_no_folder(cli, lab, words, message):
+    began = time.monotonic()
+    answer = cli("run", "digits_quickstart", "-m", *words)
+    assert answer.code == 2 and message in answer.err, answer.err
+    assert answer.out == "" and not (lab / "outputs").exists()
+    assert time.monotonic() - began < 5
+
+
+def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
+    monkeypatch.setattr("stackfit.sweeps.MANY", 2)
+    asked = []
+    Sweep(
+        "digits_quickstart",
+        ["seed=range(3)"],
+        reporter=Lines(),
+        confirm=lambda cells: not asked.append(cells),
+    )
+    assert asked == [3]
+    with pytest.raises(ConfigError, match="This sweep has 3 cells"):
+        Sweep("digits_quickstart", ["seed=range(3)"], reporter=Lines(), confirm=lambda cells: False)
+
+
+# ---- a folder of another version, or damaged
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "text", ["{half", "[]", '{"cells": 5}', '{"format": 1, "cells": [{"axes": 3}, 7]}', ""]
+)
+def test_a_damaged_index_is_made_anew_from_the_cells(done, text):
+    (done / "sweep.json").write_text(text)
+    _, said = sweep(*SMALL, "model.layers.hidden.units=3,4", "seed=range(1)")
+    assert "2 cells: 2 finished" in said
+    assert len(states(done)) == len(results_of(done)) == 4  # the cells of earlier commands too
+
+
+@pytest.mark.tf
+def test_an_index_of_a_newer_version_is_refused_and_left_alone(done):
+    newer = json.dumps({"format": 99, "cells": []})
+    (done / "sweep.json").write_text(newer)
+    with pytest.raises(RunFolderError, match="has format 99"):
+        sweep(*SMALL, "model.layers.hidden.units=3,4,5", "seed=range(2)")
+    assert (done / "sweep.json").read_text() == newer
+
+
+@pytest.mark.tf
+def test_a_cell_of_a_newer_version_is_refused_and_left_alone(done):
+    folder = next(done.glob("*seed=0*"))
+    newer = json.dumps(status_of(folder) | {"format": 99})
+    (folder / "status.json").write_text(newer)
+    with pytest.raises(RunFolderError, match="has format 99"):
+        sweep(*GRID)
+    assert (folder / "status.json").read_text() == newer
+
+
+def test_outputs_that_cannot_be_written_are_said_before_anything_is_trained(cli, write):
+    write("outputs", "a file in the place of the folder")
+    answer = cli("run", "digits_quickstart", "-m", *GRID)
+    assert answer.code == 2 and "cannot be written" in answer.err
+
+
+# ---- cohorts
+
+
+class Sized(Sweep):
+    def __init__(self) -> None:
+        self._bytes = {}
+
+
+@pytest.mark.parametrize(
+    "cells, size, members", [(9, 1, 5), (8, 1, 8), (17, 1, 6), (3, 1, 3), (4, 400_000_000, 2), (2, 10**12, 1)]
+)
+def test_a_group_is_split_as_evenly_as_it_goes(monkeypatch, cells, size, members):
+    monkeypatch.setattr("stackfit.runner.model_key", lambda cell: "same")
+    planned = Sized()
+    planned._bytes["same"] = size
+    entry = type("Entry", (), {"cell": None})
+    assert planned._members([entry] * cells) == members
+
+
+def test_the_folder_of_outputs_is_where_one_stands(lab):
+    assert places.outputs() == lab / "outputs"
