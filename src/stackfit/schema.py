@@ -20,6 +20,7 @@ class About:
     expected: str = ""  # what to expect, and why
     source: str = ""
     published: str = ""  # as printed by the source
+    long: bool = False  # takes minutes: checked only with --long
     seconds: float | None = None  # start to end on 2 cores, data cached
     ours: str = ""  # what the source leaves out and we added
 
