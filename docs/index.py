@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackfit.experiments import Record, list_experiments
-from stackfit.results import read_records
+from stackfit.run_folder import find_run_folders
+from stackfit.runs import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("<!-- experiments -->", "<!-- /experiments -->")
@@ -20,17 +21,19 @@ def measured(record: Record) -> tuple[str, str]:
     if any("error" in claim for claim in record.expect if isinstance(claim, dict)):
         return "-", "an error before training, as it must"
     folder = ROOT / "outputs" / record.name
-    runs = [run for run in (read_records([folder])[0] if folder.is_dir() else []) if run.state == "finished"]
+    runs = [Run(path) for path in (find_run_folders([folder]) if folder.is_dir() else [])]
+    runs = [run for run in runs if run.state == "finished"]
     if not runs:
         return "", "not measured"
-    newest = max(runs, key=lambda run: run.started)
-    sweep = Path(newest.folder).parent
-    cells = [run for run in runs if Path(run.folder).parent == sweep] if sweep.name.startswith("sweep-") else [newest]
+    newest = max(runs, key=lambda run: run.status["started"])
+    sweep = newest.folder.parent
+    cells = [run for run in runs if run.folder.parent == sweep] if sweep.name.startswith("sweep-") else [newest]
     scores = [run.metrics["test_accuracy"] for run in cells]
     result = f"test accuracy {scores[0]:.4f}" if len(cells) == 1 else f"{len(cells)} cells, {min(scores):.4f} to {max(scores):.4f}"
-    if len(cells) == 1 and newest.metrics["stopped_epoch"] < newest.settings["epochs"]:
+    if len(cells) == 1 and newest.metrics["stopped_epoch"] < newest.config["epochs"]:
         result += f", stopped after epoch {newest.metrics['stopped_epoch']}"
-    return f"{max(run.seconds for run in cells):.0f} s", result
+    seconds = max(run.status["seconds"] for run in cells)
+    return f"{seconds:.0f} s", result
 
 
 def rows() -> list[str]:
