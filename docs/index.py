@@ -1,4 +1,5 @@
-"""Write the table of experiments into README.md from the newest finished runs: python docs/index.py
+"""Write the tables of experiments, README.md's and experiments/README.md's, from the newest finished runs:
+python docs/index.py
 
 Run the experiments first; what has no finished run in ./outputs is listed without numbers. Seconds are those of the run
 folder: from its claim to its end, without imports.
@@ -13,6 +14,16 @@ from stackfit.run_folder import find_run_folders
 from stackfit.runs import Run
 
 ROOT = Path(__file__).resolve().parents[1]
+MAIN = (
+    "gsp631_base",
+    "gsp631_callback_acc84",
+    "gsp631_ex4_no_flatten",
+    "codelab_base_128",
+    "codelab_width_sweep",
+    "tf_hparams_grid",
+    "digits_quickstart",
+    "xor_needs_a_hidden_layer",
+)
 MARKS = ("<!-- experiments -->", "<!-- /experiments -->")
 
 
@@ -36,21 +47,31 @@ def measured(record: Record) -> tuple[str, str]:
     return f"{seconds:.0f} s", result
 
 
-def rows() -> list[str]:
-    """The table's lines."""
-    lines = ["| experiment | question | measured | time |", "|---|---|---|---|"]
-    for record in list_experiments():
+def rows(records: list[Record], published: bool) -> list[str]:
+    """A table's lines."""
+    heads = ["experiment", "question", *(["published"] if published else []), "measured", "time"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for record in records:
         seconds, result = measured(record)
-        lines.append(f"| `{record.name}` | {record.about.get('question', '')} | {result} | {seconds} |")
+        cells = [f"`{record.name}`", record.about.get("question", ""), result, seconds]
+        if published:
+            cells.insert(2, str(record.about.get("published", "")))
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def main() -> None:
-    """Put the table between the marks."""
-    page = ROOT / "README.md"
+def write(page: Path, lines: list[str]) -> None:
+    """Put the lines between the marks of a page."""
     before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]
-    page.write_text("\n".join([before + MARKS[0], *rows(), MARKS[1] + after]), encoding="utf-8")
+    page.write_text("\n".join([before + MARKS[0], *lines, MARKS[1] + after]), encoding="utf-8")
+
+
+def main() -> None:
+    """Write both tables."""
+    records = {record.name: record for record in list_experiments()}
+    write(ROOT / "README.md", rows([records[name] for name in MAIN], published=False))
+    write(ROOT / "experiments" / "README.md", rows(list(records.values()), published=True))
 
 
 if __name__ == "__main__":
