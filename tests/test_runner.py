@@ -19,7 +19,7 @@ import yaml
 
 import stackfit
 from stackfit.cells import flatten
-from stackfit.errors import ConfigError, RunFolderError, TrainingError
+from stackfit.errors import ConfigError, TrainingError
 from stackfit.progress import Reporter
 
 pytestmark = [
@@ -249,7 +249,7 @@ def test_a_callback_that_refuses_its_arguments_is_a_config_error_and_leaves_no_f
 
 
 def test_a_model_that_does_not_fit_its_data_is_a_config_error_and_leaves_no_folder(lab):
-    with pytest.raises(ConfigError, match=r"labels 5 .* have none"):
+    with pytest.raises(ConfigError, match=r"labels 5, .* have none"):
         run("model.layers.output.units=5")
     assert not (lab / "outputs").exists()
 

@@ -17,7 +17,6 @@ import processes
 import pytest
 
 import stackfit
-from stackfit import places
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.progress import Reporter
 from stackfit.sweep_folder import SweepFolder
@@ -223,12 +222,9 @@ def test_a_value_more_trains_only_the_new_cells_and_says_so(done):
 
 @pytest.mark.tf
 def test_a_value_less_keeps_what_was_trained_in_the_results(done):
-    _, said = sweep(*SMALL, "model.layers.hidden.units=3", "seed=range(2)")
-    assert said.startswith("digits_quickstart: 2 cells: ")
-    (kept,) = [folder for folder in done.parent.iterdir() if folder == done]
-    assert len(results_of(kept)) == 4  # units=3 alone is no axis: another sweep, beside this one
     _, said = sweep(*SMALL, "model.layers.hidden.units=4,3", "seed=range(1)")
-    assert "2 cells: 2 finished, 0 to run" in said and len(states(done)) == 4
+    assert "2 cells: 2 finished, 0 to run" in said
+    assert len(states(done)) == len(results_of(done)) == 4
 
 
 @pytest.mark.tf
@@ -307,7 +303,6 @@ def test_a_cell_gives_the_bits_of_the_single_run(done):
 @pytest.mark.tf
 def test_fresh_starts_over_beside_the_old_folder(done):
     before = tree(done)
-    again, said = sweep(*SMALL, "model.layers.hidden.units=3", "seed=range(2)", fresh=True)
     planned = Sweep("digits_quickstart", GRID, reporter=Lines(), fresh=True)
     assert planned.folder.path.name == f"{done.name}-2" and all(
         entry.why == "new" for entry in planned.entries
@@ -373,7 +368,7 @@ def test_a_cell_whose_shapes_do_not_fit_is_failed_and_the_others_run(cli, lab):
     assert answer.code == 1
     assert states(sweep_folder(lab)) == {"units=10": "finished", "units=5": "failed"}
     said = answer.err
-    assert "units=5: failed: " in said and "labels 5 (5), 6 (6)" in said
+    assert "units=5: failed: " in said and "labels 5, 6, 7" in said
     assert said.index("units=5: failed") < said.index("epoch 1/1")  # named before anything is trained
     (failed,) = sweep_folder(lab).glob("*units=5-*")
     assert "The output has 5 units" in status_of(failed)["reason"]
@@ -429,8 +424,8 @@ def test_a_callback_that_raises_refuses_or_a_loss_that_explodes_fails_its_cell_o
 
 @pytest.mark.tf
 def test_a_graph_that_cannot_be_traced_fails_its_cell_only(lab):
-    metric = "+task.metrics.more={_target_:keras.metrics.SparseTopKCategoricalAccuracy},{_target_:keras.metrics.F1Score}"
-    done, _ = sweep(*SMALL, metric)
+    metrics = "{_target_:keras.metrics.SparseTopKCategoricalAccuracy},{_target_:keras.metrics.F1Score}"
+    done, _ = sweep(*SMALL, f"+task.metrics.more={metrics}")
     assert done.failed == 1
     assert sorted(states(sweep_folder(lab)).values()) == ["failed", "finished"]
 
@@ -666,7 +661,3 @@ def test_a_group_is_split_as_evenly_as_it_goes(monkeypatch, cells, size, members
     planned._bytes["same"] = size
     entry = type("Entry", (), {"cell": None})
     assert planned._members([entry] * cells) == members
-
-
-def test_the_folder_of_outputs_is_where_one_stands(lab):
-    assert places.outputs() == lab / "outputs"

@@ -19,6 +19,10 @@ class Reporter:
         if always or self.verbosity > 0:
             print(text.rstrip("\n"), file=sys.stderr, flush=True)
 
+    def detail(self, text: str) -> None:
+        """Print what a live screen of several cells shows in its own way."""
+        self.line(text)
+
     def sweep(self, cells: int, finished: int) -> None:
         """A sweep of so many cells starts; some are finished already."""
 
@@ -44,17 +48,22 @@ class LiveReporter(Reporter):
     def __init__(self, verbosity: int = 1):
         super().__init__(verbosity)
         self._live: Any = None
-        self._cells = self._finished = 0
+        self._labels: list[str] = []
+        self._cells = self._finished = self._here = 0  # of a sweep: all, finished, and of those in this process
         self._began = time.monotonic()
 
     def line(self, text: str, always: bool = False) -> None:
         if self._live is None:
             super().line(text, always)
-        elif (always or self.verbosity > 0) and (always or len(self._labels) == 1):
+        else:
             self._live.console.print(text.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
 
+    def detail(self, text: str) -> None:
+        if self._live is None or not self._cells:
+            self.line(text)
+
     def sweep(self, cells: int, finished: int) -> None:
-        self._cells, self._finished, self._here = cells, finished, 0
+        self._cells, self._finished = cells, finished
         self._began = time.monotonic()
 
     def begin(self, labels: Sequence[str], epochs: Sequence[int]) -> None:
@@ -63,7 +72,8 @@ class LiveReporter(Reporter):
 
         self._labels, self._epochs = list(labels), list(epochs)
         self._at: dict[int, tuple[int, float]] = {}
-        self._best: dict[int, tuple[str, float]] = {}
+        self._values: dict[int, float] = {}
+        self._best: dict[int, str] = {}
         self._states: dict[str, str] = {}
         if self.verbosity > 0:
             self._live = Live(console=Console(stderr=True), transient=True, refresh_per_second=8)
@@ -78,14 +88,14 @@ class LiveReporter(Reporter):
         name = next((n for n in ("val_accuracy", "accuracy", "val_loss", "loss") if n in logs), None)
         if name is not None:
             better = min if name.endswith("loss") else max
-            before = self._best.get(member)
-            self._best[member] = (name, better(before[1], logs[name]) if before else logs[name])
+            self._values[member] = better(self._values.get(member, logs[name]), logs[name])
+            self._best[member] = f"best {name} {self._values[member]:.4f}"
         self._draw()
 
     def ended(self, label: str, state: str) -> None:
         self._states[label] = state
         self._finished += 1
-        self._here = getattr(self, "_here", 0) + 1
+        self._here += 1
         self._draw()
 
     def end(self) -> None:
@@ -96,30 +106,34 @@ class LiveReporter(Reporter):
     def _draw(self) -> None:
         if self._live is None:
             return
+        from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
+        from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
+        for width in (max(20, self._live.console.width - 62), None, None, None):  # long labels give way
+            table.add_column(no_wrap=True, overflow="ellipsis", max_width=width)
         for number, label in enumerate(self._labels):
             epoch, done = self._at.get(number, (1, 0.0))
-            name, value = self._best.get(number, ("", 0.0))
             state = self._states.get(label, f"epoch {epoch}/{self._epochs[number]}")
-            bar = ProgressBar(total=self._epochs[number], completed=epoch - 1 + done, width=24)
-            table.add_row(label, bar, state, f"best {name} {value:.4f}" if name else "")
-        table.add_row(self._outlook(), "", "", "")
-        self._live.update(table)
+            bar = ProgressBar(total=self._epochs[number], completed=epoch - 1 + done, width=16)
+            table.add_row(Text(label), bar, state, self._best.get(number, ""))
+        self._live.update(Group(table, Text(self._outlook())))
 
     def _outlook(self) -> str:
         """How many cells are finished, and about how long the rest will take."""
-        trained = sum((epoch - 1 + done) for epoch, done in self._at.values())
-        share = trained / max(1e-9, sum(self._epochs))
+        trained = sum(epoch - 1 + done for epoch, done in self._at.values())
+        share = trained / max(1, sum(self._epochs))
+        if not self._cells:
+            return self._left(share, 1 - share)
+        running = share * (len(self._labels) - len(self._states))
+        left = self._left(self._here + running, self._cells - self._finished - running)
+        return ", ".join(filter(None, [f"{self._finished} of {self._cells} cells", left]))
+
+    def _left(self, worked: float, to_do: float) -> str:
         passed = time.monotonic() - self._began
-        if self._cells:
-            here = len(self._labels) - len(self._states)
-            worked = getattr(self, "_here", 0) + share * here
-            left = (self._cells - self._finished - share * here) * passed / max(1e-9, worked)
-            return f"{self._finished} of {self._cells} cells, about {_clock(left)} left" if worked > 0.05 else ""
-        return f"about {_clock(passed * (1 - share) / share)} left" if share > 0.01 else ""
+        return f"about {_clock(to_do * passed / worked)} left" if worked > 0.01 else ""
 
 
 def _clock(seconds: float) -> str:

@@ -105,10 +105,10 @@ def run_cohort(
     with placing():
         cohort.prepare()
     finish = _Finisher(dataset, feeds, reporter, ended)
+    reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
     try:
         for job in jobs:
             _claim(job, dataset, claim, reporter)
-        reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
         for event in cohort.train():
             if isinstance(event, training.Step):
                 finish.waiting()
@@ -225,7 +225,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter:
     lines, job.lines = job.lines, []
     job.folder.append_log("".join(f"{line}\n" for line in lines))
     name = "" if job.cell.axes else f"{job.label}: "
-    _say(reporter, job, f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}")
+    _say(reporter, job, f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}", detail=True)
 
 
 def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
@@ -261,7 +261,8 @@ def _end_epoch(job: Job, event: Any, reporter: Reporter) -> None:
     every = max(1, job.cell.config["verbosity"])
     if event.epoch % every == 0 or event.epoch in (1, job.member.epochs):
         numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
-        _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {event.seconds:{'.1f' if event.seconds > 1 else '.2f'}} s")
+        seconds = f"{event.seconds:.1f}" if event.seconds > 1 else f"{event.seconds:.2f}"
+        _say(reporter, job, f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {seconds} s", detail=True)
 
 
 class _Finisher:
@@ -381,9 +382,9 @@ def fail(job: Job, error: BaseException, reporter: Reporter) -> None:
     reporter.line(f"{job.label}: failed: {reason}", always=True)
 
 
-def _say(reporter: Reporter, job: Job, text: str) -> None:
+def _say(reporter: Reporter, job: Job, text: str, detail: bool = False) -> None:
     prefix = f"{job.label}  " if job.cell.axes else ""
-    reporter.line("\n".join(prefix + line for line in text.strip("\n").split("\n")))
+    (reporter.detail if detail else reporter.line)("\n".join(prefix + line for line in text.strip("\n").split("\n")))
     if job.folder is None:
         job.lines.append(text.rstrip("\n"))
     else:
