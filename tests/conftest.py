@@ -98,7 +98,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, keras: ModuleType) -> Path:
-    """The folder of one finished run: digits, 8 hidden units, one epoch, saved in both forms. Read it, do not change it."""
+    """The folder of one finished run: digits, 8 hidden units, one epoch, saved in both forms. To read only."""
     import stackfit
 
     with pytest.MonkeyPatch.context() as patch:

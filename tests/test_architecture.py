@@ -15,27 +15,93 @@ import stackfit
 SOURCE = Path(stackfit.__file__).parent
 
 # From the bottom up: a module may import only what stands above it in this list.
-ORDER = """
-errors  places  files  owner  schema  progress
-origins  trust  chain  experiments
-run_folder  runs  claims
-results  selection  differences  statistics  verdicts  formats  tables  comparison
-data.progress  data.dataset  data.moments  data.settings  data.labels  data.tables  data.images  data.checks
-data.arrays  data.sources  data.tfds_process  data.tfds_worker  data.stream  data.fashion_mnist  data.tfds_sets
-data.small  data.own  data.load  data.picture  data.catalogue  data
-axes  hydra_errors  composition  checks  cells
-backend  environment  layers  callbacks  building  model  pipeline  training
-runner  saved  sweep_folder  sweeps  api
-cli.data  cli.listing  cli.writing  cli.results  cli.running  cli.app  cli
-__init__  __main__
-""".split()
+ORDER = [
+    "errors",
+    "places",
+    "files",
+    "owner",
+    "schema",
+    "progress",
+    "origins",
+    "trust",
+    "chain",
+    "experiments",
+    "run_folder",
+    "runs",
+    "claims",
+    "results",
+    "selection",
+    "differences",
+    "statistics",
+    "verdicts",
+    "formats",
+    "tables",
+    "comparison",
+    "data.progress",
+    "data.dataset",
+    "data.moments",
+    "data.settings",
+    "data.labels",
+    "data.tables",
+    "data.images",
+    "data.checks",
+    "data.arrays",
+    "data.sources",
+    "data.tfds_process",
+    "data.tfds_worker",
+    "data.stream",
+    "data.fashion_mnist",
+    "data.tfds_sets",
+    "data.small",
+    "data.own",
+    "data.load",
+    "data.picture",
+    "data.catalogue",
+    "data",
+    "axes",
+    "hydra_errors",
+    "composition",
+    "checks",
+    "cells",
+    "backend",
+    "environment",
+    "layers",
+    "callbacks",
+    "building",
+    "model",
+    "pipeline",
+    "training",
+    "runner",
+    "saved",
+    "sweep_folder",
+    "sweeps",
+    "api",
+    "cli.data",
+    "cli.listing",
+    "cli.writing",
+    "cli.results",
+    "cli.running",
+    "cli.app",
+    "cli",
+    "__init__",
+    "__main__",
+]
 
 HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "training"}  # they import Keras when they are imported
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {
     "hydra": {"axes", "building", "composition", "hydra_errors", "sweeps"},
-    "omegaconf": {"composition", "hydra_errors", "schema", "checks", "sweeps", "cli.data", "cli.listing", "data.settings"},
+    "omegaconf": {
+        "composition",
+        "hydra_errors",
+        "schema",
+        "checks",
+        "sweeps",
+        "cli.data",
+        "cli.listing",
+        "data.settings",
+    },
     "typer": {"cli", "cli.app"},
     "rich": {"progress", "cli.data", "cli.results", "formats"},
     "tensorflow_datasets": {"data.stream", "data.tfds_worker"},
@@ -51,7 +117,7 @@ MODULES = {name_of(path): path for path in SOURCE.rglob("*.py")}
 
 
 def imports(name: str) -> Iterator[str]:
-    """Every module that is imported anywhere in a module: `stackfit` ones without that word, others by their package."""
+    """What a module imports, also inside functions: `stackfit.…` to the module, other libraries by their package."""
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         found = []
         if isinstance(node, ast.Import):
@@ -101,7 +167,15 @@ def test_what_a_module_must_not_know(name, unknown):
 
 
 def test_only_the_run_folder_knows_its_file_names():
-    files = {"status.json", "environment.json", "history.csv", "metrics.json", "predictions.npz", "log.txt", "model.keras"}
+    files = {
+        "status.json",
+        "environment.json",
+        "history.csv",
+        "metrics.json",
+        "predictions.npz",
+        "log.txt",
+        "model.keras",
+    }
     for name, path in MODULES.items():
         constants = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
         assert name == "run_folder" or not constants & files, name
@@ -121,7 +195,9 @@ def test_every_light_module_imports_without_tensorflow_or_keras():
 
 
 def test_importing_stackfit_is_cheap():
-    code = "import sys, stackfit; print(sorted({'pandas', 'numpy', 'hydra', 'yaml', 'typer', 'rich'} & set(sys.modules)))"
+    code = (
+        "import sys, stackfit; print(sorted({'pandas', 'numpy', 'hydra', 'yaml', 'typer', 'rich'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]"
 

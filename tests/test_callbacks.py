@@ -26,7 +26,8 @@ def rate_by_epoch(learning_rates):
 
 
 @pytest.mark.parametrize(
-    "mode, metric, stops", [("max", 0.9, True), ("max", 0.8, False), ("max", 0.7, False), ("min", 0.7, True), ("min", 0.8, False)]
+    "mode, metric, stops",
+    [("max", 0.9, True), ("max", 0.8, False), ("max", 0.7, False), ("min", 0.7, True), ("min", 0.8, False)],
 )
 def test_it_stops_once_the_metric_has_passed_the_value(capsys, mode, metric, stops):
     callback = stop_at(monitor="accuracy", value=0.8, mode=mode)
@@ -36,12 +37,12 @@ def test_it_stops_once_the_metric_has_passed_the_value(capsys, mode, metric, sto
 
 
 def test_an_unknown_metric_lists_the_known_ones():
-    with pytest.raises(KeyError, match="No metric 'acc'. Expected one of: loss, accuracy."):
+    with pytest.raises(KeyError, match=r"No metric 'acc'. Expected one of: loss, accuracy."):
         stop_at(monitor="acc").on_epoch_end(0, {"loss": 1.0, "accuracy": 0.5})
 
 
 def test_an_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="mode is 'up'. Expected 'max' or 'min'."):
+    with pytest.raises(ValueError, match=r"mode is 'up'. Expected 'max' or 'min'."):
         stop_at(mode="up")
 
 

@@ -79,7 +79,11 @@ def test_a_run_is_told_what_was_typed(compose):
 
 
 def test_flattening_joins_keys_with_dots_and_drops_empty_mappings():
-    assert flatten({"a": {"b": {"c": 1}, "d": [{"e": 2}]}, "f": {}, "g": None}) == {"a.b.c": 1, "a.d": [{"e": 2}], "g": None}
+    assert flatten({"a": {"b": {"c": 1}, "d": [{"e": 2}]}, "f": {}, "g": None}) == {
+        "a.b.c": 1,
+        "a.d": [{"e": 2}],
+        "g": None,
+    }
 
 
 def test_used_modules_are_those_beyond_keras_and_stackfit():
@@ -98,7 +102,7 @@ def test_trust_comes_from_the_command_line_and_from_pyproject(write):
     callbacks = [f"+callbacks.{name}={{_target_: experiments.{name}.Stop}}" for name in ("mine", "theirs")]
     (cell,) = compose_cells(BASE, callbacks, trust=["experiments.mine"])
     assert used_modules(cell.config) == {"experiments.mine", "experiments.theirs"}
-    with pytest.raises(ConfigError, match="experiments.mine.Stop is not allowed"):
+    with pytest.raises(ConfigError, match=r"experiments.mine.Stop is not allowed"):
         compose_cells(BASE, callbacks)
 
 

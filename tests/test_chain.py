@@ -60,7 +60,9 @@ def test_a_hydra_section_that_reaches_beyond_is_refused(write, text, line, key):
     with pytest.raises(ConfigError) as error:
         check(write, HEAD + text)
     assert (error.value.where, error.value.key) == (f"experiments/mine.yaml:{line}", key)
-    assert f"{key!r} is set by stackfit alone. Expected below `hydra` only mode and sweeper.params" in error.value.message
+    assert (
+        f"{key!r} is set by stackfit alone. Expected below `hydra` only mode and sweeper.params" in error.value.message
+    )
     assert "Remove the line." in error.value.message
 
 
@@ -154,12 +156,14 @@ def test_defaults_that_are_no_list_of_names_say_so(write, value):
 
 @pytest.mark.parametrize("defaults", ["[config]", "[]", "[config, {override data: xor}]"])
 def test_a_defaults_list_says_where_the_files_own_keys_come_in(write, defaults):
-    with pytest.raises(ConfigError, match=r"mine.yaml:2\n  `defaults` does not say .* Expected `_self_`. Write it last"):
+    with pytest.raises(
+        ConfigError, match=r"mine.yaml:2\n  `defaults` does not say .* Expected `_self_`. Write it last"
+    ):
         check(write, f"epochs: 1\ndefaults: {defaults}\n")
 
 
 def test_a_checkouts_copy_of_the_root_is_the_root(write):
     text = (places.shipped("conf") / "config.yaml").read_text(encoding="utf-8")
     check(write, text, "conf/config.yaml")
-    with pytest.raises(ConfigError, match="reaches beyond"):
+    with pytest.raises(ConfigError, match=r"reaches beyond"):
         check(write, text, "conf/model/config.yaml")

@@ -67,7 +67,7 @@ def test_show_origin_puts_a_place_behind_every_value(cli):
     lines = cli("show", "gsp631_base", "seed=3", "--origin").out.splitlines()
     assert all("  # " in line for line in lines)
     assert [line.split("  # ")[1] for line in lines if line.startswith("seed:")] == ["seed=3"]
-    assert [line for line in lines if line.startswith("epochs:")][0].rpartition(":")[0].endswith("gsp631_base.yaml")
+    assert next(line for line in lines if line.startswith("epochs:")).rpartition(":")[0].endswith("gsp631_base.yaml")
 
 
 def test_show_diff_prints_only_what_differs(cli):
@@ -78,7 +78,10 @@ def test_show_diff_prints_only_what_differs(cli):
 
 
 def test_help_and_version_answer(cli):
-    for words in (["--help"], *([command, "--help"] for command in ("list", "show", "run", "table", "evaluate", "predict"))):
+    for words in (
+        ["--help"],
+        *([command, "--help"] for command in ("list", "show", "run", "table", "evaluate", "predict")),
+    ):
         answer = cli(*words)
         assert answer.code == 0 and "Usage" in answer.out
     assert cli("--version").out.startswith("stackfit 0.")
@@ -169,7 +172,7 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["run", "digits_quikstart"], ["No experiment 'digits_quikstart'. Did you mean 'digits_quickstart'?", "stackfit list"]),
+        (["run", "digits_quikstart"], ["'digits_quikstart'. Did you mean 'digits_quickstart'?", "stackfit list"]),
         (["run", "../digits_quickstart"], ["is not an experiment's name"]),
         (["run"], ["No experiment was named", "stackfit list"]),
         (["run", "epochs=3"], ["'epochs=3' is no experiment", "Write: stackfit run NAME epochs=3"]),
@@ -185,14 +188,14 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         ([*RUN, "batch_size=0"], ["batch_size is 0.", "Write: batch_size=1"]),
         ([*RUN, "model.layers.hidden.units=0"], ["units is 0.", "Write: model.layers.hidden.units=64"]),
         ([*RUN, "model.layers.hidden.units=-5"], ["units is -5."]),
-        ([*RUN, "model.layers.hidden._target_=os.system"], ["os.system is not allowed as part of layers", "--trust os"]),
+        ([*RUN, "model.layers.hidden._target_=os.system"], ["os.system is not allowed as part of", "--trust os"]),
         ([*RUN, "model.layers.hidden._target_=keras.layers.Lambda"], ["keras.layers.Lambda is refused"]),
         ([*RUN, "optimizer._target_=keras.layers.Dense"], ["is not allowed as part of optimizer"]),
         ([*RUN, "+callbacks.a={_target_: experiments.mine.Stop}"], ["add --trust experiments.mine"]),
         ([*RUN, "--trust", "nowhere", "+callbacks.a={_target_: nowhere.Stop}"], ["There is no module 'nowhere'"]),
         ([*RUN, "+callbacks.a={_target_: keras.callbacks.CSVLogger, filename: ../x}"], ["leaves the run folder"]),
         ([*RUN, "data=fashion"], ["'fashion' is no option of the group 'data'. Did you mean 'fashion_mnist'?"]),
-        ([*RUN, "data=csv", "data.path=none.csv", "data.label=x"], ["data.path=none.csv  data.path\n", "There is no none.csv"]),
+        ([*RUN, "data=csv", "data.path=none.csv", "data.label=x"], ["data.path=none.csv  data.path\n", "no none.csv"]),
         ([*RUN, "hydra.run.dir=/tmp/x"], ["is set by stackfit alone"]),
         ([*RUN, "seed=${oc.env:HOME}"], ["The resolver 'oc.env' is not allowed"]),
         (["show", "nope"], ["No experiment 'nope'"]),
@@ -209,14 +212,14 @@ def test_bad_words_are_told_before_tensorflow_is_loaded(cli, words, said):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["model.layers.hidden.activation=rlu"], ["model.layers.hidden.activation=rlu", "no activation 'rlu'. Did you mean 'relu'?"]),
-        (["model.layers.hidden._target_=keras.layers.Dens"], ["There is no 'Dens' in keras.layers. Did you mean 'Dense'?"]),
+        (["model.layers.hidden.activation=rlu"], ["activation=rlu  model.", "no activation 'rlu'. Did you mean 'relu'?"]),
+        (["model.layers.hidden._target_=keras.layers.Dens"], ["no 'Dens' in keras.layers. Did you mean 'Dense'?"]),
         (["+model.layers.hidden.unit=3"], ["has no argument 'unit'. Did you mean 'units'?"]),
         (["+optimizer.lr=3"], ["+optimizer.lr=3  optimizer.lr", "Adam has no argument 'lr'"]),
         (["task.loss._target_=keras.losses.Nope"], ["There is no 'Nope' in keras.losses."]),
         (["callbacks=early_stopping"], ["val_loss", "Write: data.validation_split=0.1"]),
         (["+callbacks.a={_target_: keras.callbacks.EarlyStopping, patence: 3}"], ["Did you mean 'patience'?"]),
-        (["model.layers.flatten=null"], ["model.layers.flatten=null  model.layers.flatten", "The output has shape (8, 8, 10)",
+        (["model.layers.flatten=null"], ["flatten=null  model.layers.flatten", "The output has shape (8, 8, 10)",
                                          "Expected (10,)", "put Flatten before the first Dense"]),
         (["model.layers.output.units=5"], ["The output has 5 units, so the labels 5, 6, 7, 8, 9 have none",
                                            "Write: model.layers.output.units=10"]),
@@ -268,7 +271,10 @@ def test_labels_out_of_range_and_pictures_of_several_sizes_are_told(cli, lab, ke
         (HEAD + "seed: ${oc.env:HOME}\n", "mine.yaml:2"),
         (HEAD + "model: {layers: {hidden: {_partial_: true}}}\n", "mine.yaml:2  model.layers.hidden._partial_"),
         (HEAD + "model: {layers: {hidden: {_args_: [1]}}}\n", "mine.yaml:2  model.layers.hidden._args_"),
-        (HEAD + "callbacks: {a: {_target_: keras.callbacks.CSVLogger, filename: ../x}}\n", "mine.yaml:2  callbacks.a.filename"),
+        (
+            HEAD + "callbacks: {a: {_target_: keras.callbacks.CSVLogger, filename: ../x}}\n",
+            "mine.yaml:2  callbacks.a.filename",
+        ),
         ("defaults: [config, override hydra/launcher: basic, _self_]\n", "mine.yaml:1"),
         (HEAD + "epochs: 0\n", "mine.yaml:2  epochs"),
     ],
@@ -332,8 +338,8 @@ def test_a_test_item_that_is_not_there_is_told(cli, finished):
 
 def test_a_damaged_status_among_good_ones_is_named_and_the_others_are_shown(cli, lab):
     for number in range(3):
-        folder = RunFolder.create(lab / "outputs" / "mine", "f" * 64, {"experiment": "mine", "settings": {"seed": number},
-                                                                       "seed": number, "overrides": [], "axes": {}})  # fmt: skip
+        about = {"experiment": "mine", "settings": {"seed": number}, "seed": number, "overrides": [], "axes": {}}
+        folder = RunFolder.create(lab / "outputs" / "mine", "f" * 64, about)
         folder.finish({}, {"test_accuracy": 0.5})
     folder.status.write_text("{")
     answer = cli("table")
@@ -378,7 +384,11 @@ def test_predict_without_a_picture_shows_right_and_wrong_items(cli, finished):
 def test_evaluate_shows_both_splits_and_the_gap(cli, finished):
     answer = cli("evaluate", str(finished))
     assert answer.code == 0
-    assert [line.split()[0] for line in answer.out.splitlines() if line.startswith(("train", "test"))] == ["train", "test", "test"]
+    assert [line.split()[0] for line in answer.out.splitlines() if line.startswith(("train", "test"))] == [
+        "train",
+        "test",
+        "test",
+    ]
 
 
 # ---- light commands stay light

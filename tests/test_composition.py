@@ -139,7 +139,10 @@ def test_a_misspelt_key_names_the_nearest_however_it_is_typed(override):
         ("epochs", "This is not an override: missing EQUAL"),
         ("epochs=[1", "This is not an override: "),
         ("a b c", "This is not an override: "),
-        ("optimizer=adamm", "'adamm' is no option of the group 'optimizer'. Did you mean 'adam'? Expected one of: adam, "),
+        (
+            "optimizer=adamm",
+            "'adamm' is no option of the group 'optimizer'. Did you mean 'adam'? Expected one of: adam, ",
+        ),
         ("data=nope", "'nope' is no option of the group 'data'. Expected one of: csv, "),
         ("optimizer@foo=sgd", "The package @foo is not allowed. Expected GROUP=OPTION. Remove @foo."),
         ("+a@b=c", "The package @b is not allowed."),
@@ -303,7 +306,10 @@ def test_an_experiment_that_does_not_start_from_config_says_what_to_write(write,
     [
         ("[gsp631_bas, _self_]", "No config 'gsp631_bas' to inherit from. Did you mean 'gsp631_base'?"),
         ("[config, override data: digit, _self_]", "'digit' is no option of the group 'data'. Did you mean 'digits'?"),
-        ("[digits_quickstart, override model: mlq, _self_]", "'mlq' is no option of the group 'model'. Did you mean 'mlp'?"),
+        (
+            "[digits_quickstart, override model: mlq, _self_]",
+            "'mlq' is no option of the group 'model'. Did you mean 'mlp'?",
+        ),
     ],
 )
 def test_a_missing_parent_or_option_has_its_line(write, defaults, said):

@@ -56,7 +56,7 @@ def test_an_unknown_experiment_names_the_nearest_and_where_to_put_ones_own(lab):
 
 @pytest.mark.parametrize("name", ["../gsp631_base", "a/b", "", ".", "-x", "a b", "gsp631_base.yaml", "ä", "a\n"])
 def test_what_is_no_name_never_becomes_a_path(lab, name):
-    with pytest.raises(ConfigError, match="is not an experiment's name. Expected letters, digits"):
+    with pytest.raises(ConfigError, match=r"is not an experiment's name. Expected letters, digits"):
         find_experiment(name)
 
 

@@ -20,7 +20,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_beside_it
         temporary.write_text("half")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=r"No space left"):
         files.write_file(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["metrics.json"]

@@ -105,7 +105,10 @@ def test_two_layers_after_the_same_one_keep_the_order_in_which_they_are_written(
 def test_after_an_unknown_layer_names_the_nearest():
     error = refusal({"hidden": dense(), "drop": layer("Dropout", rate=0.5, after="hiden")})
     assert error.key == "model.layers.drop.after"
-    assert "There is no layer 'hiden' to stand after. Did you mean 'hidden'? Expected one of: input, hidden" in error.message
+    assert (
+        "There is no layer 'hiden' to stand after. Did you mean 'hidden'? Expected one of: input, hidden"
+        in error.message
+    )
 
 
 @pytest.mark.parametrize("before", [3, ["a"], {"a": 1}])
@@ -151,7 +154,9 @@ def test_a_stack_of_widths_in_a_branch_ends_in_its_last_layer():
 def test_an_unknown_input_names_what_stands_above():
     error = refusal({"hidden": dense(), "b": dense(inputs=["hiden"])})
     assert error.key == "model.layers.b.inputs"
-    assert "There is no layer 'hiden' above 'b'. Did you mean 'hidden'? Expected some of: input, hidden" in error.message
+    assert (
+        "There is no layer 'hiden' above 'b'. Did you mean 'hidden'? Expected some of: input, hidden" in error.message
+    )
     assert "There is no layer 'c' above 'b'" in refusal({"b": dense(inputs="c"), "c": dense()}).message
 
 
@@ -208,7 +213,9 @@ def test_too_few_outputs_names_the_labels_without_one(compose):
     with pytest.raises(ConfigError) as error:
         checked(compose, "model.layers.output.units=5")
     assert (error.value.kind, error.value.key) == ("labels", "model.layers.output.units")
-    assert "The output has 5 units, so the labels 5 (Sandal), 6 (Shirt), 7 (Sneaker), 8 (Bag), 9 (Ankle boot)" in str(error.value)
+    assert "The output has 5 units, so the labels 5 (Sandal), 6 (Shirt), 7 (Sneaker), 8 (Bag), 9 (Ankle boot)" in str(
+        error.value
+    )
     assert "Expected at least 10, one for each class. Write: model.layers.output.units=10" in error.value.message
 
 
@@ -226,8 +233,14 @@ def test_a_stack_as_the_last_layer_is_named_by_its_key(compose):
     "overrides, said",
     [
         (["task=binary"], "BinaryCrossentropy compares the output's 10 units with labels of width 1."),
-        (["task=binary", "model.layers.output.units=1"], "BinaryCrossentropy tells two classes apart, the data have 10."),
-        (["task=classification_one_hot", "model.layers.output.units=12"], "12 units with labels of width 10. Expected 10 units"),
+        (
+            ["task=binary", "model.layers.output.units=1"],
+            "BinaryCrossentropy tells two classes apart, the data have 10.",
+        ),
+        (
+            ["task=classification_one_hot", "model.layers.output.units=12"],
+            "12 units with labels of width 10. Expected 10 units",
+        ),
     ],
 )
 def test_a_loss_for_other_labels_says_what_to_write(compose, overrides, said):
@@ -247,7 +260,9 @@ def test_a_global_pooling_that_leaves_one_axis_passes(compose):
 def test_metric_names_are_the_config_keys(compose):
     from stackfit.model import compile_model
 
-    config = compose("gsp631_base", "+task.metrics.top2={_target_: keras.metrics.SparseTopKCategoricalAccuracy, k: 2}").config
+    config = compose(
+        "gsp631_base", "+task.metrics.top2={_target_: keras.metrics.SparseTopKCategoricalAccuracy, k: 2}"
+    ).config
     model = build({"output": dense(10, activation="softmax")}, (4,))
     compile_model(model, config["optimizer"], config["task"])
     logs = model.evaluate(np.zeros((2, 4), np.float32), np.array([0, 1]), verbose=0, return_dict=True)

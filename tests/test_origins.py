@@ -19,7 +19,7 @@ layers:
 
 def test_every_key_has_its_line_and_its_package(write):
     file = read_config_file(write("conf/model/mine.yaml", MODEL), package="model")
-    assert {key: str(origin) for key, origin in file.keys()} == {
+    assert {key: str(origin) for key, origin in file.items()} == {
         "model.layers": "conf/model/mine.yaml:2",
         "model.layers.hidden": "conf/model/mine.yaml:3",
         "model.layers.hidden.units": "conf/model/mine.yaml:4",
@@ -30,11 +30,11 @@ def test_every_key_has_its_line_and_its_package(write):
 
 def test_the_defaults_list_is_no_key(write):
     file = read_config_file(write("mine.yaml", "defaults:\n  - config\n  - {data: xor}\nepochs: 3\n"))
-    assert [key for key, _ in file.keys()] == ["epochs"]
+    assert [key for key, _ in file.items()] == ["epochs"]
 
 
 def test_an_empty_file_has_no_keys(write):
-    assert list(read_config_file(write("mine.yaml", "# nothing yet\n")).keys()) == []
+    assert list(read_config_file(write("mine.yaml", "# nothing yet\n")).items()) == []
 
 
 def test_the_last_place_decides_and_a_typed_override_comes_after_all_files(write):

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.usefixtures("lab")
 NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)
 KEYS = st.text("abc", min_size=1, max_size=3)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
-TREES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=12)
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=12
+)
 
 GROUPS = {
     "data": ["digits", "fashion_mnist", "xor"],
@@ -59,7 +61,9 @@ def overrides(draw) -> list[str]:
     words = [f"{group}={draw(st.sampled_from(GROUPS[group]))}" for group in chosen]
     for key in draw(st.lists(st.sampled_from(sorted(VALUES)), unique=True)):
         value = draw(VALUES[key])
-        words.append(key if key.startswith("~") else f"{key}={str(value).lower() if isinstance(value, bool) else value}")
+        words.append(
+            key if key.startswith("~") else f"{key}={str(value).lower() if isinstance(value, bool) else value}"
+        )
     return draw(st.permutations(words))
 
 

@@ -233,7 +233,7 @@ def test_config_and_environment_come_back(lab):
 
 def test_predictions_come_back_and_missing_or_truncated_ones_are_named(lab):
     folder = create(lab)
-    with pytest.raises(RunFolderError, match="predictions.npz cannot be read"):
+    with pytest.raises(RunFolderError, match=r"predictions.npz cannot be read"):
         run_folder.read_predictions(folder.path)
     scores = np.eye(3, dtype=np.float32)
     folder.write(folder.predictions, lambda path: np.savez(path, scores=scores, labels=np.arange(3)))
@@ -241,7 +241,7 @@ def test_predictions_come_back_and_missing_or_truncated_ones_are_named(lab):
     whole = folder.predictions.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 5):
         folder.predictions.write_bytes(whole[:length])
-        with pytest.raises(RunFolderError, match="predictions.npz cannot be read"):
+        with pytest.raises(RunFolderError, match=r"predictions.npz cannot be read"):
             run_folder.read_predictions(folder.path)
 
 
@@ -255,7 +255,7 @@ def test_an_outputs_folder_that_is_a_file_is_named(lab):
 
 
 def test_a_place_that_takes_no_folders_is_named():
-    with pytest.raises(RunFolderError, match="^/proc/outputs/base cannot be written: No such file or directory"):
+    with pytest.raises(RunFolderError, match=r"^/proc/outputs/base cannot be written: No such file or directory"):
         create(Path("/proc"))  # root may write everywhere else
 
 
@@ -267,7 +267,7 @@ def test_a_full_disk_keeps_the_earlier_files(lab):
         path.write_bytes(b"half a model")
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(RunFolderError, match="cannot be written: No space left on device"):
+    with pytest.raises(RunFolderError, match=r"cannot be written: No space left on device"):
         folder.write(folder.model(), full)
     assert sorted(os.listdir(folder.path)) == ["history.csv", "status.json"]
     assert run_folder.read_history(folder.path) == [{"epoch": "1", "loss": "0.5"}]

@@ -79,14 +79,14 @@ def test_a_file_that_is_no_picture_is_named(lab, content):
 def test_a_truncated_picture_is_named(lab):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(lab / "a.png")
     (lab / "a.png").write_bytes((lab / "a.png").read_bytes()[:1000])
-    with pytest.raises(DataError, match="a.png cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"a.png cannot be read as a picture"):
         read_picture(lab / "a.png", SHAPE)
 
 
 def test_a_missing_file_or_a_folder_is_named(lab):
-    with pytest.raises(DataError, match="There is no file none.png. Expected a PNG or JPEG. Correct the path."):
+    with pytest.raises(DataError, match=r"There is no file none.png. Expected a PNG or JPEG. Correct the path."):
         read_picture(Path("none.png"), SHAPE)
-    with pytest.raises(DataError, match="cannot be read as a picture: .*Expected a PNG or JPEG"):
+    with pytest.raises(DataError, match=r"cannot be read as a picture: .*Expected a PNG or JPEG"):
         read_picture(lab, SHAPE)
 
 
@@ -97,13 +97,15 @@ def test_a_picture_that_claims_to_be_enormous_is_refused(lab):
 
     whole[29:33] = zlib.crc32(whole[12:29]).to_bytes(4, "big")
     (lab / "a.png").write_bytes(whole)
-    with pytest.raises(DataError, match="cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"cannot be read as a picture"):
         read_picture(lab / "a.png", SHAPE)
 
 
 @pytest.mark.parametrize("shape", [(2,), (8, 8), (8, 8, 2), ()])
 def test_data_that_are_no_pictures_say_so(lab, shape):
-    with pytest.raises(DataError, match=r"Expected \(height, width, 1 or 3\) to predict a picture. Leave out the files"):
+    with pytest.raises(
+        DataError, match=r"Expected \(height, width, 1 or 3\) to predict a picture. Leave out the files"
+    ):
         read_picture(picture(lab / "a.png"), shape)
 
 
@@ -159,7 +161,7 @@ def test_a_truncated_model_is_named(copied, keras):
     whole = (copied / "model.keras").read_bytes()
     (copied / "model.h5").unlink()
     (copied / "model.keras").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(RunFolderError, match="model.keras cannot be loaded"):
+    with pytest.raises(RunFolderError, match=r"model.keras cannot be loaded"):
         load_model(Run(copied))
 
 
@@ -168,12 +170,12 @@ def test_a_model_that_carries_code_is_not_loaded(copied, keras):
     inputs = keras.Input((2,))
     evil = keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs))
     evil.save(copied / "model.keras")
-    with pytest.raises(RunFolderError, match="cannot be loaded"):
+    with pytest.raises(RunFolderError, match=r"cannot be loaded"):
         load_model(Run(copied))
 
 
 def test_a_folder_that_is_no_run_says_so(lab):
-    with pytest.raises(RunFolderError, match="is not a run folder"):
+    with pytest.raises(RunFolderError, match=r"is not a run folder"):
         Run(lab)
 
 
@@ -233,7 +235,7 @@ def test_a_test_items_own_picture_is_predicted_as_the_item_was(finished, lab):
 
 def test_one_wrong_picture_among_several_stops_before_the_model_is_loaded(finished, lab):
     (lab / "b.png").write_text("no picture")
-    with pytest.raises(ConfigError, match="b.png cannot be read"):
+    with pytest.raises(ConfigError, match=r"b.png cannot be read"):
         predict_pictures(Run(finished), [picture(lab / "a.png"), lab / "b.png"])
 
 

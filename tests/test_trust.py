@@ -60,7 +60,12 @@ def test_a_plain_config_has_no_errors_and_null_is_a_removed_part():
             "model.layers.a.a.b._target_",
         ),
         (
-            {"task": {**GOOD["task"], "loss": {"_target_": "keras.losses.Huber", "fn": {"_target_": "keras.layers.Dense"}}}},
+            {
+                "task": {
+                    **GOOD["task"],
+                    "loss": {"_target_": "keras.losses.Huber", "fn": {"_target_": "keras.layers.Dense"}},
+                }
+            },
             "task.loss.fn._target_",
         ),
     ],
@@ -93,7 +98,11 @@ def test_nested_parts_of_a_role_are_allowed():
     assert errors(optimizer={"_target_": "keras.optimizers.SGD", "learning_rate": decay}) == []
     node = {
         "_target_": "keras.layers.Bidirectional",
-        "layer": {"_target_": "keras.layers.LSTM", "units": 2, "kernel_regularizer": {"_target_": "keras.regularizers.L2"}},
+        "layer": {
+            "_target_": "keras.layers.LSTM",
+            "units": 2,
+            "kernel_regularizer": {"_target_": "keras.regularizers.L2"},
+        },
     }
     assert errors(model={"layers": {"a": node}}) == []
 
@@ -123,7 +132,9 @@ def test_what_is_no_target_says_what_to_write(value):
 def test_a_file_argument_stays_inside_the_run_folder(value):
     (error,) = errors(callbacks=callback(_target_="keras.callbacks.ModelCheckpoint", filepath=value))
     assert error.key == "callbacks.a.filepath"
-    assert "leaves the run folder. Expected a relative path without '..'" in error.message and "Write: " in error.message
+    assert (
+        "leaves the run folder. Expected a relative path without '..'" in error.message and "Write: " in error.message
+    )
 
 
 @pytest.mark.parametrize("value", ["best.keras", "deep/best.keras", "epoch-{epoch:02d}.keras", ".hidden"])
@@ -152,7 +163,9 @@ def test_trust_in_a_module_is_no_trust_in_what_lies_below_it_or_beside_it(write)
 def test_a_trusted_module_must_be_a_file_of_the_project(lab):
     (error,) = errors(callbacks=callback(_target_="subprocess.Popen"), trusted=("subprocess",))
     assert error.key == "callbacks.a._target_"
-    assert f"There is no module 'subprocess' in this project. Expected the file subprocess.py below {lab}" in error.message
+    assert (
+        f"There is no module 'subprocess' in this project. Expected the file subprocess.py below {lab}" in error.message
+    )
     assert "Create it with: stackfit new --callback NAME" in error.message
 
 

@@ -35,7 +35,7 @@ def check_file(file: ConfigFile) -> None:
     if file.path in [folder / "config.yaml" for folder in (places.shipped("conf"), places.own("conf")) if folder]:
         return  # the root, or a checkout's equal copy: it chooses our launcher and sweeper
     top = {str(key.value): value for key, value in file.node.value} if file.node else {}
-    for key, origin in file.keys():
+    for key, origin in file.items():
         parts = key.split(".")
         mapping = key == "hydra" and isinstance(top["hydra"], yaml.MappingNode)
         if parts[0] == "hydra" and not mapping and not _ALLOWED.fullmatch(key):

@@ -35,7 +35,7 @@ class ConfigFile:
     package: str
     node: yaml.MappingNode | None
 
-    def keys(self) -> Iterator[tuple[str, Origin]]:
+    def items(self) -> Iterator[tuple[str, Origin]]:
         """Every key of the file as `(dotted key, origin)`, without its defaults list."""
         if self.node is not None:
             for key, origin in _walk(self.node, self.package, self.path):
@@ -108,7 +108,7 @@ class Origins:
         self.overrides = overrides
         self._places: dict[str, list[Origin]] = {}
         for file in chain:
-            for key, origin in file.keys():
+            for key, origin in file.items():
                 self._places.setdefault(key, []).append(origin)
 
     def chain(self, key: str) -> list[str]:
