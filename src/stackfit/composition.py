@@ -48,7 +48,7 @@ OWN_SETTINGS = (
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
 )
-_TYPABLE = re.compile(r"hydra([/.](launcher|sweeper)(\..*)?|\.mode)$")
+_TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.max_members|sweeper\.(params|union)(\..*)?)")
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,13 @@ class Composition:
     def origins(self) -> Origins:
         """Where every key was set."""
         return Origins(list(self.chain), self.overrides)
+
+    @property
+    def replaced(self) -> list[str]:
+        """The groups' options, such as `model/mlp`, that come from the user's `./conf` in place of shipped ones."""
+        own, shipped = places.own("conf"), places.shipped("conf")
+        names = [file.path.relative_to(own) for file in self.chain if own and file.path.is_relative_to(own)]
+        return [str(name.with_suffix("")) for name in names if (shipped / name).is_file()]
 
     @property
     def declares_sweep(self) -> bool:
@@ -88,7 +95,7 @@ class _KeptRepository(CachingConfigRepository):
     """Hydra reads every file again for every composition; this one keeps what it has parsed (6 ms a file)."""
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        if config_path not in self.cache and (file := self.file(config_path)):
+        if f"config_path={config_path}" not in self.cache and (file := self.file(config_path)):
             check_file(read_config_file(file, config_path.rpartition("/")[0].replace("/", ".")))
         try:
             return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given

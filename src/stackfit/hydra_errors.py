@@ -87,6 +87,8 @@ class HydraErrors:
         text = str(getattr(cause, "msg", None) or cause).partition("\n")[0].rstrip(".")
         if re.search(r"[Kk]ey '.*' (is )?not in|not in struct", text):
             message = self._unknown_key(key or "")
+        elif "already at" in text or "item is already" in text:
+            message = f"{key} exists already. Expected + only before a new key. Write it without the +"
         elif "is not Optional" in text:
             message = f"{key} is null. Expected a value. Write one, or leave the line out."
         elif re.search("could not be converted|Cannot convert|is not a valid", text):

@@ -54,6 +54,8 @@ def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: s
     from stackfit.composition import Composer
 
     composition = Composer(experiment).compose(overrides)
+    for option in composition.replaced:
+        print(f"note: {option} is yours, from ./conf; it replaces the shipped one", file=sys.stderr)
     config = plain(composition)
     if resolve:
         config = resolve_config(composition.config, composition.origins)

@@ -59,6 +59,9 @@ def parse_words(words: list[str]) -> Typed:
             elif FLAGS[name] == "?" and not equals:
                 value = rest.pop(0) if rest and rest[0] in INFOS else "all"
             flags[long.get(name, name)] = value
+    for name, choices in (("--cfg", ("job", "hydra", "all")), ("--info", INFOS)):
+        if name in flags and flags[name] not in choices:
+            raise ConfigError(f"{name} is {flags[name]!r}. Expected {', '.join(choices)}. Write: {name} {choices[0]}")
     if not others and "--hydra-help" not in flags:
         raise ConfigError("No experiment was named. Expected one. Try: stackfit list, then stackfit run NAME")
     return Typed(others[0] if others else "digits_quickstart", others[1:], flags)
