@@ -6,31 +6,34 @@ import csv
 import io
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import SETTINGS, make_run
 
-from stackfit.differences import identity
+from stackfit import tables
 from stackfit.errors import ConfigError
 from stackfit.formats import render
-from stackfit.results import Run, read_records
-from stackfit.tables import build_table, read_table, table
+from stackfit.results import read_runs, runs_of
+from stackfit.tables import read_table, table
 
 UNITS = "model.layers.hidden.units"
 
 
-def run(folder="a", settings=None, metrics=None, **fields) -> Run:
-    known = {"experiment": "base", "state": "finished", "reason": None, "started": "", "seconds": 1.5}
-    known |= {"sweep": None, "groups": {}, **fields}
+def run(folder="a", settings=None, metrics=None, *, state="finished", **fields):
+    """A folder and the content of its `status.json`."""
+    known = {"status": state, "experiment": "base", "reason": None, "started": "", "seconds": 1.5, "axes": {}}
     metrics = {"test_accuracy": 0.5} if metrics is None else metrics
-    return Run(folder=folder, settings={**SETTINGS, **(settings or {})}, metrics=metrics, **known)
+    return Path(folder), {**known, "settings": {**SETTINGS, **(settings or {})}, "metrics": metrics, **fields}
 
 
-def sweep(
-    widths=(32, 64), seeds=(0, 1, 2), accuracy=lambda units, seed: units / 100 + seed / 1000
-) -> list[Run]:
+def build_table(runs, problems=None, **options):
+    return tables.build_table(runs_of(dict(runs)), [] if problems is None else problems, **options)
+
+
+def sweep(widths=(32, 64), seeds=(0, 1, 2), accuracy=lambda units, seed: units / 100 + seed / 1000) -> list:
     return [
         run(
             f"{units}-{seed}",
@@ -49,9 +52,7 @@ def sweep(
 def test_only_what_differs_is_shown_under_its_last_word_in_a_stable_order(tmp_path):
     metrics = {"loss": 0.3, "accuracy": 0.9, "test_loss": 0.4, "test_accuracy": 0.8, "val_loss": 0.5}
     make_run(tmp_path / "a", {UNITS: 32}, {**metrics, "stopped_epoch": 5, "parameters": 25450})
-    make_run(
-        tmp_path / "b", {UNITS: 64, "verbosity": 0}, {**metrics, "stopped_epoch": 5, "parameters": 50890}
-    )
+    make_run(tmp_path / "b", {UNITS: 64, "verbosity": 0}, {**metrics, "stopped_epoch": 5, "parameters": 50890})
     frame = table(tmp_path)
     assert list(frame) == [
         *("experiment", "units", "loss", "accuracy", "val_loss", "test_loss", "test_accuracy"),
@@ -60,18 +61,16 @@ def test_only_what_differs_is_shown_under_its_last_word_in_a_stable_order(tmp_pa
     assert frame["units"].tolist() == [32, 64]
 
 
-def test_keys_that_share_their_last_word_keep_all_of_it_and_a_target_is_named_by_its_parent():
+def test_keys_that_share_their_last_word_get_the_shortest_end_that_tells_and_a_target_its_parents_name():
     a = run("a", {"model.layers.first.units": 1, "model.layers.second.units": 2, "task.seconds": 1})
     b = run("b", {"model.layers.first.units": 2, "model.layers.second.units": 3, "task.seconds": 2})
     c = run("c", {"optimizer._target_": "keras.optimizers.SGD"})
     names = set(list(build_table([a, b, c]))[1:5])
-    assert names == {"optimizer", "task.seconds", "model.layers.first.units", "model.layers.second.units"}
+    assert names == {"optimizer", "task.seconds", "first.units", "second.units"}
 
 
 def test_lists_differ_by_their_items_and_read_as_typed():
-    frame = build_table(
-        [run("a", {UNITS: [64, 64]}), run("b", {UNITS: [512, 256]}), run("c", {UNITS: [64, 64]})]
-    )
+    frame = build_table([run("a", {UNITS: [64, 64]}), run("b", {UNITS: [512, 256]}), run("c", {UNITS: [64, 64]})])
     assert frame["units"].tolist() == ["[64,64]", "[512,256]", "[64,64]"]
 
 
@@ -82,9 +81,55 @@ def test_a_missing_key_differs_from_null_and_one_can_tell_them_apart():
 
 
 def test_the_choice_of_a_group_is_a_column_if_every_run_made_one():
-    runs = [run("a", groups={"optimizer": "adam"}), run("b", groups={"optimizer": "sgd"})]
+    runs = [run("a", axes={"optimizer": "adam"}), run("b", axes={"optimizer": "sgd"})]
     assert build_table(runs)["optimizer"].tolist() == ["adam", "sgd"]
     assert "optimizer" not in build_table([*runs, run("c")])
+
+
+def optimizer_sweep(sweep="s", **adam) -> list:
+    """Two optimizers by two widths; the rate follows from the choice, the number of epochs does not."""
+    chosen = {"adam": {"optimizer.learning_rate": 0.001, **adam}, "sgd": {"optimizer.learning_rate": 0.01}}
+    return [
+        run(f"{name}-{units}", {UNITS: units, **own}, axes={UNITS: str(units), "optimizer": name}, sweep=sweep)
+        for name, own in chosen.items()
+        for units in (32, 64)
+    ]
+
+
+def header(text: str) -> list[str]:
+    return text.splitlines()[0].split()
+
+
+def test_what_follows_from_the_choice_of_a_group_is_in_the_csv_and_not_in_the_text():
+    frame = build_table(optimizer_sweep())
+    assert header(render(frame)) == ["experiment", "units", "optimizer", "test_accuracy", "seconds", "state", "folder"]
+    assert header(render(frame, "csv"))[0].startswith("experiment,units,optimizer,learning_rate,test_accuracy")
+    grouped = build_table(optimizer_sweep(), over=UNITS, sort="optimizer", filter="n > 1")
+    assert "learning_rate" in grouped and "learning_rate" not in render(grouped)
+
+
+def test_a_setting_that_only_seems_to_follow_is_shown():
+    runs = optimizer_sweep()
+    runs[0][1]["settings"]["optimizer.learning_rate"] = 0.5  # the same choice, another rate
+    assert "learning_rate" in header(render(build_table(runs)))
+    # In two sweeps with different fixed overrides a difference may coincide with the choice.
+    other = [(Path(f"x{path}"), {**status, "sweep": "t"}) for path, status in optimizer_sweep()[2:]]
+    assert "learning_rate" in header(render(build_table([*optimizer_sweep()[:2], *other])))
+    axis = [
+        (path, {**status, "axes": {**status["axes"], "optimizer.learning_rate": "0"}})
+        for path, status in optimizer_sweep()
+    ]
+    assert "learning_rate" in header(render(build_table(axis)))
+
+
+def test_counts_are_in_the_text_only_where_they_differ_and_always_in_the_csv():
+    def counted(folder, **counts):
+        return run(folder, metrics={"test_accuracy": 0.5, **counts})
+
+    frame = build_table([counted("a", stopped_epoch=5, parameters=10), counted("b", stopped_epoch=5, parameters=20)])
+    assert "parameters" in header(render(frame)) and "stopped_epoch" not in render(frame)
+    assert "stopped_epoch" in render(frame, "csv") and "stopped_epoch" in render(frame, "json")
+    assert "stopped_epoch" in render(build_table([counted("a", stopped_epoch=5)]))  # of a single run
 
 
 def test_cells_of_a_sweep_are_ordered_by_their_numbers_and_single_runs_by_their_start():
@@ -93,22 +138,18 @@ def test_cells_of_a_sweep_are_ordered_by_their_numbers_and_single_runs_by_their_
     assert build_table([*reversed(runs)])["folder"].tolist() == ["b", "a"]
 
 
-values = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 1.0, "1", "a", [1], [1, 2]])
-)
+values = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 1.0, "1", "a", [1], [1, 2]]))
 
 
-@given(
-    st.lists(st.dictionaries(st.sampled_from(["x.a", "y.a", "b", "seed"]), values), min_size=1, max_size=6)
-)
+@given(st.lists(st.dictionaries(st.sampled_from(["x.a", "y.a", "b", "seed"]), values), min_size=1, max_size=6))
 def test_no_column_of_settings_is_constant_and_there_are_as_many_rows_as_runs(settings):
     runs = [run(str(i), own) for i, own in enumerate(settings)]
     frame = build_table(runs)
-    assert len(frame) == len(runs) and sorted(frame["folder"]) == sorted(run.folder for run in runs)
+    assert len(frame) == len(runs) and sorted(frame["folder"]) == sorted(str(folder) for folder, _ in runs)
     fixed = {"experiment", "test_accuracy", "seconds", "state", "folder"}
     for name in set(frame) - fixed:
         assert len({repr(value) for value in frame[name].tolist()}) > 1
-    if len({identity(run.settings) for run in runs}) == 1:
+    if all(own == settings[0] for own in settings):
         assert set(frame) == fixed
 
 
@@ -123,25 +164,19 @@ def test_over_seed_gives_n_mean_deviation_and_students_interval():
     assert (row["units"], row["n"]) == (32, 3)
     assert row["test_accuracy_mean"] == pytest.approx(0.321)
     assert row["test_accuracy_sd"] == pytest.approx(0.001)
-    assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx(
-        (0.321 - half, 0.321 + half)
-    )
+    assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx((0.321 - half, 0.321 + half))
     assert row["folders"] == ["32-0", "32-1", "32-2"]
 
 
 def test_one_seed_has_a_mean_and_honest_blanks():
     row = build_table(sweep(seeds=(0,)), over="seed").iloc[0]
     assert row["n"] == 1 and row["test_accuracy_mean"] == 0.32
-    assert math.isnan(row["test_accuracy_sd"] or math.nan) and math.isnan(
-        row["test_accuracy_low"] or math.nan
-    )
+    assert math.isnan(row["test_accuracy_sd"] or math.nan) and math.isnan(row["test_accuracy_low"] or math.nan)
 
 
 def test_the_same_seed_run_twice_is_not_two_observations():
     runs = sweep(widths=(32,), seeds=(0, 1))
-    row = build_table(
-        [*runs, run("again", {UNITS: 32, "seed": 0}, {"test_accuracy": 0.32})], over="seed"
-    ).iloc[0]
+    row = build_table([*runs, run("again", {UNITS: 32, "seed": 0}, {"test_accuracy": 0.32})], over="seed").iloc[0]
     assert (row["n"], len(row["folders"])) == (2, 3)
     assert row["test_accuracy_mean"] == pytest.approx((0.32 + 0.321) / 2)
 
@@ -165,7 +200,7 @@ def test_epochs_gives_one_row_an_epoch_that_names_its_folder(tmp_path):
     make_run(tmp_path / "a", {UNITS: 32}, history=2)
     make_run(tmp_path / "b", {UNITS: 64}, history=1)
     frame = table(tmp_path, epochs=True)
-    assert list(frame) == ["folder", "experiment", "units", "epoch", "loss", "seconds", "members", "state"]
+    assert list(frame) == ["experiment", "units", "epoch", "loss", "seconds", "members", "state", "folder"]
     assert list(zip(frame["units"], frame["epoch"], frame["loss"], strict=True)) == [
         (32, 1, 1.0),
         (32, 2, 0.5),
@@ -190,19 +225,21 @@ def test_pivot_is_a_matrix_of_means_with_n_where_it_is_more_than_one():
     assert frame["experiment=base_n"].tolist() == [3, 3]
 
 
+def test_a_pivot_over_a_choice_does_not_complain_of_what_follows_from_it():
+    problems: list[str] = []
+    build_table(optimizer_sweep(), problems, pivot=("units", "optimizer"))
+    assert problems == []
+
+
 def test_pivot_says_when_a_mean_goes_over_unlike_runs():
     problems: list[str] = []
     runs = [run(f"{a}{b}", {UNITS: a, "epochs": b, "seed": a}) for a in (1, 2) for b in (1, 2)]
     build_table(runs, pivot=("seed", "experiment"), problems=problems)
-    assert problems == [
-        "The means go over runs that also differ in units, epochs. Narrow them with --filter."
-    ]
+    assert problems == ["Means go over runs that differ in epochs, too. Narrow with --filter."]  # units = seed
 
 
 def test_last_takes_the_newest_runs():
-    runs = [
-        run(name, started=started) for name, started in [("a", "2025-02"), ("b", "2025-01"), ("c", "2025-03")]
-    ]
+    runs = [run(name, started=started) for name, started in [("a", "2025-02"), ("b", "2025-01"), ("c", "2025-03")]]
     assert build_table(runs, last=2)["folder"].tolist() == ["a", "c"]
     with pytest.raises(ConfigError, match=r"--last is 0\. Expected at least 1"):
         build_table(runs, last=0)
@@ -227,9 +264,7 @@ def test_filter_picks_runs_before_they_are_grouped_and_rows_by_columns_that_only
     assert build_table(sweep(), filter="units > 32 and seed in [0, 2]")["folder"].tolist() == ["64-0", "64-2"]
     assert build_table(sweep(), over="seed", filter="seed < 2")["n"].tolist() == [2, 2]
     assert build_table(sweep(), over="seed", filter="test_accuracy_mean > 0.5")["units"].tolist() == [64]
-    assert build_table(sweep(), filter=f"`{UNITS}` == 32 and epochs == 2 and not seed == 0")[
-        "seed"
-    ].tolist() == [1, 2]
+    assert build_table(sweep(), filter=f"`{UNITS}` == 32 and epochs == 2 and not seed == 0")["seed"].tolist() == [1, 2]
 
 
 def test_of_a_blank_no_filter_holds():
@@ -257,7 +292,6 @@ def test_of_a_blank_no_filter_holds():
         "`units",
         "f'{units}' == 1",
         "units if seed else 1",
-        "quoted_0_ == 1",
         "(" * 500,
     ],
 )
@@ -267,28 +301,24 @@ def test_a_filter_that_is_more_than_comparisons_is_refused(query):
 
 
 def test_a_filter_or_sort_by_an_unknown_column_names_the_nearest():
-    with pytest.raises(
-        ConfigError, match=r"There is no column 'test_acuracy'\. Did you mean 'test_accuracy'\?"
-    ):
+    with pytest.raises(ConfigError, match=r"There is no column 'test_acuracy'\. Did you mean 'test_accuracy'\?"):
         build_table(sweep(), filter="test_acuracy > 0.5")
     with pytest.raises(ConfigError, match=r"Did you mean 'units'\? Expected one of: experiment, units, seed"):
         build_table(sweep(), sort="-unit")
-    with pytest.raises(ConfigError, match=r"No run has a setting 'sed'\. Did you mean 'seed'\?"):
+    with pytest.raises(ConfigError, match=r"There is no column 'sed'\. Did you mean 'seed'\?"):
         build_table(sweep(), over="sed")
-    with pytest.raises(
-        ConfigError, match=r"No finished run has a metric test_acc\. Did you mean 'test_accuracy'\?"
-    ):
+    with pytest.raises(ConfigError, match=r"There is no column 'test_acc'\. Did you mean 'test_accuracy'\?"):
         build_table(sweep(), pivot=("units", "seed", "test_acc"))
 
 
-@pytest.mark.parametrize("query", ["units", "experiment > 3", "units + seed"])
+@pytest.mark.parametrize("query", ["units", "experiment > 3", "units + seed", "1 < 2"])
 def test_a_filter_that_compares_unlike_things_or_nothing_says_so(query):
     with pytest.raises(ConfigError, match=r"cannot be answered: .*Expected comparisons of like with like"):
         build_table(sweep(), filter=query)
 
 
 def test_two_shapes_at_once_are_refused():
-    with pytest.raises(ConfigError, match="three different tables"):
+    with pytest.raises(ConfigError, match="are three tables"):
         build_table(sweep(), over="seed", epochs=True)
 
 
@@ -298,7 +328,8 @@ def test_two_shapes_at_once_are_refused():
 def test_text_has_four_decimals_and_the_interval_as_plus_minus():
     text = render(build_table(sweep(), over="seed"))
     # half of the interval: 4.3027 · 0.001 / √3 = 0.0025
-    assert "0.3210 ± 0.0025" in text and "test_accuracy_low" not in text
+    assert "0.3210 ± 0.0025" in text
+    assert header(text) == ["experiment", "units", "n", "test_accuracy", "seconds", "state", "folders"]
     assert "0.3333" in render(build_table([run(metrics={"test_accuracy": 1 / 3})]))
 
 
@@ -309,9 +340,7 @@ def test_small_settings_are_not_rounded_to_zero():
 
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_a_terminal_of_any_width_keeps_settings_and_the_test_metric_and_names_what_it_leaves_out(width):
-    metrics = {
-        name: 0.5 for name in ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")
-    }
+    metrics = {name: 0.5 for name in ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")}
     runs = [run("outputs/base/sweep-1/" + "x" * 90 + str(seed), {"seed": seed}, metrics) for seed in (0, 1)]
     runs.append(run("outputs/base/sweep-1/y", {"seed": 2}, {}, state="failed", reason="word " * 30))
     *lines, below, note = render(build_table(runs), width=width).splitlines()
@@ -375,4 +404,4 @@ def test_the_python_function_warns_of_a_damaged_run_and_shows_the_others(tmp_pat
     (tmp_path / "a" / "status.json").write_text("{")
     with pytest.warns(UserWarning, match=r"a/status\.json cannot be read"):
         frame = table(tmp_path)
-    assert len(frame) == 1 and len(read_records(tmp_path)[0]) == 1
+    assert len(frame) == 1 and len(read_runs(tmp_path)[0].about) == 1

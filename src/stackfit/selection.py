@@ -1,14 +1,13 @@
-"""Which rows, and in which order: `--filter` and `--sort`."""
+"""Which rows of a table, and in which order: `--filter` and `--sort`."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.results import cell_value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,65 +22,34 @@ EXAMPLE = "units > 64 and test_accuracy > 0.87"
 
 
 def names_in(query: str) -> set[str]:
-    """The columns that a query names; a name with dots stands in backticks.
-
-    Raises:
-        ConfigError: it is no query, or it is more than one: it calls, reaches into an object, or assigns.
-    """
-    quoted: list[str] = []
-
-    def placeholder(match: re.Match[str]) -> str:
-        quoted.append(match[1])
-        return f"quoted_{len(quoted) - 1}_"
-
-    # pandas splits at every kind of line end and replaces `@`, also where Python's grammar sees none.
-    plain = re.sub(r"`([^`]*)`", placeholder, query)
-    if "@" in query or "`" in plain or "quoted_" in query or "__" in plain or len(query.splitlines()) != 1:
-        raise _no_query(query, "it is empty, or has a line end, '@', '__' or a single backtick")
+    """The columns that a query names; ConfigError if it does more: calls, reaches into an object, assigns."""
+    quoted = re.findall(r"`([^`]*)`", query)
     try:
-        tree = ast.parse(plain.strip(), mode="eval")
+        nodes = [*ast.walk(ast.parse(re.sub(r"`[^`]*`", " 0 ", query).strip(), mode="eval"))]
+        foreign = [type(node).__name__.lower() for node in nodes if not isinstance(node, ALLOWED)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _no_query(query, "it is not complete") from None
-    names = set()
-    for node in ast.walk(tree):
-        if not isinstance(node, ALLOWED):
-            what = (
-                "a name with a dot stands in `backticks`"
-                if isinstance(node, ast.Attribute)
-                else "only comparisons"
-            )
-            raise _no_query(query, f"{type(node).__name__.lower()} is not allowed; {what}")
-        if isinstance(node, ast.Name):
-            match = re.fullmatch(r"quoted_(\d+)_", node.id)
-            names.add(quoted[int(match[1])] if match else node.id)
-    return names
+        nodes, foreign = [], ["a part of an expression"]
+    # pandas splits at every kind of line end and replaces `@`, also where Python's grammar sees none.
+    if "@" in query or len(query.splitlines()) > 1:
+        foreign.append("a line end or '@'")
+    if foreign:
+        raise ConfigError(
+            f"{query!r} is not a filter: it is or has {foreign[0]}. Expected comparisons of columns, joined by "
+            f"and, or, not; a name with dots stands in `backticks`. Try: --filter '{EXAMPLE}'",
+            where="--filter",
+        )
+    return {*quoted, *(node.id for node in nodes if isinstance(node, ast.Name))}
 
 
-def _no_query(query: str, why: str) -> ConfigError:
-    return ConfigError(
-        f"{query!r} is not a filter: {why}. Expected comparisons of columns, joined by and, or, not. "
-        f"Try: --filter '{EXAMPLE}'",
-        where="--filter",
-    )
-
-
-def where_true(frame: pd.DataFrame, query: str) -> list[int]:
-    """The numbers of the rows for which the query holds; of a blank nothing holds.
-
-    Raises:
-        ConfigError: a column there is not, values that cannot be compared, or a result that is not true or
-            false.
-    """
-    from pandas.api.types import is_bool_dtype
-
-    names = names_in(query)
-    for name in names:
+def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
+    """The rows for which the query holds; of a blank nothing holds. ConfigError if it cannot be answered."""
+    for name in names_in(query):
         check_column(name, frame, "--filter")
     try:
-        result = frame[sorted(names)].eval(query, engine="python", parser="pandas")
-        if not is_bool_dtype(result.dtype):
+        holds = frame.eval(query, engine="python")
+        if holds.dtype.kind != "b":
             raise TypeError("it gives values and not true or false")
-        return [row for row, holds in enumerate(result.tolist()) if holds is True]
+        return frame[holds.fillna(False)]
     except Exception as error:  # whatever the values' own operators raise
         raise ConfigError(
             f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as "
@@ -90,19 +58,13 @@ def where_true(frame: pd.DataFrame, query: str) -> list[int]:
         ) from None
 
 
-def sorted_rows(columns: Mapping[str, Sequence[Any]], by: str) -> list[int]:
-    """The numbers of the rows in the order of a column, `-column` descending; blanks last either way, ties as
-    before.
-
-    Raises:
-        ConfigError: there is no such column.
-    """
+def sort_rows(frame: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The rows in the order of a column, `-column` descending; blanks last either way, ties as before."""
     name = by.removeprefix("-")
-    check_column(name, columns, "--sort")
-    keys = [order(value) for value in columns[name]]
-    filled = [row for row, key in enumerate(keys) if key != BLANK]
-    blank = [row for row, key in enumerate(keys) if key == BLANK]
-    return sorted(filled, key=keys.__getitem__, reverse=name != by) + blank
+    check_column(name, frame, "--sort")
+    return frame.sort_values(
+        name, ascending=name == by, kind="stable", key=lambda cells: cells.map(order, na_action="ignore")
+    )
 
 
 def check_column(name: str, columns: Iterable[str], option: str) -> None:
@@ -111,19 +73,15 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     if name not in columns:
         raise ConfigError(
             f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: "
-            f"{', '.join(columns)}. Write one of these; in a filter, a name with dots stands in `backticks`.",
+            f"{', '.join(columns)}. Try: stackfit table --csv -, which shows their values.",
             where=option,
         )
 
 
-BLANK: tuple[int, Any] = (2, 0)
-
-
 def order(value: Any) -> tuple[int, Any]:
     """A key that sorts any values: numbers, then texts with the numbers in them as numbers, then blanks."""
-    value = cell_value(value)
-    if value is None:
-        return BLANK
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and value == value:
         return 0, value
-    return 1, [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(value))]
+    if isinstance(value, (str, list)):
+        return 1, [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(value))]
+    return 2, 0

@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from stackfit.differences import (
-    RESERVED,
-    choose_metric,
-    columns_of,
-    differing,
-    filtered,
-    group,
-    identity,
-    in_order,
-    independent,
-    metrics_of,
-    resolve,
-    short_names,
-    shown_values,
-    value_of,
-)
+from stackfit.differences import choose_metric, columns_of, differing, following, group, in_order, key_of
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.formats import render
-from stackfit.results import Paths, Run, frame_of, read_epochs, read_records, union
-from stackfit.selection import check_column, names_in, order, sorted_rows, where_true
+from stackfit.results import Paths, Runs, read_epochs, read_runs, tidy
+from stackfit.selection import check_column, names_in, order, rows_where, sort_rows
 from stackfit.statistics import summarize
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["build_table", "read_table", "render", "table"]
-
 
 def table(paths: Paths = (), **options: Any) -> pd.DataFrame:
-    """The table of all runs at or below `paths`; options as in `build_table`. A damaged run is a warning.
-
-    Raises:
-        RunFolderError: a path is no run folder and has none below it, or none can be read.
-        ConfigError: an option names a column that there is not.
-    """
+    """The table of all runs at or below `paths`; options as in `build_table`. A damaged run is a warning."""
     frame, problems = read_table(paths, **options)
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
@@ -49,12 +26,13 @@ def table(paths: Paths = (), **options: Any) -> pd.DataFrame:
 
 def read_table(paths: Paths = (), **options: Any) -> tuple[pd.DataFrame, list[str]]:
     """As `table`, with a sentence for each run that cannot be read, instead of a warning."""
-    runs, problems = read_records(paths)
-    return build_table(runs, problems=problems, **options), problems
+    runs, problems = read_runs(paths)
+    return build_table(runs, problems, **options), problems
 
 
 def build_table(
-    runs: list[Run],
+    runs: Runs,
+    problems: list[str],
     *,
     over: str | None = None,
     epochs: bool = False,
@@ -62,16 +40,12 @@ def build_table(
     sort: str | None = None,
     filter: str | None = None,
     last: int | None = None,
-    problems: list[str] | None = None,
 ) -> pd.DataFrame:
     """One row a run, or what the options make of it.
 
     Args:
-        runs: from `results.read_records`.
-        over: a setting, mostly `seed`: runs that differ in nothing else become one row with `n`, and of every
-            metric `_mean`, `_sd` and Student's 95 % interval `_low`, `_high`. Runs with the same value of it
-            are no new evidence, so their mean counts once. Unfinished runs keep rows of their own. `folders`
-            lists every run.
+        problems: gets a sentence for each damaged history, and one if a mean goes over unlike runs.
+        over: a setting, mostly `seed`; see `grouped`.
         epochs: one row an epoch of every run, with the columns of `history.csv`.
         pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over
             the finished runs, with columns `…_n` where a mean has more than one run.
@@ -79,147 +53,113 @@ def build_table(
         filter: a pandas query, such as `units > 64 and test_accuracy > 0.87`. It picks runs; a query on
             columns that only the finished table has (`n`, `epoch`, `test_accuracy_mean`) picks rows.
         last: only the newest this many runs.
-        problems: gets a sentence for each damaged history and for each mean over unlike runs.
-
-    Raises:
-        ConfigError: two shapes at once, or a column that there is not.
     """
-    problems = [] if problems is None else problems
     if sum((over is not None, epochs, pivot is not None)) > 1:
-        raise ConfigError(
-            "--over, --epochs and --pivot are three different tables. Expected one of them. Leave one out."
-        )
-    if last is not None:
-        if last < 1:
-            raise ConfigError(f"--last is {last}. Expected at least 1. Try: stackfit table --last 10")
-        runs = sorted(runs, key=lambda run: (run.started, run.folder))[-last:]
-    runs = in_order(runs)
-    columns = columns_of(runs) if filter or sort else {}
-    if sort and over is None and pivot is None and sort.removeprefix("-") in columns:
-        runs, sort = [runs[row] for row in sorted_rows(columns, sort)], None
-    if filter is not None and names_in(filter) <= columns.keys():
-        runs, filter = filtered(runs, filter), None
+        raise ConfigError("--over, --epochs, --pivot are three tables. Expected one. Leave the others out.")
+    if last is not None and last < 1:
+        raise ConfigError(f"--last is {last}. Expected at least 1. Try: stackfit table --last 10")
+    runs = in_order(runs.pick(runs.about.sort_values(["started", "folder"]).index[-(last or 0) :]))
+    chosen = columns_of(runs)
+    known = [*chosen]
+    if filter is not None and names_in(filter) <= {*known}:
+        chosen, filter = rows_where(chosen, filter), None
+    if sort and over is None and pivot is None and sort.removeprefix("-") in known:
+        chosen, sort = sort_rows(chosen, sort), None
+    runs = runs.pick(chosen.index)
     if over is not None:
-        frame = _grouped(runs, over)
+        frame, _ = grouped(runs, key_of(runs, over, "--over"))
     elif epochs:
         frame = _epochs(runs, problems)
     elif pivot is not None:
         frame = _pivoted(runs, pivot, problems)
     else:
-        frame = _plain(runs)
+        frame = _joined(runs, differing(runs), runs.metrics, runs.about[["seconds", *_state(runs), "folder"]])
     if filter is not None:
         for name in names_in(filter):
-            check_column(name, dict.fromkeys([*frame, *columns]), "--filter")
-        frame = frame.iloc[where_true(frame, filter)].reset_index(drop=True)
-    return frame.iloc[sorted_rows(frame, sort)].reset_index(drop=True) if sort else frame
+            check_column(name, dict.fromkeys([*frame, *known]), "--filter")
+        frame = rows_where(frame, filter)
+    return (sort_rows(frame, sort) if sort else frame).reset_index(drop=True)
 
 
-# ---- the shapes
+def _joined(runs: Runs, differ: dict[str, str], *columns: pd.DataFrame) -> pd.DataFrame:
+    """The experiment, the settings that differ under their short names, and other columns of these runs."""
+    import pandas as pd
+
+    names = {"experiment": "experiment", **differ}
+    frame = pd.concat([runs.settings[[*names]].rename(columns=names), *columns], axis=1)
+    frame.attrs["follows"] = [differ[key] for key in following(runs) if key in differ]
+    return frame
 
 
-def _settings(runs: list[Run], differ: dict[str, str]) -> dict[str, list[Any]]:
-    return {
-        "experiment": [run.experiment for run in runs],
-        **{name: shown_values([value_of(run, key) for run in runs]) for key, name in differ.items()},
-    }
+def _state(runs: Runs) -> list[str]:
+    """The column `state`, and `reason` where any run did not finish."""
+    return ["state"] if (runs.about["state"] == "finished").all() else ["state", "reason"]
 
 
-def _state(runs: list[Run]) -> dict[str, list[Any]]:
-    """`state`, and `reason` where any run did not finish."""
-    columns: dict[str, list[Any]] = {"state": [run.state for run in runs]}
-    if any(run.state != "finished" for run in runs):
-        columns["reason"] = [run.reason for run in runs]
-    return columns
+def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Runs that differ in nothing but `over` as one row, and the values that each row's means are made of.
+
+    A row has `n`, of every metric `_mean`, `_sd` and Student's 95 % interval `_low`, `_high`, and in
+    `folders` every run. Runs with the same value of `over` are no new evidence: their mean counts once.
+    Unfinished runs keep rows of their own. The values' index is the row's number and the value of `over`.
+    """
+    import numpy as np
+
+    keys, number = group(runs, over)
+    done = runs.about["state"] == "finished"
+    row = number.where(done, number + np.linspace(0.1, 0.9, len(number)))  # behind the finished ones
+    row = row.rank(method="dense").astype(int) - 1
+    measured = runs.metrics.assign(seconds=runs.about["seconds"]).astype(float)[done]
+    values = measured.groupby([row[done], runs.settings[over][done]], dropna=False, sort=False).mean()
+    first = runs.pick(row.sort_values(kind="stable").drop_duplicates().index)
+    rows = range(len(first.about))
+    counts = [*{"parameters"} & {*runs.metrics}]  # a function of the settings, not a measurement
+    summary = summarize(values.drop(columns=counts), values.index.get_level_values(0)).reindex(rows)
+    summary.insert(0, "n", values.groupby(level=0).size().reindex(rows, fill_value=0))
+    summary = summary.set_axis(first.about.index).join([runs.metrics[counts], first.about[_state(first)]])
+    summary["folders"] = runs.about["folder"].groupby(row).agg(list).tolist()
+    differ = {key: name for key, name in differing(runs).items() if key in keys}
+    return _joined(first, differ, summary), values
 
 
-def _plain(runs: list[Run]) -> pd.DataFrame:
-    columns = _settings(runs, differing(runs))
-    for name in metrics_of(runs):
-        columns[name] = [run.metrics.get(name) for run in runs]
-    columns |= {
-        "seconds": [run.seconds for run in runs],
-        **_state(runs),
-        "folder": [run.folder for run in runs],
-    }
-    return frame_of(columns)
+def _epochs(runs: Runs, problems: list[str]) -> pd.DataFrame:
+    import pandas as pd
 
-
-def _grouped(runs: list[Run], over: str) -> pd.DataFrame:
-    over = resolve(runs, over, "--over")
-    differ, groups = group(runs, over)
     rows = []
-    for members in groups:
-        finished = [run for run in members if run.state == "finished"]
-        rows += [finished] if finished else []
-        rows += [[run] for run in members if run.state != "finished"]
-    first = [row[0] for row in rows]
-    columns = _settings(first, differ)
-    columns["n"] = [
-        len({identity(value_of(run, over)) for run in row}) if row[0].state == "finished" else 0
-        for row in rows
-    ]
-    for name in [*metrics_of(runs), "seconds"]:
-        if name == "parameters":  # a function of the settings, not a measurement
-            columns[name] = [run.metrics.get(name) for run in first]
-            continue
-        summaries = [summarize(independent(row, name, over)) for row in rows]
-        for part in ("mean", "sd", "low", "high"):
-            columns[f"{name}_{part}"] = [getattr(summary, part) for summary in summaries]
-    return frame_of({**columns, **_state(first), "folders": [[run.folder for run in row] for row in rows]})
-
-
-def _epochs(runs: list[Run], problems: list[str]) -> pd.DataFrame:
-    owners: list[Run] = []
-    rows: list[dict[str, Any]] = []
-    for run in runs:
+    for number, folder in runs.about["folder"].items():
         try:
-            history = read_epochs(run)
+            rows += [(number, row) for row in read_epochs(folder)]
         except RunFolderError as error:
             problems.append(str(error))
-            continue
-        owners += [run] * len(history)
-        rows += history
-    measured = union([{"epoch": None}, *rows])
-    differ = short_names(differing(runs), {*RESERVED, *measured})  # a history may have a learning_rate too
-    columns: dict[str, list[Any]] = {"folder": [run.folder for run in owners], **_settings(owners, differ)}
-    for name in measured:
-        columns[name] = [row.get(name) for row in rows]
-    return frame_of({**columns, "state": [run.state for run in owners]})
+    owners = runs.pick([number for number, _ in rows])
+    history = tidy(pd.DataFrame([row for _, row in rows] or {"epoch": []}, dtype=object))
+    differ = differing(runs, history)  # a history may have a learning_rate too
+    return _joined(owners, differ, history.set_axis(owners.about.index), owners.about[["state", "folder"]])
 
 
-def _pivoted(runs: list[Run], pivot: Sequence[str], problems: list[str]) -> pd.DataFrame:
+def _pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
     if not 2 <= len(pivot) <= 3:
         raise ConfigError(
             f"--pivot has {len(pivot)} names. Expected a row setting, a column setting and, if you like, a "
             "metric. Try: --pivot units,seed,test_accuracy"
         )
-    row_key, column_key = (resolve(runs, name, "--pivot") for name in pivot[:2])
+    keys = [key_of(runs, name, "--pivot") for name in pivot[:2]]
     metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot")
-    differ = differing(runs)
-    others = [name for key, name in differ.items() if key not in (row_key, column_key, "seed")]
-    if others:
-        problems.append(
-            f"The means go over runs that also differ in {', '.join(others)}. Narrow them with --filter."
-        )
-    cells: dict[tuple[Hashable, Hashable], list[float]] = {}
-    finished = [run for run in runs if run.metrics.get(metric) is not None]
-    for run in finished:
-        place = identity(value_of(run, row_key)), identity(value_of(run, column_key))
-        cells.setdefault(place, []).append(run.metrics[metric])
-    down, across = (_values(finished, key) for key in (row_key, column_key))
-    columns: dict[str, list[Any]] = {differ.get(row_key, row_key): list(down.values())}
-    many = any(len(values) > 1 for values in cells.values())
-    for column, name in across.items():
-        found = [cells.get((row, column), []) for row in down]
-        heading = f"{differ.get(column_key, column_key)}={'null' if name is None else name}"
-        columns[heading] = [sum(values) / len(values) if values else None for values in found]
-        if many:
-            columns[f"{heading}_n"] = [len(values) for values in found]
-    return frame_of(columns)
-
-
-def _values(runs: list[Run], key: str) -> dict[Hashable, Any]:
-    """`{identity: as shown}` of a setting, in the order of its values."""
-    raw = [value_of(run, key) for run in runs]
-    pairs = dict(zip(map(identity, raw), shown_values(raw), strict=True))
-    return dict(sorted(pairs.items(), key=lambda pair: order(pair[1])))
+    runs, names = runs.pick(runs.metrics[metric].notna()), differing(runs)
+    sides = [runs.settings[key].astype(object).fillna("none") for key in keys]
+    others = [key for key in group(runs, "seed")[0] if key not in following(runs)]
+    unlike = [names[key] for key in others if (runs.settings[key].groupby(sides).nunique(False) > 1).any()]
+    if unlike:
+        problems.append(f"Means go over runs that differ in {', '.join(unlike)}, too. Narrow with --filter.")
+    data = pd.DataFrame({"row": sides[0], "column": sides[1], "value": runs.metrics[metric]})
+    means = data.pivot_table("value", "row", "column", aggfunc=["mean", "count"], sort=False)
+    means = means.loc[sorted(means.index, key=order)]
+    row, column = (names.get(key, key) for key in keys)
+    columns = {row: [*means.index]}
+    for value in sorted({*sides[1]}, key=order):
+        columns[f"{column}={value}"] = [*means["mean", value]]
+        if means["count"].max(axis=None) > 1:
+            columns[f"{column}={value}_n"] = [int(n) for n in means["count", value].fillna(0)]
+    return tidy(pd.DataFrame(columns, dtype=object))
