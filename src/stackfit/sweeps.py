@@ -13,8 +13,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from stackfit import axes, owner, places, runner
+from stackfit import axes, owner, places
 from stackfit.cells import Cell, compose_cell, trusted_modules
+from stackfit.cohorts import Entry, Training, fingerprints
 from stackfit.composition import Composer, job_overrides, launch
 from stackfit.errors import ConfigError
 from stackfit.progress import Reporter
@@ -22,22 +23,14 @@ from stackfit.run_folder import RunFolder, read_status, state_of
 from stackfit.sweep_folder import SweepFolder
 
 MANY = 2_000  # cells; more are asked about first
-MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
-MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A cell in its sweep: its fingerprint, its folder, and why it must run (`finished` and `busy` must not)."""
+class Placed(Entry):
+    """A cell in its sweep: its folder, and why it must run (`finished` and `busy` must not)."""
 
-    cell: Cell
-    fingerprint: str
     folder: Path
     why: str
-
-    @property
-    def label(self) -> str:
-        return label_of(self.cell.axes)
 
     @property
     def waits(self) -> bool:
@@ -74,7 +67,7 @@ class Sweep:
         composer: Composer | None = None,
         confirm: Callable[[int], bool] = lambda cells: True,
     ):
-        self.experiment, self.overrides, self.reporter, self.fail_fast = experiment, list(overrides), reporter, fail_fast
+        self.experiment, self.overrides, self.reporter = experiment, list(overrides), reporter
         composer = composer or Composer(experiment)
         typed = composer.parse(overrides)
         hydra = [o.input_line or "" for o in typed if o.is_hydra_override()]
@@ -95,23 +88,25 @@ class Sweep:
         ]
         self.folder = SweepFolder.find(places.outputs() / experiment, experiment, self.fixed, self.axis_names, fresh)
         self.entries = self._inspect(cells)
-        self.failed = 0
-        self._bytes: dict[str, Any] = {}  # by model_key: what a member takes, or the ConfigError that it raised
+        self.training = Training(
+            self._claim,
+            reporter,
+            ended=lambda job: self._write(),
+            skip=lambda entry: _why(entry.folder, entry.fingerprint) in ("finished", "busy"),
+            fail_fast=fail_fast,
+        )
 
     # ---- what must run
 
-    def _inspect(self, cells: Sequence[Cell]) -> list[Entry]:
+    def _inspect(self, cells: Sequence[Cell]) -> list[Placed]:
         before = {json.dumps(cell["axes"], sort_keys=True) for cell in self.folder.read()}
-        fingerprints: dict[str, str] = {}
+        fingerprint_of = fingerprints(self.reporter)
         entries = []
         for cell in cells:
-            key = json.dumps(cell.config["data"], sort_keys=True, default=str)
-            if key not in fingerprints:
-                fingerprints[key] = runner.load_data(cell, self.reporter.line).fingerprint
-            fingerprint = cell.fingerprint(fingerprints[key])
+            fingerprint = fingerprint_of(cell)
             folder = self.folder.cell(cell.axes, fingerprint)
-            ran_before = json.dumps(cell.axes, sort_keys=True) in before
-            entries.append(Entry(cell, fingerprint, folder, _why(folder, fingerprint, ran_before)))
+            why = _why(folder, fingerprint, json.dumps(cell.axes, sort_keys=True) in before)
+            entries.append(Placed(cell, fingerprint, label_of(cell.axes), folder, why))
         return entries
 
     def waiting_cells(self) -> list[Cell]:
@@ -161,35 +156,13 @@ class Sweep:
         """Train the cells with these overrides in cohorts; returns their folders."""
         known = {entry.cell.overrides: entry for entry in self.entries}
         chosen = [known[tuple(overrides)] for overrides in job_overrides]
-        for cohort in self._cohorts(self._buildable(chosen), max_members):
-            self._train(cohort)
+        self.training.train(chosen, max_members)
         return [entry.folder for entry in chosen]
 
-    def _train(self, cohort: Sequence[Entry]) -> None:
-        """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""
-        cohort = [entry for entry in cohort if _why(entry.folder, entry.fingerprint) not in ("finished", "busy")]
-        if not cohort or (self.fail_fast and self.failed):
-            return
-        dataset = runner.load_data(cohort[0].cell, self.reporter.line)
-        jobs = [runner.Job(entry.cell, entry.label) for entry in cohort]
-        again = []
-        try:
-            again = runner.run_cohort(jobs, dataset, self._claim, self.reporter, self._ended, self.fail_fast)
-        except ConfigError as error:  # while the graph was traced: nothing is claimed yet
-            if len(cohort) == 1:
-                self._refuse(cohort[0], error)
-            else:
-                again = jobs
-        for entry in [entry for entry, job in zip(cohort, jobs, strict=True) if job in again]:
-            self._train([entry])
-
-    def _refuse(self, entry: Entry, error: ConfigError) -> None:
-        """Record a cell that cannot be trained as failed."""
-        folder = self._claim(entry.cell, entry.fingerprint)
-        if folder is not None:
-            job = runner.Job(entry.cell, entry.label, folder=folder)
-            runner.fail(job, error, self.reporter)
-            self._ended(job)
+    @property
+    def failed(self) -> int:
+        """How many cells have failed in this process."""
+        return self.training.failed
 
     def _claim(self, cell: Cell, fingerprint: str) -> RunFolder | None:
         folder = RunFolder(self.folder.cell(cell.axes, fingerprint))
@@ -197,51 +170,6 @@ class Sweep:
 
     def _about(self, cell: Cell) -> dict[str, Any]:
         return {**cell.about_run(), "cell": label_of(cell.axes), "sweep": self.folder.path.name}
-
-    def _ended(self, job: runner.Job) -> None:
-        if job.failure:
-            self.failed += 1
-        self._write()
-
-    def _buildable(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Build every different model once, before anything is trained; what cannot be built is a failed cell."""
-        good = []
-        for entry in entries:
-            key = runner.model_key(entry.cell)
-            if key not in self._bytes:
-                try:
-                    self._bytes[key] = runner.weigh(entry.cell)
-                except ConfigError as error:
-                    self._bytes[key] = error
-            found = self._bytes[key]
-            if isinstance(found, ConfigError):
-                self._refuse(entry, found)
-            else:
-                good.append(entry)
-        return good
-
-    def _cohorts(self, entries: Sequence[Entry], max_members: int | None) -> list[list[Entry]]:
-        """Cells that share data, batch size, precision, determinism and XLA train together, a limited number each."""
-        groups: dict[str, list[Entry]] = {}
-        for entry in entries:
-            config = entry.cell.config
-            shared = [config[k] for k in ("data", "batch_size", "precision", "jit_compile", "deterministic")]
-            reason = runner.trains_alone(entry.cell)
-            if reason and len(entries) > 1:
-                self.reporter.line(f"{entry.label}: trains alone: {reason}")
-            groups.setdefault(json.dumps([shared, entry.label if reason else ""], default=str), []).append(entry)
-        return [
-            group[start : start + size]
-            for group in groups.values()
-            for size in [max_members or self._members(group)]
-            for start in range(0, len(group), size)
-        ]
-
-    def _members(self, group: Sequence[Entry]) -> int:
-        largest = max(self._bytes[runner.model_key(entry.cell)] for entry in group)
-        fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
-        cohorts = -(-len(group) // fitting)
-        return -(-len(group) // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
 
 def _why(folder: Path, fingerprint: str, ran_before: bool = False) -> str:
