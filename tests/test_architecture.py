@@ -74,13 +74,16 @@ ORDER = [
     "runner",
     "saved",
     "sweep_folder",
+    "cohorts",
     "sweeps",
+    "check",
     "api",
     "cli.data",
     "cli.listing",
     "cli.writing",
     "cli.results",
     "cli.running",
+    "cli.checking",
     "cli.app",
     "cli",
     "__init__",
@@ -91,13 +94,12 @@ HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "training"}  # 
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {
-    "hydra": {"axes", "building", "composition", "hydra_errors", "sweeps"},
+    "hydra": {"axes", "building", "composition", "hydra_errors"},
     "omegaconf": {
         "composition",
         "hydra_errors",
         "schema",
         "checks",
-        "sweeps",
         "cli.data",
         "cli.listing",
         "data.settings",

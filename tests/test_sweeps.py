@@ -20,6 +20,7 @@ import stackfit
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.progress import Reporter
 from stackfit.sweep_folder import SweepFolder
+from stackfit.cohorts import Training
 from stackfit.sweeps import Sweep, label_of
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -647,17 +648,12 @@ def test_outputs_that_cannot_be_written_are_said_before_anything_is_trained(cli,
 # ---- cohorts
 
 
-class Sized(Sweep):
-    def __init__(self) -> None:
-        self._bytes = {}
-
-
 @pytest.mark.parametrize(
     "cells, size, members", [(9, 1, 5), (8, 1, 8), (17, 1, 6), (3, 1, 3), (4, 400_000_000, 2), (2, 10**12, 1)]
 )
 def test_a_group_is_split_as_evenly_as_it_goes(monkeypatch, cells, size, members):
     monkeypatch.setattr("stackfit.runner.model_key", lambda cell: "same")
-    planned = Sized()
-    planned._bytes["same"] = size
+    planned = Training(lambda cell, fingerprint: None, Reporter(0))
+    planned._weights["same"] = size
     entry = type("Entry", (), {"cell": None})
     assert planned._members([entry] * cells) == members

@@ -74,6 +74,12 @@ class Composition:
         return [str(name.with_suffix("")) for name in names if (shipped / name).is_file()]
 
     @property
+    def declared_axes(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """`hydra.sweeper.params` and `hydra.sweeper.union`, as plain containers."""
+        sweeper = OmegaConf.to_container(self.hydra.sweeper, resolve=True)
+        return sweeper.get("params") or {}, sweeper.get("union") or []  # type: ignore[union-attr]
+
+    @property
     def declares_sweep(self) -> bool:
         """Whether the experiment's own file, or an override, asks for a sweep (`hydra.mode: MULTIRUN`)."""
         return self.hydra.mode == RunMode.MULTIRUN

@@ -33,6 +33,7 @@ class Job:
 
     cell: Cell
     label: str
+    alone: bool = True  # else what it says starts with its label
     member: Any = None  # training.Member
     folder: RunFolder | None = None
     lines: list[str] = field(default_factory=list)  # said before there was a folder to log to
@@ -100,6 +101,7 @@ def run_cohort(
 
     feeds = Feeds(dataset)
     for job in jobs:
+        job.alone = len(jobs) == 1 and not job.cell.axes
         job.member = build_member(job.cell, dataset, feeds)
     cohort = training.Cohort([job.member for job in jobs])
     with placing():
@@ -224,7 +226,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, reporter:
     sizes = f"{dataset_sizes(dataset)} examples"
     lines, job.lines = job.lines, []
     job.folder.append_log("".join(f"{line}\n" for line in lines))
-    name = "" if job.cell.axes else f"{job.label}: "
+    name = f"{job.label}: " if job.alone else ""
     _say(reporter, job, f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}", detail=True)
 
 
@@ -383,7 +385,7 @@ def fail(job: Job, error: BaseException, reporter: Reporter) -> None:
 
 
 def _say(reporter: Reporter, job: Job, text: str, detail: bool = False) -> None:
-    prefix = f"{job.label}  " if job.cell.axes else ""
+    prefix = "" if job.alone else f"{job.label}  "
     (reporter.detail if detail else reporter.line)("\n".join(prefix + line for line in text.strip("\n").split("\n")))
     if job.folder is None:
         job.lines.append(text.rstrip("\n"))

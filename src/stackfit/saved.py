@@ -16,14 +16,14 @@ from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
 
 
-def load_model(run: Run) -> Any:
-    """The run's Keras model, from `model.keras` or else `model.h5`, in Keras's safe mode.
+def load_model(run: Run, form: str | None = None) -> Any:
+    """The run's Keras model, from `model.keras` or else `model.h5` (or the `form` asked for), in Keras's safe mode.
 
     Raises:
         RunFolderError: there is no saved model, or it cannot be loaded.
     """
     folder = RunFolder(run.folder)
-    found = [path for path in (folder.model("keras"), folder.model("h5")) if path.is_file()]
+    found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
     if not found:
         raise RunFolderError(
             f"{places.shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
@@ -52,6 +52,27 @@ def _register(module: Any) -> None:
     for name, value in vars(module).items():
         if isinstance(value, type) and issubclass(value, keras.layers.Layer) and value.__module__ == module.__name__:
             keras.utils.get_custom_objects()[name] = value
+
+
+def reloads_equal(run: Run) -> bool:
+    """Whether every model that the run saved, loaded again, gives the stored test scores, bit for bit.
+
+    Raises:
+        RunFolderError: no model or no predictions; DataError: the data are not to be had any more.
+    """
+    scores, _ = run_folder.read_predictions(run.folder)
+    folder = RunFolder(run.folder)
+    forms = [form for form in run.config["save"] if folder.model(form).is_file()]
+    return bool(forms) and all(np.array_equal(scores, _test_scores(run, load_model(run, form))) for form in forms)
+
+
+def _test_scores(run: Run, model: Any) -> np.ndarray:
+    from stackfit.pipeline import Feeds, Targets
+    from stackfit.training import evaluate_all
+
+    feeds = Feeds(load_dataset(run.config["data"], lambda line: None))
+    targets = Targets(run.config["task"]["labels"], run.config["data"]["num_classes"], None)
+    return evaluate_all([model], [feeds.feed("test", run.config["batch_size"], targets)])[0][1]
 
 
 def evaluate_run(run: Run, say: Any = lambda line: None) -> dict[str, dict[str, float]]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from stackfit import axes, owner, places
 from stackfit.cells import Cell, compose_cell, trusted_modules
 from stackfit.cohorts import Entry, Training, fingerprints
@@ -73,8 +71,7 @@ class Sweep:
         hydra = [o.input_line or "" for o in typed if o.is_hydra_override()]
         own = [o for o in typed if not o.is_hydra_override()]
         self.fixed = [o.input_line or "" for o in own if not o.is_sweep_override()]
-        sweeper = composer.compose([*self.fixed, *hydra]).hydra.sweeper
-        grids = axes.plan_axes(own, _plain(sweeper.get("params")), _plain(sweeper.get("union")))
+        grids = axes.plan_axes(own, *composer.compose([*self.fixed, *hydra]).declared_axes)
         total = sum(axes.count(grid) for _, grid in grids)
         if total == 0:
             raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
@@ -193,7 +190,3 @@ def label_of(axes: dict[str, str]) -> str:
         f"{short if last.count(short) == 1 else key}={value}"
         for short, (key, value) in zip(last, axes.items(), strict=True)
     )
-
-
-def _plain(node: Any) -> Any:
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node

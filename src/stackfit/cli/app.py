@@ -127,6 +127,30 @@ def compare(
 
 
 @app.command()
+def check(
+    experiments: Annotated[list[str] | None, typer.Argument(help="Names, as `stackfit list` shows them.",
+                           autocompletion=_experiment_names, show_default=False)] = None,  # fmt: skip
+    everything: Annotated[bool, typer.Option("--all", help="Every shipped experiment, without the long ones.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="With --all: the long ones too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the claims.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write the claims to a CSV file.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write the claims to a JUnit file, for graders.")] = None,
+    trust: Trust = None,
+) -> None:
+    """Hold experiments against what their sources published: passed, failed or skipped, claim by claim.
+
+    Trains what is missing, reuses finished runs of the same config. Exit code 1 when a claim fails.
+    """
+    from stackfit.cli.checking import check_command
+
+    raise typer.Exit(
+        check_command(
+            experiments or [], everything=everything, long=long, trust=trust or [], quiet=quiet, csv=csv, junit=junit
+        )
+    )
+
+
+@app.command()
 def evaluate(run: RunPath, format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text") -> None:
     """Training and test split side by side, with the gap between them."""
     from stackfit.cli.results import print_evaluation
