@@ -385,6 +385,20 @@ def test_blanks_are_empty_in_csv_and_null_in_json_and_whole_numbers_stay_whole()
     assert [row["parameters"] for row in json.loads(render(frame, "json"))] == [50890, None]
 
 
+def test_numbers_that_no_number_type_holds_are_shown_and_json_stays_json():
+    runs = [run("a", {"data.big": 10**30}, {"test_loss": math.inf}), run("b", metrics={"test_loss": math.nan})]
+    frame = build_table(runs)
+    assert "inf" in render(frame) and str(10**30) in render(frame, "csv")
+    assert [row["test_loss"] for row in json.loads(render(frame, "json"))] == [None, None]
+
+
+def test_runs_without_settings_are_shown_and_cannot_be_grouped():
+    old = [(Path(name), {"status": "finished", "settings": {}, "axes": {}, "metrics": {"loss": 1.0}}) for name in "ab"]
+    assert build_table(old)["loss"].tolist() == [1.0, 1.0]
+    with pytest.raises(ConfigError, match="There is no column 'seed'"):
+        build_table(old, over="seed")
+
+
 def test_markdown_escapes_a_bar_and_an_empty_table_is_a_header():
     assert r"a\|b" in render(build_table([run("a|b")]), "md")
     empty = build_table(sweep(), filter="units > 1000")

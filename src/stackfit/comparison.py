@@ -19,7 +19,6 @@ from stackfit.tables import grouped
 from stackfit.verdicts import higher_is_better, say_configurations, say_models
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 MOST_CONFIGURATIONS = 40  # 780 pairs: nobody reads more, and the correction leaves nothing to find
@@ -46,11 +45,9 @@ class Comparison:
 
 
 def compare(paths: Paths, metric: str | None = None, filter: str | None = None) -> Comparison:
-    """Two run folders: compare the trained models. Anything else: compare the configurations found there.
+    """Two run folders: compare the trained models, by all metrics. Anything else: the configurations found there.
 
-    Args:
-        metric: of configurations, `test_accuracy` if not given; of two runs all are shown.
-        filter: a query that picks the configurations' runs, as in `tables.build_table`.
+    `filter` is a query that picks the configurations' runs, as in `tables.build_table`.
 
     Raises:
         RunFolderError: a path holds no run, or of two runs one is not finished or has another test set.
@@ -70,6 +67,7 @@ def compare(paths: Paths, metric: str | None = None, filter: str | None = None) 
 
 def compare_runs(runs: Runs) -> Comparison:
     """What differs between two runs, their metrics, and McNemar's test on their test predictions."""
+    import numpy as np
     import pandas as pd
 
     for run in runs.about.fillna({"reason": "it still trains"}).itertuples():
@@ -78,43 +76,36 @@ def compare_runs(runs: Runs) -> Comparison:
                 f"{run.folder} is {run.state}: {run.reason}. Expected two finished runs. "
                 "Run it to its end, or choose another: stackfit table"
             )
-    counts = [name for name in COUNTS if name in runs.metrics]
+    whole = [name for name in COUNTS if name in runs.metrics]
     names = [*dict.fromkeys(["experiment", *differing(runs)])]
-    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[counts], runs.about[["seconds"]]]
+    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[["seconds"]]]
     about = pd.concat([part.astype(object).where(part.notna(), "").astype(str) for part in about], axis=1)
-    metrics = runs.metrics.drop(columns=counts).astype(float)
+    metrics = runs.metrics.drop(columns=whole).astype(float)
     tables = {
         "What differs": about.set_axis(["A", "B"]).T.rename_axis("setting").reset_index(),
         "Metrics": metrics.set_axis(["A", "B"]).T.rename_axis("metric").reset_index(),
     }
     tables["Metrics"]["A - B"] = tables["Metrics"]["A"] - tables["Metrics"]["B"]
     a, b = runs.about["folder"]
-    for folder, labels in zip((a, b), runs.settings.get("task.labels", ("", "")), strict=True):
-        if labels == "value" or not RunFolder(Path(folder)).predictions.exists():
+    tested = []
+    for folder, kind in zip((a, b), runs.settings.get("task.labels", ("", "")), strict=True):
+        saved = kind != "value" and RunFolder(Path(folder)).predictions.exists()
+        scores, labels = read_predictions(Path(folder)) if saved else (np.empty(0), np.empty(0))
+        if labels.ndim != 1 or scores.shape[:-1] != labels.shape:
             return Comparison(tables, [f"No test: {folder} has no predictions of classes for its test data."])
-    (right_a, labels_a), (right_b, labels_b) = _right(a), _right(b)
-    if labels_a.tolist() != labels_b.tolist():
+        # One column is one sigmoid: the probability of class 1.
+        tested.append((scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1), labels))
+    (class_a, labels_a), (class_b, labels_b) = tested
+    if not np.array_equal(labels_a, labels_b):
         raise RunFolderError(
-            f"{a} and {b} were tested on different items: {len(labels_a)} and {len(labels_b)}, with other "
-            "labels. Expected the same test split in the same order. Their metrics stand side by side in: "
+            f"{a} and {b} were tested on different items: {len(labels_a)} and {len(labels_b)}, with other labels. "
+            "Expected the same test split in the same order. Their metrics stand side by side in: "
             f"stackfit table {a} {b}"
         )
-    test = mcnemar(right_a, right_b)
-    items = {"B right": [test.both_right, test.only_b], "B wrong": [test.only_a, test.both_wrong]}
-    tables["Test items"] = pd.DataFrame({"": ["A right", "A wrong"], **items})
-    return Comparison(tables, [say_models(f"A ({a})", f"B ({b})", test)])
-
-
-def _right(folder: str) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the model is right on each test item, and the items' labels, both of shape (items,)."""
-    scores, labels = read_predictions(Path(folder))
-    if scores.ndim != 2 or labels.shape != scores.shape[:1]:
-        raise RunFolderError(
-            f"The predictions of {folder} have shape {scores.shape}, their labels {labels.shape}. Expected "
-            "scores (items, classes) and labels (items,). Run the experiment again."
-        )
-    # One column is one sigmoid: the probability of class 1.
-    return (scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1)) == labels, labels
+    counts, p = mcnemar(class_a == labels_a, class_b == labels_b)
+    items = {"": ["A right", "A wrong"], "B right": counts[:, 0], "B wrong": counts[:, 1]}
+    tables["Test items"] = pd.DataFrame(items)
+    return Comparison(tables, [say_models(f"A ({a})", f"B ({b})", counts, p)])
 
 
 def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) -> Comparison:
@@ -133,17 +124,16 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
         )
     frame.insert(0, "configuration", _labels(frame))
     frame["values"] = seeds[name].groupby(level=0).agg(lambda own: [*own.dropna()]).tolist()
-    up = not higher_is_better(name)
-    frame = frame.sort_values(f"{name}_mean", ascending=up, kind="stable", ignore_index=True)
+    rising = not higher_is_better(name)
+    frame = frame.sort_values(f"{name}_mean", ascending=rising, kind="stable", ignore_index=True)
     pairs = compare_groups(dict(zip(frame["configuration"], frame["values"], strict=True)))
-    parts = [f"{name}_{part}" for part in ("mean", "sd", "low", "high")]
+    means = [f"{name}_{part}" for part in ("mean", "sd", "low", "high")]
     tables = {
-        f"{name}, mean ± half the 95 % interval": frame[["configuration", "n", *parts, "folders"]],
+        f"{name}, mean ± half the 95 % interval": frame[["configuration", "n", *means, "folders"]],
         "Every pair": pairs[["A", "B", "A - B", "low", "high", "p", "p (Holm)"]],
     }
     spoken = pairs if len(pairs) <= MOST_SENTENCES else pairs[pairs["A"] == pairs["A"].iloc[0]]
-    sentences = [say_configurations(pair, name) for pair in spoken.to_dict("records")]
-    return Comparison(tables, sentences, problems)
+    return Comparison(tables, [say_configurations(pair, name) for pair in spoken.to_dict("records")], problems)
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import textwrap
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,8 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
         )
     plain = frame.astype(object).where(frame.notna(), None)
     if format == "json":
-        return json.dumps(plain.to_dict("records"), indent=1, ensure_ascii=False) + "\n"
+        finite = plain.where(~frame.isin([math.inf, -math.inf]), None)  # JSON has no infinity
+        return json.dumps(finite.to_dict("records"), indent=1, ensure_ascii=False) + "\n"
     if format == "csv":
         lists = {"folders": frame["folders"].str.join(";")} if "folders" in frame else {}
         return str(frame.assign(**lists).to_csv(index=False, lineterminator="\n"))
@@ -94,8 +96,7 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
             pairs = zip(texts[: len(values)], texts[len(values) :], strict=True)
             texts = [f"{mean} ± {half}" if half else mean for mean, half in pairs]
         elif f"{name}_n" in columns:
-            pairs = zip(texts, columns[f"{name}_n"], strict=True)
-            texts = [f"{text} (n={n})" if text else "" for text, n in pairs]
+            texts = [f"{text} (n={n})" for text, n in zip(texts, columns[f"{name}_n"], strict=True)]
         if name not in COUNTS or len(texts) < 2 or len({*texts} - {""}) > 1:
             cells[name] = texts
     return cells
@@ -126,9 +127,8 @@ def _leave_out(cells: Cells, width: int) -> list[str]:
     tests = [name for name in cells if name.startswith("test_")]
     validations = [name for name in cells if name.startswith("val_")]
     twins = [name for name in cells if f"val_{name}" in cells or f"test_{name}" in cells]  # training's
-    main = "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])
     kept = [name for name in ("state", "experiment") if len({*cells.get(name, ())}) > 1]
-    kept += ["n", "epoch", "reason", main]
+    kept += ["n", "epoch", "reason", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
     wide = [name for name in cells if _longest(name, cells[name]) > LONG]
     last = [*twins, *validations, *tests, "folder", "folders", *[*cells][::-1]]
     left_out: list[str] = []

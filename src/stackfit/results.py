@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -96,15 +95,13 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)
         settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
-        final = status["metrics"] if state == "finished" else {}
-        metrics.append({name: _finite(value) for name, value in final.items()})
+        final = status["metrics"].items() if state == "finished" else ()
+        metrics.append({name: value if isinstance(value, (int, float)) else None for name, value in final})
     keys = dict.fromkeys(key for own in settings for key in own if key.split(".")[0] not in COSMETIC)
     everywhere = {key for key in keys if all(key in own for own in settings)}
     typed = [{key: _typed(own[key], key in everywhere) for key in keys if key in own} for own in settings]
-    ranked = sorted(
-        dict.fromkeys(name for own in metrics for name in own),
-        key=lambda name: (name in COUNTS, name.startswith("test_"), name.startswith("val_")),
-    )
+    names = dict.fromkeys(name for own in metrics for name in own)
+    ranked = sorted(names, key=lambda name: (name in COUNTS, name.startswith("test_"), name.startswith("val_")))
     axes = [(axis, axis in status["settings"]) for status in statuses.values() for axis in status["axes"]]
     return Runs(
         tidy(pd.DataFrame(about, dtype=object)),
@@ -121,11 +118,8 @@ def _typed(value: Any, everywhere: bool = False) -> Any:
         return "[" + ",".join(str(_typed(item)) for item in value) + "]"
     if value is None:
         return None if everywhere else "null"
-    return str(value) if isinstance(value, dict) else value
-
-
-def _finite(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) and math.isfinite(value) else None
+    long = isinstance(value, int) and abs(value) >= 2**63  # of more than 64 bits: no column of numbers holds it
+    return str(value) if isinstance(value, dict) or long else value
 
 
 def tidy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -141,13 +135,12 @@ def read_epochs(folder: str) -> list[dict[str, Any]]:
     """The rows of a run folder's `history.csv` as numbers; RunFolderError if it is damaged."""
     try:
         rows = run_folder.read_history(Path(folder))
-        return [{name: _number(text) for name, text in row.items()} for row in rows]
+        return [
+            {name: int(text) if text.isdecimal() else float(text) if text else None for name, text in row.items()}
+            for row in rows
+        ]
     except (OSError, ValueError, AttributeError, csv.Error) as error:
         raise RunFolderError(
             f"The history of {folder} cannot be read: {error}. Expected a CSV of numbers, one row "
             "an epoch. Run the experiment again; the folder's other files are as they were."
         ) from None
-
-
-def _number(text: str) -> float | None:
-    return int(text) if text.isdecimal() else float(text) if text else None

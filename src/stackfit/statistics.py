@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,27 +36,20 @@ def summarize(values: pd.DataFrame, rows: Any) -> pd.DataFrame:
     return pd.DataFrame({f"{name}_{part}": frame[name] for name in values for part, frame in parts.items()})
 
 
-class McNemar(NamedTuple):
-    """How many test items both, one or neither of two models get right, and p for equal error rates."""
-
-    both_right: int
-    only_a: int
-    only_b: int
-    both_wrong: int
-    p: float
-
-
-def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
+def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> tuple[np.ndarray, float]:
     """McNemar's test (1947) on two boolean arrays of shape (items,): which items each model gets right.
 
-    Only the discordant items count; the exact binomial test of a fair coin, which needs no approximation.
-    """
-    from scipy import stats
+    Only the items that one of them gets right count; the exact binomial test of a fair coin needs no approximation.
 
-    pairs = ((right_a & right_b), (right_a & ~right_b), (~right_a & right_b), (~right_a & ~right_b))
-    both_right, a, b, both_wrong = (int(pair.sum()) for pair in pairs)
-    p = float(stats.binomtest(a, a + b).pvalue) if a + b else 1.0
-    return McNemar(both_right, a, b, both_wrong, p)
+    Returns:
+        `[[both right, only A], [only B, both wrong]]`, and p for equal error rates.
+    """
+    import numpy as np
+    from scipy.stats import binomtest
+
+    counts = np.array([[(a & b).sum() for b in (right_b, ~right_b)] for a in (right_a, ~right_a)])
+    only_a, only_b = int(counts[0, 1]), int(counts[1, 0])
+    return counts, float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
 
 
 def compare_groups(groups: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -87,8 +80,8 @@ def means_test(a: Sequence[float], b: Sequence[float]) -> dict[str, Any]:
 
     Where there is no spread at all Welch's statistic does not exist; the exact permutation test answers.
     """
-    test: dict[str, Any] = {"n_a": len(a), "n_b": len(b), "method": "no test"}
-    test |= dict.fromkeys(("A - B", "low", "high", "p"), math.nan)
+    blanks = dict.fromkeys(("A - B", "low", "high", "p"), math.nan)
+    test: dict[str, Any] = {"n_a": len(a), "n_b": len(b), "method": "no test", **blanks}
     if a and b:
         test["A - B"] = math.fsum(a) / len(a) - math.fsum(b) / len(b)
     if min(len(a), len(b)) < 2:
@@ -122,9 +115,7 @@ def holm(p: pd.Series) -> pd.Series:
     return (ascending * [*range(len(ascending), 0, -1)]).cummax().clip(upper=1).reindex(p.index)
 
 
-def runs_needed(
-    a: Sequence[float], b: Sequence[float], alpha: float = ALPHA, most: int = MOST_RUNS
-) -> int | None:
+def runs_needed(a: Sequence[float], b: Sequence[float], alpha: float = ALPHA, most: int = MOST_RUNS) -> int | None:
     """Runs of each configuration with which the difference seen would be found with probability `POWER`.
 
     The power of the two-sided t test with n runs each: the noncentral t with 2n - 2 degrees of freedom and
@@ -136,12 +127,11 @@ def runs_needed(
 
     if min(len(a), len(b)) < 2 or _same([*a, *b]):
         return None
-    n = np.arange(2, most + 1)
     if _same(a) and _same(b):
-        enough = np.array([_separated(runs, runs) < alpha for runs in n.tolist()])
-    else:
-        effect = abs(np.mean(a) - np.mean(b)) / math.sqrt((np.var(a, ddof=1) + np.var(b, ddof=1)) / 2)
-        freedom, shift = 2 * n - 2, np.minimum(effect * np.sqrt(n / 2), 30.0)  # beyond 30 the power is 1
-        critical = stdtrit(freedom, 1 - alpha / 2)
-        enough = 1 - nctdtr(freedom, shift, critical) + nctdtr(freedom, shift, -critical) >= POWER
+        return next((n for n in range(2, most + 1) if _separated(n, n) < alpha), None)
+    n = np.arange(2, most + 1)
+    effect = abs(np.mean(a) - np.mean(b)) / math.sqrt((np.var(a, ddof=1) + np.var(b, ddof=1)) / 2)
+    freedom, shift = 2 * n - 2, np.minimum(effect * np.sqrt(n / 2), 30.0)  # beyond 30 the power is 1
+    critical = stdtrit(freedom, 1 - alpha / 2)
+    enough = 1 - nctdtr(freedom, shift, critical) + nctdtr(freedom, shift, -critical) >= POWER
     return int(n[enough.argmax()]) if enough.any() else None

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stackfit.statistics import ALPHA, McNemar
+from stackfit.statistics import ALPHA
 
-LOWER_IS_BETTER = {"loss", "error", "mse", "mae", "rmse", "mape", "msle"}
-LOWER_IS_BETTER |= {"crossentropy", "entropy", "divergence", "hinge"}
+if TYPE_CHECKING:
+    import numpy as np
+
+ERRORS = {"loss", "error", "mse", "mae", "rmse", "mape", "msle", "crossentropy", "entropy", "divergence", "hinge"}
 
 
 def higher_is_better(metric: str) -> bool:
     """Whether more is better, by the words of the metric's name: `test_loss` and `val_mse` want less."""
-    return not LOWER_IS_BETTER & {*metric.lower().split("_")}
+    return not ERRORS & {*metric.lower().split("_")}
 
 
-def say_models(a: str, b: str, test: McNemar) -> str:
-    """One sentence about two trained models, and one about how far it reaches."""
-    (more, better), (fewer, other) = sorted([(test.only_a, a), (test.only_b, b)], key=lambda side: -side[0])
-    verdict = f"{better} is better than {other}" if test.p < ALPHA else "no difference shown"
-    items = test.both_right + test.only_a + test.only_b + test.both_wrong
+def say_models(a: str, b: str, counts: np.ndarray, p: float) -> str:
+    """One sentence about two trained models, from `mcnemar`'s result, and one about how far it reaches."""
+    (more, better), (fewer, other) = sorted([(counts[0, 1], a), (counts[1, 0], b)], key=lambda side: -side[0])
+    verdict = f"{better} is better than {other}" if p < ALPHA else "no difference shown"
     return (
-        f"Of these two trained models: {verdict}; of {items} test items {better} alone is right on {more}, "
-        f"{other} alone on {fewer} (McNemar's exact test, {_p(test.p)}). Other seeds may give other models: "
+        f"Of these two trained models: {verdict}; of {counts.sum()} test items {better} alone is right on {more}, "
+        f"{other} alone on {fewer} (McNemar's exact test, {_p(p)}). Other seeds may give other models: "
         "to compare the configurations, give several runs of each."
     )
 
@@ -44,17 +45,13 @@ def say_configurations(pair: Mapping[str, Any], metric: str) -> str:
     # The interval is turned with the effect, so that the latter is positive.
     low, high = sorted(math.copysign(1, effect) * pair[side] for side in ("low", "high"))
     interval = "" if math.isnan(low) else f", 95 % interval {_number(low)} to {_number(high)}"
-    seen = (
-        f"{metric} differs by {_number(abs(effect))}{interval}, {n_a} and {n_b} runs "
-        f"({pair['method']}, {_p(p)})"
-    )
+    seen = f"{metric} differs by {_number(abs(effect))}{interval}, {n_a} and {n_b} runs ({pair['method']}, {_p(p)})"
     if p < ALPHA:
         better, worse = (a, b) if (effect > 0) == higher_is_better(metric) else (b, a)
         return f"{better} is better than {worse}: {seen}."
     more = pair["needed"] - min(n_a, n_b)
     if more > 0:
-        more_seeds = f"about {more:.0f} more seeds each would show one so large"
-        return f"Not enough runs: {a} and {b}: {seen}; {more_seeds}."
+        return f"Not enough runs: {a} and {b}: {seen}; about {more:.0f} more seeds each would show one so large."
     return f"No difference shown: {a} and {b}: {seen}."
 
 
