@@ -271,6 +271,7 @@ def read_predictions(path: Path) -> tuple[Any, Any]:
         RunFolderError: the run stored none, or the file is damaged.
     """
     import zipfile
+    import zlib
 
     import numpy as np
 
@@ -278,7 +279,7 @@ def read_predictions(path: Path) -> tuple[Any, Any]:
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return stored["scores"], stored["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise RunFolderError(
             f"{shown(file)} cannot be read: {error}. Expected the test predictions of a finished run. "
             "Run the experiment again."
