@@ -1,0 +1,129 @@
+"""`claims`: the grammar of `expect`, and judging claims against run folders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stackfit.claims import Claim, Verdict, judge, read_claims
+from stackfit.errors import ConfigError
+from stackfit.experiments import list_experiments
+from stackfit.run_folder import RunFolder
+from stackfit.runs import Run
+
+
+@pytest.fixture
+def make(tmp_path):
+    """`make(test_accuracy=0.9, axes={…})`: a run folder that finished with these metrics."""
+
+    def make_run(axes=None, losses=(), log="", failed=None, **metrics):
+        folder = RunFolder.create(tmp_path / "exp", "f", {"experiment": "exp", "axes": axes or {}, "settings": {}})
+        for epoch, loss in enumerate(losses, start=1):
+            folder.append_history({"epoch": epoch, "val_loss": loss})
+        folder.append_log(log)
+        folder.fail(failed) if failed else folder.finish(metrics, metrics)
+        return Run(folder.path)
+
+    return make_run
+
+
+def verdict(claim: dict, runs, others=()) -> Verdict:
+    (one,) = read_claims([claim])
+    return judge(one, runs, list(others), lambda run: True)
+
+
+def test_every_shipped_claim_is_in_the_grammar_and_every_experiment_claims_something():
+    for record in list_experiments():
+        assert read_claims(record.expect), record.name
+
+
+@pytest.mark.parametrize(
+    "entry, said",
+    [
+        ({"metrik": "loss"}, "expect holds 'metrik'. Did you mean 'metric'? Expected keys of a claim: metric, "),
+        ("test_accuracy", "expect holds 'nothing but text'."),
+        ({"metric": "loss"}, "a claim about metric with no rule. Expected one of metric, error"),
+        ({"metric": "loss", "between": [0, 1], "mean_below": "x"}, "with between, mean_below."),
+        ({"parameters": 3, "error": "shape"}, "a claim about error, parameters with no rule"),
+        ({"parameters": 3, "between": [0, 1]}, "a claim about parameters with between"),
+        ({}, "a claim about nothing with no rule"),
+    ],
+)
+def test_a_wrong_claim_says_what_a_claim_is(entry, said):
+    with pytest.raises(ConfigError) as error:
+        read_claims([entry])
+    assert said in error.value.message and "Write: {metric: test_accuracy, between: [0.86, 0.88]}" in error.value.message
+
+
+@pytest.mark.parametrize(
+    "limits, value, state",
+    [([0.8, 0.9], 0.8, "passed"), ([0.8, 0.9], 0.91, "failed"), ([0.5, None], 7.0, "passed"), ([None, 0.5], 0.51, "failed")],
+)
+def test_a_band_holds_its_ends_and_null_leaves_a_side_open(make, limits, value, state):
+    assert verdict({"metric": "loss", "between": limits}, [make(loss=value)]) == Verdict(state, f"{value:.4f}")
+
+
+def test_a_cell_is_chosen_by_its_axes_whatever_their_blanks(make):
+    runs = [make({"units": "[64,64]"}, loss=0.1), make({"units": "4"}, loss=0.9)]
+    claim = {"metric": "loss", "between": [0, 0.5]}
+    assert verdict({**claim, "where": {"units": [64, 64]}}, runs).state == "passed"
+    assert verdict({**claim, "where": {"units": 4}}, runs).state == "failed"
+    assert verdict({**claim, "where": {"units": 5}}, runs) == Verdict("failed", "no cell with {'units': 5}")
+
+
+def test_means_over_seeds_are_compared_with_another_experiments_mean(make):
+    ours, theirs = [make(loss=v) for v in (0.1, 0.3)], [make(loss=v) for v in (0.2, 0.24)]  # means .20 and .22
+    spread = "0.2000 ± 0.1414 (sd of 2) against 0.2200"
+    assert verdict({"metric": "loss", "seeds": 2, "mean_below": "o"}, ours, theirs) == Verdict("passed", spread)
+    assert verdict({"metric": "loss", "seeds": 2, "mean_below": "o"}, theirs, ours).state == "failed"
+    for margin, state in ((0.03, "passed"), (0.01, "failed")):
+        assert verdict({"metric": "loss", "seeds": 2, "mean_at_least": "o", "margin": margin}, ours, theirs).state == state
+        assert verdict({"metric": "loss", "seeds": 2, "mean_within": "o", "margin": margin}, ours, theirs).state == state
+    assert verdict({"metric": "loss", "seeds": 2, "mean_between": [0.19, 0.21]}, ours).state == "passed"
+
+
+def test_a_rise_is_the_last_value_minus_the_smallest(make):
+    rising, flat = make(losses=[0.9, 0.4, 0.7]), make(losses=[0.9, 0.5, 0.5])
+    assert verdict({"metric": "val_loss", "rises_at_least": 0.29}, [rising]) == Verdict("passed", "rises by 0.3000")
+    assert verdict({"metric": "val_loss", "rises_at_most": 0.29}, [rising]).state == "failed"
+    assert verdict({"metric": "val_loss", "rises_less_than": "o"}, [flat], [rising]).state == "passed"
+    assert verdict({"metric": "val_loss", "rises_less_than": "o"}, [rising], [flat]).state == "failed"
+
+
+def test_lines_of_the_log_are_counted(make):
+    run = make(log="epoch 1\nThe average is 3\nThe average is 4\n")
+    assert verdict({"log": "^The average", "times": 2}, [run]) == Verdict("passed", "2 lines")
+    assert verdict({"log": "^The average", "times": 3}, [run]).state == "failed"
+    assert verdict({"log": "nothing of the kind"}, [run]).state == "failed"
+
+
+def test_a_predicted_class_is_read_from_the_stored_scores(make):
+    run = make(loss=1.0)
+    np.savez(RunFolder(run.folder).predictions, scores=np.eye(3, dtype=np.float32)[[2, 0]], labels=np.array([2, 0]))
+    assert verdict({"item": 0, "predicted": 2}, [run]) == Verdict("passed", "class 2")
+    assert verdict({"item": 1, "predicted": 2}, [run]).state == "failed"
+
+
+def test_whole_numbers_are_equal_or_in_a_range(make):
+    run = make(stopped_epoch=2, parameters=50890)
+    assert verdict({"stopped_epoch": 2}, [run]).state == "passed"
+    assert verdict({"stopped_epoch": [3, 9]}, [run]).state == "failed"
+    assert verdict({"parameters": 50890}, [run]) == Verdict("passed", "50,890")
+
+
+def test_a_failed_run_fails_its_claims_with_the_runs_reason_and_counts_as_not_finished(make):
+    runs = [make(loss=0.1), make(failed="loss is nan in epoch 2")]
+    assert verdict({"finished": 2}, runs) == Verdict("failed", "1 finished")
+    claim = {"metric": "loss", "seeds": 2, "mean_between": [0, 1]}
+    assert verdict(claim, runs) == Verdict("failed", "loss is nan in epoch 2")
+
+
+def test_a_claim_reads_as_a_sentence():
+    texts = {
+        "test_accuracy: between 0.86 to 0.88": {"metric": "test_accuracy", "between": [0.86, 0.88]},
+        "loss, units=4: between 0.5 to …": {"metric": "loss", "between": [0.5, None], "where": {"model.units": 4}},
+        "loss: mean of 5 seeds, within base ± 0.01": {"metric": "loss", "seeds": 5, "mean_within": "base", "margin": 0.01},
+        "item 0 is predicted as 9": {"item": 0, "predicted": 9},
+        "stopped epoch 2": {"stopped_epoch": 2},
+    }
+    assert [Claim(**claim).text() for claim in texts.values()] == list(texts)
