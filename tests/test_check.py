@@ -34,7 +34,7 @@ def test_claims_are_judged_and_a_second_check_trains_nothing(cli, write, lab):
     assert "published 0.5 (n=2)  [ours]" in first.out and first.out.endswith("3 passed, 0 failed, 0 skipped\n")
     made = folders(lab, "mine"), folders(lab, "base")
     assert [len(one) for one in made] == [2, 2]  # two seeds each, the first of which is the run itself
-    assert len({row["claim"] for row in csv.DictReader((lab / "claims.csv").open())}) == 3
+    assert len({row["claim"] for row in csv.DictReader((lab / "claims.csv").read_text().splitlines())}) == 3
     assert ElementTree.parse(lab / "claims.xml").getroot().attrib["failures"] == "0"
     second = cli("check", "mine", "-q")
     assert second.out == first.out and (folders(lab, "mine"), folders(lab, "base")) == made
