@@ -1,5 +1,6 @@
 """What README and docs say is real: commands, names, links, and the YAML they show."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -73,3 +74,27 @@ def test_every_make_target_in_the_readme_exists():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w[\w-]*)", (ROOT / "README.md").read_text(), re.MULTILINE):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def lab():
+    spec = importlib.util.spec_from_file_location("lab", ROOT / "docs" / "lab.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LAB = lab().commands((ROOT / "docs" / "lab.md").read_text(encoding="utf-8"))
+
+
+def test_the_lab_page_covers_both_labs_exercises():
+    for name in ("gsp631_base", "gsp631_ex3_raw", "gsp631_ex4_no_flatten", "gsp631_ex5_out5", "codelab_ex1_predict"):
+        assert any(name in command for command in LAB)
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_lab_page_run(tmp_path):
+    for command in LAB:
+        code, printed = lab().run(command, tmp_path)
+        expected = 2 if "run gsp631_ex4" in command or "run gsp631_ex5" in command else 0
+        assert code == expected, f"{command}\n{printed}"
+        assert "Traceback" not in printed and "tensorflow/" not in printed
