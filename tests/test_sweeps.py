@@ -20,7 +20,6 @@ import stackfit
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.progress import Reporter
 from stackfit.sweep_folder import SweepFolder
-from stackfit.cohorts import Training
 from stackfit.sweeps import Sweep, label_of
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -314,16 +313,16 @@ def test_fresh_starts_over_beside_the_old_folder(done):
 @pytest.mark.tf
 def test_the_results_are_current_after_every_cell(lab, monkeypatch):
     seen = []
-    ended = Sweep._ended
+    write = Sweep._write
 
-    def look(self, job):
-        ended(self, job)
+    def look(self):
+        write(self)
         rows = results_of(self.folder.path)
         seen.append((len(rows), sum(row["state"] == "finished" for row in rows)))
 
-    monkeypatch.setattr(Sweep, "_ended", look)
+    monkeypatch.setattr(Sweep, "_write", look)
     sweep("batch_size=100", "epochs=1,2,3")
-    assert seen == [(3, 1), (3, 2), (3, 3)]
+    assert seen == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
 
 # ---- processes
@@ -331,33 +330,40 @@ def test_the_results_are_current_after_every_cell(lab, monkeypatch):
 
 @pytest.mark.tf
 def test_kill_9_loses_no_finished_cell_and_two_processes_never_train_one_twice(lab):
-    words = ("run", "digits_quickstart", "-m", "epochs=30", "seed=range(9)", "hydra.launcher.max_members=3")
+    """A process is killed in the middle; then another one and this one go on together."""
+    axes = ("epochs=20", "batch_size=100", "seed=range(9)", "hydra.launcher.max_members=2")
+    words = ("run", "digits_quickstart", "-m", *axes)
+
+    def cells(state: str) -> dict[str, int]:
+        """The cells in a state, and when their status was written."""
+        files = lab.glob("outputs/*/*/*/status.json")
+        return {
+            file.parent.name: file.stat().st_mtime_ns
+            for file in files
+            if status_of(file.parent)["status"] == state
+        }
+
     killed = processes.start(lab, *words)
-
-    def finished() -> dict[str, str]:
-        return {path.parent.name: digest_of(path.parent) for path in lab.glob("outputs/*/*/*/metrics.json")}
-
-    processes.wait_until(finished, killed)
+    processes.wait_until(lambda: cells("finished"), killed)
     killed.kill()
     processes.finish(killed)
-    kept = {
-        name: digest
-        for name, digest in finished().items()
-        if status_of(sweep_folder(lab) / name)["status"] == "finished"
-    }
-    times = {name: (sweep_folder(lab) / name / "status.json").stat().st_mtime_ns for name in kept}
-    assert kept and len(finished()) < 9
+    kept = cells("finished")
+    assert len(kept) < 9
 
-    both = [processes.start(lab, *words) for _ in range(2)]
-    answers = [processes.finish(process) for process in both]
-    assert [code for code, _, _ in answers] == [0, 0], answers
-    trained = [re.findall(r"^(seed=\d)  test", err, re.M) for _, _, err in answers]
-    assert not set(trained[0]) & set(trained[1])
-    assert len(trained[0] + trained[1]) == 9 - len(kept)
-    assert len(finished()) == 9 and kept.items() <= finished().items()
-    assert times == {name: (sweep_folder(lab) / name / "status.json").stat().st_mtime_ns for name in kept}
+    other = processes.start(lab, *words)
+    processes.wait_until(
+        lambda: any(
+            status_of(sweep_folder(lab) / name)["owner"]["pid"] == other.pid for name in cells("running")
+        ),
+        other,
+    )
+    _, said_here = sweep(*axes)
+    code, _, said_there = processes.finish(other)
+    here, there = (re.findall(r"^(seed=\d)  test", said, re.M) for said in (said_here, said_there))
+    assert code == 0 and len(here) + len(there) == len({*here, *there}) == 9 - len(kept)
+    assert len(cells("finished")) == 9 and kept.items() <= cells("finished").items()
     assert set(states(sweep_folder(lab)).values()) == {"finished"}
-    assert all(row["state"] == "finished" for row in results_of(sweep_folder(lab)))
+    assert [row["state"] for row in results_of(sweep_folder(lab))] == ["finished"] * 9
 
 
 # ---- failures
@@ -643,17 +649,3 @@ def test_outputs_that_cannot_be_written_are_said_before_anything_is_trained(cli,
     write("outputs", "a file in the place of the folder")
     answer = cli("run", "digits_quickstart", "-m", *GRID)
     assert answer.code == 2 and "cannot be written" in answer.err
-
-
-# ---- cohorts
-
-
-@pytest.mark.parametrize(
-    "cells, size, members", [(9, 1, 5), (8, 1, 8), (17, 1, 6), (3, 1, 3), (4, 400_000_000, 2), (2, 10**12, 1)]
-)
-def test_a_group_is_split_as_evenly_as_it_goes(monkeypatch, cells, size, members):
-    monkeypatch.setattr("stackfit.runner.model_key", lambda cell: "same")
-    planned = Training(lambda cell, fingerprint: None, Reporter(0))
-    planned._weights["same"] = size
-    entry = type("Entry", (), {"cell": None})
-    assert planned._members([entry] * cells) == members

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -597,37 +599,47 @@ def test_half_precision_trains_in_bfloat16_and_keeps_float32_weights():
 THREADS = """
 import sys
 import tensorflow as tf
-tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
-tf.config.threading.set_inter_op_parallelism_threads(int(sys.argv[2]))
-sys.path.insert(0, sys.argv[3])
-import test_training as t
-one = t.cell(t.DROPOUT, "model.layers.hidden.units=300")
-trained = t.train([one, t.cell(t.CONVOLUTION, "epochs=1")])
-print(t.digest(trained))
+tf.config.threading.set_intra_op_parallelism_threads(2)
+tf.config.threading.set_inter_op_parallelism_threads(1)
+sys.path.insert(0, sys.argv[1])
+import test_training
+print(test_training.digest_of_some())
 """
 
 
-def digest(trained: list[Trained]) -> str:
-    import hashlib
-
+def digest_of_some() -> str:
+    """Over the weights of a wide layer with dropout and of a convolution, trained together."""
+    trained = train([cell(DROPOUT, "model.layers.hidden.units=300"), cell(CONVOLUTION, "epochs=1")])
     return hashlib.sha256(b"".join(w.tobytes() for one in trained for w in one.weights)).hexdigest()
 
 
 def test_the_number_of_threads_does_not_change_the_bits():
-    def run(intra: int, inter: int) -> str:
-        words = [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-c",
-            THREADS,
-            str(intra),
-            str(inter),
-            os.path.dirname(__file__),
-        ]
-        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    """Here there is one intra-op thread and as many inter-op threads as cores; there it is two and one."""
+    words = [sys.executable, "-W", "ignore", "-c", THREADS, os.path.dirname(__file__)]
+    there = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    assert backend.threads()["intra_op"] == 1
+    assert digest_of_some() == there
 
-    assert run(1, 1) == run(2, 2)
+
+# ---- memory
+
+
+def test_the_data_in_the_graphs_of_earlier_cohorts_are_let_go():
+    from stackfit import runner, training
+    from stackfit.pipeline import Feeds
+
+    backend.start()
+
+    def train_and_forget() -> weakref.ref[Any]:
+        dataset = digits()
+        feeds = Feeds(dataset)
+        member = runner.build_member(cell("epochs=1"), dataset, feeds)
+        list(training.Cohort([member]).train())
+        return weakref.ref(member.train.data.x)
+
+    data = [train_and_forget() for _ in range(2)]
+    training.free_graphs()
+    assert [one() for one in data] == [None, None]
 
 
 # ---- what cannot be traced

@@ -99,6 +99,7 @@ def run_cohort(
     from stackfit import training
     from stackfit.pipeline import Feeds
 
+    training.free_graphs()
     feeds = Feeds(dataset)
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes

@@ -1,0 +1,70 @@
+"""`cohorts`: which cells train together, and how many."""
+
+from __future__ import annotations
+
+import pytest
+
+from stackfit import cohorts
+from stackfit.cohorts import Entry, Training
+from stackfit.progress import Reporter
+
+
+def entries(compose, *overrides: tuple[str, ...]) -> list[Entry]:
+    cells = [compose("digits_quickstart", *one) for one in overrides]
+    return [Entry(cell, "f" * 64, ",".join(one)) for cell, one in zip(cells, overrides, strict=True)]
+
+
+def split(found: list[Entry], member_bytes: int = 1, max_members: int | None = None) -> list[list[str]]:
+    """The labels of each cohort, for members of so many bytes."""
+    training = Training(lambda cell, fingerprint: None, Reporter(0))
+    training._weights = dict.fromkeys((cohorts.runner.model_key(entry.cell) for entry in found), member_bytes)
+    return [[entry.label for entry in cohort] for cohort in training._cohorts(found, max_members)]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "cells, member_bytes, sizes",
+    [
+        (8, 1, [8]),
+        (9, 1, [5, 4]),
+        (17, 1, [6, 6, 5]),
+        (4, 400_000_000, [2, 2]),
+        (2, 10**12, [1, 1]),
+    ],
+)
+def test_cells_are_split_as_evenly_as_memory_and_eight_members_allow(compose, cells, member_bytes, sizes):
+    found = entries(compose, *[(f"seed={seed}",) for seed in range(cells)])
+    assert [len(cohort) for cohort in split(found, member_bytes)] == sizes
+
+
+@pytest.mark.tf
+def test_the_user_may_say_how_many_members_a_cohort_has(compose):
+    found = entries(compose, *[(f"seed={seed}",) for seed in range(5)])
+    assert [len(cohort) for cohort in split(found, max_members=2)] == [2, 2, 1]
+
+
+@pytest.mark.tf
+def test_cells_train_together_if_they_share_data_batch_size_precision_determinism_and_xla(compose):
+    together = [
+        ("optimizer=sgd",),
+        ("model.layers.hidden.units=3",),
+        ("epochs=2",),
+        ("shuffle=false",),
+        ("seed=9",),
+    ]
+    apart = [
+        ("batch_size=7",),
+        ("precision=mixed_bfloat16",),
+        ("jit_compile=true",),
+        ("deterministic=false",),
+        ("data.validation_split=0.5",),
+    ]
+    found = split(entries(compose, *together, *apart))
+    assert found == [[one[0] for one in together], *([one[0]] for one in apart)]
+
+
+@pytest.mark.tf
+def test_what_listens_to_batches_trains_alone(compose):
+    listens = "+callbacks.stop={_target_: keras.callbacks.TerminateOnNaN}"
+    found = split(entries(compose, ("seed=0",), (listens,), ("seed=1",)))
+    assert found == [["seed=0", "seed=1"], [listens]]
