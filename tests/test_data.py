@@ -11,7 +11,6 @@ from omegaconf import OmegaConf
 
 from stackfit.data import Scaling, declare, list_data, load_dataset, render_picture, show_item, write_png
 from stackfit.data.arrays import fingerprint
-from stackfit.data.moments import mean_and_deviation
 from stackfit.errors import DataError
 
 CONF = Path(__file__).parents[1] / "conf" / "data"
@@ -112,8 +111,9 @@ def test_standardize_is_scikit_learns_standard_scaler_fitted_on_the_training_par
 
 def test_statistics_do_not_depend_on_how_the_examples_are_cut_into_batches():
     x = np.random.default_rng(0).normal(1e6, 1.0, (1000, 3))
-    mean, deviation = mean_and_deviation(np.array_split(x, 7))
-    assert np.allclose(mean, x.mean(axis=0), rtol=1e-7) and np.allclose(deviation, x.std(axis=0), rtol=1e-5)
+    scaling = Scaling.standardizing(np.array_split(x, 7))
+    assert np.allclose(scaling.offset, x.mean(axis=0), rtol=1e-7)
+    assert np.allclose(scaling.divisor, x.std(axis=0), rtol=1e-5)
 
 
 def test_unit_maps_the_highest_possible_value_to_one_and_none_changes_nothing():
@@ -135,33 +135,33 @@ def test_unit_maps_the_highest_possible_value_to_one_and_none_changes_nothing():
             "scale",
             ["'unti'", "Did you mean 'unit'?", "unit, standardize, none"],
         ),
-        (section("xor", scale="unit"), "scale", ["table of 2 numbers", "data.scale=standardize"]),
+        (section("xor", scale="unit"), "scale", ["shape [2]", "Expected pictures", "data.scale=standardize"]),
         (section("fashion_mnist", order="kears"), "order", ["'kears'", "'keras'?", "tfds, keras"]),
-        (section("xor", num_classes=1), "num_classes", ["is 1", "at least 2", "or 0 for values"]),
-        (section("xor", validation_split=1.0), "validation_split", ["is 1.0", "not including 1", "=0.2"]),
-        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "at least one", "or 0"]),
+        (section("xor", num_classes=1), "num_classes", ["is 1", "has 2", "Set num_classes: 2"]),
+        (section("xor", validation_split=1.0), "validation_split", ["is 1.0", "leaves 0 of 4", "Set another share"]),
+        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "on either side", "or 0"]),
         (
             section("digits", input_shape=[64]),
             "input_shape",
             ["[64]", "[8, 8, 1]", "Set input_shape: [8, 8, 1]"],
         ),
-        (section("digits", num_classes=9), "num_classes", ["is 9", "labels 0 to 9", "Set num_classes: 10"]),
+        (section("digits", num_classes=9), "num_classes", ["is 9", "has 10", "Set num_classes: 10"]),
         (
             section("digits", class_names=["a", "b"]),
-            "class_names",
-            ["2 names", "num_classes is 10", "one name a"],
+            "num_classes",
+            ["num_classes is 10", "data.class_names' has 2", "both the same"],
         ),
         (
             section("digits", examples={"train": 1797, "test": None}),
-            "examples.train",
-            ["is 1797", "1437 examples", "Set data.examples.train=1437"],
+            "examples",
+            ["is {'train': 1797}", "has {'train': 1437}", "Set examples: {'train': 1437}"],
         ),
         (
             section("digits", max_memory_bytes=1000),
             "max_memory_bytes",
-            ["129384 bytes", "1000", "at least 129384"],
+            ["129384 bytes", "1000", "Set it to at least 129384"],
         ),
-        (section("tfds"), "name", ["not set", "Expected a name", "Type data.name=kmnist"]),
+        (section("tfds"), "name", ["not set", "Expected one of", "Type data.name=kmnist"]),
         (
             section("mnist", splits={"val": "test"}),
             "splits",
@@ -199,7 +199,7 @@ def test_an_item_has_its_label_its_name_and_the_ranges_before_and_after_scaling(
 def test_an_index_outside_the_split_is_refused_with_the_last_one():
     with pytest.raises(DataError, match=r"no example 360 in 'test'. Expected 0 to 359."):
         show_item(section("digits"), 360, "test")
-    with pytest.raises(DataError, match="no such split"):
+    with pytest.raises(DataError, match="Expected another split"):
         show_item(section("digits"), 0, "validation")
 
 

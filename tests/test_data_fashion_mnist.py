@@ -1,6 +1,7 @@
 """Real Fashion-MNIST, fetched by the same code as for a user, and the places that it can come from."""
 
 import gzip
+import importlib.util
 import os
 import shutil
 import socket
@@ -14,14 +15,13 @@ import pytest
 import yaml
 
 from stackfit import places
-from stackfit.data import list_data, load_dataset, sources
-from stackfit.data.fashion_mnist import CONTENT, content_digest, load_arrays, read_idx
-from stackfit.data.progress import Progress
-from stackfit.data.sources import IDX_FILES, SOURCES, Unavailable, find_idx_files, unzip, with_upstream_header
+from stackfit.data import Progress, fashion_mnist, list_data, load_dataset
+from stackfit.data.fashion_mnist import IDX_FILES, SOURCES, find_idx_files, unzip, with_upstream_header
 from stackfit.errors import DataError
 
 CONF = Path(__file__).parents[1] / "conf" / "data"
-NO_DEBIAN_PACKAGE = {name: source for name, source in SOURCES.items() if source is not sources.debian_package}
+NO_DEBIAN_PACKAGE = {name: source for name, source in SOURCES.items() if "Debian package" not in name}
+OWN_DOWNLOADS = {"download folder": SOURCES["download folder"]}
 
 # The first labels of GSP631's published runs, which read tensorflow-datasets without shuffling.
 TFDS_LABELS = "2 1 8 4 1 9 2 2 0 2 6 9 0 7 5 4 0 1 8 0 4 2 6 7 0 6 4 0 3 1 2 7"
@@ -39,7 +39,7 @@ def keras_order():
 @pytest.fixture(scope="session")
 def idx_folder(keras_order):
     """The four original files, wherever this machine has them."""
-    return find_idx_files(SOURCES, Progress())
+    return find_idx_files(Progress())
 
 
 @pytest.fixture
@@ -68,17 +68,6 @@ def test_unit_scaling_brings_0_to_255_to_0_to_1(keras_order):
     assert scaled.dtype == np.float32 and (scaled.min(), scaled.max()) == (0.0, 1.0)
 
 
-def test_the_known_content_is_that_of_the_verified_original_files(idx_folder):
-    arrays = [read_idx(unzip(idx_folder, file)) for file in IDX_FILES]
-    assert {"train": content_digest(*arrays[:2]), "test": content_digest(*arrays[2:])} == CONTENT
-
-
-def test_the_content_digest_ignores_the_order_and_nothing_else(keras_order):
-    x, y = keras_order.test.x[:50], keras_order.test.y[:50]
-    order = np.random.default_rng(0).permutation(50)
-    assert content_digest(x[order], y[order]) == content_digest(x, y) != content_digest(x, y[order])
-
-
 def test_loading_from_the_cache_leaves_tensorflow_alone(keras_order):
     code = (
         "import sys, yaml\n"
@@ -92,11 +81,12 @@ def test_loading_from_the_cache_leaves_tensorflow_alone(keras_order):
 
 
 def test_the_headers_upstream_has_give_the_files_the_sizes_upstream_has(idx_folder):
-    sizes = [len(with_upstream_header((idx_folder / f"{f.name}.gz").read_bytes(), f)) for f in IDX_FILES]
+    sizes = [len(with_upstream_header((idx_folder / name).read_bytes(), name)) for name in IDX_FILES]
     assert sizes == [26421880, 29515, 4422102, 5148]
-    packed = with_upstream_header((idx_folder / f"{IDX_FILES[3].name}.gz").read_bytes(), IDX_FILES[3])
-    assert gzip.decompress(packed) == unzip(idx_folder, IDX_FILES[3])
-    assert with_upstream_header(packed, IDX_FILES[3]) == packed
+    name = "t10k-labels-idx1-ubyte.gz"
+    packed = with_upstream_header((idx_folder / name).read_bytes(), name)
+    assert gzip.decompress(packed) == unzip(idx_folder / name)
+    assert with_upstream_header(packed, name) == packed
 
 
 def test_a_truncated_array_of_the_real_cache_is_said_and_never_used(keras_order, idx_folder, new_cache):
@@ -104,36 +94,35 @@ def test_a_truncated_array_of_the_real_cache_is_said_and_never_used(keras_order,
     downloads.parent.mkdir(parents=True)
     downloads.symlink_to(idx_folder)
     said = []
-    load_arrays("keras", Progress(said.append))
+    load_dataset(section(order="keras"), said.append)
     damaged = new_cache / "arrays" / "fashion_mnist-keras" / "train_x.npy"
     os.truncate(damaged, 10_000_000)
-    again = load_arrays("keras", Progress(said.append))
-    damage = "train_x.npy is missing, empty or cut short"
+    again = load_dataset(section(order="keras"), said.append)
+    damage = "a file is missing, empty or cut short"
     assert said == [f"The cached fashion_mnist-keras is damaged ({damage}); building it again."]
     assert again.fingerprint == keras_order.fingerprint
 
 
 @pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"other content")])
-def test_a_damaged_download_is_not_used_and_the_next_source_is_asked(idx_folder, new_cache, content):
+def test_a_damaged_download_is_not_used_and_the_next_source_is_asked(
+    idx_folder, new_cache, monkeypatch, content
+):
     downloads = new_cache / "downloads" / "fashion-mnist"
     shutil.copytree(idx_folder, downloads)
     (downloads / "t10k-labels-idx1-ubyte.gz").write_bytes(content)
-    found = {"download folder": sources.own_downloads, "elsewhere": lambda downloads, progress: idx_folder}
-    assert find_idx_files(found, Progress()) == idx_folder
+    monkeypatch.setattr(fashion_mnist, "SOURCES", {**OWN_DOWNLOADS, "elsewhere": lambda *_: idx_folder})
+    assert find_idx_files(Progress()) == idx_folder
 
 
-def test_the_four_files_in_the_named_folder_are_enough(idx_folder, new_cache, keras_order):
+def test_the_four_files_in_the_named_folder_are_enough(idx_folder, new_cache, keras_order, monkeypatch):
+    monkeypatch.setattr(fashion_mnist, "SOURCES", OWN_DOWNLOADS)
     with pytest.raises(DataError) as caught:
-        find_idx_files({}, Progress())
+        find_idx_files(Progress())
     named = Path(caught.value.message.rpartition(" into ")[2])
-    named.mkdir(parents=True)
-    for file in IDX_FILES:
-        assert f"{file.name}.gz" in caught.value.message
-        shutil.copy(idx_folder / f"{file.name}.gz", named)
-    assert (
-        load_arrays("keras", Progress(), {"named": sources.own_downloads}).fingerprint
-        == keras_order.fingerprint
-    )
+    for name in IDX_FILES:
+        assert name in caught.value.message
+        shutil.copy(idx_folder / name, named)
+    assert load_dataset(section(order="keras")).fingerprint == keras_order.fingerprint
 
 
 def test_two_processes_that_start_with_an_empty_cache_both_get_the_data(idx_folder, new_cache, keras_order):
@@ -141,15 +130,15 @@ def test_two_processes_that_start_with_an_empty_cache_both_get_the_data(idx_fold
     downloads.parent.mkdir(parents=True)
     downloads.symlink_to(idx_folder)
     code = (
-        "import sys; from stackfit.data.fashion_mnist import Progress, load_arrays\n"
-        "sys.stdout.write(load_arrays('keras', Progress()).fingerprint)"
+        "import sys; from stackfit.data import load_dataset\n"
+        "sys.stdout.write(load_dataset({'kind': 'fashion_mnist', 'order': 'keras'}).fingerprint)"
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)
     ]
     assert [process.communicate()[0] for process in processes] == [keras_order.fingerprint] * 2
     assert sorted(path.name for path in (new_cache / "arrays").iterdir()) == [
-        ".fashion_mnist-keras.lock",
+        ".fashion_mnist-keras",
         "fashion_mnist-keras",
     ]
 
@@ -167,10 +156,11 @@ def silent_proxy(monkeypatch):
         yield
 
 
-def test_with_nothing_reachable_one_error_within_30_seconds_says_what_to_do(new_cache, silent_proxy):
+def test_with_nothing_reachable_one_error_within_30_seconds_says_what_to_do(new_cache, silent_proxy, monkeypatch):
+    monkeypatch.setattr(fashion_mnist, "SOURCES", NO_DEBIAN_PACKAGE)
     start = time.monotonic()
     with pytest.raises(DataError) as caught:
-        load_arrays("tfds", Progress(), NO_DEBIAN_PACKAGE)
+        load_dataset(section())
     assert time.monotonic() - start < 30
     text = caught.value.message
     assert "is not on this machine and could not be fetched" in text and "upstream by HTTP: " in text
@@ -181,13 +171,13 @@ def test_with_nothing_reachable_one_error_within_30_seconds_says_what_to_do(new_
 
 def test_a_machine_without_apt_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(Unavailable, match="apt-get is not on this machine"):
-        sources.apt_download(tmp_path, Progress())
+    with pytest.raises(OSError, match="apt-get is not on this machine"):
+        fashion_mnist.apt_download(tmp_path, Progress())
 
 
 def test_a_server_that_does_not_answer_is_given_up_after_the_probes_time(silent_proxy):
     start = time.monotonic()
-    assert sources.unreachable("http://example.org/", 0.5) in ("no answer within 0.5 s", "timed out")
+    assert fashion_mnist.unreachable("http://example.org/", 0.5) in ("no answer within 0.5 s", "timed out")
     assert time.monotonic() - start < 2
 
 
@@ -203,26 +193,30 @@ def test_files_are_fetched_over_http_and_checked(idx_folder, new_cache, monkeypa
 
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(idx_folder))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        urls = [f"http://127.0.0.1:{server.server_port}/{file.name}.gz" for file in IDX_FILES]
-        monkeypatch.setattr(sources, "upstream_urls", lambda: urls)
+        monkeypatch.setattr(fashion_mnist, "UPSTREAM", f"http://127.0.0.1:{server.server_port}")
         steps = []
-        folder = sources.upstream(new_cache / "downloads", Progress(step=lambda *step: steps.append(step)))
-        assert sources.unreachable(f"{urls[0]}.missing") is None  # a refusal is an answer
+        progress = Progress(step=lambda *step: steps.append(step))
+        monkeypatch.setattr(fashion_mnist, "SOURCES", {"upstream": fashion_mnist.upstream})
+        folder = find_idx_files(progress)
+        assert fashion_mnist.unreachable(f"{fashion_mnist.UPSTREAM}/missing") is None  # a refusal is an answer
         server.shutdown()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(f"{file.name}.gz" for file in IDX_FILES)
+    assert folder == new_cache / "downloads" / "fashion-mnist"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(IDX_FILES)
+    assert [path.name for path in folder.parent.iterdir()] == ["fashion-mnist"]
     last = [step for step in steps if step[0] == "train-images-idx3-ubyte.gz"][-1]
     assert last[1] == last[2] == (idx_folder / "train-images-idx3-ubyte.gz").stat().st_size
 
 
-def test_upstreams_addresses_come_from_the_checksum_list_of_tensorflow_datasets():
-    names = [url.rpartition("/")[2] for url in sources.upstream_urls()]
-    assert sorted(names) == sorted(f"{file.name}.gz" for file in IDX_FILES)
+def test_upstreams_addresses_are_those_in_the_checksum_list_of_tensorflow_datasets():
+    package = Path(importlib.util.find_spec("tensorflow_datasets").submodule_search_locations[0])
+    listed = (package / "url_checksums" / "fashion_mnist.txt").read_text().splitlines()
+    assert {line.split("\t")[0] for line in listed} == {f"{fashion_mnist.UPSTREAM}/{name}" for name in IDX_FILES}
 
 
 def test_keras_order_cannot_be_streamed():
     with pytest.raises(DataError) as caught:
         load_dataset(section(order="keras", max_memory_bytes=1_000_000))
-    assert caught.value.key == "data.max_memory_bytes" and "Set data.order=tfds" in caught.value.message
+    assert caught.value.key == "data.max_memory_bytes" and "in its order, are streamed" in caught.value.message
 
 
 # What follows starts tensorflow-datasets, in a process of its own or in this one.
@@ -241,8 +235,12 @@ def test_tfds_order_is_that_of_the_labs_published_runs(tfds_order):
 @pytest.mark.tf
 def test_both_orders_hold_the_same_labelled_pictures(tfds_order, keras_order):
     assert not np.array_equal(tfds_order.train.y, keras_order.train.y)
-    assert content_digest(tfds_order.test.x, tfds_order.test.y) == CONTENT["test"]
-    assert content_digest(tfds_order.train.x, tfds_order.train.y) == CONTENT["train"]
+    for ours, theirs in ((tfds_order.train, keras_order.train), (tfds_order.test, keras_order.test)):
+        pairs = [
+            sorted(x.tobytes() + bytes([y]) for x, y in zip(split.x, split.y, strict=True))
+            for split in (ours, theirs)
+        ]
+        assert pairs[0] == pairs[1]
 
 
 @pytest.mark.tf
@@ -287,22 +285,24 @@ def test_a_stream_is_standardized_with_the_statistics_of_its_training_part(tfds_
 
 @pytest.mark.tf
 @pytest.mark.slow
-def test_a_damaged_tfds_folder_is_not_used(tfds_order, new_cache, tmp_path, idx_folder):
+def test_a_damaged_tfds_folder_is_not_used(tfds_order, new_cache, tmp_path, idx_folder, monkeypatch):
     prepared = Path(os.environ.get("TFDS_DATA_DIR", tmp_path)) / "fashion_mnist" / "3.0.1"
     prepared.mkdir(parents=True)
     (prepared / "dataset_info.json").write_text("{")
     said = []
-    found = {"elsewhere": lambda downloads, progress: idx_folder}
-    again = load_arrays("tfds", Progress(said.append), found)
+    monkeypatch.setattr(fashion_mnist, "SOURCES", {"elsewhere": lambda *_: idx_folder})
+    again = load_dataset(section(), said.append)
     assert again.fingerprint == tfds_order.fingerprint
     assert f"{prepared} is damaged" in said[0] and f"type: rm -r {prepared}" in said[0]
 
 
 @pytest.mark.tf
 @pytest.mark.slow
-def test_the_unmodified_builder_prepares_it_offline_and_tfds_load_finds_it(tfds_order, new_cache, idx_folder):
-    found = {"elsewhere": lambda downloads, progress: idx_folder}
-    assert load_arrays("tfds", Progress(), found).fingerprint == tfds_order.fingerprint
+def test_the_unmodified_builder_prepares_it_offline_and_tfds_load_finds_it(
+    tfds_order, new_cache, idx_folder, monkeypatch
+):
+    monkeypatch.setattr(fashion_mnist, "SOURCES", {"elsewhere": lambda *_: idx_folder})
+    assert load_dataset(section()).fingerprint == tfds_order.fingerprint
     code = (
         "import tensorflow_datasets as tfds\n"
         "data = tfds.load('fashion_mnist', split='train[:32]', as_supervised=True, download=False)\n"
@@ -341,13 +341,13 @@ def test_any_prepared_tfds_set_is_decoded_once_and_streamed_above_the_limit(
         "name": "fashion_mnist",
         "splits": {"train": "train[:1000]", "test": "test[:10%]"},
     }
-    sliced = load_dataset({**data, "input_shape": [28, 28, 1], "num_classes": 10})
-    assert np.array_equal(sliced.train.x, tfds_order.train.x[:1000]) and len(sliced.test) == 1000
-    assert sliced.class_names[1] == "Trouser"
     stream = load_dataset({**data, "max_memory_bytes": 1000, "validation_split": 0.1})
     assert stream.sizes == {"train": 900, "validation": 100, "test": 1000}
     for split, part in (("train", slice(0, 900)), ("validation", slice(900, 1000))):
         x, _ = next(iter(stream.batches(split, 1000)))
         assert np.array_equal(x, tfds_order.train.x[part])
-    with pytest.raises(DataError, match=r"num_classes is 9, but 'fashion_mnist' has 10 classes"):
+    sliced = load_dataset({**data, "input_shape": [28, 28, 1], "num_classes": 10})  # the limit was lower
+    assert np.array_equal(sliced.train.x, tfds_order.train.x[:1000]) and len(sliced.test) == 1000
+    assert sliced.class_names[1] == "Trouser"
+    with pytest.raises(DataError, match=r"num_classes is 9, but 'fashion_mnist' has 10\."):
         load_dataset({**data, "max_memory_bytes": 1000, "num_classes": 9})

@@ -1,4 +1,4 @@
-"""Which data sets there are, which are here, and fetching one."""
+"""Which data sets there are and which are here; fetching one; one example of one, in the terminal or as a PNG."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stackfit import places
-from stackfit.data import fashion_mnist, tfds_sets
-from stackfit.data.checks import OWN
-from stackfit.data.load import load_with_progress
+from stackfit.data.dataset import SILENT, Progress, Split, StreamedDataset
+from stackfit.data.load import load_dataset
 from stackfit.data.own import declare
-from stackfit.data.progress import SILENT, Progress
-from stackfit.data.settings import declared, settings_of
-from stackfit.data.tfds_process import tfds_folder
-from stackfit.schema import Data
+from stackfit.data.settings import OWN, settings_of
+from stackfit.data.tfds import tfds_folder
+from stackfit.errors import DataError
+
+SHADES = " .:-=+*#%@"
 
 
 @dataclass(frozen=True)
@@ -35,68 +37,111 @@ def list_data() -> list[Row]:
     """One row for each file of the `data` group, the shipped ones and those in `./conf`, sorted by name."""
     import yaml
 
-    files: dict[str, Path] = {}
-    for conf in (places.shipped("conf"), places.own("conf")):
-        if conf:
-            files |= {path.stem: path for path in (conf / "data").glob("*.yaml")}
-    rows = []
-    for name, path in sorted(files.items()):
-        section = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        section.pop("defaults", None)
-        rows.append(describe(name, section))
-    return rows
+    folders = [conf / "data" for conf in (places.shipped("conf"), places.own("conf")) if conf]
+    files = {path.stem: path for folder in folders for path in folder.glob("*.yaml")}
+    sections = {name: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for name, path in sorted(files.items())}
+    return [describe(name, section) for name, section in sections.items()]
 
 
 def describe(name: str, data: Mapping[str, Any]) -> Row:
     """The row of one `data` section."""
-    settings = settings_of(data)
-    sizes = {str(folder): _bytes(folder) for folder in _folders(settings) if folder.exists()}
+    settings, state = settings_of({key: data[key] for key in data if key != "defaults"}), "your own"
+    tfds_name = (settings.name or "").partition(":")[0] if settings.kind == "tfds" else settings.kind
+    here = [Path(settings.path)] if settings.path else []
     if settings.kind in ("digits", "xor"):
         state = "part of a package"
-    elif settings.kind in OWN or (settings.kind == "tfds" and not declared(settings, "name")):
-        state = "your own"
-    else:
-        state = "ready" if sizes else "can be fetched"
+    elif tfds_name and settings.kind not in OWN:
+        here = [*(places.cache() / "arrays").glob(f"{tfds_name}-*"), tfds_folder() / tfds_name]
+        state = "ready" if any(path.exists() for path in here) else "can be fetched"
+    here = [path for path in here if path.exists()]
+    files = [file for path in here for file in (path, *path.rglob("*")) if file.is_file()]
     return Row(
         name=name,
         examples=dict(settings.examples),
-        shape=tuple(declared(settings, "input_shape") or ()),
-        classes=declared(settings, "num_classes"),
+        shape=tuple(settings.input_shape or ()),
+        classes=settings.num_classes,
         state=state,
-        bytes=sum(sizes.values()),
-        where=", ".join(sizes),
+        bytes=sum(file.stat().st_size for file in files),
+        where=", ".join(map(str, here)),
     )
 
 
-def _folders(settings: Data) -> list[Path]:
-    """Where the data lie once they are here: decoded arrays, what TFDS has prepared, a user's own path."""
-    if settings.kind == "fashion_mnist":
-        prepared = [fashion_mnist.prepared_folder()] if settings.order == "tfds" else []
-        return [fashion_mnist.cache_folder(settings.order), *prepared]
-    if settings.kind == "tfds" and declared(settings, "name"):
-        name, splits = tfds_sets.name_and_splits(settings)
-        return [tfds_sets.cache_folder(name, splits), tfds_folder() / name.partition(":")[0]]
-    return [Path(settings.path or "")] if settings.kind in OWN and declared(settings, "path") else []
-
-
-def _bytes(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files if file.is_file())
-
-
 def fetch(name: str, data: Mapping[str, Any], progress: Progress = SILENT) -> Row:
-    """Bring a data set here, prepare it, decode it and check it, so that later runs need no network.
-
-    Args:
-        name: what to call it.
-        data: the resolved `data` section.
-        progress: `step(what, done, total)` suits a progress bar: bytes or examples, total 0 while unknown.
-
-    Returns:
-        Its row as it is now.
-
-    Raises:
-        DataError: as `load_dataset`.
-    """
-    load_with_progress({**data, **declare(data)}, progress)
+    """Bring a data set here, prepare, decode and check it; its row as it is now. DataError as in `load_dataset`."""
+    load_dataset({**data, **declare(data)}, progress.say, progress.step)
     return describe(name, data)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One example of a data set, `x` as stored; the ranges are those of its whole split (of a stream: its own)."""
+
+    x: np.ndarray
+    label: int | float
+    class_name: str | None  # None for values
+    stored_range: tuple[float, float]
+    scaled_range: tuple[float, float]
+    picture: np.ndarray | None  # uint8 `(height, width, 1 or 3)`, white being the highest value; None if no picture
+
+
+def show_item(data: Mapping[str, Any], index: int = 0, split: str = "train", progress: Progress = SILENT) -> Item:
+    """Load the data and pick one example of `train`, `validation` or `test`; DataError if there is none."""
+    dataset = load_dataset(data, progress.say, progress.step)
+    whole: Any = getattr(dataset, split, None)
+    size = dataset.sizes.get(split, 0) if isinstance(dataset, StreamedDataset) else len(whole or ())
+    if not 0 <= index < size:
+        expected = f"0 to {size - 1}" if size else "another split"
+        found = f"{dataset.name!r} has no example {index} in {split!r}."
+        raise DataError(f"{found} Expected {expected}. Type another number or split.")
+    if isinstance(dataset, StreamedDataset):
+        whole, index = Split(*next(dataset.batches(split, 1).skip(index).as_numpy_iterator())), 0
+    values, x, y = whole.x, whole.x[index], whole.y[index]
+    low, high = _range(values)
+    picture, black = None, min(low, 0.0)
+    if x.ndim == 3 and x.shape[-1] in (1, 3):
+        picture = np.round((x.astype(np.float64) - black) * (255 / ((high - black) or 1))).astype(np.uint8)
+    named = y.dtype.kind == "i" and y < len(dataset.class_names)
+    return Item(
+        x=x,
+        label=y.item(),
+        class_name=dataset.class_names[y] if named else None,
+        stored_range=(low, high),
+        scaled_range=_range(dataset.scaling.apply(values)),
+        picture=picture,
+    )
+
+
+def _range(values: np.ndarray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:
+    """A picture as lines of text, without a newline at the end; wider ones than `max_columns` are thinned out.
+
+    A line shows two rows of pixels as half blocks in 24-bit colour, or one row with two shade characters a pixel.
+    """
+    step = -(-picture.shape[1] * (1 if colour else 2) // max_columns)
+    thinned = picture[::step, ::step]
+    if not colour:
+        shades = thinned.astype(np.float64).mean(axis=2) * (len(SHADES) - 1) / 255
+        return "\n".join("".join(SHADES[round(value)] * 2 for value in row).rstrip() for row in shades)
+    if len(thinned) % 2:
+        thinned = np.concatenate([thinned, np.zeros_like(thinned[:1])])
+    rows = np.broadcast_to(thinned, (*thinned.shape[:2], 3))
+    half_block = "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m▀"  # foreground: the upper pixel, background: the lower
+    lines = [
+        "".join(half_block.format(*top, *bottom) for top, bottom in zip(upper, lower, strict=True))
+        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
+    ]
+    return "\n".join(f"{line}\x1b[0m" for line in lines)
+
+
+def write_png(picture: np.ndarray, path: Path | str) -> None:
+    """Write a picture as PNG; DataError if the file cannot be written."""
+    from PIL import Image
+
+    try:
+        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path, format="PNG")
+    except OSError as error:
+        found = f"{places.shown(path)} cannot be written: {error.strerror or error}."
+        raise DataError(f"{found} Expected a file in a folder that exists. Type another path.") from None

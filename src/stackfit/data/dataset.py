@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stackfit.errors import DataError
+CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 pictures as float64 take 376 MB
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`say(line)` gets a sentence; `step(what, done, total)` suits a progress bar, total 0 while unknown."""
+
+    say: Callable[[str], None] = lambda line: None
+    step: Callable[[str, int, int], None] = lambda what, done, total: None
+
+
+SILENT = Progress()
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split, in stored order.
+    """One split, in stored order."""
 
-    `x`: `(examples, *input_shape)`, uint8 for pictures, float32 for tables, unscaled.
-    `y`: `(examples,)`, int64 class numbers, or float32 values for regression.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
+    x: np.ndarray  # `(examples, *input_shape)`, uint8 for pictures, float32 for tables, unscaled
+    y: np.ndarray  # `(examples,)`, int64 class numbers, or float32 values for regression
 
     def __len__(self) -> int:
         return len(self.y)
@@ -28,10 +35,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Scaling:
-    """`scaled = (float32(x) - offset) / divisor`; each is None where it does nothing.
-
-    `offset` and `divisor` are float32, of shape `()` or `input_shape`.
-    """
+    """`scaled = (float32(x) - offset) / divisor`: float32 of shape `()` or `input_shape`, None for nothing."""
 
     offset: np.ndarray | None = None
     divisor: np.ndarray | None = None
@@ -41,15 +45,23 @@ class Scaling:
         scaled = x.astype(np.float32)
         if self.offset is not None:
             scaled = scaled - self.offset
-        if self.divisor is not None:
-            scaled = scaled / self.divisor
-        return scaled
+        return scaled if self.divisor is None else scaled / self.divisor
+
+    @classmethod
+    def standardizing(cls, batches: Iterable[np.ndarray]) -> Scaling:
+        """Brings each feature of these batches to mean 0 and deviation 1; a constant one is only centred."""
+        from sklearn.preprocessing import StandardScaler
+
+        scaler, shape = StandardScaler(), None
+        for batch in batches:
+            shape = batch.shape[1:]
+            scaler.partial_fit(batch.reshape(len(batch), -1).astype(np.float64))
+        return cls(*(values.astype(np.float32).reshape(shape) for values in (scaler.mean_, scaler.scale_)))
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Data that fit in memory. `validation` is the last part of the training split, or None; `test` may be "
-    "None."""
+    """Data that fit in memory. `validation` is the last part of the training split, if there is one."""
 
     name: str
     train: Split
@@ -68,8 +80,8 @@ class Dataset:
 class StreamedDataset:
     """Data above `data.max_memory_bytes`: read from TFDS while training, in a seeded buffer-shuffled order.
 
-    `batches(split, batch_size, seed, epoch)` returns a `tf.data.Dataset` of unscaled `(x, y)` batches of the
-    split `train`, `validation` or `test`; with `seed=None` it keeps the stored order.
+    `batches(split, batch_size, seed, epoch)` returns a `tf.data.Dataset` of unscaled `(x, y)` batches of a split of
+    `sizes`, in stored order if the seed is None.
     """
 
     name: str
@@ -79,20 +91,3 @@ class StreamedDataset:
     scaling: Scaling
     fingerprint: str  # over TFDS builder, version, splits and file checksums
     batches: Any
-
-
-def split_at(examples: int, validation_split: float) -> int:
-    """Where Keras's `fit(validation_split=…)` cuts: the position of the first validation example.
-
-    Raises:
-        DataError: nothing would be left to train on, or to validate with.
-    """
-    at = math.floor(examples * (1 - validation_split))
-    if validation_split and at in (0, examples):
-        raise DataError(
-            f"data.validation_split is {validation_split}, which leaves {at} of {examples} examples for "
-            f"training and {examples - at} for validation. Expected at least one in each. Set another share, "
-            "or 0.",
-            key="data.validation_split",
-        )
-    return at

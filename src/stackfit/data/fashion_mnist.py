@@ -1,140 +1,213 @@
 """Fashion-MNIST in the order of tensorflow-datasets or of keras.datasets: the same pictures either way.
 
 TFDS shuffles when it writes; the lab (GSP631) reads that order and never shuffles, the codelab reads Keras's.
+Wherever the four original files come from, one counts only when its unzipped content has the known SHA-256.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import shutil
-from collections.abc import Mapping
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stackfit import places
-from stackfit.data.arrays import Stored, build_arrays, locked
-from stackfit.data.dataset import StreamedDataset
-from stackfit.data.progress import Progress
-from stackfit.data.settings import Loaded
-from stackfit.data.sources import IDX_FILES, SOURCES, Source, find_idx_files, unzip
-from stackfit.data.stream import open_stream
-from stackfit.data.tfds_process import run_tfds, tfds_folder
+from stackfit.data.arrays import Stored, build_arrays, read_arrays
+from stackfit.data.dataset import Progress, StreamedDataset
+from stackfit.data.settings import check_size
+from stackfit.data.tfds import open_stream, run_tfds, tfds_folder
 from stackfit.errors import DataError
 from stackfit.schema import Data
 
-BYTES = 70_000 * (28 * 28 + 8)
-"""Decoded size: uint8 pictures and int64 labels."""
-
+NAMES = ["train_x", "train_y", "test_x", "test_y"]
 REQUEST: dict[str, Any] = {"name": "fashion_mnist", "splits": {"train": "train", "test": "test"}}
+BYTES = 70_000 * (28 * 28 + 8)
+VERSION = "fashion_mnist/3.0.1"  # of TFDS, the one that GSP631 read
+TFDS_ORDER = "dbb0b9b1021a0ad3deaaa8aef3b410380c351f8121a2f02416b9894135af5d7e"
+"""Fingerprint of the genuine arrays in TFDS's order; Keras's order is made of files with a checksum."""
 
-CONTENT = {
-    "train": "fb88a2f5c1b590c907f860b47803d006e4fa7b276cdb551799af9d443accdff7",
-    "test": "0b381379398a0943a88bf3864ff3f5177903dcf178030b4b74c495294b38fa7c",
+PROBE_SECONDS, STALL_SECONDS = 4.0, 8.0
+UPSTREAM = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+
+TRAIN, TEST = 1504176606, 1504176627
+IDX_FILES = {
+    "train-images-idx3-ubyte.gz": (TRAIN, "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
+    "train-labels-idx1-ubyte.gz": (TRAIN, "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+    "t10k-images-idx3-ubyte.gz": (TEST, "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+    "t10k-labels-idx1-ubyte.gz": (TEST, "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
 }
-"""`content_digest` of each split of the original."""
+"""Each original file: the time in upstream's gzip header, SHA-256 of the unzipped content."""
 
 
-def read_fashion_mnist(settings: Data, progress: Progress) -> Loaded | StreamedDataset:
-    """From memory when it fits; else, in TFDS order, from TFDS's files.
-
-    Raises:
-        DataError: the files cannot be had, the cache cannot be written, or keras order would have to stream.
-    """
-    if settings.max_memory_bytes >= BYTES:
-        stored = load_arrays(settings.order, progress)
-        return Loaded("fashion_mnist", stored.arrays, stored.fingerprint)
-    if settings.order == "keras":
-        raise DataError(
-            f"Fashion-MNIST takes {BYTES} bytes in memory, but data.max_memory_bytes is "
-            f"{settings.max_memory_bytes}, and only the TFDS order can be streamed. Set data.order=tfds, or "
-            "more bytes.",
-            key="data.max_memory_bytes",
-        )
-    with locked(cache_folder("tfds"), progress):
-        if not is_prepared():
-            run_tfds({**REQUEST, "feed": str(find_idx_files(SOURCES, progress))}, progress)
-    return open_stream(settings, **REQUEST, progress=progress)
+def downloads() -> Path:
+    """Where fetched files are kept, and where a user may put them."""
+    return places.cache() / "downloads" / "fashion-mnist"
 
 
-def load_arrays(order: str, progress: Progress, sources: Mapping[str, Source] = SOURCES) -> Stored:
-    """`train_x, train_y, test_x, test_y`: uint8 `(examples, 28, 28, 1)`, int64 `(examples,)`, as stored.
-
-    From the array cache, or built there: keras order straight from the IDX files, TFDS order by TFDS.
-
-    Raises:
-        DataError: the files cannot be had, or the cache cannot be written.
-    """
-    write = _write_keras_order if order == "keras" else _write_tfds_order
-    return build_arrays(cache_folder(order), lambda folder: write(folder, sources, progress), progress)
-
-
-def cache_folder(order: str) -> Path:
-    """Where the decoded arrays of `order` (tfds or keras) are kept."""
-    return places.cache() / "arrays" / f"fashion_mnist-{order}"
-
-
-def prepared_folder() -> Path:
-    """Where TFDS keeps the version that GSP631 read."""
-    return tfds_folder() / "fashion_mnist" / "3.0.1"
-
-
-def is_prepared() -> bool:
-    """Whether TFDS has prepared it, for this program or another."""
-    return (prepared_folder() / "dataset_info.json").is_file()
-
-
-def _write_keras_order(folder: Path, sources: Mapping[str, Source], progress: Progress) -> dict[str, Any]:
-    packed = find_idx_files(sources, progress)
-    names = ["train_x", "train_y", "test_x", "test_y"]
-    for name, file in zip(names, IDX_FILES, strict=True):
-        np.save(folder / f"{name}.npy", read_idx(unzip(packed, file)))
-    return {"arrays": names, "source": str(packed)}
-
-
-def _write_tfds_order(folder: Path, sources: Mapping[str, Source], progress: Progress) -> dict[str, Any]:
-    request = {**REQUEST, "decode_to": str(folder)}
-    if is_prepared():
+def find_idx_files(progress: Progress) -> Path:
+    """The folder of the four verified files, from the first source that has them; else DataError with all reasons."""
+    reasons = []
+    for name, source in SOURCES.items():
         try:
-            return _checked(run_tfds(request, progress), folder)
-        except DataError:
-            progress.say(
-                f"{prepared_folder()} is damaged; using the original files instead. "
-                f"To have it prepared again for tfds.load, type: rm -r {prepared_folder()}"
-            )
-            request["data_dir"] = str(folder / "tfds")
-    request["feed"] = str(find_idx_files(sources, progress))
+            downloads().mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=downloads().parent) as private:
+                folder = source(Path(private), progress)
+                for file in IDX_FILES:
+                    unzip(folder / file)
+                if not folder.is_relative_to(private):
+                    return folder
+                for file in IDX_FILES:
+                    (folder / file).replace(downloads() / file)
+                return downloads()
+        except Exception as reason:  # whatever a source meets, the next one is asked
+            reasons.append(f"\n    {name}: {reason}")
+    raise DataError(
+        f"Fashion-MNIST is not on this machine and could not be fetched:{''.join(reasons)}\n  It is needed once; "
+        f"afterwards no network is. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data fetch "
+        f"fashion_mnist  where there is a network, or put {', '.join(IDX_FILES)} into {downloads()}"
+    )
+
+
+def unzip(path: Path) -> bytes:
+    """The content of one file, checked."""
+    content = gzip.decompress(path.read_bytes())
+    if hashlib.sha256(content).hexdigest() != IDX_FILES[path.name][1]:
+        raise OSError(f"{places.shown(path)} has not the SHA-256 of the original")
+    return content
+
+
+def with_upstream_header(packed: bytes, name: str) -> bytes:
+    """The gzip file as upstream serves it: Debian's package keeps the deflate stream, but not name and time.
+
+    Flag 8 means that a name follows; 3 is Unix (RFC 1952, section 2.3).
+    """
+    start = packed.index(b"\0", 10) + 1 if packed[3] & 8 else 10
+    header = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", IDX_FILES[name][0], packed[8], 3)
+    return header + name.removesuffix(".gz").encode() + b"\0" + packed[start:]
+
+
+def upstream(folder: Path, progress: Progress) -> Path:
+    """Upstream's own server; each read waits at most STALL_SECONDS."""
+    if reason := unreachable(UPSTREAM):
+        raise OSError(reason)
+    progress.say("Fetching Fashion-MNIST (31 MB, once).")
+    for name in IDX_FILES:
+        opener = urllib.request.build_opener()
+        with open(folder / name, "wb") as out, opener.open(f"{UPSTREAM}/{name}", None, STALL_SECONDS) as answer:
+            total, done = int(answer.headers.get("Content-Length") or 0), 0
+            while chunk := answer.read(1 << 18):
+                done += out.write(chunk)
+                progress.step(name, done, total)
+    return folder
+
+
+def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
+    """Why `url` does not answer within `seconds`, or None when it does; any HTTP answer counts."""
+    reasons: list[str | None] = [f"no answer within {seconds:g} s"]
+
+    def ask() -> None:
+        try:
+            urllib.request.build_opener().open(url, None, seconds).close()  # with the proxies of now
+            reasons.append(None)
+        except urllib.request.HTTPError as answer:
+            answer.close()
+            reasons.append(None)
+        except Exception as error:
+            reasons.append(str(getattr(error, "reason", error)))
+
+    thread = threading.Thread(target=ask, daemon=True)  # because a name look-up knows no time-out
+    thread.start()
+    thread.join(seconds)
+    return reasons[-1]
+
+
+def apt_download(folder: Path, progress: Progress) -> Path:
+    """The Debian package by `apt-get download`, which needs no root when it has package lists of its own."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg"):
+        raise OSError("apt-get is not on this machine")
+    (folder / "lists" / "partial").mkdir(parents=True)
+    options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}", "Acquire::Retries=0"]
+    options += [f"Acquire::{scheme}::Timeout={PROBE_SECONDS:.0f}" for scheme in ("http", "https")]
+    apt = ["apt-get", "-q", *(word for option in options for word in ("-o", option))]
+    progress.say(f"Fetching Fashion-MNIST as Debian's package {DEBIAN_PACKAGE} (31 MB, once).")
+    for command, expected_bytes in (["update"], 9_400_000), (["download", DEBIAN_PACKAGE], 40_300_000):
+        size, grown, quiet = 0, time.monotonic(), subprocess.DEVNULL
+        with subprocess.Popen([*apt, *command], cwd=folder, stdout=quiet, stderr=quiet) as process:
+            # A limit for the whole command would punish slow networks; no network looks like standing still.
+            while process.poll() is None and time.monotonic() - grown < STALL_SECONDS:
+                time.sleep(0.1)
+                with contextlib.suppress(FileNotFoundError):  # apt renames while it works
+                    if (now := sum(path.stat().st_size for path in folder.rglob("*"))) != size:
+                        size, grown = now, time.monotonic()
+                        progress.step(f"apt-get {command[0]}", min(size, expected_bytes), expected_bytes)
+            process.kill()
+    for package in folder.glob("*.deb"):
+        subprocess.run(["dpkg", "-x", package, folder], capture_output=True, check=False)
+        return folder / DEBIAN_FOLDER.relative_to("/")
+    raise OSError(f"the archive does not answer, or has no package {DEBIAN_PACKAGE}")
+
+
+# Each returns a folder with the four files, in the private one that it gets or elsewhere, or raises OSError.
+SOURCES: dict[str, Callable[[Path, Progress], Path]] = {
+    "download folder": lambda private, progress: downloads(),
+    f"Debian package {DEBIAN_PACKAGE}": lambda private, progress: DEBIAN_FOLDER,
+    "upstream by HTTP": upstream,
+    "apt-get download": apt_download,
+}
+
+
+def read_fashion_mnist(settings: Data, progress: Progress) -> Stored | StreamedDataset:
+    """Pictures as uint8 `(examples, 28, 28, 1)`, in memory when they fit; else, in TFDS order, streamed."""
+    if settings.max_memory_bytes >= BYTES:
+        write = _write_keras_order if settings.order == "keras" else _write_tfds_order
+        folder = places.cache() / "arrays" / f"fashion_mnist-{settings.order}"
+        return build_arrays(folder, lambda private: write(private, progress), progress)
+    if settings.order == "keras":
+        check_size(settings, "fashion_mnist", BYTES)
+    if not (tfds_folder() / VERSION).is_dir():
+        run_tfds({**REQUEST, "feed": str(find_idx_files(progress)), "max_bytes": 0}, progress)
+    return open_stream(settings, REQUEST["name"], REQUEST["splits"], progress)
+
+
+def _write_keras_order(folder: Path, progress: Progress) -> dict[str, Any]:
+    packed = find_idx_files(progress)
+    for name, file in zip(NAMES, IDX_FILES, strict=True):
+        values = np.frombuffer(unzip(packed / file), np.uint8)  # behind a header of 16 and of 8 bytes
+        array = values[16:].reshape(-1, 28, 28, 1) if name.endswith("x") else values[8:].astype(np.int64)
+        np.save(folder / f"{name}.npy", array)
+    return {"arrays": NAMES}
+
+
+def _write_tfds_order(folder: Path, progress: Progress) -> dict[str, Any]:
+    request = {**REQUEST, "folder": str(folder)}
+    if (prepared := tfds_folder() / VERSION).is_dir():
+        with contextlib.suppress(DataError):
+            return _decode(request, progress)
+        progress.say(f"{prepared} is damaged; using the original files. To mend it, type: rm -r {prepared}")
+        request["data_dir"] = str(folder / "tfds")
+    request["feed"] = str(find_idx_files(progress))
     progress.say("Preparing Fashion-MNIST with tensorflow-datasets (about 25 s, once).")
-    facts = _checked(run_tfds(request, progress), folder)
+    facts = _decode(request, progress)
     shutil.rmtree(folder / "tfds", ignore_errors=True)
     return facts
 
 
-def _checked(answer: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for split, expected in CONTENT.items():
-        x, y = (np.load(folder / f"{split}_{part}.npy", allow_pickle=False) for part in "xy")
-        if content_digest(x, y) != expected:
-            raise DataError(
-                f"The {split} pictures in {answer['folder']} are not those of Fashion-MNIST. Expected the "
-                f"original's. Type: rm -r {answer['folder']}  and run this again."
-            )
-    return {"arrays": answer["arrays"], "source": answer["folder"]}
-
-
-def read_idx(content: bytes) -> np.ndarray:
-    """An unzipped IDX file as uint8 pictures `(examples, 28, 28, 1)` or int64 labels `(examples,)`.
-
-    The header is four bytes, the last of which counts the axes, and one big-endian uint32 an axis.
-    """
-    axes = content[3]
-    shape = np.frombuffer(content, ">u4", axes, 4)
-    values = np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
-    return values.astype(np.int64) if axes == 1 else values[..., np.newaxis]
-
-
-def content_digest(x: np.ndarray, y: np.ndarray) -> str:
-    """A digest that no order of the examples changes: SHA-256 over their sorted SHA-256 digests."""
-    pairs = zip(x, y.astype(np.uint8), strict=True)
-    digests = sorted(hashlib.sha256(picture.tobytes() + label.tobytes()).digest() for picture, label in pairs)
-    return hashlib.sha256(b"".join(digests)).hexdigest()
+def _decode(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    facts = run_tfds(request, progress)
+    if read_arrays(Path(request["folder"]), facts).fingerprint != TFDS_ORDER:
+        found = f"The pictures in {facts['folder']} are not Fashion-MNIST 3.0.1 in its order."
+        raise DataError(f"{found} Expected the original. Type: rm -r {facts['folder']}  and run this again.")
+    return facts

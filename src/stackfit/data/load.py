@@ -3,101 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stackfit.data.checks import check_declarations, check_settings, check_size
-from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset, split_at
+from stackfit.data import settings as checks
+from stackfit.data.arrays import Stored
+from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
 from stackfit.data.fashion_mnist import read_fashion_mnist
-from stackfit.data.moments import chunks, mean_and_deviation
 from stackfit.data.own import read_own
-from stackfit.data.progress import Progress
-from stackfit.data.settings import Loaded, settings_of
-from stackfit.data.small import read_digits, read_xor
-from stackfit.data.tfds_sets import read_tfds
-from stackfit.errors import DataError
+from stackfit.data.tfds import read_tfds
 from stackfit.schema import Data
-
-READERS: dict[str, Callable[[Data, Progress], Loaded | StreamedDataset]] = {
-    "fashion_mnist": read_fashion_mnist,
-    "tfds": read_tfds,
-    "digits": read_digits,
-    "xor": read_xor,
-    "csv": read_own,
-    "npz": read_own,
-    "images": read_own,
-}
 
 
 def load_dataset(
-    data: Mapping[str, Any], say: Callable[[str], None] = lambda line: None
+    data: Mapping[str, Any], say: Callable[[str], None] = SILENT.say, step: Any = SILENT.step
 ) -> Dataset | StreamedDataset:
-    """Load what the `data` section of a config names. Never imports TensorFlow; the batches of a stream do.
+    """Load what the `data` section of a config names; a stream when arrays would exceed `max_memory_bytes`.
 
     Args:
         data: the resolved `data` section: a plain mapping or a DictConfig, with the keys of `schema.Data`.
-        say: gets one line for each step that takes time, and when a damaged cache is rebuilt.
-
-    Returns:
-        A Dataset whose arrays lie in memory, or a StreamedDataset when they would exceed `max_memory_bytes`.
+        say, step: as in `Progress`: told what takes time, and when a damaged cache is rebuilt.
 
     Raises:
         DataError: the data are missing, damaged, or not what the config declares; carries the config key.
     """
-    return load_with_progress(data, Progress(say))
-
-
-def load_with_progress(data: Mapping[str, Any], progress: Progress) -> Dataset | StreamedDataset:
-    """`load_dataset` with steps for a progress bar."""
-    settings = settings_of(data)
-    check_settings(settings)
-    loaded = READERS[settings.kind](settings, progress)
+    settings = checks.settings_of(data)
+    checks.check_settings(settings)
+    loaded = READERS[settings.kind](settings, Progress(say, step))
     if isinstance(loaded, StreamedDataset):
         return loaded
-    check_size(settings, loaded.name, sum(array.nbytes for array in loaded.arrays.values()))
-    check_declarations(settings, loaded)
-    return _dataset(settings, loaded)
-
-
-def _dataset(settings: Data, loaded: Loaded) -> Dataset:
-    arrays = loaded.arrays
-    train, validation = _split(Split(arrays["train_x"], arrays["train_y"]), settings.validation_split)
+    arrays, facts = loaded.arrays, loaded.facts
+    name = Path(settings.path or "").stem or settings.name or settings.kind
+    checks.check_size(settings, name, sum(array.nbytes for array in arrays.values()))
+    sizes = {part[:-2]: len(array) for part, array in arrays.items() if part.endswith("_y")}
+    x, y = arrays["train_x"], arrays["train_y"]
+    checks.check_declared(settings, name, input_shape=list(x.shape[1:]), examples=sizes)
+    checks.check_values(settings, name, arrays)
+    at = checks.split_at(len(y), settings.validation_split)
+    scaling = Scaling()
+    if settings.scale == "unit":
+        highest = 255 if x.dtype == np.uint8 else x.max()
+        scaling = checks.unit_scaling(name, x.shape[1:], highest, facts.get("white", 255.0))
+    elif settings.scale == "standardize":
+        scaling = Scaling.standardizing(x[start : min(start + CHUNK, at)] for start in range(0, at, CHUNK))
     return Dataset(
-        name=loaded.name,
-        train=train,
-        validation=validation,
+        name=name,
+        train=Split(x[:at], y[:at]),
+        validation=Split(x[at:], y[at:]) if settings.validation_split else None,
         test=Split(arrays["test_x"], arrays["test_y"]) if "test_x" in arrays else None,
-        class_names=tuple(map(str, settings.class_names)) or loaded.class_names,
-        scaling=_scaling(settings.scale, train.x, loaded),
+        class_names=tuple(map(str, settings.class_names or facts.get("class_names", ()))),
+        scaling=scaling,
         fingerprint=loaded.fingerprint,
     )
 
 
-def _split(whole: Split, validation_split: float) -> tuple[Split, Split | None]:
-    """The training part, and the last part as Keras's `fit(validation_split=…)` takes it."""
-    if not validation_split:
-        return whole, None
-    at = split_at(len(whole), validation_split)
-    return Split(whole.x[:at], whole.y[:at]), Split(whole.x[at:], whole.y[at:])
+def read_digits(settings: Data, progress: Progress) -> Stored:
+    """scikit-learn's 8 x 8 digits, 0 to 16, as uint8 `(examples, 8, 8, 1)`; the last 360 are the test set."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    x, y = bunch.images.astype(np.uint8)[..., np.newaxis], bunch.target.astype(np.int64)
+    arrays = {"train_x": x[:-360], "train_y": y[:-360], "test_x": x[-360:], "test_y": y[-360:]}
+    return Stored(arrays, {"white": 16.0})
 
 
-def _scaling(scale: str, train_x: np.ndarray, loaded: Loaded) -> Scaling:
-    """What `data.scale` names, with the statistics of the training part."""
-    if scale == "none":
-        return Scaling()
-    if scale == "standardize":
-        return Scaling(*mean_and_deviation(chunks(train_x)))
-    if train_x.ndim < 3:
-        raise DataError(
-            f"data.scale is unit, which divides pictures by 255, but {loaded.name!r} is a table of "
-            f"{train_x.shape[1]} numbers a row. Type data.scale=standardize or data.scale=none.",
-            key="data.scale",
-        )
-    if train_x.dtype != np.uint8 and train_x.max() <= 1:
-        raise DataError(
-            f"data.scale is unit, which divides by 255, but the values of {loaded.name!r} end at "
-            f"{train_x.max():g}. Expected pictures with values up to 255. Type data.scale=none.",
-            key="data.scale",
-        )
-    return Scaling(divisor=np.array(loaded.white, np.float32))
+def read_xor(settings: Data, progress: Progress) -> Stored:
+    """The corners of the unit square, 1 where exactly one coordinate is; train and test are the same."""
+    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0], np.int64)
+    return Stored({"train_x": x, "train_y": y, "test_x": x, "test_y": y}, {})
+
+
+READERS: dict[str, Callable[[Data, Progress], Stored | StreamedDataset]] = {
+    "fashion_mnist": read_fashion_mnist,
+    "tfds": read_tfds,
+    "digits": read_digits,
+    "xor": read_xor,
+    **dict.fromkeys(checks.OWN, read_own),
+}

@@ -1,165 +1,163 @@
-"""A user's own data: a CSV or NPZ file, or a folder of pictures, and the part held out for the test."""
+"""A user's own data: what they declare, class numbers for their labels, the part held out for the test."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stackfit import places
-from stackfit.data.arrays import fingerprint
-from stackfit.data.checks import OWN, check_shape, check_size
-from stackfit.data.images import list_pictures, picture_shape, read_pictures
-from stackfit.data.labels import infer_classes, number_labels
-from stackfit.data.progress import Progress
-from stackfit.data.settings import Loaded, declared, settings_of
-from stackfit.data.tables import read_csv, read_npz
-from stackfit.errors import DataError, did_you_mean
+from stackfit.data.arrays import Stored
+from stackfit.data.dataset import Progress
+from stackfit.data.readers import Pair, list_pictures, picture_shape, read_csv, read_npz, read_pictures
+from stackfit.data.settings import OWN, check_declared, check_size, check_two_classes, settings_of, wrong
+from stackfit.errors import did_you_mean
+from stackfit.places import shown
 from stackfit.schema import Data
-
-Parts = dict[str, tuple[np.ndarray, np.ndarray]]
-"""`all`, or `train` and maybe `test`: examples and plain labels."""
 
 WHAT = {"csv": "a CSV file", "npz": "an NPZ file", "images": "a folder with one subfolder a class"}
 
 
-def declare(data: Mapping[str, Any] | Data) -> dict[str, Any]:
+def declare(data: Mapping[str, Any]) -> dict[str, Any]:
     """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
 
-    Called while a config is composed, so that the resolved config states what the model is built for. Reads
-    the file; of pictures only the names and the first one. {} when nothing is open, and for all other kinds
-    of data.
-
-    Raises:
-        DataError: the data cannot be read.
+    Called while a config is composed, so that the resolved config states what the model is built for. Reads the
+    file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
     """
     settings = settings_of(data)
-    wanted = [key for key in ("input_shape", "num_classes") if declared(settings, key) is None]
-    if settings.kind not in OWN or not wanted:
+    if settings.kind not in OWN or None not in (settings.input_shape, settings.num_classes):
         return {}
     if settings.kind == "images":
-        files = list_pictures(_path(settings, "path"), settings.class_names, "data.path")
-        shape, names, num_classes = picture_shape(next(iter(files.values()))[0]), list(files), len(files)
+        files = list_pictures(_path(settings, "path"), settings, "path")
+        shape, num_classes, names = picture_shape(next(iter(files.values()))[0]), len(files), list(files)
     else:
         x, labels = next(iter(_read_parts(settings).values()))
-        shape, names, num_classes = list(x.shape[1:]), list(settings.class_names), len(settings.class_names)
-        if not names:
-            num_classes, names = infer_classes(labels, str(settings.path))
-    found: dict[str, Any] = {"input_shape": shape, "num_classes": num_classes, "class_names": names}
-    return {
-        key: found[key] for key in [*wanted, *(["class_names"] if names and not settings.class_names else [])]
-    }
+        shape, (num_classes, names) = list(x.shape[1:]), _classes(settings, labels)
+    found = {"input_shape": shape, "num_classes": num_classes, "class_names": names}
+    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [])}
 
 
-def read_own(settings: Data, progress: Progress) -> Loaded:
+def read_own(settings: Data, progress: Progress) -> Stored:
     """Read, number the labels, and draw the test part.
 
-    Examples are put in an order drawn with `split_seed`, so that the last part, which `validation_split`
-    takes, is a fair sample even of a file that is sorted by class. Arrays that a file already divides keep
-    their order.
-
-    Raises:
-        DataError: the data cannot be read, or are not what is declared.
+    Examples are put in an order drawn with `split_seed`, so that the last part, which `validation_split` takes, is
+    a fair sample even of a file that is sorted by class. Arrays that a file already divides keep their order.
     """
-    name = _path(settings, "path").stem
-    parts = _picture_parts(settings) if settings.kind == "images" else _read_parts(settings)
-    class_names, num_classes = (
-        [str(label) for label in settings.class_names],
-        declared(settings, "num_classes"),
-    )
-    if not class_names and num_classes != 0:
-        inferred, names = infer_classes(next(iter(parts.values()))[1], name)
-        num_classes = inferred if num_classes is None else num_classes
-        class_names = names if inferred == num_classes else []
+    parts = _read_parts(settings)
+    num_classes, class_names = _classes(settings, next(iter(parts.values()))[1])
     arrays: dict[str, np.ndarray] = {}
     for part, (x, labels) in parts.items():
-        y = number_labels(
-            labels, num_classes if num_classes is not None else len(class_names), class_names, name
-        )
+        y = _numbered(labels, num_classes, class_names, str(settings.path))
         arrays |= {f"{part}_x": x, f"{part}_y": y} if part != "all" else _divide(x, y, settings)
-    if "test_x" in arrays and arrays["test_x"].shape[1:] != arrays["train_x"].shape[1:]:
-        raise DataError(
-            f"A test example of {name!r} has shape {list(arrays['test_x'].shape[1:])}, one for training "
-            f"{list(arrays['train_x'].shape[1:])}. Expected the same columns or size. Set data.test_path to "
-            "such data.",
-            key="data.test_path",
-        )
-    return Loaded(name, arrays, fingerprint(arrays.values()), tuple(class_names))
+    if "test_x" in arrays:
+        trained = replace(settings, input_shape=list(arrays["train_x"].shape[1:]))
+        check_declared(trained, "the test part", input_shape=list(arrays["test_x"].shape[1:]))
+    return Stored(arrays, {"class_names": class_names})
 
 
 def _path(settings: Data, key: str) -> Path:
     """The path in `data.path` or `data.test_path`, if a file or a folder is there as the kind needs."""
-    given, expected = declared(settings, key), WHAT[settings.kind]
-    found = Path(given or "").expanduser()
+    given = getattr(settings, key)
+    path = Path(given or "").expanduser()
+    found = f"{shown(path)} is a {'folder' if path.is_dir() else 'file'}."
     if not given:
-        problem = f"data.{key} is not set."
-    elif not found.exists():
-        beside = os.listdir(found.parent) if found.parent.is_dir() else []
-        problem = f"There is no {places.shown(found)}.{did_you_mean(found.name, beside)}"
-    elif found.is_dir() != (settings.kind == "images"):
-        problem = f"{places.shown(found)} is a {'folder' if found.is_dir() else 'file'}."
-    else:
-        return found
-    raise DataError(
-        f"{problem} Expected {expected}. Type data.{key}=PATH with the path of one.", key=f"data.{key}"
-    )
+        found = f"data.{key} is not set."
+    elif not path.exists():
+        near = did_you_mean(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+        found = f"There is no {shown(path)}.{near}"
+    elif path.is_dir() == (settings.kind == "images"):
+        return path
+    raise wrong(key, found, WHAT[settings.kind], f"Type data.{key}=PATH with the path of one")
 
 
-def _read_parts(settings: Data) -> Parts:
-    """CSV or NPZ; the test file, if there is one, as `test`."""
-
-    def read(key: str) -> Parts:
-        path, label = _path(settings, key), declared(settings, "label")
-        if settings.kind == "csv":
-            return {"all": read_csv(path, label, f"data.{key}")}
-        return read_npz(path, label, f"data.{key}")
-
-    parts = read("path")
-    if settings.test_path and "test" in parts:
-        raise DataError(
-            f"data.test_path is set, but {settings.path} has test arrays of its own. Expected one of the "
-            "two. Set data.test_path to null.",
-            key="data.test_path",
-        )
-    return {**parts, "test": next(iter(read("test_path").values()))} if settings.test_path else parts
+def _read_parts(settings: Data) -> dict[str, Pair]:
+    """`all`, or `train`, and maybe `test`: examples, and labels as int64, float64 or words."""
+    parts = _read(settings, "path")
+    if settings.test_path:
+        parts["test"] = next(iter(_read(settings, "test_path").values()))
+    return {part: (x, _plain(labels, str(settings.path))) for part, (x, labels) in parts.items()}
 
 
-def _picture_parts(settings: Data) -> Parts:
-    """Pictures, with their class names as labels."""
-    parts: Parts = {}
-    names = list(settings.class_names)
-    for part, key in {"all": "path", **({"test": "test_path"} if settings.test_path else {})}.items():
-        classes = list_pictures(_path(settings, key), names, f"data.{key}")
-        names, files = list(classes), [path for paths in classes.values() for path in paths]
-        shape = declared(settings, "input_shape") or picture_shape(files[0])
-        check_shape(settings, places.shown(files[0]), (*picture_shape(files[0])[:2], shape[-1]))
-        check_size(settings, str(settings.path), len(files) * int(np.prod(shape)))
-        labels = np.repeat(np.array(names), [len(paths) for paths in classes.values()])
-        parts[part] = read_pictures(files, shape[-1]), labels
-    return parts
+def _read(settings: Data, key: str) -> dict[str, Pair]:
+    path = _path(settings, key)
+    if settings.kind == "csv":
+        return {"all": read_csv(path, settings.label, key)}
+    if settings.kind == "npz":
+        return read_npz(path, settings.label, key)
+    classes = list_pictures(path, settings, key)
+    files = [file for members in classes.values() for file in members]
+    settings = replace(settings, input_shape=settings.input_shape or picture_shape(files[0]))
+    check_size(settings, str(settings.path), len(files) * int(np.prod(settings.input_shape)))
+    labels = np.repeat(list(classes), [len(members) for members in classes.values()])
+    return {"all": (read_pictures(files, settings), labels)}
+
+
+def _plain(labels: np.ndarray, name: str) -> np.ndarray:
+    """`(examples,)` labels: int64 where all are whole numbers, float64 where not, or strings."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
+        found = f"The labels of {name!r} have type {labels.dtype} and shape {labels.shape}."
+        raise wrong("label", found, "one number or word an example", "For one-hot rows save labels.argmax(axis=1)")
+    if labels.dtype.kind in "SU":
+        return labels.astype(np.str_)
+    whole = np.isfinite(labels).all() and (labels % 1 == 0).all()
+    return labels.astype(np.int64 if whole else np.float64)
+
+
+def _classes(settings: Data, labels: np.ndarray) -> tuple[int, list[str]]:
+    """The number of classes (0 for values) and their names ([] for class numbers), as declared or inferred.
+
+    Words are sorted and numbered; so are whole numbers that do not run from 0, such as 1, 2, 3.
+    """
+    declared, names = settings.num_classes, [str(label) for label in settings.class_names]
+    if names or declared == 0:
+        return len(names) if declared is None else declared, names
+    if labels.dtype.kind == "f":
+        return declared or 0, []
+    check_two_classes(labels, str(settings.path))
+    kinds, whole = np.unique(labels), labels.dtype.kind == "i"
+    if whole and declared is None and len(kinds) > max(20, len(labels) // 2):
+        found = f"{settings.path!r} has {len(kinds)} different whole numbers as {len(labels)} labels."
+        cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
+        raise wrong("num_classes", found, "to be told whether these are values or classes", cure)
+    numbers = whole and (declared not in (None, len(kinds)) or np.array_equal(kinds, range(len(kinds))))
+    return declared or len(kinds), [] if numbers else [str(value) for value in kinds]
+
+
+def _numbered(labels: np.ndarray, num_classes: int, class_names: list[str], name: str) -> np.ndarray:
+    """Int64 positions of labels in the class names, or class numbers as they are; float32 for values (0 classes)."""
+    if labels.dtype.kind == ("f" if num_classes else "U"):
+        odd = labels[labels % 1 != 0][0] if num_classes else labels[0]
+        found = f"data.num_classes is {num_classes}, but {name!r} has labels such as {str(odd)!r}."
+        cure = "Type data.num_classes=0 task=regression for values, or leave it out for words and class numbers"
+        raise wrong("num_classes", found, "class numbers or words" if num_classes else "numbers", cure)
+    if num_classes == 0:
+        return labels.astype(np.float32)
+    kinds, inverse = np.unique(labels, return_inverse=True)
+    unknown = [str(value) for value in kinds if str(value) not in class_names]
+    if unknown and labels.dtype.kind == "i":
+        return labels
+    if unknown:
+        found = f"{name!r} has the label {unknown[0]!r}.{did_you_mean(unknown[0], class_names)}"
+        raise wrong("class_names", found, f"one of {', '.join(class_names)}", "Correct it, or data.class_names")
+    return np.array([class_names.index(str(value)) for value in kinds], np.int64)[inverse]
 
 
 def _divide(x: np.ndarray, y: np.ndarray, settings: Data) -> dict[str, np.ndarray]:
-    """Put the examples in a drawn order; hold out `test_split` of them unless there is a `test_path`."""
+    """Put the examples in a drawn order; hold out `test_split` of them unless there is a `test_path`.
+
+    Held out are the first of each class, or of all values; one example of each class stays in training.
+    """
     order = np.random.default_rng(settings.split_seed).permutation(len(y))
-    held_out = _held_out(y[order], 0.0 if settings.test_path else settings.test_split)
+    kinds = y[order] if y.dtype.kind == "i" else np.zeros(len(y))
+    held_out = np.zeros(len(y), bool)
+    for kind in np.unique(kinds) if not settings.test_path else ():
+        members = np.flatnonzero(kinds == kind)
+        held_out[members[: min(round(len(members) * settings.test_split), len(members) - 1)]] = True
     train, test = order[~held_out], order[held_out]
     arrays = {"train_x": x[train], "train_y": y[train]}
     return arrays | ({"test_x": x[test], "test_y": y[test]} if len(test) else {})
-
-
-def _held_out(y: np.ndarray, share: float) -> np.ndarray:
-    """Which of the shuffled examples are for the test: the first `share` of each class, or of all values.
-
-    One example of each class always stays in training.
-    """
-    held_out = np.zeros(len(y), bool)
-    classes = (
-        [np.flatnonzero(y == label) for label in np.unique(y)] if y.dtype.kind == "i" else [np.arange(len(y))]
-    )
-    for members in classes:
-        held_out[members[: min(round(len(members) * share), len(members) - 1)]] = True
-    return held_out

@@ -1,4 +1,4 @@
-"""The child process in which tensorflow-datasets runs; see `tfds_process`.
+"""The child process in which tensorflow-datasets runs; see `tfds.run_tfds`.
 
 It speaks JSON, one object a line, on what was its standard output: steps first, then one answer.
 """
@@ -15,69 +15,65 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
-from stackfit.data.dataset import split_at
-from stackfit.data.moments import mean_and_deviation
-from stackfit.data.sources import IDX_FILES, unreachable, with_upstream_header
+from stackfit.data.dataset import CHUNK, Scaling
+from stackfit.data.fashion_mnist import unreachable, with_upstream_header
+from stackfit.data.settings import split_at, wrong
 from stackfit.errors import DataError, did_you_mean
 
 Step = Callable[[str, int, int], None]
 
 
 def work(request: dict[str, Any], step: Step) -> dict[str, Any]:
-    """Prepare a data set if it is not, describe it, decode it to arrays if asked and if it is small enough.
+    """Prepare a data set if it is not, describe it, and write arrays into a folder.
 
-    Args:
-        request: `name` and `splits` ({ours: TFDS's}). Optional: `feed`, a folder with the original files,
-            put into TFDS's downloads first; `data_dir` instead of TFDS's own; `decode_to`, a folder, and
-            `max_bytes`; `stream`: `{validation_split, statistics_to}`, the latter a folder or None.
-        step: told what is done, how far it is, and of how much (0: unknown).
-
-    Returns:
-        `folder, version, sizes, input_shape, dtype, label_dtype, class_names, bytes`; `arrays`, the names
-        that were written, in order; with `stream` also `files`.
+    The request has `name`, `splits` ({ours: TFDS's}), `folder`. It may have `data_dir` instead of TFDS's own; `feed`,
+    a folder with original files for TFDS's downloads; `max_bytes`, above which nothing is decoded. With `stream` files
+    are listed and, unless it is None, mean and deviation written of what this validation split leaves for training.
     """
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    builder = _builder(tfds, request["name"], request.get("data_dir"))
+    name, splits, folder = request["name"], request["splits"], Path(request.get("folder", ""))
+    try:
+        builder = tfds.builder(name, data_dir=request.get("data_dir"), try_gcs=False)
+    except tfds.core.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        found, cure = f"tensorflow-datasets has no data set {name!r}.{did_you_mean(name, known)}", "Type data.name=NAME"
+        raise wrong("name", found, f"one of {len(known)} names in tensorflow.org/datasets/catalog", cure) from None
     if not builder.data_path.exists():
         if "feed" in request:
             _feed(tfds, builder, Path(request["feed"]))
         else:
             _check_network(builder)
         step("preparing", 0, 0)
-        try:
-            builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
-        except Exception:
-            if not builder.data_path.exists():
-                raise
-            builder = _builder(tfds, request["name"], request.get("data_dir"))  # another process was faster
-    facts = _describe(builder, request["splits"])
-    if "decode_to" in request and facts["bytes"] <= request.get("max_bytes", facts["bytes"]):
-        for split, theirs in request["splits"].items():
-            facts["arrays"] += _decode(builder, split, theirs, facts, Path(request["decode_to"]), step)
+        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+    facts = _describe(builder, splits)
     if "stream" in request:
-        facts["files"] = _record_files(Path(builder.data_path), step)
-        if folder := request["stream"]["statistics_to"]:
-            count = split_at(facts["sizes"]["train"], request["stream"]["validation_split"])
-            pictures = (x for x, _ in _batches(builder, request["splits"]["train"], count))
-            for name, values in zip(("mean", "deviation"), mean_and_deviation(pictures), strict=True):
-                np.save(Path(folder) / f"{name}.npy", values)
-                facts["arrays"].append(name)
+        for path in sorted(Path(builder.data_path).iterdir()):
+            if path.suffix not in (".json", ".txt"):
+                step(f"checking {path.name}", 0, 0)
+                with open(path, "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                facts["files"][path.name] = [path.stat().st_size, path.stat().st_mtime_ns, digest]
+        if request["stream"] is not None:
+            count = split_at(facts["sizes"]["train"], request["stream"])
+            scaling = Scaling.standardizing(x for x, _ in _batches(builder, splits["train"], count))
+            np.save(folder / "mean.npy", np.asarray(scaling.offset))
+            np.save(folder / "deviation.npy", np.asarray(scaling.divisor))
+            facts["arrays"] = ["mean", "deviation"]
+    elif facts["bytes"] <= request.get("max_bytes", facts["bytes"]):
+        for split, theirs in splits.items():
+            count, done, stem = facts["sizes"][split], 0, str(folder / split)
+            all_x = open_memmap(f"{stem}_x.npy", "w+", facts["dtype"], (count, *facts["input_shape"]))
+            all_y = open_memmap(f"{stem}_y.npy", "w+", facts["label_dtype"], (count,))
+            for x, y in _batches(builder, theirs, count):
+                all_x[done : done + len(y)], all_y[done : done + len(y)] = x, y
+                done += len(y)
+                step(f"decoding {split}", done, count)
+            facts["arrays"] += [f"{split}_x", f"{split}_y"]
     return facts
-
-
-def _builder(tfds: Any, name: str, data_dir: str | None) -> Any:
-    try:
-        return tfds.builder(name, data_dir=data_dir, try_gcs=False)
-    except tfds.core.DatasetNotFoundError:
-        known = tfds.list_builders(with_community_datasets=False)
-        raise DataError(
-            f"tensorflow-datasets has no data set {name!r}.{did_you_mean(name, known)} Expected one of its "
-            f"{len(known)} names. Type data.name=NAME with a name from tensorflow.org/datasets/catalog.",
-            key="data.name",
-        ) from None
 
 
 def _check_network(builder: Any) -> None:
@@ -85,39 +81,27 @@ def _check_network(builder: Any) -> None:
     servers = {urlsplit(url).netloc: url for url in builder.url_infos}
     for server, url in list(servers.items())[:3]:
         if reason := unreachable(url):
-            raise DataError(
-                f"{builder.name!r} is not on this machine, and {server} does not answer ({reason}). It is "
-                f"needed once; afterwards no network is. Type: stackfit data fetch {builder.name}  where "
-                f"there is a network, or copy a prepared {builder.data_path} from a machine that has one.",
-                key="data.name",
-            )
+            found = f"{builder.name!r} is not on this machine, and {server} does not answer ({reason})."
+            cure = f"Type: stackfit data fetch {builder.name}  where there is a network"
+            raise wrong("name", found, f"an answer, or a prepared {builder.data_path}", cure)
 
 
 def _feed(tfds: Any, builder: Any, folder: Path) -> None:
     """Put the original files, each with the `.INFO` that marks it complete, where TFDS downloads to."""
-    resource = tfds.core.download.resource
-    originals = {f"{file.name}.gz": file for file in IDX_FILES}
-    target = builder.data_dir_root / "downloads" / builder.name
+    resource, target = tfds.core.download.resource, builder.data_dir_root / "downloads" / builder.name
     target.mkdir(parents=True, exist_ok=True)
     for url, info in builder.url_infos.items():
-        packed = with_upstream_header((folder / info.filename).read_bytes(), originals[info.filename])
-        path = target / resource.get_dl_fname(url, info.checksum)
-        private = path.with_name(f".{path.name}.{os.getpid()}")
-        private.write_bytes(packed)
-        private.replace(path)
-        resource.write_info_file(url, path, builder.name, info.filename, info)
+        path, name = target / resource.get_dl_fname(url, info.checksum), info.filename
+        path.write_bytes(with_upstream_header((folder / name).read_bytes(), name))
+        resource.write_info_file(url, path, builder.name, name, info)
 
 
 def _describe(builder: Any, splits: dict[str, str]) -> dict[str, Any]:
-    keys = builder.info.supervised_keys or ()
-    features = [builder.info.features[key] for key in keys if isinstance(key, str)]
+    known, keys = builder.info.features, builder.info.supervised_keys or ()
+    features = [known[key] for key in keys if isinstance(key, str)]
     if len(features) != 2 or None in features[0].shape or not np.issubdtype(features[0].np_dtype, np.number):
-        raise DataError(
-            f"{builder.name!r} has {builder.info.features}. Expected a pair of label and example "
-            "(supervised_keys), the example being numbers of one fixed shape. Set data.name to another, or "
-            "make a folder of pictures of one size: data=images data.path=FOLDER.",
-            key="data.name",
-        )
+        expected = "a pair (supervised_keys) of an example of one fixed shape and its label"
+        raise wrong("name", f"{builder.name!r} has {known}.", expected, "Set data.name to another, or use data=images")
     picture, label = features
     x_type = np.dtype(np.uint8 if picture.np_dtype == np.uint8 else np.float32)
     sizes = {ours: builder.info.splits[theirs].num_examples for ours, theirs in splits.items()}
@@ -131,40 +115,14 @@ def _describe(builder: Any, splits: dict[str, str]) -> dict[str, Any]:
         "class_names": list(getattr(label, "names", None) or []),
         "bytes": sum(sizes.values()) * (int(np.prod(picture.shape)) * x_type.itemsize + 8),
         "arrays": [],
+        "files": {},
     }
 
 
 def _batches(builder: Any, split: str, count: int) -> Any:
     """The first `count` examples as NumPy batches `(x, y)`, in the order of TFDS's unshuffled files."""
     examples = builder.as_dataset(split=split, as_supervised=True, shuffle_files=False)
-    return examples.take(count).batch(1000).as_numpy_iterator()
-
-
-def _decode(
-    builder: Any, split: str, theirs: str, facts: dict[str, Any], folder: Path, step: Step
-) -> list[str]:
-    """Write `SPLIT_x.npy` and `SPLIT_y.npy`, batch by batch."""
-    count, done = facts["sizes"][split], 0
-    new, names = np.lib.format.open_memmap, [f"{split}_x", f"{split}_y"]
-    x_out = new(folder / f"{names[0]}.npy", "w+", facts["dtype"], (count, *facts["input_shape"]))
-    y_out = new(folder / f"{names[1]}.npy", "w+", facts["label_dtype"], (count,))
-    for x, y in _batches(builder, theirs, count):
-        x_out[done : done + len(y)], y_out[done : done + len(y)] = x, y
-        done += len(y)
-        step(f"decoding {split}", done, count)
-    return names
-
-
-def _record_files(folder: Path, step: Step) -> dict[str, list[Any]]:
-    """Name → size, time and SHA-256 of each file with examples."""
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix not in (".json", ".txt")]
-    files: dict[str, list[Any]] = {}
-    for path in paths:
-        step("checking files", len(files), len(paths))
-        with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        files[path.name] = [path.stat().st_size, path.stat().st_mtime_ns, digest]
-    return files
+    return examples.take(count).batch(CHUNK).as_numpy_iterator()
 
 
 def main() -> None:
