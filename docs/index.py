@@ -32,19 +32,30 @@ def measured(record: Record) -> tuple[str, str]:
     if any("error" in claim for claim in record.expect if isinstance(claim, dict)):
         return "-", "an error before training, as it must"
     folder = ROOT / "outputs" / record.name
-    runs = [Run(path) for path in (find_run_folders([folder]) if folder.is_dir() else [])]
-    runs = [run for run in runs if run.state == "finished"]
-    if not runs:
+    cells: dict[str, Run] = {}  # the newest finished run of every cell with seed 0
+    for path in find_run_folders([folder]) if folder.is_dir() else ():
+        run = Run(path)
+        axes = {key: value for key, value in run.status["axes"].items() if key != "seed"}
+        if run.state == "finished" and run.status["seed"] == 0 and bool(axes) == _is_sweep(record):
+            key = str(sorted(axes.items()))
+            if key not in cells or run.status["started"] > cells[key].status["started"]:
+                cells[key] = run
+    if not cells:
         return "", "not measured"
-    newest = max(runs, key=lambda run: run.status["started"])
-    sweep = newest.folder.parent
-    cells = [run for run in runs if run.folder.parent == sweep] if sweep.name.startswith("sweep-") else [newest]
-    scores = [run.metrics["test_accuracy"] for run in cells]
-    result = f"test accuracy {scores[0]:.4f}" if len(cells) == 1 else f"{len(cells)} cells, {min(scores):.4f} to {max(scores):.4f}"
-    if len(cells) == 1 and newest.metrics["stopped_epoch"] < newest.config["epochs"]:
-        result += f", stopped after epoch {newest.metrics['stopped_epoch']}"
-    seconds = max(run.status["seconds"] for run in cells)
-    return f"{seconds:.0f} s", result
+    runs = list(cells.values())
+    scores = [run.metrics["test_accuracy"] for run in runs]
+    members = int(runs[0].history["members"].max())
+    together = f", {members} together" if members > len(runs) else ""
+    seconds = f"{max(run.status['seconds'] for run in runs):.0f} s{together}"
+    if len(runs) > 1:
+        return seconds, f"{len(runs)} cells, test accuracy {min(scores):.4f} to {max(scores):.4f}"
+    stopped = runs[0].metrics["stopped_epoch"]
+    early = f", stopped after epoch {stopped}" if stopped < runs[0].config["epochs"] else ""
+    return seconds, f"test accuracy {scores[0]:.4f}{early}"
+
+
+def _is_sweep(record: Record) -> bool:
+    return "MULTIRUN" in record.path.read_text(encoding="utf-8")
 
 
 def rows(records: list[Record], published: bool) -> list[str]:

@@ -20,10 +20,12 @@ def start(deterministic: bool = True, batch_size: int = 32) -> None:
     Threads can be set once a process: later calls keep them.
     """
     with quiet():
+        import absl.logging
         import keras  # noqa: F401  (so that its import is quiet too)
         import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")  # its advice on retracing is about programs, not about configs
+    absl.logging.set_verbosity(absl.logging.ERROR)  # Keras's remarks on .h5 files
     try:
         tf.config.threading.set_intra_op_parallelism_threads(0 if batch_size >= LARGE_BATCH else 1)
         tf.config.threading.set_inter_op_parallelism_threads(cores())
