@@ -60,7 +60,11 @@ ORDER = [
     "building",
     "model",
     "pipeline",
+    "graphs",
     "training",
+    "jobs",
+    "members",
+    "finishing",
     "runner",
     "saved",
     "sweep_folder",
@@ -80,7 +84,7 @@ ORDER = [
     "__main__",
 ]
 
-HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "training"}  # they import Keras when they are imported
+HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "graphs", "training"}  # they import Keras when they are imported
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit import cohorts
+from stackfit import members
 from stackfit.cohorts import Entry, Training
 from stackfit.progress import Reporter
 
@@ -17,7 +17,7 @@ def entries(compose, *overrides: tuple[str, ...]) -> list[Entry]:
 def split(found: list[Entry], member_bytes: int = 1, max_members: int | None = None) -> list[list[str]]:
     """The labels of each cohort, for members of so many bytes."""
     training = Training(lambda cell, fingerprint: None, Reporter(0))
-    training._weights = dict.fromkeys((cohorts.runner.model_key(entry.cell) for entry in found), member_bytes)
+    training._weights = dict.fromkeys((members.model_key(entry.cell) for entry in found), member_bytes)
     return [[entry.label for entry in cohort] for cohort in training._cohorts(found, max_members)]
 
 
@@ -68,3 +68,25 @@ def test_what_listens_to_batches_trains_alone(compose):
     listens = "+callbacks.stop={_target_: keras.callbacks.TerminateOnNaN}"
     found = split(entries(compose, ("seed=0",), (listens,), ("seed=1",)))
     assert found == [["seed=0", "seed=1"], [listens]]
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "name, arguments, alone",
+    [
+        ("EarlyStopping", "", False),
+        ("ReduceLROnPlateau", "", False),
+        ("TensorBoard", "log_dir: x", False),
+        ("TensorBoard", "log_dir: x, update_freq: batch", True),
+        ("ModelCheckpoint", "filepath: x.keras", False),
+        ("ModelCheckpoint", "filepath: x.keras, save_freq: 10", True),
+        ("CSVLogger", "filename: x.csv", False),
+        ("TerminateOnNaN", "", True),
+    ],
+)
+def test_which_of_keras_s_callbacks_listen_to_batches(compose, name, arguments, alone):
+    cell = compose(
+        "digits_quickstart",
+        f"+callbacks.one={{_target_: keras.callbacks.{name}{arguments and ', '}{arguments}}}",
+    )
+    assert (members.trains_alone(cell) == "callbacks.one listens to every batch") == alone

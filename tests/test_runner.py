@@ -297,6 +297,43 @@ def test_a_disk_that_fills_up_while_saving_makes_the_run_failed_and_keeps_the_ea
     assert "File too large" in answer.err and "Traceback" not in answer.err
 
 
+DELETES = """
+import shutil
+import keras
+
+class Deletes(keras.callbacks.Callback):
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            shutil.rmtree(self.path.rpartition("/")[0])
+"""
+
+
+def test_a_folder_that_cannot_be_written_any_more_while_training_is_a_failed_run(write, lab, capsys):
+    write("own_deletes.py", DELETES)
+    with pytest.raises(TrainingError, match="cannot be written: No such file") as error:
+        run("+callbacks.own={_target_: own_deletes.Deletes, path: x}", trust=("own_deletes",))
+    assert error.value.exit_code == 1
+    assert "its status could not be written either" in capsys.readouterr().err
+
+
+def test_a_test_split_that_the_graph_refuses_is_a_failed_run(write, lab):
+    """The embedding knows the training values only; TensorFlow finds that out while it tests."""
+    x = np.zeros((20, 3), np.float32)
+    np.savez(lab / "mine.npz", x_train=x, y_train=np.arange(20) % 2, x_test=x + 9, y_test=np.arange(20) % 2)
+    data = ["data=npz", "data.path=mine.npz", "data.input_shape=[3]", "data.num_classes=2", "data.scale=none"]
+    embedding = (
+        "+model.layers.embed={_target_: keras.layers.Embedding, input_dim: 4, output_dim: 2, after: input}"
+    )
+    with pytest.raises(TrainingError, match=r"TensorFlow stopped: indices.* is not in \[0, 4\)"):
+        run(*data, embedding)
+    assert status_of(only_folder(lab))["status"] == "failed"
+    assert [row["epoch"] for row in history_of(only_folder(lab))] == ["1", "2"]
+
+
 # ---- stopping and going on
 
 

@@ -84,12 +84,13 @@ def train(
 ) -> list[Trained]:
     """Train cells in one cohort; what each became. `callbacks(number)` gives a member its own."""
     backend.start()
-    from stackfit import runner, training
+    from stackfit import graphs, training
+    from stackfit.members import build_member
     from stackfit.pipeline import Feeds, Targets
 
     dataset = dataset or digits(validation=False)
     feeds = Feeds(dataset)
-    members = [runner.build_member(one, dataset, feeds) for one in cells]
+    members = [build_member(one, dataset, feeds) for one in cells]
     for number, member in enumerate(members):
         member.callbacks = callbacks(number)
     cohort = training.Cohort(members)
@@ -101,7 +102,7 @@ def train(
     ]
     scores = [np.zeros(0)] * len(cells)
     if predict:
-        scores = [scores for _, scores in training.evaluate_all([member.model for member in members], tests)]
+        scores = [scores for _, scores in graphs.evaluate_all([member.model for member in members], tests)]
     ends = [event for event in events if isinstance(event, training.EpochEnd)]
     return [
         Trained(
@@ -126,11 +127,11 @@ def plain_fit(one: Cell, dataset: Dataset) -> Trained:
     import keras
     import tensorflow as tf
 
-    from stackfit import runner
+    from stackfit.members import make_model
     from stackfit.pipeline import epoch_order
 
     config = one.config
-    model = runner.make_model(one, dataset.input_shape)
+    model = make_model(one, dataset.input_shape)
     size, epochs, task = config["batch_size"], config["epochs"], config["task"]
     weight = np.array([(task["class_weight"] or {}).get(label, 1.0) for label in range(10)], np.float32)
 
@@ -347,9 +348,9 @@ def test_a_callback_sees_keras_s_own_order_of_calls_and_its_member_s_model():
 
     mine = run(lambda callbacks: alone(cell("epochs=2"), callbacks=callbacks))
     x = np.zeros((4, 8, 8, 1), np.float32)
-    from stackfit import runner
+    from stackfit.members import make_model
 
-    model = runner.make_model(cell(), (8, 8, 1))
+    model = make_model(cell(), (8, 8, 1))
     theirs = run(lambda callbacks: model.fit(x, np.zeros(4), epochs=2, verbose=0, callbacks=callbacks))
     assert mine == theirs
 
@@ -416,12 +417,13 @@ def test_ctrl_c_in_a_callback_is_the_user_s_and_stops_everything():
 def test_what_a_callback_prints_goes_where_the_member_says(capsys):
     import keras
 
-    from stackfit import runner, training
+    from stackfit import training
+    from stackfit.members import build_member
     from stackfit.pipeline import Feeds
 
     backend.start()
     dataset, said = digits(), []
-    member = runner.build_member(cell("epochs=1"), dataset, Feeds(dataset))
+    member = build_member(cell("epochs=1"), dataset, Feeds(dataset))
     member.callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("hello", epoch))
     ]
@@ -478,34 +480,6 @@ def test_stop_training_at_a_batch_ends_the_epoch_there_as_in_keras():
     assert other == alone(cell())
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "EarlyStopping",
-        "ReduceLROnPlateau",
-        "TerminateOnNaN",
-        "ModelCheckpoint",
-        "TensorBoard",
-        "CSVLogger",
-        "BackupAndRestore",
-    ],
-)
-def test_which_of_keras_s_callbacks_listen_to_batches(name):
-    backend.start()
-    from stackfit.training import batch_listener
-
-    needs = {
-        "ModelCheckpoint": {"filepath": "x.keras"},
-        "CSVLogger": {"filename": "x"},
-        "BackupAndRestore": {"backup_dir": "x"},
-    }
-    config = {"_target_": f"keras.callbacks.{name}", **needs.get(name, {})}
-    assert batch_listener(config) == (name in ("TerminateOnNaN", "BackupAndRestore"))
-    frequency = {"ModelCheckpoint": "save_freq", "TensorBoard": "update_freq"}
-    if name in frequency:
-        assert batch_listener({**config, frequency[name]: 10})
-
-
 # ---- calls
 
 
@@ -537,7 +511,8 @@ def train_slowly(on_step: Callable[[], None]) -> None:
     backend.start()
     import tensorflow as tf
 
-    from stackfit import runner, training
+    from stackfit import training
+    from stackfit.members import build_member
     from stackfit.pipeline import Feeds
 
     class SlowFeed:
@@ -550,7 +525,7 @@ def train_slowly(on_step: Callable[[], None]) -> None:
                 return self.feed.batch(epoch_input, tf.identity(step) * 0)
 
     dataset = digits(validation=False)
-    member = runner.build_member(cell("epochs=1"), dataset, Feeds(dataset))
+    member = build_member(cell("epochs=1"), dataset, Feeds(dataset))
     member.train = SlowFeed(member.train)
     for event in training.Cohort([member]).train():
         if isinstance(event, training.Step):
@@ -558,12 +533,13 @@ def train_slowly(on_step: Callable[[], None]) -> None:
 
 
 def test_progress_counts_up_to_one_in_every_epoch():
-    from stackfit import runner, training
+    from stackfit import training
+    from stackfit.members import build_member
     from stackfit.pipeline import Feeds
 
     backend.start()
     dataset = digits()
-    members = [runner.build_member(cell(f"epochs={n}"), dataset, Feeds(dataset)) for n in (1, 2)]
+    members = [build_member(cell(f"epochs={n}"), dataset, Feeds(dataset)) for n in (1, 2)]
     steps = [event for event in training.Cohort(members).train() if isinstance(event, training.Step)]
     assert [(step.epoch, step.running) for step in steps if step.done == 1.0] == [(1, (0, 1)), (2, (1,))]
 
@@ -625,7 +601,8 @@ def test_the_number_of_threads_does_not_change_the_bits():
 
 
 def test_the_data_in_the_graphs_of_earlier_cohorts_are_let_go():
-    from stackfit import runner, training
+    from stackfit import graphs, training
+    from stackfit.members import build_member
     from stackfit.pipeline import Feeds
 
     backend.start()
@@ -633,12 +610,12 @@ def test_the_data_in_the_graphs_of_earlier_cohorts_are_let_go():
     def train_and_forget() -> weakref.ref[Any]:
         dataset = digits()
         feeds = Feeds(dataset)
-        member = runner.build_member(cell("epochs=1"), dataset, feeds)
+        member = build_member(cell("epochs=1"), dataset, feeds)
         list(training.Cohort([member]).train())
         return weakref.ref(member.train.data.x)
 
     data = [train_and_forget() for _ in range(2)]
-    training.free_graphs()
+    graphs.free()
     assert [one() for one in data] == [None, None]
 
 

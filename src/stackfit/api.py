@@ -70,8 +70,9 @@ def sweep(
     """
     from stackfit.sweeps import Sweep
 
-    options = {"trust": trust, "fresh": fresh, "fail_fast": fail_fast}
-    return table(Sweep(experiment, overrides, reporter=reporter or make_reporter(), **options).run().folder.path)
+    reporter = reporter or make_reporter()
+    planned = Sweep(experiment, overrides, trust=trust, fresh=fresh, fail_fast=fail_fast, reporter=reporter)
+    return table(planned.run().folder.path)
 
 
 def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from stackfit import axes, claims, cohorts, places, runner
+from stackfit import axes, claims, cohorts, members, places
 from stackfit.cells import Cell, compose_cell, trusted_modules
 from stackfit.claims import Claim, Verdict, judge
 from stackfit.composition import Composer
 from stackfit.errors import ConfigError, DataError
 from stackfit.experiments import find_experiment, list_experiments, read_record
+from stackfit.jobs import Job
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, find_run_folders, read_status, state_of
 from stackfit.runs import Run
@@ -80,7 +81,7 @@ def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
             points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
             plan.own = [replace(compose_cell(composer, p.overrides, trusted), axes=p.axes) for p in points]
             for cell in plan.own:
-                runner.weigh(cell)  # builds the model once: what cannot be built shows here
+                members.weigh(cell)  # builds the model once: what cannot be built shows here
         plan.seeded = [
             replace(compose_cell(composer, [f"seed={seed}"], trusted), axes={"seed": str(seed)}) for seed in range(seeds)
         ]
@@ -113,7 +114,7 @@ def _train(plans: Sequence[Plan], reporter: Reporter) -> dict[tuple[str, str], R
     def claim(cell: Cell, fingerprint: str) -> RunFolder:
         return RunFolder.create(places.outputs() / cell.experiment, fingerprint, cell.about_run())
 
-    def ended(job: runner.Job) -> None:
+    def ended(job: Job) -> None:
         run = Run(job.folder.path)
         finished[job.cell.experiment, run.status["fingerprint"]] = run
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stackfit import runner
+from stackfit import members, runner
 from stackfit.cells import Cell
 from stackfit.errors import ConfigError
+from stackfit.jobs import Job
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder
 
@@ -54,7 +55,7 @@ class Training:
 
     claim: runner.Claim
     reporter: Reporter
-    ended: Callable[[runner.Job], None] = lambda job: None
+    ended: Callable[[Job], None] = lambda job: None
     skip: Callable[[Entry], bool] = lambda entry: False
     fail_fast: bool = False
 
@@ -73,8 +74,8 @@ class Training:
         if not cohort or (self.fail_fast and self.failed):
             return
         dataset = runner.load_data(cohort[0].cell, self.reporter.line)
-        jobs = [runner.Job(entry.cell, entry.label) for entry in cohort]
-        again: list[runner.Job] = []
+        jobs = [Job(entry.cell, entry.label, self.reporter) for entry in cohort]
+        again: list[Job] = []
         try:
             again = runner.run_cohort(jobs, dataset, self.claim, self.reporter, self._end, self.fail_fast)
         except ConfigError as error:  # while the graph was traced: nothing is claimed yet
@@ -85,7 +86,7 @@ class Training:
         for entry in [entry for entry, job in zip(cohort, jobs, strict=True) if job in again]:
             self._train([entry])
 
-    def _end(self, job: runner.Job) -> None:
+    def _end(self, job: Job) -> None:
         if job.failure:
             self.failed += 1
         self.ended(job)
@@ -94,18 +95,18 @@ class Training:
         """Record a cell that cannot be trained as failed."""
         folder: RunFolder | None = self.claim(entry.cell, entry.fingerprint)
         if folder is not None:
-            job = runner.Job(entry.cell, entry.label, folder=folder)
-            runner.fail(job, error, self.reporter)
+            job = Job(entry.cell, entry.label, self.reporter, folder=folder)
+            job.fail(error)
             self._end(job)
 
     def _buildable(self, entries: Sequence[Entry]) -> list[Entry]:
         """Build every different model once, before anything is trained; what cannot be built is a failed cell."""
         good = []
         for entry in entries:
-            key = runner.model_key(entry.cell)
+            key = members.model_key(entry.cell)
             if key not in self._weights:
                 try:
-                    self._weights[key] = runner.weigh(entry.cell)
+                    self._weights[key] = members.weigh(entry.cell)
                 except ConfigError as error:
                     self._weights[key] = error
             found = self._weights[key]
@@ -121,7 +122,7 @@ class Training:
         for entry in entries:
             config = entry.cell.config
             shared = [config[k] for k in ("data", "batch_size", "precision", "jit_compile", "deterministic")]
-            reason = runner.trains_alone(entry.cell)
+            reason = members.trains_alone(entry.cell)
             if reason and len(entries) > 1:
                 self.reporter.line(f"{entry.label}: trains alone: {reason}")
             groups.setdefault(json.dumps([shared, entry.label if reason else ""], default=str), []).append(entry)
@@ -133,7 +134,7 @@ class Training:
         ]
 
     def _members(self, group: Sequence[Entry]) -> int:
-        largest = max(int(self._weights[runner.model_key(entry.cell)]) for entry in group)  # type: ignore[arg-type]
+        largest = max(int(self._weights[members.model_key(entry.cell)]) for entry in group)  # type: ignore[arg-type]
         fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
         cohorts = -(-len(group) // fitting)
         return -(-len(group) // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1

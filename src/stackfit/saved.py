@@ -68,7 +68,7 @@ def reloads_equal(run: Run) -> bool:
 
 def _test_scores(run: Run, model: Any) -> np.ndarray:
     from stackfit.pipeline import Feeds, Targets
-    from stackfit.training import evaluate_all
+    from stackfit.graphs import evaluate_all
 
     feeds = Feeds(load_dataset(run.config["data"], lambda line: None))
     targets = Targets(run.config["task"]["labels"], run.config["data"]["num_classes"], None)
@@ -83,7 +83,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None) -> dict[str, dict[str, 
     """
     model = load_model(run)
     from stackfit.pipeline import Feeds, Targets
-    from stackfit.training import evaluate_all
+    from stackfit.graphs import evaluate_all
 
     dataset = load_dataset(run.config["data"], say)
     before = run_folder.read_environment(run.folder).get("data_fingerprint")

@@ -8,22 +8,20 @@ run is a cohort of one. Weights and metrics are bit for bit those of a plain `mo
 from __future__ import annotations
 
 import contextlib
-import functools
-import gc
 import io
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import keras
-import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import ops
 
+from stackfit.callbacks import listens_to_batches
 from stackfit.errors import TrainingError
+from stackfit.graphs import build_loops, call, metrics_of
 from stackfit.pipeline import Feed
 
 CALL_SECONDS = 2.0  # at most this much work before Python is back: progress and Ctrl-C stay alive
@@ -48,7 +46,7 @@ class Member:
     @property
     def listens_to_batches(self) -> bool:
         """Whether a callback must be called at every step."""
-        return any(map(listens_to_batches, self.callbacks))
+        return any(listens_to_batches(type(one), partial(getattr, one)) for one in self.callbacks)
 
 
 @dataclass(frozen=True)
@@ -91,58 +89,17 @@ class Failed:
 Event = Step | EpochEnd | Done | Failed
 
 
-def listens_to_batches(callback: keras.callbacks.Callback) -> bool:
-    """Whether the callback does something at a batch's begin or end; Keras's own that only could are let off."""
-    if isinstance(callback, keras.callbacks.ModelCheckpoint):
-        return callback.save_freq != "epoch"
-    if isinstance(callback, keras.callbacks.TensorBoard):
-        return callback.update_freq != "epoch"
-    return _has_batch_hooks(type(callback))
-
-
-def batch_listener(callback_cfg: Mapping[str, Any]) -> bool:
-    """Whether a callback's config names one that listens to batches, told from its class and its arguments."""
-    from stackfit.building import BASES, find_target
-
-    target = find_target(callback_cfg["_target_"], "callbacks", BASES["callbacks"])
-    if issubclass(target, keras.callbacks.ModelCheckpoint):
-        return callback_cfg.get("save_freq", "epoch") != "epoch"
-    if issubclass(target, keras.callbacks.TensorBoard):
-        return callback_cfg.get("update_freq", "epoch") != "epoch"
-    return _has_batch_hooks(target)
-
-
-def _has_batch_hooks(kind: type) -> bool:
-    base = keras.callbacks.Callback
-    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-    return any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks)
-
-
-def free_graphs() -> None:
-    """Let go of earlier cohorts' graphs, and of the data in them.
-
-    TensorFlow keeps every graph with a custom gradient for good, and Keras's optimizers make one (measured: 45 MB for
-    eight members, besides the data).
-    """
-    registry = getattr(ops.gradient_registry, "_registry", {})
-    custom = [name for name in registry if name.startswith("CustomGradient-")]
-    for name in custom:
-        del registry[name]
-    if custom:
-        gc.collect()
-
-
 class Cohort:
     """Members that one graph trains. Trace it with `prepare` before anything is written."""
 
     def __init__(self, members: Sequence[Member]):
         self.members = list(members)
-        self._train = _program(
+        self._train = build_loops(
             [m.model.train_step for m in members], [m.train for m in members], any(m.jit_compile for m in members)
         )
         self._test: Callable[..., None] | None = None
         if any(m.validation for m in members):
-            self._test = _program(
+            self._test = build_loops(
                 [m.model.test_step for m in members],
                 [m.validation or m.train for m in members],
                 any(m.jit_compile for m in members),
@@ -172,7 +129,7 @@ class Cohort:
         while running := [number for number, one in enumerate(progress) if one.running]:
             began = time.perf_counter()
             for number in running:
-                begin = functools.partial(progress[number].epoch_begin, epoch)
+                begin = partial(progress[number].epoch_begin, epoch)
                 yield from _guard(number, progress[number], epoch + 1, begin)
             running = [number for number in running if progress[number].running]
             yield from self._epoch(epoch, running, progress)
@@ -187,10 +144,10 @@ class Cohort:
                     yield Failed(number, epoch + 1, _not_finite(epoch + 1, logs[number], one.logs))
                     continue
                 yield EpochEnd(number, epoch + 1, logs[number], seconds, len(running))
-                yield from _guard(number, one, epoch + 1, functools.partial(one.epoch_end, epoch, logs[number]))
+                yield from _guard(number, one, epoch + 1, partial(one.epoch_end, epoch, logs[number]))
                 if one.running and one.is_over(epoch):
                     one.running = False
-                    failed = list(_guard(number, one, epoch + 1, one.end))
+                    failed: list[Event] = list(_guard(number, one, epoch + 1, one.end))
                     yield from failed or [Done(number, epoch + 1)]
             epoch += 1
 
@@ -208,14 +165,14 @@ class Cohort:
             stops = [math.ceil(after * total - 1e-6) for total in totals]
             stepping = [number for number in listeners if stops[number] > starts[number]]
             for number in stepping:
-                begin = functools.partial(progress[number].batch_begin, starts[number])
+                begin = partial(progress[number].batch_begin, starts[number])
                 yield from _guard(number, progress[number], epoch + 1, begin)
             began = time.perf_counter()
-            _call(self._train, inputs, starts, stops)
+            call(self._train, inputs, tf.constant(starts), tf.constant(stops))
             speed = max(1.0, (after - done) * longest) / max(1e-6, time.perf_counter() - began)
             for number in stepping:
                 if progress[number].running:
-                    end = functools.partial(progress[number].batch_end, starts[number])
+                    end = partial(progress[number].batch_end, starts[number])
                     yield from _guard(number, progress[number], epoch + 1, end)
                 if self.members[number].model.stop_training or not progress[number].running:
                     totals[number] = 0  # as in Keras: stop_training at a batch ends the epoch there
@@ -226,16 +183,18 @@ class Cohort:
         logs = {number: metrics_of(self.members[number].model) for number in running}
         validated = [number for number in running if self.members[number].validation and progress[number].running]
         if self._test and validated:
-            for name, values in self._validate(epoch, validated).items():
+            for name, values in self._validate(self._test, epoch, validated).items():
                 logs[name] |= {f"val_{metric}": value for metric, value in values.items()}
         return logs
 
-    def _validate(self, epoch: int, numbers: list[int]) -> dict[int, dict[str, float]]:
+    def _validate(
+        self, program: Callable[..., None], epoch: int, numbers: list[int]
+    ) -> dict[int, dict[str, float]]:
         feeds = [member.validation or member.train for member in self.members]
         for number in numbers:
             self.members[number].model.reset_metrics()
         stops = [feed.steps if number in numbers else 0 for number, feed in enumerate(feeds)]
-        _call(self._test, [feed.begin(epoch) for feed in feeds], [0] * len(feeds), stops)
+        call(program, [feed.begin(epoch) for feed in feeds], tf.zeros(len(feeds), tf.int32), tf.constant(stops))
         return {number: metrics_of(self.members[number].model) for number in numbers}
 
 
@@ -299,53 +258,6 @@ def _guard(number: int, progress: _Progress, epoch: int, action: Callable[[], No
         yield failure
 
 
-def _program(
-    step_functions: Sequence[Callable[[Any], Any]], feeds: Sequence[Feed], jit_compile: bool
-) -> Callable[..., None]:
-    """One graph with one loop for each member; a call runs steps `starts[i]` to `stops[i] - 1` of member i."""
-
-    def loop(function: Callable[[Any], Any], feed: Feed, epoch_input: Any, start: tf.Tensor, stop: tf.Tensor) -> None:
-        # XLA needs static shapes: there the last, smaller batch is traced on its own.
-        static = feed.remainder if jit_compile else 0
-        whole = feed.steps - 1 if static else feed.steps
-        size = getattr(feed, "batch_size", None) if jit_compile else None
-
-        def body(step: tf.Tensor) -> tuple[tf.Tensor]:
-            function(feed.batch(epoch_input, step, size))
-            return (step + 1,)
-
-        tf.while_loop(lambda step: step < tf.minimum(stop, whole), body, (start,), parallel_iterations=1)
-        if static:
-            last = tf.logical_and(start <= whole, stop > whole)
-            tf.cond(last, lambda: _nothing(function(feed.batch(epoch_input, tf.constant(whole), static))), lambda: 0)
-
-    @tf.function(autograph=False, jit_compile=jit_compile, reduce_retracing=True)
-    def program(inputs: list[Any], starts: tf.Tensor, stops: tf.Tensor) -> None:
-        for number, (function, feed) in enumerate(zip(step_functions, feeds, strict=True)):
-            loop(function, feed, inputs[number], starts[number], stops[number])
-
-    return program
-
-
-def _nothing(_: Any) -> int:
-    return 0
-
-
-def _call(program: Callable[..., None] | None, inputs: list[Any], starts: list[int], stops: list[int]) -> None:
-    assert program is not None
-    try:
-        program(inputs, tf.constant(starts, tf.int32), tf.constant(stops, tf.int32))
-    except tf.errors.OpError as error:
-        # The message is a headline, a traceback of the tracing, what was wrong, and names of nodes.
-        lines = [line for line in (error.message or "").splitlines() if line and not line.startswith((" ", "\t"))]
-        raise TrainingError(f"TensorFlow stopped: {lines[-1] if lines else type(error).__name__}.") from error
-
-
-def metrics_of(model: keras.Model) -> dict[str, float]:
-    """The model's loss and metrics so far in this epoch, as Python floats of float32 precision."""
-    return {name: float(np.asarray(value)) for name, value in model.get_metrics_result().items()}
-
-
 def _not_finite(epoch: int, logs: dict[str, float], before: dict[str, float]) -> TrainingError:
     name = next(name for name, value in logs.items() if not math.isfinite(value))
     then = f"; after epoch {epoch - 1} it was {before[name]:.4g}" if name in before else ""
@@ -353,35 +265,3 @@ def _not_finite(epoch: int, logs: dict[str, float], before: dict[str, float]) ->
         f"{name} is {logs[name]} in epoch {epoch}{then}. Expected a finite number. "
         "Lower the learning rate (optimizer.learning_rate), or scale the data (data.scale=unit)."
     )
-
-
-def evaluate_all(
-    models: Sequence[keras.Model], feeds: Sequence[Feed]
-) -> list[tuple[dict[str, float], np.ndarray]]:
-    """Loss, metrics and outputs of several models, each over one pass of its feed, in one graph.
-
-    Returns:
-        For each model what `model.evaluate` gives, and its outputs as float32 `(examples, *output_shape)` in stored
-        order.
-    """
-
-    def loop(model: keras.Model, feed: Feed, epoch_input: Any) -> tf.Tensor:
-        shape = [None, *model.output_shape[1:]]
-        outputs = tf.TensorArray(tf.float32, size=feed.steps, infer_shape=False, element_shape=shape)
-
-        def body(step: tf.Tensor, outputs: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            batch = feed.batch(epoch_input, step)
-            model.test_step(batch)
-            return step + 1, outputs.write(step, tf.cast(model(batch[0], training=False), tf.float32))
-
-        start = (tf.constant(0), outputs)
-        return tf.while_loop(lambda step, _: step < feed.steps, body, start, parallel_iterations=1)[1].concat()
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def program(inputs: list[Any]) -> list[tf.Tensor]:
-        return [loop(*one) for one in zip(models, feeds, inputs, strict=True)]
-
-    for model in models:
-        model.reset_metrics()
-    scores = program([feed.begin(0) for feed in feeds])
-    return [(metrics_of(model), values.numpy()) for model, values in zip(models, scores, strict=True)]

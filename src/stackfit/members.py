@@ -1,0 +1,138 @@
+"""From a cell to a member ready to train: its compiled model, its feeds, its callbacks, and what they weigh."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stackfit import backend
+from stackfit.cells import Cell
+from stackfit.data import Dataset, StreamedDataset
+from stackfit.errors import ConfigError
+
+
+def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
+    """The cell's compiled model with its feeds, still without callbacks.
+
+    Weights and dropout masks are functions of the cell's seed alone.
+
+    Raises:
+        ConfigError: with file and line.
+    """
+    from stackfit.pipeline import Targets
+    from stackfit.training import Member
+
+    config = cell.config
+    try:
+        model = make_model(cell, dataset.input_shape)
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
+    task = config["task"]
+    targets = Targets(task["labels"], config["data"]["num_classes"], task["class_weight"])
+    batch, seed = config["batch_size"], config["seed"] if config["shuffle"] else None
+    validation = feeds.feed("validation", batch, targets) if feeds.has("validation") else None
+    train = feeds.feed("train", batch, targets, seed, training=True)
+    return Member(model, train, validation, config["epochs"], [], config["jit_compile"])
+
+
+def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
+    """The cell's compiled model for examples of `input_shape`.
+
+    Raises:
+        ConfigError: with the config key.
+    """
+    import keras
+
+    from stackfit.model import build_model, check_callbacks, check_output, compile_model
+
+    config = cell.config
+    keras.utils.set_random_seed(config["seed"])
+    keras.config.set_dtype_policy(config["precision"])
+    try:
+        model = build_model(config["model"], input_shape)
+        check_output(model, config)
+        compile_model(model, config["optimizer"], config["task"])
+        check_callbacks(config)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return model
+
+
+def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
+    """The cell's callbacks, their files inside `folder`; `say` gets what their constructors print.
+
+    Raises:
+        ConfigError: a callback refuses its arguments; with file and line.
+    """
+    from stackfit.building import build
+    from stackfit.trust import FILE_ARGUMENTS
+
+    built = []
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            for name, node in cell.config["callbacks"].items():
+                if node is not None:
+                    paths = {key: node[key] for key in FILE_ARGUMENTS & node.keys()}
+                    files = {key: str(folder / path) for key, path in paths.items() if isinstance(path, str)}
+                    built.append(build({**node, **files}, f"callbacks.{name}", "callbacks"))
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
+    if printed.getvalue():
+        say(printed.getvalue())
+    return built
+
+
+def model_key(cell: Cell) -> str:
+    """Equal for cells whose models are built alike: seeds, epochs and data order do not matter."""
+    config = cell.config
+    parts = [config[key] for key in ("model", "optimizer", "task", "callbacks", "precision")]
+    return json.dumps([parts, config["data"]["input_shape"], config["data"]["num_classes"]], default=str)
+
+
+def weigh(cell: Cell) -> int:
+    """Build and compile the cell's model and its callbacks, then drop them.
+
+    Returns:
+        About how many bytes one member takes: weights, gradients, Adam's two moments, and a batch's activations.
+
+    Raises:
+        ConfigError: they cannot be built; with file and line.
+    """
+    backend.start(cell.config["deterministic"], cell.config["batch_size"])
+    try:
+        model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
+    with tempfile.TemporaryDirectory() as folder:
+        build_callbacks(cell, Path(folder), lambda text: None)
+    units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
+    return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)
+
+
+def trains_alone(cell: Cell) -> str | None:
+    """Why the cell cannot share a graph with others, or None."""
+    from stackfit.building import BASES, find_target
+    from stackfit.callbacks import listens_to_batches
+
+    for name, node in cell.config["callbacks"].items():
+        if node is not None:
+            kind = find_target(node["_target_"], f"callbacks.{name}", BASES["callbacks"])
+            if listens_to_batches(kind, node.get):
+                return f"callbacks.{name} listens to every batch"
+    return None
+
+
+def describe_stack(model: Any) -> str:
+    """`784 -> 64 -> 10`: the input's size, then the widths of the layers with weights."""
+    size = 1
+    for length in model.input_shape[1:]:
+        size *= length
+    widths = [layer.output.shape[-1] for layer in model.layers if layer.weights]
+    return " -> ".join(map(str, [size, *widths]))
