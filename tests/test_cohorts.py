@@ -5,12 +5,19 @@ from __future__ import annotations
 import pytest
 
 from stackfit import members
+from stackfit.cells import compose_cell
 from stackfit.cohorts import Entry, Training
+from stackfit.composition import Composer
 from stackfit.progress import Reporter
 
 
-def entries(compose, *overrides: tuple[str, ...]) -> list[Entry]:
-    cells = [compose("digits_quickstart", *one) for one in overrides]
+@pytest.fixture(scope="module")
+def digits() -> Composer:
+    return Composer("digits_quickstart")
+
+
+def entries(digits: Composer, *overrides: tuple[str, ...]) -> list[Entry]:
+    cells = [compose_cell(digits, one) for one in overrides]
     return [Entry(cell, "f" * 64, ",".join(one)) for cell, one in zip(cells, overrides, strict=True)]
 
 
@@ -32,19 +39,19 @@ def split(found: list[Entry], member_bytes: int = 1, max_members: int | None = N
         (2, 10**12, [1, 1]),
     ],
 )
-def test_cells_are_split_as_evenly_as_memory_and_eight_members_allow(compose, cells, member_bytes, sizes):
-    found = entries(compose, *[(f"seed={seed}",) for seed in range(cells)])
+def test_cells_are_split_as_evenly_as_memory_and_eight_members_allow(digits, cells, member_bytes, sizes):
+    found = entries(digits, *[(f"seed={seed}",) for seed in range(cells)])
     assert [len(cohort) for cohort in split(found, member_bytes)] == sizes
 
 
 @pytest.mark.tf
-def test_the_user_may_say_how_many_members_a_cohort_has(compose):
-    found = entries(compose, *[(f"seed={seed}",) for seed in range(5)])
+def test_the_user_may_say_how_many_members_a_cohort_has(digits):
+    found = entries(digits, *[(f"seed={seed}",) for seed in range(5)])
     assert [len(cohort) for cohort in split(found, max_members=2)] == [2, 2, 1]
 
 
 @pytest.mark.tf
-def test_cells_train_together_if_they_share_data_batch_size_precision_determinism_and_xla(compose):
+def test_cells_train_together_if_they_share_data_batch_size_precision_determinism_and_xla(digits):
     together = [
         ("optimizer=sgd",),
         ("model.layers.hidden.units=3",),
@@ -59,14 +66,14 @@ def test_cells_train_together_if_they_share_data_batch_size_precision_determinis
         ("deterministic=false",),
         ("data.validation_split=0.5",),
     ]
-    found = split(entries(compose, *together, *apart))
+    found = split(entries(digits, *together, *apart))
     assert found == [[one[0] for one in together], *([one[0]] for one in apart)]
 
 
 @pytest.mark.tf
-def test_what_listens_to_batches_trains_alone(compose):
+def test_what_listens_to_batches_trains_alone(digits):
     listens = "+callbacks.stop={_target_: keras.callbacks.TerminateOnNaN}"
-    found = split(entries(compose, ("seed=0",), (listens,), ("seed=1",)))
+    found = split(entries(digits, ("seed=0",), (listens,), ("seed=1",)))
     assert found == [["seed=0", "seed=1"], [listens]]
 
 
@@ -84,9 +91,7 @@ def test_what_listens_to_batches_trains_alone(compose):
         ("TerminateOnNaN", "", True),
     ],
 )
-def test_which_of_keras_s_callbacks_listen_to_batches(compose, name, arguments, alone):
-    cell = compose(
-        "digits_quickstart",
-        f"+callbacks.one={{_target_: keras.callbacks.{name}{arguments and ', '}{arguments}}}",
-    )
+def test_which_of_keras_s_callbacks_listen_to_batches(digits, name, arguments, alone):
+    more = f", {arguments}" if arguments else ""
+    cell = compose_cell(digits, [f"+callbacks.one={{_target_: keras.callbacks.{name}{more}}}"])
     assert (members.trains_alone(cell) == "callbacks.one listens to every batch") == alone

@@ -488,7 +488,7 @@ def test_the_number_of_steps_in_a_call_does_not_change_the_bits(monkeypatch):
 
     cells = [cell("batch_size=3"), cell("batch_size=3", DROPOUT)]
     expected = train(cells)
-    for first, seconds in ((1, 0.0), (2, 1e9), (1000, 1e9)):
+    for first, seconds in ((1, 0.0), (1000, 1e9)):
         monkeypatch.setattr(training, "FIRST_STEPS", first)
         monkeypatch.setattr(training, "CALL_SECONDS", seconds)
         assert train(cells) == expected

@@ -76,7 +76,7 @@ class Sweep:
         if total == 0:
             raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
         if total > MANY and not confirm(total):
-            raise ConfigError(f"This sweep has {total:,} cells. Expected a yes before so many. Add --yes, or fewer values.")
+            raise ConfigError(f"This sweep has {total:,} cells. Expected a yes before so many. Add --yes.")
         self.axis_names = list(dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid))
         points = {point.overrides: point for fixed, grid in grids for point in axes.expand(fixed, grid)}
         trusted = trusted_modules(trust)
@@ -89,7 +89,8 @@ class Sweep:
             self._claim,
             reporter,
             ended=lambda job: self._write(),
-            skip=lambda entry: _why(entry.folder, entry.fingerprint) in ("finished", "busy"),
+            skip=lambda entry: _why(self.folder.cell(entry.cell.axes, entry.fingerprint), entry.fingerprint)
+            in ("finished", "busy"),
             fail_fast=fail_fast,
         )
 
