@@ -1,6 +1,6 @@
 """`python -m stackfit`."""
 
-from stackfit.cli import main
+from stackfit.cli import entry
 
 if __name__ == "__main__":
-    main()
+    entry()

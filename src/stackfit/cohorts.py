@@ -65,6 +65,8 @@ class Training:
 
     def train(self, entries: Sequence[Entry], max_members: int | None = None) -> None:
         """Train them all. A cell that cannot be built is recorded as failed before anything is trained."""
+        if entries:
+            members.start(entries[0].cell, together=len(entries) > 1 and max_members != 1)
         for cohort in self._cohorts(self._buildable(entries), max_members):
             self._train(cohort)
 

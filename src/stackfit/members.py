@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import backend
-from stackfit.cells import Cell
+from stackfit.cells import Cell, used_modules
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError
 
@@ -96,6 +96,12 @@ def model_key(cell: Cell) -> str:
     return json.dumps([parts, config["data"]["input_shape"], config["data"]["num_classes"]], default=str)
 
 
+def start(cell: Cell, together: bool = False) -> None:
+    """Start TensorFlow as the cell asks for; with all of Keras where it names code of the user's."""
+    lean = not used_modules(cell.config)
+    backend.start(cell.config["deterministic"], cell.config["batch_size"], together, lean)
+
+
 def weigh(cell: Cell) -> int:
     """Build and compile the cell's model and its callbacks, then drop them.
 
@@ -105,7 +111,7 @@ def weigh(cell: Cell) -> int:
     Raises:
         ConfigError: they cannot be built; with file and line.
     """
-    backend.start(cell.config["deterministic"], cell.config["batch_size"])
+    start(cell)
     try:
         model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
     except ConfigError as error:

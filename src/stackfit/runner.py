@@ -8,13 +8,12 @@ from typing import Any
 
 import yaml
 
-from stackfit import backend
 from stackfit.cells import Cell
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.finishing import Finisher
 from stackfit.jobs import Job
-from stackfit.members import build_callbacks, build_member, describe_stack
+from stackfit.members import build_callbacks, build_member, describe_stack, start
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
@@ -71,8 +70,7 @@ def run_cohort(
         ConfigError: a model cannot be built or traced; no folder was left.
         KeyboardInterrupt: the user stopped it; every unfinished folder says *interrupted*.
     """
-    settings = jobs[0].cell.config
-    backend.start(settings["deterministic"], settings["batch_size"])
+    start(jobs[0].cell, together=len(jobs) > 1)
     from stackfit import graphs, training
     from stackfit.pipeline import Feeds
 
