@@ -52,12 +52,19 @@ def test_every_shipped_claim_is_in_the_grammar_and_every_experiment_claims_somet
 def test_a_wrong_claim_says_what_a_claim_is(entry, said):
     with pytest.raises(ConfigError) as error:
         read_claims([entry])
-    assert said in error.value.message and "Write: {metric: test_accuracy, between: [0.86, 0.88]}" in error.value.message
+    assert (
+        said in error.value.message and "Write: {metric: test_accuracy, between: [0.86, 0.88]}" in error.value.message
+    )
 
 
 @pytest.mark.parametrize(
     "limits, value, state",
-    [([0.8, 0.9], 0.8, "passed"), ([0.8, 0.9], 0.91, "failed"), ([0.5, None], 7.0, "passed"), ([None, 0.5], 0.51, "failed")],
+    [
+        ([0.8, 0.9], 0.8, "passed"),
+        ([0.8, 0.9], 0.91, "failed"),
+        ([0.5, None], 7.0, "passed"),
+        ([None, 0.5], 0.51, "failed"),
+    ],
 )
 def test_a_band_holds_its_ends_and_null_leaves_a_side_open(make, limits, value, state):
     assert verdict({"metric": "loss", "between": limits}, [make(loss=value)]) == Verdict(state, f"{value:.4f}")
@@ -77,8 +84,12 @@ def test_means_over_seeds_are_compared_with_another_experiments_mean(make):
     assert verdict({"metric": "loss", "seeds": 2, "mean_below": "o"}, ours, theirs) == Verdict("passed", spread)
     assert verdict({"metric": "loss", "seeds": 2, "mean_below": "o"}, theirs, ours).state == "failed"
     for margin, state in ((0.03, "passed"), (0.01, "failed")):
-        assert verdict({"metric": "loss", "seeds": 2, "mean_at_least": "o", "margin": margin}, ours, theirs).state == state
-        assert verdict({"metric": "loss", "seeds": 2, "mean_within": "o", "margin": margin}, ours, theirs).state == state
+        assert (
+            verdict({"metric": "loss", "seeds": 2, "mean_at_least": "o", "margin": margin}, ours, theirs).state == state
+        )
+        assert (
+            verdict({"metric": "loss", "seeds": 2, "mean_within": "o", "margin": margin}, ours, theirs).state == state
+        )
     assert verdict({"metric": "loss", "seeds": 2, "mean_between": [0.19, 0.21]}, ours).state == "passed"
 
 
@@ -122,7 +133,12 @@ def test_a_claim_reads_as_a_sentence():
     texts = {
         "test_accuracy: between 0.86 to 0.88": {"metric": "test_accuracy", "between": [0.86, 0.88]},
         "loss, units=4: between 0.5 to …": {"metric": "loss", "between": [0.5, None], "where": {"model.units": 4}},
-        "loss: mean of 5 seeds, within base ± 0.01": {"metric": "loss", "seeds": 5, "mean_within": "base", "margin": 0.01},
+        "loss: mean of 5 seeds, within base ± 0.01": {
+            "metric": "loss",
+            "seeds": 5,
+            "mean_within": "base",
+            "margin": 0.01,
+        },
         "item 0 is predicted as 9": {"item": 0, "predicted": 9},
         "stopped epoch 2": {"stopped_epoch": 2},
     }

@@ -80,7 +80,9 @@ def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) 
     folder = places.outputs() / cell.experiment
     left = None if fresh else find_continuable(folder, fingerprint)
     if left is not None and left.claim(fingerprint, cell.about_run()):
-        reporter.line(f"{places.shown(left.path)} was interrupted: starting it again there (--fresh makes a new folder).")
+        reporter.line(
+            f"{places.shown(left.path)} was interrupted: starting it again there (--fresh makes a new folder)."
+        )
         return left
     return RunFolder.create(folder, fingerprint, cell.about_run())
 

@@ -68,7 +68,9 @@ def read_axes(parsed: Sequence[Override], always: Collection[str] = ()) -> tuple
             )
         values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
         if len(values) > MOST:
-            raise ConfigError(f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line)
+            raise ConfigError(
+                f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line
+            )
         axes.append(Axis(key, values, tags[0] if tags else None))
     return fixed, axes
 
@@ -86,7 +88,7 @@ def parse_params(params: Mapping[str, Any] | None) -> list[Override]:
             parsed.append(parser.parse_override(f"{key}={_text(value)}"))
         except HydraException:
             raise ConfigError(
-                f"{value!r} is no list of values. Expected Hydra's grammar. Write: {key}: \"a,b,c\"",
+                f'{value!r} is no list of values. Expected Hydra\'s grammar. Write: {key}: "a,b,c"',
                 key=f"hydra.sweeper.params.{key}",
             ) from None
     return parsed
@@ -116,7 +118,10 @@ def expand(fixed: Sequence[str], axes: Sequence[Axis]) -> Iterable[Point]:
                 "they are zipped. Give them as many values, or drop the tag to cross them."
             )
     columns = [
-        [tuple(zip((axis.key for axis in zipped), row, strict=True)) for row in zip(*(a.values for a in zipped), strict=True)]
+        [
+            tuple(zip((axis.key for axis in zipped), row, strict=True))
+            for row in zip(*(a.values for a in zipped), strict=True)
+        ]
         for zipped in groups.values()
     ]
     order = {axis.key: number for number, axis in enumerate(axes)}

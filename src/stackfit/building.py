@@ -180,14 +180,16 @@ def _refused(node: Mapping[str, Any], error: BaseException) -> tuple[str]:
             f"There is no activation {activation!r}.{did_you_mean(activation, names)} "
             f"Expected one of: {', '.join(names)}. Write: activation: {(_some(names, activation))[0]}",
         )
-    return (f"{label} refuses its arguments: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them.",)
+    return (
+        f"{label} refuses its arguments: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them.",
+    )
 
 
 def _refused_key(key: str, node: Mapping[str, Any], error: BaseException) -> str:
     """The argument whose name or text the error repeats, if there is one."""
     text = str(error)
     for name, value in node.items():
-        if not name.startswith("_") and (f"`{name}`" in text or isinstance(value, str) and value in text):
+        if not name.startswith("_") and (f"`{name}`" in text or (isinstance(value, str) and value in text)):
             return f"{key}.{name}"
     return key
 

@@ -45,7 +45,9 @@ def check_file(file: ConfigFile) -> None:
                 key=key,
             )
         if "<<" in parts:
-            raise _refuse(file, origin.line, "A merge key hides which keys it sets. Expected the keys themselves. Write them.")
+            raise _refuse(
+                file, origin.line, "A merge key hides which keys it sets. Expected the keys themselves. Write them."
+            )
     for node in _scalars(file.node):
         if resolver := check_resolvers(node.value):
             raise _refuse(
@@ -113,7 +115,11 @@ def _check_keys(file: ConfigFile, node: yaml.Node | None, part: str) -> None:
                 f"Expected one of: {', '.join(hints)}. Correct the name."
             )
         elif value.tag.endswith(":null"):
-            message = None if "None" in hints[name] or "Any" == hints[name] else f"{key} is null. Expected a value. Write one."
+            message = (
+                None
+                if "None" in hints[name] or hints[name] == "Any"
+                else f"{key} is null. Expected a value. Write one."
+            )
         elif (key in schema.PARTS or hints[name].startswith("dict")) and not isinstance(value, yaml.MappingNode):
             message = f"{key} is {value.value!r}. Expected a mapping. Write its keys below it."
         elif hints[name].startswith("list") and not isinstance(value, yaml.SequenceNode) and value.value != "???":

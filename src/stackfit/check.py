@@ -83,7 +83,8 @@ def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
             for cell in plan.own:
                 members.weigh(cell)  # builds the model once: what cannot be built shows here
         plan.seeded = [
-            replace(compose_cell(composer, [f"seed={seed}"], trusted), axes={"seed": str(seed)}) for seed in range(seeds)
+            replace(compose_cell(composer, [f"seed={seed}"], trusted), axes={"seed": str(seed)})
+            for seed in range(seeds)
         ]
     except ConfigError as error:
         plan.problem = error

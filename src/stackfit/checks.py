@@ -59,7 +59,11 @@ def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
             text = str(getattr(error, "msg", None) or error).partition("\n")[0]
             if isinstance(error, RecursionError) or text.startswith("Recursive"):
                 text = "This value refers to itself"
-            errors.append(ConfigError(f"{text.rstrip('.')}. Expected a value, or ${{…}} with a key of this config. Correct it.", key=key))
+            errors.append(
+                ConfigError(
+                    f"{text.rstrip('.')}. Expected a value, or ${{…}} with a key of this config. Correct it.", key=key
+                )
+            )
     raise_all(errors, origins)
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
@@ -145,7 +149,9 @@ def _check_units(layers: Mapping[str, Any]) -> Iterator[ConfigError]:
         for width in units if isinstance(units, list) else [units]:
             if width is not None and (isinstance(width, bool) or not isinstance(width, int) or width < 1):
                 key = f"model.layers.{name}.units"
-                yield ConfigError(f"units is {width!r}. Expected a whole number of at least 1. Write: {key}=64", key=key)
+                yield ConfigError(
+                    f"units is {width!r}. Expected a whole number of at least 1. Write: {key}=64", key=key
+                )
 
 
 def _at(config: Mapping[str, Any], key: str) -> Any:

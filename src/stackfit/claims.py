@@ -183,7 +183,9 @@ def _rise(run: Run, metric: str) -> float:
 
 def _matches(run: Run, where: Mapping[str, Any] | None) -> bool:
     axes = run.status.get("axes") or {}
-    return all(str(axes.get(key)).replace(" ", "") == str(value).replace(" ", "") for key, value in (where or {}).items())
+    return all(
+        str(axes.get(key)).replace(" ", "") == str(value).replace(" ", "") for key, value in (where or {}).items()
+    )
 
 
 def _verdict(good: bool, found: str) -> Verdict:

@@ -20,9 +20,7 @@ from stackfit.jobs import Job
 class Finisher:
     """Ends jobs: evaluates, saves and marks them, several that ended together in one graph."""
 
-    def __init__(
-        self, dataset: Dataset | StreamedDataset, feeds: Any, ended: Callable[[Job], None]
-    ):
+    def __init__(self, dataset: Dataset | StreamedDataset, feeds: Any, ended: Callable[[Job], None]):
         self.dataset, self.feeds, self.ended = dataset, feeds, ended
         self.jobs: list[Job] = []
 

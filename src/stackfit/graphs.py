@@ -66,9 +66,7 @@ def metrics_of(model: keras.Model) -> dict[str, float]:
     return {name: float(np.asarray(value)) for name, value in model.get_metrics_result().items()}
 
 
-def evaluate_all(
-    models: Sequence[keras.Model], feeds: Sequence[Feed]
-) -> list[tuple[dict[str, float], np.ndarray]]:
+def evaluate_all(models: Sequence[keras.Model], feeds: Sequence[Feed]) -> list[tuple[dict[str, float], np.ndarray]]:
     """Loss, metrics and outputs of several models, each over one pass of its feed, in one graph.
 
     Returns:

@@ -62,7 +62,7 @@ def order_layers(layers: Mapping[str, Any]) -> dict[str, Any]:
     waiting = {name: layer["after"] for name, layer in layers.items() if layer.get("after") is not None}
     ordered = [name for name in layers if name not in waiting]
     for name, before in waiting.items():
-        if not isinstance(before, str) or before not in layers and before != INPUT:
+        if not isinstance(before, str) or (before not in layers and before != INPUT):
             raise ConfigError(
                 f"There is no layer {before!r} to stand after.{did_you_mean(str(before), layers)} "
                 f"Expected one of: {', '.join([INPUT, *layers])}. Correct the name.",
@@ -224,7 +224,9 @@ def _explain_axes(model: keras.Model, shape: tuple[int, ...], classes: int) -> s
         else "A Dense layer works on the last axis only and keeps the others: put Flatten before the first Dense. "
         "Write: flatten: {_target_: keras.layers.Flatten}, with after: input where it is not the first layer."
     )
-    return f"The output has shape {shape}: {meaning}. Expected ({classes},). The shapes along the stack: {stack}. {cure}"
+    return (
+        f"The output has shape {shape}: {meaning}. Expected ({classes},). The shapes along the stack: {stack}. {cure}"
+    )
 
 
 def _flatten_key(config: Mapping[str, Any], last: str) -> str:
@@ -240,4 +242,7 @@ def _has_units(config: Mapping[str, Any], name: str) -> bool:
 
 def _label_names(data: Mapping[str, Any], width: int) -> list[str]:
     names = list(data["class_names"] or [])
-    return [f"{n} ({names[n]})" if n < len(names) and names[n] != str(n) else str(n) for n in range(width, data["num_classes"])]
+    return [
+        f"{n} ({names[n]})" if n < len(names) and names[n] != str(n) else str(n)
+        for n in range(width, data["num_classes"])
+    ]

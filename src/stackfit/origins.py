@@ -62,7 +62,8 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
         ) from None
     if node is not None and not isinstance(node, yaml.MappingNode):
         raise ConfigError(
-            "This file holds no mapping. Expected `key: value` lines. See: stackfit new --help", where=f"{shown(path)}:1"
+            "This file holds no mapping. Expected `key: value` lines. See: stackfit new --help",
+            where=f"{shown(path)}:1",
         )
     return ConfigFile(path, package, node)
 

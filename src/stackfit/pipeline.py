@@ -146,7 +146,9 @@ class Feeds:
             return bool(self.dataset.sizes.get(split))
         return getattr(self.dataset, split) is not None
 
-    def feed(self, split: str, batch_size: int, targets: Targets, seed: int | None = None, training: bool = False) -> Feed:
+    def feed(
+        self, split: str, batch_size: int, targets: Targets, seed: int | None = None, training: bool = False
+    ) -> Feed:
         """Batches of `train`, `validation` or `test`; a seed shuffles them anew every epoch."""
         if isinstance(self.dataset, StreamedDataset):
             return StreamedFeed(self.dataset, split, batch_size, seed, targets, training)

@@ -67,8 +67,8 @@ def reloads_equal(run: Run) -> bool:
 
 
 def _test_scores(run: Run, model: Any) -> np.ndarray:
-    from stackfit.pipeline import Feeds, Targets
     from stackfit.graphs import evaluate_all
+    from stackfit.pipeline import Feeds, Targets
 
     feeds = Feeds(load_dataset(run.config["data"], lambda line: None))
     targets = Targets(run.config["task"]["labels"], run.config["data"]["num_classes"], None)
@@ -82,8 +82,8 @@ def evaluate_run(run: Run, say: Any = lambda line: None) -> dict[str, dict[str, 
         RunFolderError: no model; DataError: the data are not to be had any more.
     """
     model = load_model(run)
-    from stackfit.pipeline import Feeds, Targets
     from stackfit.graphs import evaluate_all
+    from stackfit.pipeline import Feeds, Targets
 
     dataset = load_dataset(run.config["data"], say)
     before = run_folder.read_environment(run.folder).get("data_fingerprint")
@@ -93,9 +93,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None) -> dict[str, dict[str, 
     targets = Targets(task["labels"], run.config["data"]["num_classes"], None)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
     tests = [feeds.feed(split, run.config["batch_size"], targets) for split in splits]
-    return {
-        split: evaluate_all([model], [feed])[0][0] for split, feed in zip(splits, tests, strict=True)
-    }
+    return {split: evaluate_all([model], [feed])[0][0] for split, feed in zip(splits, tests, strict=True)}
 
 
 @dataclass(frozen=True)

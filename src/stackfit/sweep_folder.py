@@ -62,7 +62,9 @@ class SweepFolder:
                 )
         return [_describe(path.parent) for path in sorted(self.path.glob(f"*/{STATUS}"))]
 
-    def write(self, experiment: str, fixed: Sequence[str], axes: Sequence[str], cells: Sequence[Mapping[str, Any]]) -> None:
+    def write(
+        self, experiment: str, fixed: Sequence[str], axes: Sequence[str], cells: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Write `sweep.json` and `results.csv` from the cells' own status.
 
         `cells`: for each `overrides`, `axes`, `fingerprint` and `folder` (its name). Cells of earlier commands that

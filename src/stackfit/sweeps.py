@@ -89,8 +89,9 @@ class Sweep:
             self._claim,
             reporter,
             ended=lambda job: self._write(),
-            skip=lambda entry: _why(self.folder.cell(entry.cell.axes, entry.fingerprint), entry.fingerprint)
-            in ("finished", "busy"),
+            skip=lambda entry: (
+                _why(self.folder.cell(entry.cell.axes, entry.fingerprint), entry.fingerprint) in ("finished", "busy")
+            ),
             fail_fast=fail_fast,
         )
 

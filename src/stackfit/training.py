@@ -187,9 +187,7 @@ class Cohort:
                 logs[name] |= {f"val_{metric}": value for metric, value in values.items()}
         return logs
 
-    def _validate(
-        self, program: Callable[..., None], epoch: int, numbers: list[int]
-    ) -> dict[int, dict[str, float]]:
+    def _validate(self, program: Callable[..., None], epoch: int, numbers: list[int]) -> dict[int, dict[str, float]]:
         feeds = [member.validation or member.train for member in self.members]
         for number in numbers:
             self.members[number].model.reset_metrics()

@@ -62,8 +62,7 @@ def _check(node: Any, key: str, role: str, trusted: tuple[str, ...]) -> Iterator
     if not isinstance(node, Mapping) or "_target_" not in node:
         example = f"{ROLES[role][0]}.{EXAMPLES[role]}"
         yield ConfigError(
-            f"Found {node!r}. Expected a mapping with `_target_`, or null to remove it. "
-            f"Write: {{_target_: {example}}}",
+            f"Found {node!r}. Expected a mapping with `_target_`, or null to remove it. Write: {{_target_: {example}}}",
             key=key,
         )
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,8 +17,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Every command takes --debug (shows tracebacks).",
 )
-data_app = typer.Typer(help="What data are here; fetch them; look at an example.", no_args_is_help=True,
-                       rich_markup_mode=None)  # fmt: skip
+data_app = typer.Typer(
+    help="What data are here; fetch them; look at an example.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(data_app, name="data")
 
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -30,15 +31,31 @@ def _experiment_names(incomplete: str) -> list[str]:
     return [name for name in find_experiments() if name.startswith(incomplete)]
 
 
-Name = Annotated[str, typer.Argument(help="An experiment's name, as `stackfit list` shows it.",
-                                     autocompletion=_experiment_names, show_default=False)]  # fmt: skip
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="An experiment's name, as `stackfit list` shows it.", autocompletion=_experiment_names, show_default=False
+    ),
+]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key=value in Hydra's grammar.", show_default=False)]
-Paths = Annotated[list[Path] | None, typer.Argument(help="Run folders, sweeps, or folders that hold them; ./outputs "
-                                                    "if none is given.", show_default=False)]  # fmt: skip
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, as `stackfit run` prints it.",
-                                         show_default=False)]  # fmt: skip
-Trust = Annotated[list[str] | None, typer.Option("--trust", metavar="MODULE", show_default=False,
-                  help="A Python module of your project whose classes the config may name.")]  # fmt: skip
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Run folders, sweeps, or folders that hold them; ./outputs if none is given.", show_default=False
+    ),
+]
+RunPath = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder, as `stackfit run` prints it.", show_default=False)
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="MODULE",
+        show_default=False,
+        help="A Python module of your project whose classes the config may name.",
+    ),
+]
 
 
 @app.command("list")
@@ -54,8 +71,15 @@ def show(
     experiment: Name,
     overrides: Overrides = None,
     origin: Annotated[bool, typer.Option("--origin", help="file:line behind every value.")] = False,
-    diff: Annotated[str | None, typer.Option("--diff", metavar="OTHER", autocompletion=_experiment_names,
-                    help="Only what differs from another experiment.")] = None,  # fmt: skip
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            "--diff",
+            metavar="OTHER",
+            autocompletion=_experiment_names,
+            help="Only what differs from another experiment.",
+        ),
+    ] = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Put values in place of ${…}.")] = False,
     trust: Trust = None,
 ) -> None:
@@ -68,9 +92,17 @@ def show(
 @app.command(context_settings=_PASS_ON)
 def run(
     context: typer.Context,
-    experiment: Annotated[str | None, typer.Argument(help="An experiment's name, then overrides: key=value.",
-                          autocompletion=_experiment_names, show_default=False)] = None,  # fmt: skip
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make a new folder; do not go on in an interrupted one.")] = False,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            help="An experiment's name, then overrides: key=value.",
+            autocompletion=_experiment_names,
+            show_default=False,
+        ),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make a new folder; do not go on in an interrupted one.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     trust: Trust = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop a sweep at its first failure.")] = False,
@@ -91,13 +123,17 @@ def run(
     from stackfit.cli.running import run_command
 
     words = [*([experiment] if experiment is not None else []), *context.args]
-    raise typer.Exit(run_command(words, fresh=fresh, quiet=quiet, trust=tuple(trust or ()), fail_fast=fail_fast, yes=yes))
+    raise typer.Exit(
+        run_command(words, fresh=fresh, quiet=quiet, trust=tuple(trust or ()), fail_fast=fail_fast, yes=yes)
+    )
 
 
 @app.command()
 def table(
     paths: Paths = None,
-    over: Annotated[str | None, typer.Option(help="Mean, deviation and 95 % interval over this setting, such as seed.")] = None,
+    over: Annotated[
+        str | None, typer.Option(help="Mean, deviation and 95 % interval over this setting, such as seed.")
+    ] = None,
     epochs: Annotated[bool, typer.Option("--epochs", help="One row an epoch: the histories of all runs.")] = False,
     pivot: Annotated[str | None, typer.Option(help="ROW,COLUMN[,METRIC]: two settings as a matrix.")] = None,
     sort: Annotated[str | None, typer.Option(help="A column; -column for the largest first.")] = None,
@@ -109,7 +145,9 @@ def table(
     """One row a run: only the settings that differ, then the metrics."""
     from stackfit.cli.results import print_table
 
-    print_table(paths, csv=csv, format=format, over=over, epochs=epochs, pivot=pivot, sort=sort, filter=filter, last=last)
+    print_table(
+        paths, csv=csv, format=format, over=over, epochs=epochs, pivot=pivot, sort=sort, filter=filter, last=last
+    )
 
 
 @app.command()
@@ -128,8 +166,12 @@ def compare(
 
 @app.command()
 def check(
-    experiments: Annotated[list[str] | None, typer.Argument(help="Names, as `stackfit list` shows them.",
-                           autocompletion=_experiment_names, show_default=False)] = None,  # fmt: skip
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Names, as `stackfit list` shows them.", autocompletion=_experiment_names, show_default=False
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every shipped experiment, without the long ones.")] = False,
     long: Annotated[bool, typer.Option("--long", help="With --all: the long ones too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the claims.")] = False,
@@ -161,13 +203,19 @@ def evaluate(run: RunPath, format: Annotated[str, typer.Option(help="text, md, j
 @app.command()
 def predict(
     run: RunPath,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Pictures (PNG, JPEG) of any size.",
-                     show_default=False)] = None,  # fmt: skip
-    item: Annotated[list[int] | None, typer.Option("--item", help="A test item's number, from 0; may be repeated.",
-                    show_default=False)] = None,  # fmt: skip
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help="Pictures (PNG, JPEG) of any size.", show_default=False),
+    ] = None,
+    item: Annotated[
+        list[int] | None,
+        typer.Option("--item", help="A test item's number, from 0; may be repeated.", show_default=False),
+    ] = None,
     wrong: Annotated[bool, typer.Option("--wrong", help="Only test items that the model gets wrong.")] = False,
     count: Annotated[int, typer.Option(help="How many test items.")] = 8,
-    invert: Annotated[bool, typer.Option("--invert", help="The picture is dark on white; the data bright on black.")] = False,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="The picture is dark on white; the data bright on black.")
+    ] = False,
     png: Annotated[Path | None, typer.Option(help="Write the item's picture to a PNG file.")] = None,
 ) -> None:
     """Class names and probabilities: of your pictures, or of test items, right and wrong ones."""
@@ -179,8 +227,9 @@ def predict(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The new experiment's name, or with --callback the class's.")],
-    parent: Annotated[str, typer.Option("--from", help="Start from this experiment.",
-                      autocompletion=_experiment_names)] = "gsp631_base",  # fmt: skip
+    parent: Annotated[
+        str, typer.Option("--from", help="Start from this experiment.", autocompletion=_experiment_names)
+    ] = "gsp631_base",
     callback: Annotated[bool, typer.Option("--callback", help="Write a callback of your own and trust it.")] = False,
 ) -> None:
     """A commented experiment file in ./experiments, or a callback of your own (--callback)."""
@@ -232,5 +281,3 @@ def _top(
 
         sys.stdout.write(f"stackfit {stackfit.__version__}\n")
         raise typer.Exit
-
-

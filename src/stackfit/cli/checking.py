@@ -14,7 +14,14 @@ from stackfit.run_folder import csv_text
 
 
 def check_command(
-    names: Sequence[str], *, everything: bool, long: bool, trust: Sequence[str], quiet: bool, csv: Path | None, junit: Path | None
+    names: Sequence[str],
+    *,
+    everything: bool,
+    long: bool,
+    trust: Sequence[str],
+    quiet: bool,
+    csv: Path | None,
+    junit: Path | None,
 ) -> int:
     """Check the named experiments, or all that are shipped; 1 if a claim fails.
 

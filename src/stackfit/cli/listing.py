@@ -36,7 +36,9 @@ def _entry(record: Record, width: int, columns: int) -> Iterator[str]:
     mark = "  (yours)" if record.own else ""
     question = str(record.about.get("question", "")).strip()
     indent = " " * (width + 2)
-    text = textwrap.wrap(f"{question}{mark}  [{takes}]" if takes else question + mark, max(40, columns - width - 2)) or [""]
+    text = textwrap.wrap(
+        f"{question}{mark}  [{takes}]" if takes else question + mark, max(40, columns - width - 2)
+    ) or [""]
     yield f"{record.name:<{width}}  {text[0]}"
     yield from (indent + line for line in text[1:])
     if published := record.about.get("published"):
@@ -102,6 +104,6 @@ def differences(config: dict[str, Any], other: dict[str, Any], name: str) -> Ite
     for key in dict.fromkeys((*theirs, *ours)):
         if key.startswith(("about.", "expect")) or ours.get(key) == theirs.get(key):
             continue
-        there = theirs[key] if key in theirs else "not there"
-        here = ours[key] if key in ours else "not there"
+        there = theirs.get(key, "not there")
+        here = ours.get(key, "not there")
         yield f"{key}: {here}   # {name}: {there}"

@@ -43,7 +43,9 @@ def print_table(paths: list[Path] | None, *, csv: Path | None, format: str, pivo
     try:
         csv.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{csv} cannot be written: {error.strerror}. Expected a file's name. Try: --csv runs.csv") from None
+        raise ConfigError(
+            f"{csv} cannot be written: {error.strerror}. Expected a file's name. Try: --csv runs.csv"
+        ) from None
     sys.stdout.write(f"{shown(csv)}\n")
 
 

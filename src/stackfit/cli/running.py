@@ -106,9 +106,7 @@ def run_command(
     from stackfit import api
 
     quietly = Reporter(0) if quiet else None
-    run = api.run(
-        typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=quietly, composer=composer
-    )
+    run = api.run(typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=quietly, composer=composer)
     print_run(run.folder, run.metrics)
     return 0
 

@@ -56,7 +56,9 @@ def write_experiment(name: str, parent: str) -> list[str]:
     """
     find_experiment(parent)
     if not NAME.fullmatch(name):
-        raise ConfigError(f"{name!r} is no name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment")
+        raise ConfigError(
+            f"{name!r} is no name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment"
+        )
     if name in find_experiments() or name == "config":
         raise ConfigError(f"The name {name!r} is taken. Expected a new one. Try: stackfit new my_{name}")
     path = Path("experiments") / f"{name}.yaml"
@@ -71,7 +73,9 @@ def write_callback(name: str) -> list[str]:
         ConfigError: not a class name, or the file exists.
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-        raise ConfigError(f"{name!r} is no class name. Expected letters and digits. Try: stackfit new --callback StopEarly")
+        raise ConfigError(
+            f"{name!r} is no class name. Expected letters and digits. Try: stackfit new --callback StopEarly"
+        )
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     path = Path("experiments") / f"{words}.py"
     if words in ("lab_callbacks",):
@@ -113,4 +117,6 @@ def _create(path: Path, text: str) -> None:
     except FileExistsError:
         raise ConfigError(f"{path} exists already. Expected a new name. Choose another, or edit that file.") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}. Expected a folder of yours. Change into one.") from None
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}. Expected a folder of yours. Change into one."
+        ) from None
