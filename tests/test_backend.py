@@ -62,3 +62,14 @@ def test_a_users_own_log_level_stays(monkeypatch):
 
 def test_there_is_at_least_one_core():
     assert 1 <= backend.cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("together", [True, False])
+def test_the_first_start_of_a_process_sets_its_threads_and_later_ones_keep_them(together):
+    code = (
+        f"from stackfit import backend; backend.start(together={together}); backend.start(together={not together}); "
+        "print(backend.threads()['inter_op'] == (backend.cores() if " + str(together) + " else 1))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "True" and done.stderr == ""

@@ -32,11 +32,25 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
 
     tf.get_logger().setLevel("ERROR")  # its advice on retracing is about programs, not about configs
     absl.logging.set_verbosity(absl.logging.ERROR)  # Keras's remarks on .h5 files
-    with contextlib.suppress(RuntimeError):  # TensorFlow has run already in this process
-        tf.config.threading.set_intra_op_parallelism_threads(0 if batch_size >= LARGE_BATCH else 1)
-        tf.config.threading.set_inter_op_parallelism_threads(cores() if together else 1)
+    _set_threads(0 if batch_size >= LARGE_BATCH else 1, cores() if together else 1)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+_threads_set = False
+
+
+def _set_threads(intra_op: int, inter_op: int) -> None:
+    """Set the thread counts once a process: the first caller knows what will train."""
+    global _threads_set
+    import tensorflow as tf
+
+    if _threads_set:
+        return
+    _threads_set = True
+    with contextlib.suppress(RuntimeError):  # TensorFlow has run already, not by us
+        tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+        tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
 
 @contextlib.contextmanager
