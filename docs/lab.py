@@ -34,7 +34,7 @@ def main() -> None:
         def fill(match: re.Match[str]) -> str:
             _, printed = run(match.group(1), Path(folder))
             lines = [
-                line.replace(f"{folder}/", "").replace(str(PAGE.parents[1]) + "/", "") for line in printed.splitlines()
+                line.replace(f"{folder}/", "").replace(f"{PAGE.parents[1]}/", "").replace(str(Path.home()), "~") for line in printed.splitlines()
             ]
             return "\n".join(["```console", f"$ {match.group(1)}", *(line.rstrip() for line in lines), "```"])
 
