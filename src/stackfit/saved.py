@@ -172,14 +172,3 @@ def _prediction(name: str, scores: np.ndarray, run: Run, label: int | None = Non
     raised = np.exp(scores - scores.max()) if logits else scores
     probabilities = raised / raised.sum() if logits else scores
     return Prediction(name, probabilities, int(probabilities.argmax()), label)
-
-
-def dataset_of(run: Run) -> Dataset:
-    """The run's data, to show its items."""
-    dataset = load_dataset(run.config["data"], lambda line: None)
-    if not isinstance(dataset, Dataset):
-        raise RunFolderError(
-            "This run's data are streamed, so its items are not at hand. Expected data in memory. "
-            "Raise data.max_memory_bytes."
-        )
-    return dataset
