@@ -13,7 +13,7 @@ from stackfit import places
 from stackfit.checks import check_values, raise_all, resolve
 from stackfit.composition import Composer, Composition
 from stackfit.data import declare
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, Problems
 from stackfit.origins import Origins
 from stackfit.schema import COSMETIC
 from stackfit.trust import module_file
@@ -77,6 +77,20 @@ def compose_cell(composer: Composer, overrides: Iterable[str], trusted: tuple[st
     config = resolve(composition.config, composition.origins)
     raise_all(list(check_values(config, trusted)), composition.origins)
     return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
+
+
+def inspect_cell(
+    composer: Composer, overrides: Iterable[str], trusted: tuple[str, ...] = ()
+) -> tuple[Cell | None, Problems]:
+    """Everything that is wrong with one cell and can be known without TensorFlow, and the cell as far as it composes.
+
+    The cell is None where nothing composes. One with errors is not to be trained; `members.inspect_model(cell, problems)`
+    looks at the rest of it.
+    """
+    problems = Problems()
+    with problems.collect():
+        return compose_cell(composer, overrides, trusted), problems
+    return None, problems
 
 
 def compose_cells(

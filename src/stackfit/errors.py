@@ -5,8 +5,10 @@ An error raised deep inside names the config key; the edge of the program adds f
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 
 class StackfitError(Exception):
@@ -40,6 +42,40 @@ class ConfigErrors(ConfigError):
     def __init__(self, errors: list[ConfigError]):
         super().__init__("\n".join(map(str, errors)))
         self.errors = errors
+
+
+@dataclass
+class Problems:
+    """All that is wrong with a config: `errors` forbid training, `warnings` do not.
+
+    A warning, and an error that a user may overrule, has its name in `kind`; `silence: [NAME]` in the config leaves it out.
+    """
+
+    errors: list[ConfigError] = field(default_factory=list)
+    warnings: list[ConfigError] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def collect(self) -> Iterator[None]:
+        """Keep the ConfigError that is raised inside, and go on behind the block."""
+        try:
+            yield
+        except ConfigErrors as several:
+            self.errors += several.errors
+        except ConfigError as error:
+            self.errors.append(error)
+
+    def covers(self, key: str) -> bool:
+        """Whether an error at `key` or above it is known: what follows from it is not worth saying."""
+        return any(e.key and f"{key}.".startswith(f"{e.key}.") for e in self.errors)
+
+    def raise_errors(self) -> None:
+        """Raise one error as itself, several together; nothing where there is none.
+
+        Raises:
+            ConfigError: see above.
+        """
+        if self.errors:
+            raise self.errors[0] if len(self.errors) == 1 else ConfigErrors(self.errors)
 
 
 class DataError(ConfigError):

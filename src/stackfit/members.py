@@ -14,7 +14,7 @@ from typing import Any
 from stackfit import backend
 from stackfit.cells import Cell, used_modules
 from stackfit.data import Dataset, StreamedDataset
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, Problems
 
 
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
@@ -62,6 +62,21 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     finally:
         keras.config.set_dtype_policy("float32")
     return model
+
+
+def inspect_model(cell: Cell, known: Problems | None = None) -> Problems:
+    """Everything that is wrong with the cell's model, optimizer, task and callbacks, without training; starts TensorFlow.
+
+    Args:
+        known: what `cells.inspect_cell` has found already; what it covers is not looked at again.
+
+    Returns:
+        Errors and warnings, each with its place; both lists are empty when the cell can be trained.
+    """
+    problems = Problems()
+    with problems.collect():
+        weigh(cell)
+    return problems
 
 
 def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
