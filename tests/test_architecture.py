@@ -168,6 +168,7 @@ def test_only_the_run_folder_knows_its_file_names():
         "environment.json",
         "history.csv",
         "metrics.json",
+        "certificate.json",
         "predictions.npz",
         "log.txt",
         "model.keras",

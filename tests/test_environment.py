@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from stackfit import environment
+from stackfit import backend, environment, trust
+from stackfit.cells import NUMERICS, code_digests
+from stackfit.members import make_model
 
 
 @pytest.mark.tf
-def test_the_record_is_plain_json_and_names_what_decides_a_number(keras, lab, monkeypatch):
+def test_the_record_is_plain_json_and_names_what_decides_a_number(keras, compose, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    record = environment.describe_environment("data digest", deterministic=True)
+    cell = compose("digits_quickstart")
+    record = environment.describe_environment(cell, "data digest", make_model(cell, (8, 8, 1)))
     assert json.loads(json.dumps(record)) == record
     assert record["versions"]["keras"] == keras.__version__
     assert record["devices"] and record["cores"] >= 1 and record["instruction_set"]
     assert set(record["threads"]) == {"intra_op", "inter_op"}
     assert record["variables"]["OMP_NUM_THREADS"] == "1"
-    assert (record["data_fingerprint"], record["deterministic"], record["git_commit"]) == ("data digest", True, None)
+    assert (record["data_fingerprint"], record["numerics"], record["code"]) == ("data digest", NUMERICS, {})
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("wanted", [False, True])
+def test_determinism_is_what_tensorflow_and_the_model_report(keras, compose, wanted):
+    from tensorflow.python.framework import config
+
+    dropout = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.5, after: hidden}"
+    cell = compose("digits_quickstart", f"deterministic={wanted}", "precision=mixed_bfloat16", "seed=7", dropout)
+    try:
+        backend.start(deterministic=wanted)
+        model = make_model(cell, (8, 8, 1))
+        record = environment.describe_determinism(cell, model)
+        assert record["op_determinism"] == config.is_op_determinism_enabled() == record["asked"] == wanted
+        config.enable_op_determinism()  # what is in force counts, not what was asked for
+        assert environment.describe_determinism(cell, model)["op_determinism"] is True
+    finally:
+        backend.start()
+    assert (record["seed"], record["dtype_policies"]) == (7, ["mixed_bfloat16"])
+    assert record["dropout_seeds"] == {"drop": model.get_layer("drop").seed_generator.state.numpy().tolist()}
+
+
+def test_the_code_of_a_trusted_module_is_recorded_by_its_digest(compose):
+    cell = compose("gsp631_callback_acc84")
+    content = trust.module_file("experiments.lab_callbacks").read_bytes()
+    assert code_digests(cell.config) == {"experiments.lab_callbacks": hashlib.sha256(content).hexdigest()}
 
 
 def test_a_package_that_is_not_there_has_no_version():

@@ -118,6 +118,16 @@ def test_a_cell_left_by_a_dead_owner_is_claimed_and_its_results_are_gone(lab):
     assert not again.history.exists() and owner.is_me(read_status(again.path)["owner"])
 
 
+def test_a_certificate_does_not_outlive_the_run_that_it_is_about(lab):
+    folder = RunFolder(lab / "a")
+    folder.claim("f", ABOUT)
+    folder.finish({}, {})
+    folder.certificate.write_text('{"verdict": "bit-equal"}')
+    assert run_folder.read_certificate(folder.path) == {"verdict": "bit-equal"}
+    assert RunFolder(lab / "a").claim("g", ABOUT)
+    assert not folder.certificate.exists() and run_folder.read_certificate(folder.path) == {}
+
+
 def test_a_finished_cell_is_claimed_only_for_another_fingerprint(lab):
     folder = RunFolder(lab / "a")
     folder.claim("f", ABOUT)

@@ -61,7 +61,7 @@ class Cell:
             "keras": importlib.metadata.version("keras"),
             "tensorflow": importlib.metadata.version("tensorflow"),
             "numerics": NUMERICS,
-            "code": {module: _file_digest(module) for module in sorted(used_modules(self.config))},
+            "code": code_digests(self.config),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -139,8 +139,11 @@ def used_modules(config: Mapping[str, Any]) -> set[str]:
     return found
 
 
-def _file_digest(module: str) -> str:
-    return hashlib.sha256(module_file(module).read_bytes()).hexdigest()
+def code_digests(config: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 of each trusted module's file that the config uses."""
+    return {
+        module: hashlib.sha256(module_file(module).read_bytes()).hexdigest() for module in sorted(used_modules(config))
+    }
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

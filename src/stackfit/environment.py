@@ -10,32 +10,53 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import backend
+from stackfit.cells import NUMERICS, Cell, code_digests
 
 PACKAGES = ("stackfit", "tensorflow", "keras", "tensorflow-datasets", "hydra-core", "omegaconf", "numpy", "pandas")
-VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-             "OMP_NUM_THREADS", "XLA_FLAGS", "KERAS_BACKEND", "CUDA_VISIBLE_DEVICES")  # fmt: skip
+VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS", "XLA_FLAGS",
+             "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_DETERMINISTIC_OPS",
+             "NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")  # fmt: skip
 
 
-def describe_environment(data_fingerprint: str, deterministic: bool) -> dict[str, Any]:
-    """Versions, platform, cores, instruction set, threads, device, git state and data of this process.
+def describe_environment(cell: Cell, data_fingerprint: str, model: Any) -> dict[str, Any]:
+    """Versions, platform, cores, instruction set, threads, device, determinism, code, git state and data.
 
-    Call it after `backend.start`.
+    Call it after `backend.start`, with the cell's model before its first step.
     """
     commit, clean = git_state()
     return {
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
+        "numerics": NUMERICS,
         "platform": platform.platform(),
         "cores": backend.cores(),
         "instruction_set": instruction_set(),
         "threads": backend.threads(),
         "devices": backend.devices(),
-        "deterministic": deterministic,
-        "op_determinism": deterministic,  # tf.config.experimental.enable_op_determinism
+        "determinism": describe_determinism(cell, model),
+        "code": code_digests(cell.config),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "git_commit": commit,
         "git_clean": clean,
         "data_fingerprint": data_fingerprint,
+    }
+
+
+def describe_determinism(cell: Cell, model: Any) -> dict[str, Any]:
+    """What `deterministic` asked for, and what is in force: read from TensorFlow and from the model that will train."""
+    import tensorflow as tf
+
+    config = cell.config
+    generators = {layer.name: getattr(layer, "seed_generator", None) for layer in model.layers}
+    return {
+        "asked": config["deterministic"],
+        "op_determinism": backend.op_determinism(),
+        "seed": config["seed"],
+        "dropout_seeds": {name: one.state.numpy().tolist() for name, one in generators.items() if one is not None},
+        "order": "from seed and epoch" if config["shuffle"] else "as stored",
+        "dtype_policies": sorted({layer.dtype_policy.name for layer in model.layers}),
+        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "jit_compile": config["jit_compile"],
     }
 
 

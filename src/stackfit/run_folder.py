@@ -41,6 +41,7 @@ class RunFolder:
     metrics = property(lambda self: self.path / "metrics.json")
     predictions = property(lambda self: self.path / "predictions.npz")
     log = property(lambda self: self.path / "log.txt")
+    certificate = property(lambda self: self.path / "certificate.json")
 
     def model(self, form: str = "keras") -> Path:
         """`model.keras` or `model.h5`."""
@@ -89,7 +90,7 @@ class RunFolder:
                 return True
 
     def _start(self, fingerprint: str, about_run: dict[str, Any]) -> None:
-        for stale in (self.metrics, self.predictions, self.history):
+        for stale in (self.metrics, self.predictions, self.history, self.certificate):
             stale.unlink(missing_ok=True)
         self._began = time.perf_counter()
         self._status = {
@@ -256,12 +257,21 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """The content of `environment.json`, or an empty mapping where there is none."""
+    """The content of `environment.json`, or an empty mapping where there is none or it is damaged."""
+    return _read_mapping(RunFolder(path).environment)
+
+
+def read_certificate(path: Path) -> dict[str, Any]:
+    """What `stackfit verify` found, or an empty mapping where there is nothing or it is damaged."""
+    return _read_mapping(RunFolder(path).certificate)
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
     try:
-        environment = json.loads(RunFolder(path).environment.read_bytes())
-    except (OSError, ValueError):
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return {}
-    return environment if isinstance(environment, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def read_predictions(path: Path) -> tuple[Any, Any]:

@@ -151,8 +151,8 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
         raise
     job.member.printed = job.say
     text = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
-    job.folder.write_start(text, describe_environment(dataset.fingerprint, job.cell.config["deterministic"]))
     model = job.member.model
+    job.folder.write_start(text, describe_environment(job.cell, dataset.fingerprint, model))
     sizes = f"{dataset_sizes(dataset)} examples"
     name = f"{job.label}: " if job.alone else ""
     job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}", detail=True)
