@@ -29,6 +29,7 @@ ORDER = [
     "run_folder",
     "runs",
     "claims",
+    "judgement",
     "results",
     "selection",
     "differences",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from stackfit.claims import Claim, Verdict, judge, read_claims
-from stackfit.errors import ConfigError
+from stackfit.claims import Claim, check_claims, read_claims
+from stackfit.composition import Composer
+from stackfit.errors import ConfigErrors
 from stackfit.experiments import list_experiments
+from stackfit.judgement import Verdict, judge
 from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
 
@@ -32,29 +36,71 @@ def verdict(claim: dict, runs, others=()) -> Verdict:
     return judge(one, runs, list(others), lambda run: True)
 
 
-def test_every_shipped_claim_is_in_the_grammar_and_every_experiment_claims_something():
+def messages(*entries, metrics=("loss", "test_accuracy"), axes=("optimizer",)) -> list[str]:
+    places = [f"mine.yaml:{line}" for line in range(1, len(entries) + 1)]
+    return [str(error) for error in check_claims(entries, places, metrics, axes)]
+
+
+def test_every_experiment_claims_something():
     for record in list_experiments():
-        assert read_claims(record.expect), record.name
+        assert record.expect, record.name
 
 
 @pytest.mark.parametrize(
     "entry, said",
     [
-        ({"metrik": "loss"}, "expect holds 'metrik'. Did you mean 'metric'? Expected keys of a claim: metric, "),
-        ("test_accuracy", "expect holds 'nothing but text'."),
+        ({"metrik": "loss", "between": [0, 1]}, "expect holds 'metrik'. Did you mean 'metric'? Expected keys of a claim: "),
+        ("test_accuracy", "expect holds 'test_accuracy'. Expected a claim, which is a mapping. Write: {metric: "),
         ({"metric": "loss"}, "a claim about metric with no rule. Expected one of metric, error"),
-        ({"metric": "loss", "between": [0, 1], "mean_below": "x"}, "with between, mean_below."),
+        ({"metric": "loss", "between": [0, 1], "mean_below": "gsp631_base"}, "with between, mean_below."),
         ({"parameters": 3, "error": "shape"}, "a claim about error, parameters with no rule"),
         ({"parameters": 3, "between": [0, 1]}, "a claim about parameters with between"),
         ({}, "a claim about nothing with no rule"),
+        ({"parameters": "many"}, "parameters is 'many'. Expected a whole number. Write: {parameters: 50890}"),
+        ({"parameters": True}, "parameters is True."),
+        ({"error": "shapes"}, "error is 'shapes'. Expected shape or labels."),
+        ({"metric": "loss", "between": 0.86}, "between is 0.86. Expected [lowest, highest], null for a side that is open."),
+        ({"metric": "loss", "between": [0.9, 0.8]}, "between is [0.9, 0.8]."),
+        ({"metric": "loss", "between": [0.9, "x"]}, "between is [0.9, 'x']."),
+        ({"metric": "loss", "mean_between": [0, 1], "seeds": 0}, "seeds is 0. Expected how many seeds. Write: seeds: 5"),
+        ({"metric": "loss", "between": [0, 1], "published": 0.87}, "published is 0.87. Expected numbers."),
+        ({"stopped_epoch": [1, 2, 3]}, "stopped_epoch is [1, 2, 3]. Expected an epoch, or a range [first, last]."),
+        ({"log": "("}, "log is '('. Expected a regular expression."),
+        ({"item": 0}, "A claim with 'item' lacks 'predicted'."),
+        ({"metric": "loss", "above": {"optimizer": "sgd"}}, "A claim with 'above' lacks 'where'."),
+        ({"metric": "test_acuracy", "between": [0, 1]}, "'test_acuracy' is no metric of this experiment. Did you mean 'test_accuracy'?"),
+        ({"metric": "loss", "mean_below": "gsp631_bse"}, "mean_below names 'gsp631_bse', which is no experiment. Did you mean 'gsp631_base'?"),
+        ({"metric": "loss", "between": [0, 1], "where": {"optimiser": "sgd"}}, "'optimiser' is no axis of this experiment. Did you mean 'optimizer'?"),
+        ({"metric": "loss", "where": {"optimizer": "adam"}, "above": {"seed": 1}}, "'above' names seed, 'where' optimizer."),
     ],
-)
-def test_a_wrong_claim_says_what_a_claim_is(entry, said):
-    with pytest.raises(ConfigError) as error:
-        read_claims([entry])
-    assert (
-        said in error.value.message and "Write: {metric: test_accuracy, between: [0.86, 0.88]}" in error.value.message
+)  # fmt: skip
+def test_a_wrong_claim_says_what_was_found_what_is_expected_and_what_to_write(entry, said):
+    found = messages(entry)
+    assert any(said in message for message in found), found
+    assert all("mine.yaml:1" in message and "Expected" in message for message in found)
+    assert all(re.search(r"\b(Write|Try|Correct)\b", message) for message in found)
+
+
+def test_all_wrong_claims_are_found_at_once_each_on_its_line():
+    found = messages({"betwen": 3, "parameters": 3}, {"parameters": 4}, {"error": "x", "n": "y"})
+    assert [message.partition("  ")[0] for message in found] == ["mine.yaml:1", "mine.yaml:3", "mine.yaml:3"]
+
+
+def test_a_typo_in_a_claim_is_an_error_when_the_experiment_is_composed_with_its_line(write):
+    write(
+        "experiments/mine.yaml",
+        "defaults: [digits_quickstart, _self_]\nexpect:\n  - {parameters: 310}\n  - {metric: accurcy, between: [0, 1]}\n"
+        "  - metric: val_loss # there is no validation split\n    between: [0, 1]\n",
     )
+    with pytest.raises(ConfigErrors) as error:
+        Composer("mine").compose(["epochs=1"])
+    assert [one.where for one in error.value.errors] == ["experiments/mine.yaml:4", "experiments/mine.yaml:5"]
+    assert "Did you mean 'accuracy'?" in str(error.value)
+
+
+def test_another_task_may_have_other_metrics_than_the_claims_are_about(write):
+    write("experiments/mine.yaml", "defaults: [digits_quickstart, _self_]\nexpect: [{metric: accuracy, between: [0, 1]}]\n")
+    assert Composer("mine").compose(["task=regression"]).config.task.metrics
 
 
 @pytest.mark.parametrize(
@@ -99,6 +145,22 @@ def test_a_rise_is_the_last_value_minus_the_smallest(make):
     assert verdict({"metric": "val_loss", "rises_at_most": 0.29}, [rising]).state == "failed"
     assert verdict({"metric": "val_loss", "rises_less_than": "o"}, [flat], [rising]).state == "passed"
     assert verdict({"metric": "val_loss", "rises_less_than": "o"}, [rising], [flat]).state == "failed"
+
+
+def test_each_cell_is_above_its_partner_which_differs_in_the_named_axes_only(make):
+    runs = [
+        make({"units": units, "optimizer": name}, loss=loss)
+        for units, name, loss in [("1", "a", 0.5), ("1", "b", 0.4), ("2", "a", 0.3), ("2", "b", 0.1)]
+    ]
+    claim = {"metric": "loss", "where": {"optimizer": "a"}, "above": {"optimizer": "b"}}
+    assert verdict(claim, runs) == Verdict("passed", "2 of 2 pairs, by 0.1000 to 0.2000")
+    runs[3] = make({"units": "2", "optimizer": "b"}, loss=0.3)  # level is not above
+    assert verdict(claim, runs) == Verdict("failed", "1 of 2 pairs, by 0.0000 to 0.1000")
+    assert verdict(claim, runs[:3]) == Verdict("failed", "no partner with {'optimizer': 'b'}")
+    runs[3] = make({"units": "2", "optimizer": "b"}, failed="loss is nan in epoch 1")
+    assert verdict(claim, runs) == Verdict("failed", "loss is nan in epoch 1")
+    (one,) = read_claims([claim])
+    assert one.text() == "loss, optimizer=a: above optimizer=b in every pair"
 
 
 def test_lines_of_the_log_are_counted(make):

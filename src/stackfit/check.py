@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from stackfit import axes, claims, cohorts, members, places
+from stackfit import axes, cohorts, members, places
 from stackfit.cells import Cell, compose_cell, trusted_modules
-from stackfit.claims import Claim, Verdict, judge
+from stackfit.claims import Claim
 from stackfit.composition import Composer
 from stackfit.errors import ConfigError, DataError
-from stackfit.experiments import find_experiment, list_experiments, read_record
+from stackfit.experiments import list_experiments
 from stackfit.jobs import Job
+from stackfit.judgement import Verdict, judge
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, find_run_folders, read_status, state_of
 from stackfit.runs import Run
@@ -32,11 +34,16 @@ class Plan:
     """The cells of one experiment that its claims need. `seeded`: seeds 0 to n - 1; `own`: what its file declares."""
 
     name: str
-    claims: list[Claim]
+    claims: list[Claim] = field(default_factory=list)
     source: str = ""
     own: list[Cell] = field(default_factory=list)
     seeded: list[Cell] = field(default_factory=list)
     problem: ConfigError | None = None  # the config, its data or its model
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Raises ConfigError where there is no such experiment."""
+        return Composer(self.name)
 
 
 def checkable(long: bool) -> list[str]:
@@ -49,30 +56,27 @@ def check(names: Sequence[str], reporter: Reporter, trust: Sequence[str] = ()) -
     """Judge every claim of the named experiments, training first what is not finished, together where it can be.
 
     Raises:
-        ConfigError: an experiment does not exist, or its `expect` is no list of claims.
+        ConfigError: an experiment does not exist, or does not compose, or its `expect` is wrong.
     """
     plans: dict[str, Plan] = {}
     for name in names:
-        plan = plans.setdefault(name, Plan(name, _claims(name)))
+        plan = plans.setdefault(name, Plan(name))
+        plan.claims = plan.composer.compose().claims
         needed = {claim.other: claim.seeds or 0 for claim in plan.claims if claim.other}
         _compose(plan, max([claim.seeds or 0 for claim in plan.claims], default=0), trust)
         for other, seeds in needed.items():
-            _compose(plans.setdefault(other, Plan(other, [])), seeds, trust)
+            _compose(plans.setdefault(other, Plan(other)), seeds, trust)
     finished = _train([plan for plan in plans.values() if plan.problem is None], reporter)
     for name in names:
         for claim in plans[name].claims:
             yield Outcome(name, claim, _judge(claim, plans, name, finished), plans[name].source)
 
 
-def _claims(name: str) -> list[Claim]:
-    return claims.read_claims(read_record(name, find_experiment(name)).expect)
-
-
 def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
     """Compose what the plan still lacks; an error of the config, its data or its model is kept, not raised."""
     if plan.problem is not None or (plan.own and len(plan.seeded) >= seeds):
         return
-    composer, trusted = Composer(plan.name), trusted_modules(trust)
+    composer, trusted = plan.composer, trusted_modules(trust)
     try:
         base = composer.compose()
         plan.source = str(base.config.about.source)

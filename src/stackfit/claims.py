@@ -1,21 +1,19 @@
-"""What an experiment's `expect` claims, and whether runs bear it out. Reads results; knows neither Hydra nor Keras."""
+"""What an experiment's `expect` claims: the grammar, and everything that can be wrong in it before anything runs."""
 
 from __future__ import annotations
 
 import re
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from stackfit import run_folder
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.runs import Run
+from stackfit.experiments import find_experiments
 
 SUBJECTS = ("metric", "error", "stopped_epoch", "parameters", "reload", "item", "log", "finished")
-RULES = ("between", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most", "rises_at_least",
-         "rises_less_than")  # fmt: skip
+RULES = ("between", "above", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most",
+         "rises_at_least", "rises_less_than")  # fmt: skip
+_EXAMPLE = "Write: {metric: test_accuracy, between: [0.86, 0.88]}"
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,8 @@ class Claim:
     times: int | None = None
     finished: int | None = None  # cells of the experiment's own sweep
     between: list[float | None] | None = None  # null: open on that side
-    where: dict[str, Any] | None = None  # the sweep's cell, by its axes
+    where: dict[str, Any] | None = None  # the sweep's cells, by its axes
+    above: dict[str, Any] | None = None  # each of them is above its partner, which differs in these axes only
     seeds: int | None = None  # of a mean; seeds 0 to n - 1
     mean_between: list[float | None] | None = None
     mean_at_least: str | None = None  # another experiment's mean minus `margin`
@@ -65,132 +64,161 @@ class Claim:
     def text(self) -> str:
         """The claim in words."""
         if self.subject == "metric":
-            where = "".join(f", {key.rpartition('.')[2]}={value}" for key, value in (self.where or {}).items())
+            where = f", {_axes(self.where)}" if self.where else ""
             mean = f"mean of {self.seeds} seeds, " if self.seeds else ""
-            rule, value = str(self.rule), getattr(self, str(self.rule))
-            limits = _limits(value) if isinstance(value, list) else value
+            words = str(self.rule).removeprefix("mean_").replace("_", " ")
             margin = f" ± {self.margin}" if self.rule == "mean_within" else f" - {self.margin}" if self.margin else ""
-            words = rule.removeprefix("mean_").replace("_", " ")
-            return f"{self.metric}{where}: {mean}{words} {limits}{margin}"
+            return f"{self.metric}{where}: {mean}{words} {_said(getattr(self, str(self.rule)))}{margin}"
         extra = {"item": f" is predicted as {self.predicted}", "log": f" {self.times} times"}.get(self.subject, "")
         return f"{self.subject.replace('_', ' ')} {getattr(self, self.subject)}{extra}"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """`state`: passed, failed or skipped; `found`: our value, or why it was skipped."""
-
-    state: str
-    found: str
+def read_claims(expect: Sequence[Mapping[str, Any]]) -> list[Claim]:
+    """`expect` as claims; `check_claims` has found nothing in it."""
+    return [Claim(**entry) for entry in expect]
 
 
-def read_claims(expect: Sequence[Any]) -> list[Claim]:
-    """`expect` as claims.
-
-    Raises:
-        ConfigError: a line that is no mapping, an unknown key, no subject or several, or a metric without one rule.
-    """
-    names = [one.name for one in fields(Claim)]
-    claims = []
-    for entry in expect:
-        unknown = [key for key in entry if key not in names] if isinstance(entry, Mapping) else ["nothing but text"]
-        if unknown:
-            raise ConfigError(
-                f"expect holds {unknown[0]!r}.{did_you_mean(str(unknown[0]), names)} Expected keys of a claim: "
-                f"{', '.join(names)}. Write: {{metric: test_accuracy, between: [0.86, 0.88]}}",
-                key="expect",
-            )
-        claim = Claim(**entry)
-        subjects = [name for name in SUBJECTS if getattr(claim, name) is not None]
-        rules = [name for name in RULES if getattr(claim, name) is not None]
-        if len(subjects) != 1 or len(rules) != (subjects == ["metric"]):
-            raise ConfigError(
-                f"expect holds a claim about {', '.join(subjects) or 'nothing'} with {', '.join(rules) or 'no rule'}. "
-                f"Expected one of {', '.join(SUBJECTS)}, and for a metric one of {', '.join(RULES)}. "
-                "Write: {metric: test_accuracy, between: [0.86, 0.88]}",
-                key="expect",
-            )
-        claims.append(claim)
-    return claims
-
-
-def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Callable[[Run], bool]) -> Verdict:
-    """Hold one claim against finished runs.
+def check_claims(
+    expect: Sequence[Any], places: Sequence[str], metrics: Collection[str], axes: Collection[str]
+) -> Iterator[ConfigError]:
+    """Everything that is wrong in `expect`.
 
     Args:
-        runs: the experiment's runs: one for each seed, or its sweep's cells.
-        others: those of the experiment that it is compared with.
-        reload: whether a run's saved models predict what the run stored, bit for bit.
+        places: `file:line` of every entry.
+        metrics: the names that the experiment's runs give values to; empty: any.
+        axes: the keys that its own sweep varies.
     """
-    if claim.subject == "finished":
-        done = sum(run.state == "finished" for run in runs)
-        return _verdict(done == claim.finished, f"{done} finished")
-    chosen = [run for run in runs if _matches(run, claim.where)]
-    if not chosen:
-        return Verdict("failed", f"no cell with {claim.where}")
-    if any(run.state != "finished" for run in (*chosen, *others)):
-        return Verdict("failed", next(str(run.reason) for run in (*chosen, *others) if run.state != "finished"))
-    first = chosen[0]
-    if claim.subject == "metric":
-        return _judge_metric(claim, chosen, others)
-    if claim.subject == "reload":
-        return _verdict(reload(first), "predictions are equal" if reload(first) else "predictions differ")
-    if claim.subject == "item":
-        scores, _ = run_folder.read_predictions(first.folder)
-        said = int(scores[claim.item].argmax())
-        return _verdict(said == claim.predicted, f"class {said}")
-    if claim.subject == "log":
-        lines = run_folder.RunFolder(first.folder).log.read_text(encoding="utf-8").splitlines()
-        found = sum(bool(re.search(str(claim.log), line)) for line in lines)
-        return _verdict(found == claim.times if claim.times is not None else found > 0, f"{found} lines")
-    value = int(first.metrics[claim.subject])
-    wanted = getattr(claim, claim.subject)
-    good = wanted[0] <= value <= wanted[1] if isinstance(wanted, list) else value == wanted
-    return _verdict(good, f"{value:,}")
+    for entry, where in zip(expect, places, strict=True):
+        messages = list(_grammar(entry)) or list(_names(Claim(**entry), metrics, axes))
+        yield from (ConfigError(message, key="expect", where=where) for message in messages)
 
 
-def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> Verdict:
-    name = str(claim.metric)
-    if claim.rule and claim.rule.startswith("rises"):
-        rise = _rise(runs[0], name)
-        if claim.rises_less_than:
-            limit = _rise(others[0], name)
-            return _verdict(rise < limit, f"rises by {rise:.4f} against {limit:.4f}")
-        good = rise <= claim.rises_at_most if claim.rises_at_most is not None else rise >= claim.rises_at_least
-        return _verdict(good, f"rises by {rise:.4f}")
-    values = [run.metrics[name] for run in runs]
-    mean = statistics.fmean(values)
-    spread = f" ± {statistics.stdev(values):.4f} (sd of {len(values)})" if len(values) > 1 else ""
-    limits = claim.between or claim.mean_between
-    if limits:
-        value = values[0] if claim.between else mean
-        low, high = limits
-        good = (low is None or value >= low) and (high is None or value <= high)
-        return _verdict(good, f"{value:.4f}{spread if claim.mean_between else ''}")
-    base = statistics.fmean(run.metrics[name] for run in others)
-    good = {
-        "mean_at_least": mean >= base - claim.margin,
-        "mean_within": abs(mean - base) <= claim.margin,
-        "mean_below": mean < base,
-    }[str(claim.rule)]
-    return _verdict(good, f"{mean:.4f}{spread} against {base:.4f}")
+def _grammar(entry: Any) -> Iterator[str]:
+    if not isinstance(entry, Mapping):
+        yield f"expect holds {entry!r}. Expected a claim, which is a mapping. {_EXAMPLE}"
+        return
+    for key, value in entry.items():
+        if key not in FORMS:
+            yield (
+                f"expect holds {key!r}.{did_you_mean(str(key), FORMS)} Expected keys of a claim: {', '.join(FORMS)}. "
+                f"{_EXAMPLE}"
+            )
+        elif not FORMS[key][0](value):
+            yield f"{key} is {value!r}. Expected {FORMS[key][1]}. Write: {FORMS[key][2]}"
+    subjects = [name for name in SUBJECTS if entry.get(name) is not None]
+    rules = [name for name in RULES if entry.get(name) is not None]
+    if not subjects and entry.keys() - FORMS.keys():
+        return  # the misspelt key was the subject
+    if len(subjects) != 1 or len(rules) != (subjects == ["metric"]):
+        yield (
+            f"expect holds a claim about {', '.join(subjects) or 'nothing'} with {', '.join(rules) or 'no rule'}. "
+            f"Expected one of {', '.join(SUBJECTS)}, and for a metric one of {', '.join(RULES)}. {_EXAMPLE}"
+        )
+    for key, other in (("item", "predicted"), ("predicted", "item"), ("times", "log"), ("above", "where")):
+        if key in entry and other not in entry:
+            yield f"A claim with {key!r} lacks {other!r}. Expected both. Write: {FORMS[key][2]}"
 
 
-def _rise(run: Run, metric: str) -> float:
-    values = [float(row[metric]) for row in run_folder.read_history(Path(run.folder))]
-    return values[-1] - min(values)
+def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Iterator[str]:
+    if claim.metric and metrics and claim.metric not in metrics:
+        yield (
+            f"{claim.metric!r} is no metric of this experiment.{did_you_mean(claim.metric, metrics)} "
+            f"Expected one of: {', '.join(metrics)}. Correct the name, or add it under task.metrics."
+        )
+    if claim.other and claim.other not in (known := find_experiments()):
+        yield (
+            f"{claim.rule} names {claim.other!r}, which is no experiment.{did_you_mean(claim.other, known)} "
+            "Expected the one to compare with. Try: stackfit list"
+        )
+    for axis in [*(claim.where or {}), *(claim.above or {})]:
+        if axis not in axes:
+            yield (
+                f"{axis!r} is no axis of this experiment.{did_you_mean(axis, axes)} "
+                f"Expected {'one of: ' + ', '.join(axes) if axes else 'a sweep in its file'}. "
+                "Correct it, or declare it under hydra.sweeper.params."
+            )
+    if not (claim.above or {}).keys() <= (claim.where or {}).keys():
+        yield (
+            f"'above' names {', '.join(claim.above or ())}, 'where' {', '.join(claim.where or ())}. Expected in 'where' "
+            f"the values that are to be above. Write: {FORMS['above'][2]}"
+        )
 
 
-def _matches(run: Run, where: Mapping[str, Any] | None) -> bool:
-    axes = run.status.get("axes") or {}
-    return all(
-        str(axes.get(key)).replace(" ", "") == str(value).replace(" ", "") for key, value in (where or {}).items()
-    )
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _verdict(good: bool, found: str) -> Verdict:
-    return Verdict("passed" if good else "failed", found)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
 
 
-def _limits(pair: Sequence[float | None]) -> str:
-    return " to ".join("…" if limit is None else f"{limit:g}" for limit in pair)
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_limits(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2 or not all(one is None or _is_number(one) for one in value):
+        return False
+    return value != [None, None] and (None in value or value[0] <= value[1])
+
+
+def _is_axes(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(key, str) for key in value)
+
+
+def _is_pattern(value: Any) -> bool:
+    try:
+        return _is_name(value) and bool(re.compile(value))
+    except re.error:
+        return False
+
+
+def _is_epochs(value: Any) -> bool:
+    return _is_count(value) or (isinstance(value, list) and len(value) == 2 and all(map(_is_count, value)))
+
+
+_LIMITS = (_is_limits, "[lowest, highest], null for a side that is open", "between: [0.86, 0.88]")
+_OTHER = (_is_name, "the name of another experiment", "{metric: test_accuracy, seeds: 5, mean_at_least: gsp631_base}")
+_RISE = (_is_number, "a number", "{metric: val_loss, rises_at_least: 0.1}")
+_COUNT = "a whole number"
+
+# For every key of a claim: whether a value is good, what is expected, and an example.
+FORMS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
+    "metric": (_is_name, "the name of a metric", "{metric: test_accuracy, between: [0.86, 0.88]}"),
+    "error": (lambda value: value in ("shape", "labels"), "shape or labels", "{error: shape}"),
+    "stopped_epoch": (_is_epochs, "an epoch, or a range [first, last]", "{stopped_epoch: [20, 60]}"),
+    "parameters": (_is_count, _COUNT, "{parameters: 50890}"),
+    "reload": (lambda value: value == "equal", "equal", "{reload: equal}"),
+    "item": (_is_count, "the number of a test item", "{item: 0, predicted: 9}"),
+    "predicted": (_is_count, "the number of a class", "{item: 0, predicted: 9}"),
+    "log": (_is_pattern, "a regular expression", "{log: '^Stopped', times: 1}"),
+    "times": (_is_count, _COUNT, "{log: '^Stopped', times: 1}"),
+    "finished": (_is_count, "a number of cells", "{finished: 5}"),
+    "between": _LIMITS,
+    "above": (_is_axes, "{axis: value}", "{metric: accuracy, where: {optimizer: adam}, above: {optimizer: sgd}}"),
+    "where": (_is_axes, "{axis: value}", "where: {model.layers.hidden.units: 64}"),
+    "seeds": (lambda value: _is_count(value) and value > 0, "how many seeds", "seeds: 5"),
+    "mean_between": _LIMITS,
+    "mean_at_least": _OTHER,
+    "mean_within": _OTHER,
+    "mean_below": _OTHER,
+    "margin": (_is_number, "a number", "margin: 0.005"),
+    "rises_at_most": _RISE,
+    "rises_at_least": _RISE,
+    "rises_less_than": _OTHER,
+    "published": (lambda value: isinstance(value, list) and all(map(_is_number, value)), "numbers", "published: [0.87]"),
+    "n": (_is_count, _COUNT, "n: 3"),
+    "source": (_is_name, "where it was published", "source: the lab's text"),
+}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{_axes(value)} in every pair"
+    if isinstance(value, list):
+        return " to ".join("…" if limit is None else f"{limit:g}" for limit in value)
+    return str(value)
+
+
+def _axes(axes: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in axes.items())

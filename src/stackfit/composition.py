@@ -30,7 +30,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from stackfit import places, schema
 from stackfit.chain import check_file
-from stackfit.errors import ConfigError, did_you_mean
+from stackfit.claims import Claim, check_claims, read_claims
+from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.experiments import find_experiment
 from stackfit.hydra_errors import HydraErrors
 from stackfit.origins import ConfigFile, Origins, read_config_file, yaml_problem
@@ -72,6 +73,11 @@ class Composition:
         own, shipped = places.own("conf"), places.shipped("conf")
         names = [file.path.relative_to(own) for file in self.chain if own and file.path.is_relative_to(own)]
         return [str(name.with_suffix("")) for name in names if (shipped / name).is_file()]
+
+    @property
+    def claims(self) -> list[Claim]:
+        """The experiment's own `expect`."""
+        return read_claims(OmegaConf.to_container(self.config.expect))  # type: ignore[arg-type]
 
     @property
     def declared_axes(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -214,8 +220,23 @@ class Composer:
                     where=places.shown(self.path),
                 )
             _keep_own_head(config, self.path)
+            Problems(list(self._check_claims(config, chain, hydra, groups))).raise_errors()
             self._bases[groups] = Composition(self.experiment, config, (), chain, hydra)
         return self._bases[groups]
+
+    def _check_claims(
+        self, config: DictConfig, chain: tuple[ConfigFile, ...], hydra: DictConfig, groups: tuple[str, ...]
+    ) -> Iterator[ConfigError]:
+        """What is wrong in the experiment's own `expect`; another task or other data may have other metrics."""
+        own = next(file for file in chain if file.path.stem == self.experiment and not file.package)
+        plain = OmegaConf.to_container(config)
+        names = [] if any(word in group for word in ("task", "data") for group in groups) else ["loss"]
+        names += [name for name, metric in plain["task"]["metrics"].items() if metric and names]
+        splits = ("", "val_", "test_") if plain["data"]["validation_split"] else ("", "test_")
+        metrics = [split + name for split in splits for name in names]
+        sweeper = [hydra.sweeper.get("params") or {}, *(hydra.sweeper.get("union") or [])]
+        axes = [key for grid in sweeper for key in grid]
+        yield from check_claims(plain["expect"], own.entries("expect"), metrics, axes)
 
     def _read_chain(self, overrides: list[str]) -> Iterator[ConfigFile]:
         """The YAML files that Hydra will merge, in its order, without merging them; Hydra's own are left out."""

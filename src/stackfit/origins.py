@@ -42,6 +42,11 @@ class ConfigFile:
                 if key != "defaults" and not key.startswith("defaults."):
                     yield key, origin
 
+    def entries(self, key: str) -> list[str]:
+        """`file:line` of every entry of the list under a top key; keys inside lists have no origin of their own."""
+        lists = [value for name, value in (self.node.value if self.node else ()) if name.value == key]
+        return [f"{shown(self.path)}:{entry.start_mark.line + 1}" for one in lists for entry in one.value]
+
 
 def read_config_file(path: Path, package: str = "") -> ConfigFile:
     """Parse one YAML file without building its values: nothing is constructed.
