@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import importlib
+import importlib.util
 import inspect
 import sys
 import types
@@ -115,11 +115,20 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
     file = trust.module_file(module)
     root = str(Path.cwd())
     if root not in sys.path:
-        sys.path.insert(0, root)
+        sys.path.append(root)  # last: a file of the project must not stand in for a library's
     if module.startswith("experiments."):
         _join_experiments()
     try:
+        spec = importlib.util.find_spec(module)
+        if spec is None or not spec.origin or not file.samefile(spec.origin):
+            raise TrustError(
+                f"{module!r} is also {spec.origin if spec else None}. Expected a name of its own for "
+                f"{places.shown(file)}. Rename it, for example to my_{file.name}",
+                key=key,
+            )
         return importlib.import_module(module)
+    except TrustError:
+        raise
     except (Exception, SystemExit) as error:
         raise ConfigError(
             f"{places.shown(file)} cannot be imported: {type(error).__name__}: {error}. "
@@ -134,7 +143,7 @@ def _join_experiments() -> None:
     if package is None:
         package = types.ModuleType("experiments")
         sys.modules["experiments"] = package
-    folders = [str(Path.cwd() / "experiments"), str(places.shipped("experiments"))]
+    folders = [str(places.shipped("experiments")), str(Path.cwd() / "experiments")]  # ours cannot be replaced
     package.__path__ = list(dict.fromkeys(folders))
 
 

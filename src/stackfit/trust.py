@@ -33,10 +33,15 @@ NESTED: dict[str, tuple[str, ...]] = {
     "callbacks": ("keras.optimizers.schedules",),
 }
 # They run code from a string, load a program, send data away, or write where they like.
-REFUSED = {"Lambda", "TFSMLayer", "RemoteMonitor", "LambdaCallback", "BackupAndRestore", "JaxLayer", "FlaxLayer"}
+REFUSED = {"Lambda", "TFSMLayer", "RemoteMonitor", "LambdaCallback", "BackupAndRestore", "JaxLayer", "FlaxLayer",
+           "TorchModuleWrapper"}  # fmt: skip
 FILE_ARGUMENTS = {"filepath", "filename", "log_dir", "backup_dir", "path", "directory"}
+READ_ARGUMENTS = {"vocabulary", "idf_weights"}  # of layers: a list, or else a file of the machine that is read
 SHIPPED_MODULES = ("experiments.lab_callbacks",)
-_RESOLVER = re.compile(r"\$\{\s*([A-Za-z_][\w.]*)\s*:")
+# A resolver, `${oc.env:…}`, or a reference inside another, which can put a resolver's name together.
+_RESOLVER = re.compile(r"\$\{\s*([^{}]*?)\s*(:|\$\{)")
+# What a file's name may take from an epoch: a number. `{epoch.__doc__[17]}` and `{epoch:c}` can spell `../`.
+_FIELD = re.compile(r"\{\w+(:0?\d?(\.\d)?[defg]?)?\}")
 
 
 def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterator[ConfigError]:
@@ -73,12 +78,22 @@ def _check(node: Any, key: str, role: str, trusted: tuple[str, ...]) -> Iterator
 def _check_arguments(node: Mapping[str, Any], key: str, role: str, trusted: tuple[str, ...]) -> Iterator[ConfigError]:
     for name, value in node.items():
         here = f"{key}.{name}"
-        if name in ("_partial_", "_args_", "_recursive_", "_convert_"):
+        if name != "_target_" and str(name).startswith("_"):  # `_partial_`, `_args_`, …: Hydra's own
             yield TrustError(
                 f"Found {name!r}. Expected only the target's own arguments by name. Remove the line.", key=here
             )
-        if name in FILE_ARGUMENTS and isinstance(value, str):
+        if name == "class_name":
+            yield TrustError(
+                "Found Keras's own form of an object, which names any class. Expected a mapping with `_target_`. "
+                "Write: {_target_: keras.initializers.HeNormal}",
+                key=here,
+            )
+        if name in FILE_ARGUMENTS and value is not None:
             yield from _check_file(value, here)
+        if name in READ_ARGUMENTS and role == "layers" and isinstance(value, str):
+            yield TrustError(
+                f"{value!r} names a file that the layer would read. Expected a list. Write: {name}: […]", key=here
+            )
         yield from _check_nested(value, here, role, trusted)
 
 
@@ -90,6 +105,12 @@ def _check_nested(value: Any, key: str, role: str, trusted: tuple[str, ...]) -> 
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _check_nested(item, key, role, trusted)
+    elif isinstance(value, str) and "${" in value:
+        yield TrustError(
+            f"{value!r} is put together to a reference, which would be read once more. Expected a value, or ${{key}}. "
+            "Write the value itself.",
+            key=key,
+        )
 
 
 def _check_target(
@@ -117,12 +138,18 @@ def _check_target(
             yield error
 
 
-def _check_file(value: str, key: str) -> Iterator[ConfigError]:
-    path = PurePosixPath(value.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or re.match(r"^[A-Za-z]:|^\w+://|^~", value):
+def _check_file(value: Any, key: str) -> Iterator[ConfigError]:
+    text = str(value).replace("\\", "/")
+    path = PurePosixPath(text)
+    leaves = path.is_absolute() or ".." in path.parts or re.match(r"^[A-Za-z]:|^\w+://|^~", text)
+    plain = _FIELD.sub("", text)
+    odd = not isinstance(value, str) or not text.isprintable() or len(text) > 200 or "{" in plain or "}" in plain
+    if leaves or odd:
+        found = f"{value!r} leaves the run folder" if leaves else f"{str(value)[:80]!r} is no file's name"
+        name = path.name if odd is False and path.name != ".." else ""
         yield TrustError(
-            f"{value!r} leaves the run folder. Expected a relative path without '..'; it is placed in the run folder. "
-            f"Write: {path.name or 'best.keras'}",
+            f"{found}. Expected a relative path without '..'; it is placed in the run folder. "
+            f"Write: {name or 'best.keras'}",
             key=key,
         )
 
@@ -135,11 +162,10 @@ def module_file(module: str) -> Path:
     """
     relative = module.replace(".", "/")
     named = all(part.isidentifier() for part in module.split("."))
-    roots = [Path.cwd(), places.shipped("experiments").parent] if module in SHIPPED_MODULES else [Path.cwd()]
-    for root in roots if named else ():
-        for file in (root / f"{relative}.py", root / relative / "__init__.py"):
-            if file.is_file():
-                return file
+    root = places.shipped("experiments").parent if module in SHIPPED_MODULES else Path.cwd()
+    for file in (root / f"{relative}.py", root / relative / "__init__.py"):
+        if named and file.is_file():
+            return file
     raise TrustError(
         f"There is no module {module!r} in this project. Expected the file {relative}.py below "
         f"{Path.cwd()}. Create it with: stackfit new --callback NAME"
@@ -149,7 +175,7 @@ def module_file(module: str) -> Path:
 def check_resolvers(text: str) -> str | None:
     """The first resolver in `text`, such as `oc.env`, or None: configs may refer to keys, not to the machine."""
     found = _RESOLVER.search(text)
-    return found.group(1) if found else None
+    return (found.group(1) or found.group(0)) if found else None
 
 
 EXAMPLES = {
