@@ -13,7 +13,7 @@ from stackfit.experiments import find_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
-COMMANDS = {"list", "show", "run", "table", "compare", "check", "evaluate", "predict", "new", "data"}
+COMMANDS = {"list", "show", "explain", "schema", "run", "table", "compare", "check", "evaluate", "predict", "new", "data"}
 
 
 def typed_commands(text):

@@ -14,10 +14,9 @@ import yaml
 
 from stackfit import places, schema
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.origins import ConfigFile
+from stackfit.origins import GROUPS, ConfigFile
 from stackfit.trust import check_resolvers
 
-GROUPS = ("data", "model", "optimizer", "task", "callbacks")
 _ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 _PARENT = re.compile(r"[\w-]+")

@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,12 @@ class Composition:
     chain: tuple[ConfigFile, ...]
     hydra: DictConfig  # Hydra's own section
 
-    @property
+    @cached_property
     def origins(self) -> Origins:
         """Where every key was set."""
-        return Origins(list(self.chain), self.overrides)
+        parser = OverridesParser.create()
+        own = next((file.path for file in self.chain if file.path.stem == self.experiment and not file.package), None)
+        return Origins(list(self.chain), self.overrides, lambda typed: parser.parse_override(typed).value(), own)
 
     @property
     def replaced(self) -> list[str]:

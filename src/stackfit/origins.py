@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,18 +16,39 @@ from stackfit.places import shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
 MAX_DEPTH = 50
+GROUPS = ("data", "model", "optimizer", "task", "callbacks")
+_HEAD = re.compile(r"(about|expect)(\.|$)")
 
 
 @dataclass(frozen=True)
 class Origin:
-    """One place that sets a key. `value` is the scalar as written, or None for a mapping or list."""
+    """One line of a file that sets a key."""
 
-    file: Path
+    file: ConfigFile
     line: int
-    value: str | None
+    node: yaml.Node
 
     def __str__(self) -> str:
-        return f"{shown(self.file)}:{self.line}"
+        return f"{shown(self.file.path)}:{self.line}"
+
+    @property
+    def value(self) -> Any:
+        """What is written there, as plain values; text that YAML cannot build stays text."""
+        try:
+            return yaml.SafeLoader("").construct_document(self.node)
+        except yaml.YAMLError:
+            return self.node.value
+
+
+@dataclass(frozen=True)
+class Typed:
+    """One override of the command line that sets a key, or with `~` removes it."""
+
+    override: str
+    value: Any
+
+    def __str__(self) -> str:
+        return self.override
 
 
 @dataclass(frozen=True)
@@ -38,7 +62,7 @@ class ConfigFile:
     def items(self) -> Iterator[tuple[str, Origin]]:
         """Every key of the file as `(dotted key, origin)`, without its defaults list."""
         if self.node is not None:
-            for key, origin in _walk(self.node, self.package, self.path):
+            for key, origin in _walk(self.node, self.package, self):
                 if key != "defaults" and not key.startswith("defaults."):
                     yield key, origin
 
@@ -98,37 +122,64 @@ def yaml_problem(error: yaml.YAMLError, path: Path | None = None) -> ConfigError
     )
 
 
-def _walk(node: yaml.MappingNode, prefix: str, path: Path) -> Iterator[tuple[str, Origin]]:
+def _walk(node: yaml.MappingNode, prefix: str, file: ConfigFile) -> Iterator[tuple[str, Origin]]:
     for key_node, value_node in node.value:
         key = f"{prefix}.{key_node.value}" if prefix else str(key_node.value)
-        scalar = value_node.value if isinstance(value_node, yaml.ScalarNode) else None
-        yield key, Origin(path, key_node.start_mark.line + 1, scalar)
+        yield key, Origin(file, key_node.start_mark.line + 1, value_node)
         if isinstance(value_node, yaml.MappingNode):
-            yield from _walk(value_node, key, path)
+            yield from _walk(value_node, key, file)
 
 
 class Origins:
-    """For every key the places that set it, in the order in which Hydra merges them; the last one wins."""
+    """For every key the places that set it, in the order in which Hydra merges them; the last one wins.
 
-    def __init__(self, chain: list[ConfigFile], overrides: tuple[str, ...]):
-        self.overrides = overrides
-        self._places: dict[str, list[Origin]] = {}
-        for file in chain:
-            for key, origin in file.items():
-                self._places.setdefault(key, []).append(origin)
+    Args:
+        chain: the files, in that order.
+        overrides: as typed; they come after all files.
+        parse: the value that an override gives; without it a mapping that is typed keeps its keys to itself.
+        own: the experiment whose `about` and `expect` count: they are never inherited. None: no such rule.
+    """
+
+    def __init__(
+        self,
+        chain: list[ConfigFile],
+        overrides: tuple[str, ...],
+        parse: Callable[[str], Any] | None = None,
+        own: Path | None = None,
+    ):
+        self.overrides, self._files, self._parse, self._own = overrides, chain, parse, own
+
+    @cached_property
+    def settings(self) -> list[tuple[str, Origin | Typed]]:
+        """Every `(key, place)`, first to last."""
+        found: list[tuple[str, Origin | Typed]] = []
+        for file in self._files:
+            foreign = self._own not in (None, file.path)
+            found += [(key, origin) for key, origin in file.items() if not (foreign and _HEAD.match(key))]
+        for override in self.overrides:
+            found += _typed(override_key(override), override, self._value(override))
+        return found
+
+    def history(self, key: str) -> list[Origin | Typed]:
+        """Every place that set `key`, or put something else in the place of a mapping above it, first to last."""
+        above = {key[:at] for at in range(len(key)) if key[at] == "."}
+        return [
+            place
+            for name, place in self.settings
+            if name == key or (name in above and not isinstance(place.value, Mapping))
+        ]
 
     def chain(self, key: str) -> list[str]:
-        """Every place that set `key` itself, first to last, as `file:line` or the override as typed."""
-        typed = [override for override in self.overrides if override_key(override) == key]
-        return [*map(str, self._places.get(key, [])), *typed]
+        """`history` as `file:line` or the override as typed."""
+        return [str(place) for place in self.history(key)]
 
     def locate(self, key: str) -> str | None:
         """The place that decided `key`: the last override or line that sets it, else the nearest key above it."""
         parts = key.split(".")
         for length in range(len(parts), 0, -1):
-            places = self.chain(".".join(parts[:length]))
+            places = self.history(".".join(parts[:length]))
             if places:
-                return places[-1]
+                return str(places[-1])
         return None
 
     def add_place(self, error: ConfigError) -> ConfigError:
@@ -136,6 +187,29 @@ class Origins:
         if error.where is None and error.key:
             error.where = self.locate(error.key)
         return error
+
+    def _value(self, override: str) -> Any:
+        text = override.partition("=")[2].strip()
+        if override.startswith("~"):
+            return {} if override_key(override) in GROUPS else None
+        if is_choice(override):
+            return {}  # it decides which file is read; that file's lines set the values
+        if self._parse:
+            return self._parse(override)
+        return {} if text.startswith("{") else text
+
+
+def _typed(key: str, override: str, value: Any) -> Iterator[tuple[str, Typed]]:
+    yield key, Typed(override, value)
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _typed(f"{key}.{name}", override, item)
+
+
+def is_choice(override: str) -> bool:
+    """Whether an override chooses a group's option (`optimizer=sgd`), and does not set a value."""
+    name, _, text = override.lstrip("+~").partition("=")
+    return ("/" in name or name.strip() in GROUPS) and not text.lstrip().startswith("{")
 
 
 def override_key(override: str) -> str:

@@ -89,6 +89,19 @@ def show(
     print_config(experiment, overrides or [], origin=origin, diff=diff, resolve=resolve)
 
 
+@app.command()
+def explain(
+    experiment: Name,
+    key: Annotated[str, typer.Argument(help="A key such as optimizer.learning_rate, or a mapping such as model.layers.")],
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """The chain that set one value: default, group file and who chose it, experiments, override, each with its line."""
+    from stackfit.cli.explaining import print_explanation
+
+    print_explanation(experiment, key, overrides or [], as_json=as_json)
+
+
 @app.command(context_settings=_PASS_ON)
 def run(
     context: typer.Context,

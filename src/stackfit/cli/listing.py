@@ -69,8 +69,10 @@ def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: s
     if not origin:
         sys.stdout.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         return
-    origins = composition.origins
-    lines = [(line, origins.locate(key) or "stackfit.schema") for key, line in _lines(config, "", 0)]
+    from stackfit.explanation import Explainer
+
+    explainer = Explainer(composition)
+    lines = [(line, explainer.place(key)) for key, line in _lines(config, "", 0)]
     width = min(60, max(len(line) for line, _ in lines))
     for line, place in lines:
         sys.stdout.write(f"{line:<{width}}  # {place}\n")
