@@ -69,6 +69,7 @@ ORDER = [
     "members",
     "finishing",
     "runner",
+    "archive",
     "saved",
     "sweep_folder",
     "cohorts",

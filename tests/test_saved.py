@@ -11,7 +11,7 @@ from PIL import Image
 
 import stackfit
 from stackfit import run_folder
-from stackfit.errors import ConfigError, DataError, RunFolderError
+from stackfit.errors import ConfigError, DataError, RunFolderError, TrustError
 from stackfit.runs import Run
 from stackfit.saved import evaluate_run, load_model, predict_items, predict_pictures, read_picture
 
@@ -170,7 +170,7 @@ def test_a_model_that_carries_code_is_not_loaded(copied, keras):
     inputs = keras.Input((2,))
     evil = keras.Model(inputs, keras.layers.Lambda(lambda x: x)(inputs))
     evil.save(copied / "model.keras")
-    with pytest.raises(RunFolderError, match=r"cannot be loaded"):
+    with pytest.raises(TrustError, match=r"model.keras\n  This model names keras.layers.Lambda, which is refused"):
         load_model(Run(copied))
 
 

@@ -94,12 +94,13 @@ def table(paths: Any = (), **options: Any) -> pd.DataFrame:
     return tables.table(paths, **options)
 
 
-def load_model(run: Run | str | Path) -> keras.Model:
+def load_model(run: Run | str | Path, trust: Iterable[str] = ()) -> keras.Model:
     """The trained model of a run, in safe mode: no code that the file carries is executed.
 
     Raises:
         RunFolderError: the path is no run folder, or the run saved no model.
+        ConfigError: the run names modules that neither `trust` nor the project trusts.
     """
     from stackfit.saved import load_model as load
 
-    return load(run if isinstance(run, Run) else Run(Path(run)))
+    return load(run if isinstance(run, Run) else Run(Path(run)), trust=trust)

@@ -87,7 +87,7 @@ def quiet() -> Iterator[None]:
     raises, they are shown after all.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the machine prefers for other programs
     if "tensorflow" in sys.modules:
         yield
         return

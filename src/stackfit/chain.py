@@ -21,7 +21,7 @@ _ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 _PARENT = re.compile(r"[\w-]+")
 _GROUP = re.compile(rf"((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*")
-_OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
+OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
 
 
 def check_file(file: ConfigFile) -> None:
@@ -74,7 +74,7 @@ def _check_defaults(file: ConfigFile, defaults: yaml.Node) -> None:
         if isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
             name, option = entry.value[0]
             options = option.value if isinstance(option, yaml.SequenceNode) else [option]
-            allowed = _is(name, _GROUP) and all(_is(one, _OPTION) or one.tag.endswith(":null") for one in options)
+            allowed = _is(name, _GROUP) and all(_is(one, OPTION) or one.tag.endswith(":null") for one in options)
         if not isinstance(name, yaml.ScalarNode) or not name.tag.endswith(":str"):
             raise _refuse(
                 file,

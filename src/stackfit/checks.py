@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from stackfit.errors import ConfigError, ConfigErrors, did_you_mean
+from stackfit.errors import ConfigError, ConfigErrors, Problems, did_you_mean
 from stackfit.origins import Origins
 from stackfit.schema import Experiment
 from stackfit.trust import check_targets
@@ -128,11 +128,38 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterato
     yield from check_targets(config, trusted)
 
 
+def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> None:
+    """Hold a run's resolved config against the schema and the rules for a new one: it may be somebody else's.
+
+    Args:
+        where: the file it stands in.
+
+    Raises:
+        ConfigErrors: what would be refused in a new config.
+    """
+    try:
+        if "${" in str(config):
+            raise ValueError("it holds a ${…} that is not resolved")
+        known = OmegaConf.merge(OmegaConf.structured(Experiment), dict(config))
+        plain = OmegaConf.to_container(known, throw_on_missing=True)
+        errors = list(check_values(plain, trusted))  # type: ignore[arg-type]
+    except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+        text = str(error).partition("\n")[0].rstrip(".")
+        raise ConfigError(
+            f"This is not a run's config: {text}. Expected the resolved config that stackfit wrote. "
+            "Run the experiment again.",
+            where=where,
+        ) from None
+    for error in errors:
+        error.where = where
+    Problems(errors).raise_errors()
+
+
 def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:
     if weights is None:
         return
     good = isinstance(weights, Mapping) and all(
-        str(number).isdigit() and int(number) < classes and isinstance(weight, (int, float)) and weight >= 0
+        str(number).isdecimal() and int(number) < classes and isinstance(weight, (int, float)) and weight >= 0
         for number, weight in weights.items()
     )
     if not good:

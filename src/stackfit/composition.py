@@ -30,7 +30,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from stackfit import places, schema
-from stackfit.chain import check_file
+from stackfit.chain import OPTION, check_file
 from stackfit.claims import Claim, check_claims, read_claims
 from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.experiments import find_experiment
@@ -193,7 +193,9 @@ class Composer:
         group = override.key_or_group
         if override.is_sweep_override() or override.is_delete() or not self.loader.repository.group_exists(group):
             return
-        if not isinstance(override.value(), (str, list, dict)):
+        value = override.value()
+        names = value if isinstance(value, list) else [value]
+        if not isinstance(value, dict) and not all(isinstance(n, str) and OPTION.fullmatch(n) for n in names):
             options = sorted(self.loader.get_group_options(group))
             raise ConfigError(
                 f"{override.value()!r} is no option of the group {group!r}. Expected one of: {', '.join(options)}. "
@@ -320,14 +322,17 @@ def check_override(override: Override, typed: str) -> None:
 
 
 def _check_own_conf() -> None:
-    own = places.own("conf")
-    for name in ("config.yaml", "hydra"):
-        if own and (own / name).exists() and not _same_as_shipped(own / name, name):
-            raise ConfigError(
-                f"{name!r} in ./conf is stackfit's own name. Expected only groups there: "
-                "data, model, optimizer, task, callbacks. Rename or remove it.",
-                where=places.shown(own / name),
-            )
+    for folder, allowed in (
+        ("conf", "groups there: data, model, optimizer, task, callbacks"),
+        ("experiments", "experiments there"),
+    ):
+        own = places.own(folder)
+        for name in ("config.yaml", "hydra", "stackfit_schema.yaml"):
+            if own and (own / name).exists() and not _same_as_shipped(own / name, name):
+                raise ConfigError(
+                    f"{name!r} in ./{folder} is stackfit's own name. Expected only {allowed}. Rename or remove it.",
+                    where=places.shown(own / name),
+                )
 
 
 def _same_as_shipped(path: Path, name: str) -> bool:

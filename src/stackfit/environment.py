@@ -80,14 +80,23 @@ def instruction_set() -> str:
 
 
 def git_state() -> tuple[str | None, bool | None]:
-    """The commit of the current folder's repository and whether nothing in it is changed; None outside of one."""
+    """The commit of the current folder's repository and whether nothing in it is changed; None outside of one.
+
+    A repository's own settings can name programs, and it may be somebody else's: none is run.
+    """
     try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5)
+        commit = _git("rev-parse", "HEAD")
         if commit.returncode:
             return None, None
-        changes = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, timeout=5
-        )
-        return commit.stdout.strip(), not changes.stdout.strip()
+        scopes = _git("config", "--show-scope", "--name-only", "--get-regexp", r"^filter\.").stdout.split()
+        if "local" in scopes or "worktree" in scopes:
+            return commit.stdout.strip(), None
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+        return commit.stdout.strip(), not changes.stdout.strip() if changes.returncode == 0 else None
     except (OSError, subprocess.TimeoutExpired):
         return None, None
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=5)

@@ -81,7 +81,7 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        _check_events(text, path)
+        check_events(text, path)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise yaml_problem(error, path) from None
@@ -97,7 +97,7 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
     return ConfigFile(path, package, node)
 
 
-def _check_events(text: str, path: Path) -> None:
+def check_events(text: str, path: Path) -> None:
     """Refuse aliases, which can stand for 9^30 values, and nesting on which the C parser overflows its stack."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):

@@ -241,12 +241,17 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    from stackfit.origins import check_events
+
     file = RunFolder(path).config
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = file.read_text(encoding="utf-8")
+        check_events(text, file)  # the file may be somebody else's: aliases can stand for 9^30 values
+        config = yaml.safe_load(text)
+    except Exception as error:  # a YAML tag can raise anything
+        found = getattr(error, "message", None) or str(error).partition(chr(10))[0]
         raise RunFolderError(
-            f"{shown(file)} cannot be read: {str(error).partition(chr(10))[0]}. Expected the run's resolved config. "
+            f"{shown(file)} cannot be read: {found.rstrip('.')}. Expected the run's resolved config. "
             "Run the experiment again."
         ) from None
     if not isinstance(config, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,23 @@ from typing import Any
 import numpy as np
 
 from stackfit import backend, places, run_folder
+from stackfit.archive import check_archive
+from stackfit.cells import trusted_modules, used_modules
+from stackfit.checks import check_stored
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
 
 
-def load_model(run: Run, form: str | None = None) -> Any:
+def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> Any:
     """The run's Keras model, from `model.keras` or else `model.h5` (or the `form` asked for), in Keras's safe mode.
 
     Raises:
         RunFolderError: there is no saved model, or it cannot be loaded.
+        ConfigError: the run's config or its model names what `trust` and the project do not trust.
     """
+    trusted = check_config(run, trust)
     folder = RunFolder(run.folder)
     found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
     if not found:
@@ -29,21 +34,32 @@ def load_model(run: Run, form: str | None = None) -> Any:
             f"{places.shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
             f"{run.config.get('save')}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
+    check_archive(found[0], trusted)
     backend.start(run.config.get("deterministic", True), run.config.get("batch_size", 32))
     import keras
 
     from stackfit.building import import_trusted
-    from stackfit.cells import used_modules
 
     for module in sorted(used_modules(run.config)):
         _register(import_trusted(module, "trust"))
     try:
         return keras.models.load_model(found[0], safe_mode=True)
-    except (ValueError, TypeError, OSError) as error:
+    except Exception as error:  # whatever a damaged or forged description makes Keras raise
         raise RunFolderError(
             f"{places.shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
             "stackfit saves it. Run the experiment again."
         ) from error
+
+
+def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[str, ...]:
+    """Hold the run's config, which may be somebody else's, against the rules for a new one; returns what is trusted.
+
+    Raises:
+        ConfigError: it would be refused as a new config.
+    """
+    trusted = trusted_modules(trust)
+    check_stored(run.config, trusted, places.shown(RunFolder(run.folder).config))
+    return trusted
 
 
 def _register(module: Any) -> None:
@@ -54,7 +70,7 @@ def _register(module: Any) -> None:
             keras.utils.get_custom_objects()[name] = value
 
 
-def reloads_equal(run: Run) -> bool:
+def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
     """Whether every model that the run saved, loaded again, gives the stored test scores, bit for bit.
 
     Raises:
@@ -63,7 +79,9 @@ def reloads_equal(run: Run) -> bool:
     scores, _ = run_folder.read_predictions(run.folder)
     folder = RunFolder(run.folder)
     forms = [form for form in run.config["save"] if folder.model(form).is_file()]
-    return bool(forms) and all(np.array_equal(scores, _test_scores(run, load_model(run, form))) for form in forms)
+    return bool(forms) and all(
+        np.array_equal(scores, _test_scores(run, load_model(run, form, trust))) for form in forms
+    )
 
 
 def _test_scores(run: Run, model: Any) -> np.ndarray:
@@ -75,13 +93,13 @@ def _test_scores(run: Run, model: Any) -> np.ndarray:
     return evaluate_all([model], [feeds.feed("test", run.config["batch_size"], targets)])[0][1]
 
 
-def evaluate_run(run: Run, say: Any = lambda line: None) -> dict[str, dict[str, float]]:
+def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> dict[str, dict[str, float]]:
     """Loss and metrics of the run's model on its training, validation and test splits.
 
     Raises:
-        RunFolderError: no model; DataError: the data are not to be had any more.
+        RunFolderError: no model; DataError: the data are not to be had any more; ConfigError: see `load_model`.
     """
-    model = load_model(run)
+    model = load_model(run, trust=trust)
     from stackfit.graphs import evaluate_all
     from stackfit.pipeline import Feeds, Targets
 
@@ -106,12 +124,13 @@ class Prediction:
     label: int | None = None
 
 
-def predict_items(run: Run) -> list[Prediction]:
+def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
     """The test items' predictions as the run stored them, in the data's order.
 
     Raises:
-        RunFolderError: the run stored none.
+        RunFolderError: the run stored none; ConfigError: see `check_config`.
     """
+    check_config(run, trust)
     scores, labels = run_folder.read_predictions(run.folder)
     return [
         _prediction(f"item {number}", row, run, int(label))
@@ -119,18 +138,21 @@ def predict_items(run: Run) -> list[Prediction]:
     ]
 
 
-def predict_pictures(run: Run, files: Sequence[Path], invert: bool = False) -> list[Prediction]:
+def predict_pictures(
+    run: Run, files: Sequence[Path], invert: bool = False, trust: Iterable[str] = ()
+) -> list[Prediction]:
     """Predict pictures of any size: made grey or RGB as the model needs, resized, scaled as in training.
 
     Args:
         invert: for dark objects on white paper, where the data show bright objects on black.
 
     Raises:
-        DataError: a file is no picture, or the model does not take pictures.
+        DataError: a file is no picture, or the model does not take pictures; ConfigError: see `load_model`.
     """
+    check_config(run, trust)
     shape = tuple(run.config["data"]["input_shape"])
     arrays = [read_picture(file, shape, invert) for file in files]
-    model = load_model(run)
+    model = load_model(run, trust=trust)
     dataset = load_dataset(run.config["data"], lambda line: None)
     highest = float(dataset.train.x.max()) if isinstance(dataset, Dataset) else 255.0
     pixels = np.stack(arrays) if highest == 255 else np.stack(arrays) * (highest / 255.0)  # digits go up to 16

@@ -206,11 +206,15 @@ def check(
 
 
 @app.command()
-def evaluate(run: RunPath, format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text") -> None:
+def evaluate(
+    run: RunPath,
+    format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text",
+    trust: Trust = None,
+) -> None:
     """Training and test split side by side, with the gap between them."""
     from stackfit.cli.results import print_evaluation
 
-    print_evaluation(run, format)
+    print_evaluation(run, format, trust or [])
 
 
 @app.command()
@@ -230,11 +234,13 @@ def predict(
         bool, typer.Option("--invert", help="The picture is dark on white; the data bright on black.")
     ] = False,
     png: Annotated[Path | None, typer.Option(help="Write the item's picture to a PNG file.")] = None,
+    trust: Trust = None,
 ) -> None:
     """Class names and probabilities: of your pictures, or of test items, right and wrong ones."""
     from stackfit.cli.results import print_predictions
 
-    print_predictions(run, files or [], items=item or [], wrong=wrong, count=count, invert=invert, png=png)
+    chosen = {"items": item or [], "wrong": wrong, "count": count, "invert": invert, "png": png}
+    print_predictions(run, files or [], **chosen, trust=trust or [])
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +63,11 @@ def print_comparison(paths: list[Path] | None, *, metric: str | None, filter: st
     sys.stdout.write(comparison.render(format, width()))
 
 
-def print_evaluation(run: Path, format: str) -> None:
+def print_evaluation(run: Path, format: str, trust: Sequence[str] = ()) -> None:
     """One row a split, and the gap between training and test.
 
     Raises:
-        RunFolderError: no run folder, or no model in it.
+        RunFolderError: no run folder, or no model in it; ConfigError: its config is not trusted.
     """
     import pandas as pd
 
@@ -74,7 +75,7 @@ def print_evaluation(run: Path, format: str) -> None:
     from stackfit.runs import Run
     from stackfit.saved import evaluate_run
 
-    splits = evaluate_run(Run(run), lambda line: print(line, file=sys.stderr))
+    splits = evaluate_run(Run(run), lambda line: print(line, file=sys.stderr), trust)
     rows = [{"split": split, **logs} for split, logs in splits.items()]
     if "train" in splits and "test" in splits:
         gap = {name: splits["test"][name] - value for name, value in splits["train"].items()}
@@ -83,7 +84,15 @@ def print_evaluation(run: Path, format: str) -> None:
 
 
 def print_predictions(
-    run: Path, files: list[Path], *, items: list[int], wrong: bool, count: int, invert: bool, png: Path | None
+    run: Path,
+    files: list[Path],
+    *,
+    items: list[int],
+    wrong: bool,
+    count: int,
+    invert: bool,
+    png: Path | None,
+    trust: Sequence[str] = (),
 ) -> None:
     """Predictions of pictures, of chosen test items with all probabilities, or of some right and wrong test items.
 
@@ -95,10 +104,10 @@ def print_predictions(
 
     one = Run(run)
     if files:
-        for prediction in saved.predict_pictures(one, files, invert):
+        for prediction in saved.predict_pictures(one, files, invert, trust):
             sys.stdout.write(f"{prediction.name}\n{_probabilities(prediction, one)}")
         return
-    predictions = saved.predict_items(one)
+    predictions = saved.predict_items(one, trust)
     for item in items:
         if not 0 <= item < len(predictions):
             raise ConfigError(f"There is no test item {item}. Expected 0 to {len(predictions) - 1}. Try: --item 0")

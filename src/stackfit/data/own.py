@@ -12,7 +12,7 @@ import numpy as np
 
 from stackfit.data.arrays import Stored
 from stackfit.data.dataset import Progress
-from stackfit.data.readers import Pair, list_pictures, picture_shape, read_csv, read_npz, read_pictures
+from stackfit.data.readers import Pair, list_pictures, picture_shape, read_csv, read_npz, read_pictures, unpacked_size
 from stackfit.data.settings import OWN, check_declared, check_size, check_two_classes, settings_of, wrong
 from stackfit.errors import did_you_mean
 from stackfit.places import shown
@@ -61,15 +61,20 @@ def read_own(settings: Data, progress: Progress) -> Stored:
 def _path(settings: Data, key: str) -> Path:
     """The path in `data.path` or `data.test_path`, if a file or a folder is there as the kind needs."""
     given = getattr(settings, key)
-    path = Path(given or "").expanduser()
-    found = f"{shown(path)} is a {'folder' if path.is_dir() else 'file'}."
-    if not given:
-        found = f"data.{key} is not set."
-    elif not path.exists():
-        near = did_you_mean(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
-        found = f"There is no {shown(path)}.{near}"
-    elif path.is_dir() == (settings.kind == "images"):
-        return path
+    path = Path(given or "")
+    try:
+        path = path.expanduser()
+        kind = "folder" if path.is_dir() else "file" if path.is_file() else "device or a pipe"
+        found = f"{shown(path)} is a {kind}."
+        if not given:
+            found = f"data.{key} is not set."
+        elif not path.exists():
+            near = did_you_mean(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
+            found = f"There is no {shown(path)}.{near}"
+        elif kind == ("folder" if settings.kind == "images" else "file"):
+            return path
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, ~nobody
+        found = f"{str(path)[:80]!r} is no path ({getattr(error, 'strerror', None) or error})."
     raise wrong(key, found, WHAT[settings.kind], f"Type data.{key}=PATH with the path of one")
 
 
@@ -83,6 +88,8 @@ def _read_parts(settings: Data) -> dict[str, Pair]:
 
 def _read(settings: Data, key: str) -> dict[str, Pair]:
     path = _path(settings, key)
+    if settings.kind != "images":
+        check_size(settings, str(path), unpacked_size(path))
     if settings.kind == "csv":
         return {"all": read_csv(path, settings.label, key)}
     if settings.kind == "npz":

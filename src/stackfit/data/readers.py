@@ -5,6 +5,7 @@ Examples come as uint8 pictures or float32, labels as the file has them. `key` i
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,6 +33,15 @@ def _reading(path: Path, key: str, expected: str, cure: str) -> Iterator[None]:
         raise
     except Exception as error:  # whatever a parser raises for a file that is not what it should be
         raise wrong(key, f"{shown(path)} cannot be read ({error}).", expected, cure) from None
+
+
+def unpacked_size(path: Path) -> int:
+    """How many bytes a file, or what is packed in it, says that it has."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError):
+        return path.stat().st_size
 
 
 def read_csv(path: Path, label: str | None, key: str) -> Pair:
@@ -97,7 +107,7 @@ def list_pictures(folder: Path, settings: Data, key: str) -> dict[str, list[Path
     check_declared(replace(settings, class_names=sorted(names)), shown(folder), class_names=found)
     classes = {}
     for name in names:
-        files = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in SUFFIXES)
+        files = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
         if not files:
             fact = f"{shown(folder / name)} has no pictures."
             raise wrong(key, fact, f"files that end in {', '.join(SUFFIXES)}", "Add pictures, or remove it")

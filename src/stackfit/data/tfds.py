@@ -29,6 +29,8 @@ from stackfit.errors import DataError
 from stackfit.files import locked
 from stackfit.schema import Data
 
+# TFDS itself also reads arguments from a name (`mnist/data_dir=…`) and runs code of others (`kaggle:…`).
+_NAME = re.compile(r"[A-Za-z]\w*(/[\w.\-]+)?(:[\d.*]+)?")
 BUFFER_BYTES = 64_000_000  # of a stream's shuffle buffer, which holds at most 10,000 examples
 
 
@@ -37,6 +39,9 @@ def read_tfds(settings: Data, progress: Progress) -> Stored | StreamedDataset:
     limit, splits = settings.max_memory_bytes, settings.splits or {"train": "train", "test": "test"}
     if not (name := settings.name):
         raise wrong("name", "data.name is not set.", "one of tensorflow.org/datasets/catalog", "Type data.name=kmnist")
+    if not _NAME.fullmatch(name):
+        cure = "Type for example data.name=emnist/letters"
+        raise wrong("name", f"data.name is {name!r}.", "a name of the catalogue, without other arguments", cure)
     if "train" not in splits or set(splits) - {"train", "test"}:
         cure = "Type for example 'data.splits={train: train, test: validation}'"
         raise wrong("splits", f"data.splits has {', '.join(splits)}.", "train, and test if there is one", cure)
@@ -66,7 +71,8 @@ def _digest(*values: Any) -> str:
 
 def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
-    command = [sys.executable, "-m", "stackfit.data.tfds_worker", json.dumps(request)]
+    # -P: no module of the folder that we are in stands in for a library's.
+    command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
     paths = [str(places.PACKAGE.parent), os.environ.get("PYTHONPATH")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # training may want the GPU whole
