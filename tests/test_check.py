@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import csv
+import signal
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
+from processes import finish, start, wait_until
+
+from stackfit.check import Outcome
+from stackfit.claims import Claim
+from stackfit.cli.checking import junit_text
+from stackfit.judgement import Verdict
 
 pytestmark = pytest.mark.tf
 
@@ -36,6 +45,9 @@ def test_claims_are_judged_and_a_second_check_trains_nothing(cli, write, lab):
     assert [len(one) for one in made] == [2, 2]  # two seeds each, the first of which is the run itself
     assert len({row["claim"] for row in csv.DictReader((lab / "claims.csv").read_text().splitlines())}) == 3
     assert ElementTree.parse(lab / "claims.xml").getroot().attrib["failures"] == "0"
+    code = "import sys; from stackfit.cli import main\ntry: main(['check', 'mine', '-q'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.startswith(first.out) and "tensorflow" not in done.stdout.split()
     second = cli("check", "mine", "-q")
     assert second.out == first.out and (folders(lab, "mine"), folders(lab, "base")) == made
 
@@ -69,6 +81,55 @@ def test_a_sweep_that_an_experiment_declares_is_checked_cell_by_cell(cli, lab):
 
 
 @pytest.mark.parametrize("words", [(), ("nope",), ("digits_quickstart", "--csv", "no/such/folder.csv", "-q")])
-def test_wrong_words_are_refused(cli, lab, words):
+def test_wrong_words_are_refused_before_anything_is_trained(cli, lab, words):
     answer = cli("check", *words)
     assert answer.code == 2 and "Expected" in answer.err and "Traceback" not in answer.err
+    assert not (lab / "outputs").exists()
+
+
+def test_a_typo_in_a_claim_is_refused_with_its_line_before_anything_is_trained(cli, write, lab):
+    write("experiments/mine.yaml", SMALL.replace("metric: loss", "metric: lose"))
+    answer = cli("check", "digits_quickstart", "mine")
+    assert answer.code == 2 and "experiments/mine.yaml:8" in answer.err and "Did you mean 'loss'?" in answer.err
+    assert not (lab / "outputs").exists()
+
+
+def test_finished_cells_of_other_commands_are_reused_unless_their_model_was_not_saved(cli, write, lab):
+    claim = "expect: [{metric: loss, seeds: 2, mean_between: [0, 9]}, {reload: equal}]\n"
+    write("experiments/mine.yaml", SMALL.partition("expect:")[0] + claim)
+    assert cli("run", "mine", "seed=0", "save=[]", "-q").code == 0
+    assert cli("run", "mine", "-m", "seed=1,2", "-q").code == 0
+    answer = cli("check", "mine")
+    assert answer.code == 0 and "1 of 2 runs are finished, 1 to train." in answer.err
+    assert "reload equal  ->  predictions are equal" in answer.out
+
+
+def test_a_check_that_was_killed_goes_on_and_had_said_what_it_knew(write, lab):
+    """Two batch sizes cannot share a cohort: the first claims are out while the second experiment still trains."""
+    write("experiments/mine.yaml", SMALL.partition("  - {metric: loss")[0])
+    slow = SMALL.partition("  - {metric:")[0] + "batch_size: 16\n"
+    write("experiments/slow.yaml", slow.replace("epochs: 1", "epochs: 100000"))
+    killed = start(lab, "check", "mine", "slow", "-q")
+    try:
+        wait_until(lambda: [*lab.glob("outputs/slow/*/history.csv")], killed)
+    finally:
+        killed.send_signal(signal.SIGKILL)
+    out, _ = killed.communicate()
+    assert out.count("passed  mine") == 2 and "slow" not in out
+    (before,) = folders(lab, "mine")
+    write("experiments/slow.yaml", slow)
+    code, out, err = finish(start(lab, "check", "mine", "slow"))
+    assert code == 0 and "1 of 2 runs are finished, 1 to train." in err and out.endswith("3 passed, 0 failed, 0 skipped\n")
+    assert folders(lab, "mine") == [before]
+
+
+def test_a_grader_can_read_whatever_a_failure_says():
+    reason = "loss is \x1b[31mnan\x1b[0m & <worse>\nin epoch 2"
+    states = [("passed", "310"), ("failed", reason), ("skipped", "no MNIST here")]
+    outcomes = [Outcome("mine", Claim(parameters=310), Verdict(*state), "ours") for state in states]
+    suite = ElementTree.fromstring(junit_text(outcomes))
+    assert suite.tag == "testsuite"
+    assert {key: suite.attrib[key] for key in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "3", "failures": "1", "errors": "0", "skipped": "1"}  # fmt: skip
+    assert [[child.tag for child in case] for case in suite] == [[], ["failure"], ["skipped"]]
+    assert suite[1][0].attrib["message"].split() == ["loss", "is", "?[31mnan?[0m", "&", "<worse>", "in", "epoch", "2"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass
 class Plan:
-    """The cells of one experiment that its claims need. `seeded`: seeds 0 to n - 1; `own`: what its file declares."""
+    """One experiment and the cells that claims need. `own`: what its file declares; `seeded`: seeds 0 to n - 1."""
 
     name: str
     claims: list[Claim] = field(default_factory=list)
@@ -39,6 +39,7 @@ class Plan:
     own: list[Cell] = field(default_factory=list)
     seeded: list[Cell] = field(default_factory=list)
     problem: ConfigError | None = None  # the config, its data or its model
+    runs: dict[str, Run] = field(default_factory=dict)  # by fingerprint: finished before, or ended here
 
     @cached_property
     def composer(self) -> Composer:
@@ -52,11 +53,22 @@ def checkable(long: bool) -> list[str]:
     return [record.name for record in records if long or not record.about.get("long")]
 
 
-def check(names: Sequence[str], reporter: Reporter, trust: Sequence[str] = ()) -> Iterator[Outcome]:
+def check(
+    names: Sequence[str],
+    reporter: Reporter,
+    trust: Sequence[str] = (),
+    known: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
     """Judge every claim of the named experiments, training first what is not finished, together where it can be.
 
+    Args:
+        known: told of every outcome as soon as it is known.
+
+    Returns:
+        The outcomes in the order of the names and of their claims.
+
     Raises:
-        ConfigError: an experiment does not exist, or does not compose, or its `expect` is wrong.
+        ConfigError: an experiment does not exist, or does not compose, or its `expect` is wrong; nothing was trained.
     """
     plans: dict[str, Plan] = {}
     for name in names:
@@ -66,26 +78,54 @@ def check(names: Sequence[str], reporter: Reporter, trust: Sequence[str] = ()) -
         _compose(plan, max([claim.seeds or 0 for claim in plan.claims], default=0), trust)
         for other, seeds in needed.items():
             _compose(plans.setdefault(other, Plan(other)), seeds, trust)
-    finished = _train([plan for plan in plans.values() if plan.problem is None], reporter)
-    for name in names:
-        for claim in plans[name].claims:
-            yield Outcome(name, claim, _judge(claim, plans, name, finished), plans[name].source)
+    fingerprint_of = cohorts.fingerprints(reporter)
+    entries = [entry for plan in plans.values() for entry in _unfinished(plan, fingerprint_of)]
+    outcomes: dict[tuple[int, int], Outcome] = {}
+
+    def settle(last: bool = False) -> None:
+        """Judge what can be judged by now."""
+        for place, name in enumerate(names):
+            plan = plans[name]
+            for number, claim in enumerate(plan.claims):
+                other = plans[claim.other] if claim.other else None
+                if (place, number) in outcomes:
+                    continue
+                verdict = _judge(claim, plan, other, fingerprint_of)
+                if verdict is None and last:
+                    verdict = Verdict("failed", "a run that it needs did not end")
+                if verdict is not None:
+                    outcomes[place, number] = Outcome(name, claim, verdict, plan.source)
+                    known(outcomes[place, number])
+
+    settle()
+    if entries:
+        cells = sum(len(plan.runs) for plan in plans.values()) + len(entries)
+        reporter.line(f"{cells - len(entries)} of {cells} runs are finished, {len(entries)} to train.")
+        reporter.sweep(cells, cells - len(entries))
+
+    def claim_folder(cell: Cell, fingerprint: str) -> RunFolder:
+        return RunFolder.create(places.outputs() / cell.experiment, fingerprint, cell.about_run())
+
+    def ended(job: Job) -> None:
+        run = Run(job.folder.path)
+        plans[job.cell.experiment].runs[run.status["fingerprint"]] = run
+
+    cohorts.Training(claim_folder, reporter, ended, between=settle).train(entries)
+    settle(last=True)
+    return [outcomes[key] for key in sorted(outcomes)]
 
 
 def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
-    """Compose what the plan still lacks; an error of the config, its data or its model is kept, not raised."""
+    """Compose what the plan still lacks; an error of the config or its data is kept, not raised."""
     if plan.problem is not None or (plan.own and len(plan.seeded) >= seeds):
         return
     composer, trusted = plan.composer, trusted_modules(trust)
     try:
         base = composer.compose()
         plan.source = str(base.config.about.source)
-        if not plan.own:
-            grids = axes.plan_axes([], *base.declared_axes) if base.declares_sweep else [([], [])]
-            points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
-            plan.own = [replace(compose_cell(composer, p.overrides, trusted), axes=p.axes) for p in points]
-            for cell in plan.own:
-                members.weigh(cell)  # builds the model once: what cannot be built shows here
+        grids = axes.plan_axes([], *base.declared_axes) if base.declares_sweep else [([], [])]
+        points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
+        plan.own = [replace(compose_cell(composer, p.overrides, trusted), axes=p.axes) for p in points]
         plan.seeded = [
             replace(compose_cell(composer, [f"seed={seed}"], trusted), axes={"seed": str(seed)})
             for seed in range(seeds)
@@ -94,58 +134,59 @@ def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
         plan.problem = error
 
 
-def _train(plans: Sequence[Plan], reporter: Reporter) -> dict[tuple[str, str], Run]:
-    """Train every cell that its experiment has no finished run for; returns the runs by experiment and fingerprint."""
-    finished: dict[tuple[str, str], Run] = {}
-    waiting: dict[tuple[str, str], cohorts.Entry] = {}
-    fingerprint_of = cohorts.fingerprints(reporter)
-    for plan in plans:
-        folder = places.outputs() / plan.name
-        for path in find_run_folders([folder]) if folder.is_dir() else ():
-            status = read_status(path, damaged_is_empty=True)
-            if state_of(status) == "finished":
-                finished[plan.name, status["fingerprint"]] = Run(path)
-        try:
+def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str]) -> Iterator[cohorts.Entry]:
+    """The cells to train; where there are some, and where an error is claimed, the models are built first."""
+    if plan.problem is not None:
+        return
+    needed: dict[str, Cell] = {}
+    try:
+        if not any(claim.error for claim in plan.claims):
             for cell in (*plan.own, *plan.seeded):
-                fingerprint = fingerprint_of(cell)
-                waiting.setdefault((plan.name, fingerprint), cohorts.Entry(cell, fingerprint, _label(cell)))
-        except DataError as error:
-            plan.problem = error
-    entries = [entry for key, entry in waiting.items() if key not in finished]
-    if entries:
-        reporter.line(f"{len(waiting) - len(entries)} of {len(waiting)} runs are finished, {len(entries)} to train.")
-        reporter.sweep(len(waiting), len(waiting) - len(entries))
-
-    def claim(cell: Cell, fingerprint: str) -> RunFolder:
-        return RunFolder.create(places.outputs() / cell.experiment, fingerprint, cell.about_run())
-
-    def ended(job: Job) -> None:
-        run = Run(job.folder.path)
-        finished[job.cell.experiment, run.status["fingerprint"]] = run
-
-    cohorts.Training(claim, reporter, ended).train(entries)
-    return finished
+                needed.setdefault(fingerprint_of(cell), cell)
+            plan.runs = _finished(plan.name, needed)
+        if len(needed) > len(plan.runs) or not needed:
+            members.start(plan.own[0], together=True)  # before the first model: threads are set once a process
+            for cell in plan.own:
+                members.weigh(cell)
+    except ConfigError as error:
+        plan.problem = error
+        return
+    for fingerprint, cell in needed.items():
+        if fingerprint not in plan.runs:
+            yield cohorts.Entry(cell, fingerprint, _label(cell))
 
 
-def _judge(claim: Claim, plans: dict[str, Plan], name: str, runs: dict[tuple[str, str], Run]) -> Verdict:
-    plan = plans[name]
+def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
+    """Finished runs of the experiment, single ones and sweeps' cells, that saved what these cells save."""
+    folder = places.outputs() / experiment
+    found = {}
+    for path in find_run_folders([folder]) if folder.is_dir() else ():
+        status = read_status(path, damaged_is_empty=True)
+        cell = needed.get(str(status.get("fingerprint")))
+        if cell and state_of(status) == "finished":
+            saved = [RunFolder(path).model(form).is_file() for form in cell.config["save"]]
+            if all(saved):
+                found[status["fingerprint"]] = Run(path)
+    return found
+
+
+def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callable[[Cell], str]) -> Verdict | None:
+    """The claim's verdict, or None while a run that it needs has not ended."""
     if claim.error is not None:
         kind = getattr(plan.problem, "kind", None)
         found = f"{kind} error before training" if kind else str(plan.problem or "no error")
         return Verdict("passed" if kind == claim.error else "failed", found)
-    for one in (plan, *([plans[claim.other]] if claim.other else [])):
-        if isinstance(one.problem, DataError):
-            return Verdict("skipped", one.problem.message)
+    used = [one for one in (plan, other) if one is not None]
+    for one in used:
         if one.problem is not None:
-            return Verdict("failed", one.problem.message)
-    others = plans[claim.other] if claim.other else None
-    return judge(claim, _runs(plan, claim, runs), _runs(others, claim, runs) if others else [], _reloads)
-
-
-def _runs(plan: Plan, claim: Claim, runs: dict[tuple[str, str], Run]) -> list[Run]:
-    cells = plan.seeded[: claim.seeds] if claim.seeds else plan.own
-    fingerprint_of = cohorts.fingerprints(Reporter(0))
-    return [runs[plan.name, fingerprint_of(cell)] for cell in cells]
+            return Verdict("skipped" if isinstance(one.problem, DataError) else "failed", one.problem.message)
+    runs = []
+    for one in used:
+        cells = one.seeded[: claim.seeds] if claim.seeds else one.own
+        runs.append([one.runs.get(fingerprint_of(cell)) for cell in cells])
+    if any(run is None for group in runs for run in group):
+        return None
+    return judge(claim, runs[0], runs[1] if other else [], _reloads)
 
 
 def _reloads(run: Run) -> bool:

@@ -51,6 +51,7 @@ class Training:
         ended: called when a cell's folder says *finished* or *failed*.
         skip: whether an entry needs no training any more, asked right before its cohort starts.
         fail_fast: leave out what is left after the first failure.
+        between: called after every cohort.
     """
 
     claim: runner.Claim
@@ -58,6 +59,7 @@ class Training:
     ended: Callable[[Job], None] = lambda job: None
     skip: Callable[[Entry], bool] = lambda entry: False
     fail_fast: bool = False
+    between: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.failed = 0
@@ -69,6 +71,7 @@ class Training:
             members.start(entries[0].cell, together=len(entries) > 1 and max_members != 1)
         for cohort in self._cohorts(self._buildable(entries), max_members):
             self._train(cohort)
+            self.between()
 
     def _train(self, cohort: Sequence[Entry]) -> None:
         """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,20 +32,33 @@ def check_command(
     chosen = list(dict.fromkeys([*names, *(checkable(long) if everything else [])]))
     if not chosen:
         raise ConfigError("No experiment was named. Expected names, or --all. Try: stackfit check gsp631_base")
-    outcomes = []
-    for outcome in check(chosen, Reporter(0) if quiet else make_reporter(), trust):
-        outcomes.append(outcome)
-        sys.stdout.write(_line(outcome, max(map(len, chosen))) + "\n")
+    for path in (csv, junit):
+        _check_writable(path)
+    widest = max(map(len, chosen))
+
+    def print_outcome(outcome: Outcome) -> None:
+        sys.stdout.write(_line(outcome, widest) + "\n")
         sys.stdout.flush()
+
+    outcomes = check(chosen, Reporter(0) if quiet else make_reporter(), trust, print_outcome)
     counts = {state: sum(one.verdict.state == state for one in outcomes) for state in ("passed", "failed", "skipped")}
     sys.stdout.write(", ".join(f"{count} {state}" for state, count in counts.items()) + "\n")
-    for path, text in ((csv, _csv), (junit, _junit)):
-        if path is not None:
-            try:
-                path.write_text(text(outcomes), encoding="utf-8")
-            except OSError as error:
-                raise ConfigError(f"{path} cannot be written: {error.strerror}. Expected a file's name.") from None
+    if csv is not None:
+        csv.write_text(_csv(outcomes), encoding="utf-8")
+    if junit is not None:
+        junit.write_text(junit_text(outcomes), encoding="utf-8")
     return 1 if counts["failed"] else 0
+
+
+def _check_writable(path: Path | None) -> None:
+    """Find out before hours of training, not after."""
+    try:
+        if path is not None:
+            path.open("a").close()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written: {error.strerror}. Expected a file's name. Write for example: claims.csv"
+        ) from None
 
 
 def _published(outcome: Outcome) -> str:
@@ -56,7 +70,7 @@ def _published(outcome: Outcome) -> str:
 def _line(outcome: Outcome, width: int) -> str:
     published = f"  published {text}" if (text := _published(outcome)) else ""
     source = f"  [{outcome.claim.source or outcome.source}]" if published else ""
-    said = f"{outcome.claim.text()}  ->  {outcome.verdict.found}"
+    said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
     return f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{published}{source}"
 
 
@@ -76,14 +90,26 @@ def _csv(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _junit(outcomes: Sequence[Outcome]) -> str:
-    suite = ElementTree.Element("testsuite", name="stackfit check", tests=str(len(outcomes)))
+def junit_text(outcomes: Sequence[Outcome]) -> str:
+    """The outcomes as a JUnit file."""
+    counts = {state: sum(one.verdict.state == state for one in outcomes) for state in ("failed", "skipped")}
+    suite = ElementTree.Element(
+        "testsuite",
+        name="stackfit check",
+        tests=str(len(outcomes)),
+        failures=str(counts["failed"]),
+        errors="0",
+        skipped=str(counts["skipped"]),
+    )
     for one in outcomes:
-        case = ElementTree.SubElement(suite, "testcase", classname=one.experiment, name=one.claim.text())
+        case = ElementTree.SubElement(suite, "testcase", classname=one.experiment, name=_xml(one.claim.text()))
         if one.verdict.state != "passed":
             tag = "failure" if one.verdict.state == "failed" else "skipped"
-            ElementTree.SubElement(case, tag, message=one.verdict.found)
-    suite.set("failures", str(sum(one.verdict.state == "failed" for one in outcomes)))
-    suite.set("skipped", str(sum(one.verdict.state == "skipped" for one in outcomes)))
+            ElementTree.SubElement(case, tag, message=_xml(one.verdict.found)).text = _xml(_line(one, 0))
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True).decode() + "\n"
+
+
+def _xml(text: str) -> str:
+    """Without the control characters that XML cannot hold and ElementTree writes all the same."""
+    return re.sub("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)

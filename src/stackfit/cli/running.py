@@ -104,9 +104,15 @@ def run_command(
         )
         return finish_sweep(sweep)
     from stackfit import api
+    from stackfit.run_folder import RunFolder
 
     quietly = Reporter(0) if quiet else None
     run = api.run(typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=quietly, composer=composer)
+    items = [claim.item for claim in composer.compose().claims if claim.item is not None]
+    if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
+        from stackfit.cli.results import print_predictions
+
+        print_predictions(run.folder, [], items=items, wrong=False, count=0, invert=False, png=None)
     print_run(run.folder, run.metrics)
     return 0
 
