@@ -104,6 +104,13 @@ def test_finished_cells_of_other_commands_are_reused_unless_their_model_was_not_
     assert "reload equal  ->  predictions are equal" in answer.out
 
 
+def test_a_run_shows_the_item_that_its_experiment_claims_something_about(cli, write, lab):
+    write("experiments/mine.yaml", SMALL.partition("expect:")[0] + "expect: [{item: 3, predicted: 1}]\n")
+    lines = cli("run", "mine", "-q").out.splitlines()
+    assert lines[0].startswith("item 3 ") and sum("%" in line for line in lines[1:11]) == 10  # then the picture
+    assert lines[-2].startswith("test_loss") and lines[-1].startswith("outputs/mine/")
+
+
 def test_a_check_that_was_killed_goes_on_and_had_said_what_it_knew(write, lab):
     """Two batch sizes cannot share a cohort: the first claims are out while the second experiment still trains."""
     write("experiments/mine.yaml", SMALL.partition("  - {metric: loss")[0])
