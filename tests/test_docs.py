@@ -13,7 +13,8 @@ from stackfit.experiments import find_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
-COMMANDS = {"list", "show", "explain", "schema", "run", "table", "compare", "check", "evaluate", "predict", "new", "data"}
+COMMANDS = {"list", "show", "explain", "schema", "run", "table", "compare", "check", "verify", "eject", "evaluate",
+            "predict", "new", "data"}  # fmt: skip
 
 
 def typed_commands(text):

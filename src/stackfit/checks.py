@@ -128,11 +128,14 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterato
     yield from check_targets(config, trusted)
 
 
-def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> None:
+def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> dict[str, Any]:
     """Hold a run's resolved config against the schema and the rules for a new one: it may be somebody else's.
 
     Args:
         where: the file it stands in.
+
+    Returns:
+        The config with the schema's types; keys that it is too old to have get their defaults.
 
     Raises:
         ConfigErrors: what would be refused in a new config.
@@ -153,6 +156,7 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
     for error in errors:
         error.where = where
     Problems(errors).raise_errors()
+    return plain  # type: ignore[return-value]
 
 
 def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:

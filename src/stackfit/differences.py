@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # The other columns that a table can have.
-RESERVED = ("folder", "folders", "state", "reason", "started", "seconds", "sweep", "n", "epoch")
+RESERVED = ("folder", "folders", "state", "reason", "started", "seconds", "sweep", "verified", "n", "epoch")
 
 
 def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:

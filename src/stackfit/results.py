@@ -26,7 +26,7 @@ COUNTS = ("stopped_epoch", "parameters")
 class Runs:
     """Runs: one row each in three frames with the same index."""
 
-    about: pd.DataFrame  # folder (as one types it), state, reason, started (ISO, UTC), seconds, sweep
+    about: pd.DataFrame  # folder (as one types it), state, reason, started (ISO, UTC), seconds, sweep, verified
     settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
     metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
     axes: frozenset[str]  # the columns of `settings` that a sweep varied
@@ -44,7 +44,7 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
     Raises:
         RunFolderError: a path does not exist, holds no run, or none of its runs can be read.
     """
-    found = {os.path.abspath(folder): folder for path in as_paths(paths) for folder in _folders_below(path)}
+    found = {os.path.abspath(folder): folder for path in as_paths(paths) for folder in folders_below(path)}
     statuses: dict[Path, dict[str, Any]] = {}
     problems: list[str] = []
     for folder in found.values():
@@ -56,7 +56,8 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
                     f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as "
                     "stackfit writes them. Run the experiment again."
                 )
-            statuses[folder] = {**status, **parts}
+            verdict = run_folder.read_verdict(folder, status.get("started"))
+            statuses[folder] = {**status, **parts, "verified": verdict}
         except RunFolderError as error:
             problems.append(str(error))
     if not statuses:
@@ -69,7 +70,8 @@ def as_paths(paths: Paths) -> list[Path]:
     return [Path(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)] or [outputs()]
 
 
-def _folders_below(path: Path) -> list[Path]:
+def folders_below(path: Path) -> list[Path]:
+    """Every run folder at or below a path; RunFolderError if there is none."""
     what = "has no run in it" if path.is_dir() else "is a file" if path.exists() else "does not exist"
     try:
         folders = list(run_folder.find_run_folders([path])) if path.is_dir() else []
@@ -90,7 +92,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
     about, settings, metrics = [], [], []
     for folder, status in statuses.items():
         state = run_folder.state_of(status)
-        fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep")}
+        fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)

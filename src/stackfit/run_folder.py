@@ -22,6 +22,7 @@ from stackfit.places import shown
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
 STATES = ("running", "finished", "failed", "interrupted", "pruned")
+VERDICTS = ("bit-equal", "within tolerance", "diverged")
 HEARTBEAT_SECONDS = 20.0
 
 
@@ -154,6 +155,11 @@ class RunFolder:
             files.write_json(self.metrics, metrics)
             self._end("finished", metrics=summary)
 
+    def write_certificate(self, certificate: dict[str, Any]) -> None:
+        """Write `certificate.json`: whether the run, executed again, came out the same."""
+        with writing(self.path):
+            files.write_json(self.certificate, certificate)
+
     def fail(self, reason: str, traceback: str | None = None, status: str = "failed") -> None:
         """Record why the run did not finish. `status`: failed, interrupted or pruned."""
         self._end(status, reason=reason, traceback=traceback)
@@ -269,6 +275,28 @@ def read_environment(path: Path) -> dict[str, Any]:
 def read_certificate(path: Path) -> dict[str, Any]:
     """What `stackfit verify` found, or an empty mapping where there is nothing or it is damaged."""
     return _read_mapping(RunFolder(path).certificate)
+
+
+def read_verdict(path: Path, started: Any) -> str | None:
+    """One of `VERDICTS` on the run that started then, or None."""
+    certificate = read_certificate(path)
+    verdict = certificate.get("verdict")
+    return verdict if verdict in VERDICTS and certificate.get("started") == started else None
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The content of a finished run's `metrics.json`.
+
+    Raises:
+        RunFolderError: there is none, or it is damaged.
+    """
+    metrics = _read_mapping(RunFolder(path).metrics)
+    if not metrics:
+        raise RunFolderError(
+            f"{shown(RunFolder(path).metrics)} is missing or damaged. Expected the metrics of a finished run. "
+            "Run the experiment again."
+        )
+    return metrics
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

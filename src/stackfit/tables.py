@@ -92,8 +92,9 @@ def _joined(runs: Runs, differ: dict[str, str], *columns: pd.DataFrame) -> pd.Da
 
 
 def _state(runs: Runs) -> list[str]:
-    """The column `state`, and `reason` where any run did not finish."""
-    return ["state"] if (runs.about["state"] == "finished").all() else ["state", "reason"]
+    """The column `state`, `reason` where any run did not finish, and `verified` where any was."""
+    reason = [] if (runs.about["state"] == "finished").all() else ["reason"]
+    return ["state", *reason, *(["verified"] if runs.about["verified"].notna().any() else [])]
 
 
 def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:

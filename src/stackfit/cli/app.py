@@ -92,7 +92,9 @@ def show(
 @app.command()
 def explain(
     experiment: Name,
-    key: Annotated[str, typer.Argument(help="A key such as optimizer.learning_rate, or a mapping such as model.layers.")],
+    key: Annotated[
+        str, typer.Argument(help="A key such as optimizer.learning_rate, or a mapping such as model.layers.")
+    ],
     overrides: Overrides = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -203,6 +205,30 @@ def check(
             experiments or [], everything=everything, long=long, trust=trust or [], quiet=quiet, csv=csv, junit=junit
         )
     )
+
+
+@app.command()
+def verify(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run folders, or folders that hold them, such as a sweep.", show_default=False
+        ),
+    ],
+    tolerance: Annotated[
+        float, typer.Option(help="By how much a metric may differ where not every bit is equal.")
+    ] = 1e-3,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdicts.")] = False,
+    trust: Trust = None,
+) -> None:
+    """Run again from the folder alone and compare every epoch's metrics, the weights and the predictions.
+
+    bit-equal, within tolerance, or diverged: then with the first epoch that differs and what has changed since. The
+    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged.
+    """
+    from stackfit.cli.verifying import verify_command
+
+    raise typer.Exit(verify_command(runs, tolerance=tolerance, trust=trust or [], quiet=quiet))
 
 
 @app.command()

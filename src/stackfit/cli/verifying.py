@@ -1,0 +1,113 @@
+"""`verify`: one line a run, and below it what differs and what has changed since."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from stackfit.errors import ConfigError, StackfitError
+from stackfit.places import shown
+from stackfit.progress import Reporter, make_reporter
+from stackfit.run_folder import VERDICTS, RunFolder
+from stackfit.verify import find_runs, verify
+
+NAMES = {"data_fingerprint": "data", "numerics": "stackfit's numerics"}
+PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "code of "}
+
+
+def verify_command(paths: Sequence[Path], *, tolerance: float, trust: Iterable[str], quiet: bool) -> int:
+    """Verify the runs at and below the paths; 1 if one diverged, 2 if one could not be run again.
+
+    Raises:
+        RunFolderError, ConfigError: as `stackfit.verify.verify`, if there is only one run.
+    """
+    if not 0 <= tolerance < float("inf"):
+        raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
+    reporter = Reporter(0) if quiet else make_reporter()
+    runs = find_runs(paths, reporter)
+    verdicts, trust = [], list(trust)
+    for number, run in enumerate(runs, 1):
+        reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(runs)})")
+        try:
+            certificate = verify(run, reporter, trust, tolerance)
+            sys.stdout.write("\n".join(lines(certificate, shown(run.folder), quiet)) + "\n")
+            sys.stdout.flush()
+            verdicts.append(certificate["verdict"])
+            RunFolder(run.folder).write_certificate(certificate)
+        except StackfitError as error:
+            if len(runs) == 1:
+                raise
+            reporter.line(f"error: {shown(run.folder)}: {error}", always=True)
+            verdicts.append("error")
+    if len(runs) > 1:
+        counts = {verdict: verdicts.count(verdict) for verdict in (*VERDICTS, "error")}
+        sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + "\n")
+    return 1 if "diverged" in verdicts else 2 if "error" in verdicts else 0
+
+
+def lines(certificate: dict[str, Any], folder: str, quiet: bool = False) -> Iterator[str]:
+    """The verdict on one line; below it where it differs, and what has changed since the run."""
+    verdict = certificate["verdict"]
+    equal = verdict == "bit-equal"
+    yield f"{verdict:<{max(map(len, VERDICTS))}}  {folder}  {_compared(certificate) if equal else _apart(certificate)}"
+    if not equal and (first := certificate["first"]):
+        when = f"epoch {first['epoch']}" if first["epoch"] else "at the end"
+        yield f"  first {when}: {first['metric']} {_short(first['was'])} -> {_short(first['now'])}"
+    changes = [_change(factor) for factor in certificate["factors"]]
+    if changes and not (equal and quiet):
+        yield f"  {'although these have' if equal else 'what has'} changed since: {'; '.join(changes)}"
+    if not equal and not changes:
+        yield from _no_factor(certificate)
+
+
+def _compared(certificate: dict[str, Any]) -> str:
+    compared = certificate["compared"]
+    scores = f", {compared['predictions']:,} predictions" if compared["predictions"] else ""
+    return f"{_count(compared['epochs'], 'epoch')}, weights{scores}"
+
+
+def _apart(certificate: dict[str, Any]) -> str:
+    parts = []
+    if one := certificate["largest"]:
+        when = f"epoch {one['epoch']}" if one["epoch"] else "final"
+        parts.append(f"largest difference {abs(one['was'] - one['now']):.3g} ({one['metric']}, {when})")
+    if certificate["compared"]["weights"]:
+        parts.append("equal weights" if certificate["weights_equal"] else "other weights")
+    if scores := certificate["predictions"]:
+        parts.append(f"{scores['differ']:,} of {scores['examples']:,} predictions differ")
+    return ", ".join(parts)
+
+
+def _no_factor(certificate: dict[str, Any]) -> Iterator[str]:
+    missing = certificate["not_recorded"]
+    besides = f" (the run did not record its {', '.join(missing)})" if missing else ""
+    yield f"  nothing that is recorded has changed since{besides}: versions, threads, processor, data and code are the same"
+    modes = [environment.get("determinism") or {} for environment in certificate["environment"].values()]
+    if any(mode.get("op_determinism") is False for mode in modes):
+        yield "  deterministic: false: TensorFlow may add up in another order each time. Set deterministic=true"
+    else:
+        yield "  the cause is not known: a file of the run was changed, or code that depends on more than its seed"
+
+
+def _change(factor: dict[str, Any]) -> str:
+    name = factor["metric"]
+    for prefix, word in PREFIXES.items():
+        if name.startswith(prefix):
+            name = word + name.removeprefix(prefix)
+    unset = "unset" if factor["metric"].startswith("variables.") else "none"
+    was, now = (unset if factor[side] is None else _short(factor[side]) for side in ("was", "now"))
+    return f"{NAMES.get(name, name)} {was} -> {now}"
+
+
+def _short(value: Any) -> str:
+    """A number to the digits of float32, a digest's first 12; texts whole."""
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    text = "none" if value is None else str(value)
+    return text[:12] if len(text) == 64 and text.isalnum() else text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
