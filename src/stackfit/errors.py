@@ -82,6 +82,10 @@ class DataError(ConfigError):
     """Data are missing, damaged, or not what the config declares."""
 
 
+class AbsentError(DataError):
+    """Data are not on this machine yet, and were only to be looked for."""
+
+
 class TrustError(ConfigError):
     """A `_target_` is outside its role, or in a module that the user has not trusted."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from stackfit import places
 from stackfit.data.dataset import SILENT, Progress
-from stackfit.errors import DataError
+from stackfit.errors import AbsentError, DataError
 from stackfit.files import locked, write_json
 
 
@@ -26,6 +26,15 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
+
+
+def absent(name: str) -> AbsentError:
+    """The error of data that were only looked for."""
+    return AbsentError(
+        f"The data {name!r} are not on this machine yet. Expected them in {places.shown(places.cache())}. "
+        "The first run fetches and prepares them, or: stackfit data fetch NAME",
+        key="data",
+    )
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,8 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
     """
     if stored := open_arrays(folder, SILENT):
         return stored
+    if not progress.build:
+        raise absent(folder.name)
     lock = folder.with_name(f".{folder.name}")
     private = lock / "new"  # ours alone while we hold the lock
     try:

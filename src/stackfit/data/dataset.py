@@ -13,10 +13,14 @@ CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 p
 
 @dataclass(frozen=True)
 class Progress:
-    """`say(line)` gets a sentence; `step(what, done, total)` suits a progress bar, total 0 while unknown."""
+    """`say(line)` gets a sentence; `step(what, done, total)` suits a progress bar, total 0 while unknown.
+
+    Without `build` nothing is fetched or written: data that are not here raise AbsentError.
+    """
 
     say: Callable[[str], None] = lambda line: None
     step: Callable[[str, int, int], None] = lambda what, done, total: None
+    build: bool = True
 
 
 SILENT = Progress()

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from stackfit import places
-from stackfit.data.arrays import Stored, build_arrays, read_arrays
+from stackfit.data.arrays import Stored, absent, build_arrays, read_arrays
 from stackfit.data.dataset import Progress, StreamedDataset
 from stackfit.data.settings import check_size
 from stackfit.data.tfds import open_stream, run_tfds, tfds_folder
@@ -178,6 +178,8 @@ def read_fashion_mnist(settings: Data, progress: Progress) -> Stored | StreamedD
     if settings.order == "keras":
         check_size(settings, "fashion_mnist", BYTES)
     if not (tfds_folder() / VERSION).is_dir():
+        if not progress.build:
+            raise absent("fashion_mnist")
         run_tfds({**REQUEST, "feed": str(find_idx_files(progress)), "max_bytes": 0}, progress)
     return open_stream(settings, REQUEST["name"], REQUEST["splits"], progress)
 

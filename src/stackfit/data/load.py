@@ -18,20 +18,22 @@ from stackfit.schema import Data
 
 
 def load_dataset(
-    data: Mapping[str, Any], say: Callable[[str], None] = SILENT.say, step: Any = SILENT.step
+    data: Mapping[str, Any], say: Callable[[str], None] = SILENT.say, step: Any = SILENT.step, build: bool = True
 ) -> Dataset | StreamedDataset:
     """Load what the `data` section of a config names; a stream when arrays would exceed `max_memory_bytes`.
 
     Args:
         data: the resolved `data` section: a plain mapping or a DictConfig, with the keys of `schema.Data`.
         say, step: as in `Progress`: told what takes time, and when a damaged cache is rebuilt.
+        build: fetch and prepare what is not here; else nothing is written.
 
     Raises:
         DataError: the data are missing, damaged, or not what the config declares; carries the config key.
+        AbsentError: they are not here, and `build` is false.
     """
     settings = checks.settings_of(data)
     checks.check_settings(settings)
-    loaded = READERS[settings.kind](settings, Progress(say, step))
+    loaded = READERS[settings.kind](settings, Progress(say, step, build))
     if isinstance(loaded, StreamedDataset):
         return loaded
     arrays, facts = loaded.arrays, loaded.facts

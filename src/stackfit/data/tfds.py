@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from stackfit import places
-from stackfit.data.arrays import Stored, build_arrays
+from stackfit.data.arrays import Stored, absent, build_arrays
 from stackfit.data.dataset import Progress, Scaling, StreamedDataset
 from stackfit.data.settings import check_declared, split_at, unit_scaling, wrong
 from stackfit.errors import DataError
@@ -56,6 +56,8 @@ def read_tfds(settings: Data, progress: Progress) -> Stored | StreamedDataset:
     if stored.facts["bytes"] > limit:
         return open_stream(settings, name, splits, progress)
     if not stored.arrays:  # only described, for the limit was lower then
+        if not progress.build:
+            raise absent(name)
         shutil.rmtree(folder)
     return stored if stored.arrays else build_arrays(folder, write, progress)
 
@@ -116,6 +118,8 @@ def open_stream(settings: Data, name: str, splits: dict[str, str], progress: Pro
     for file, known in stored.facts["files"].items():
         path = Path(stored.facts["folder"]) / file
         if not path.exists() or [path.stat().st_size, path.stat().st_mtime_ns] != known[:2]:
+            if not progress.build:
+                raise absent(name)
             shutil.rmtree(folder)
             return open_stream(settings, name, splits, progress)
     facts, sizes, shape = stored.facts, dict(stored.facts["sizes"]), stored.facts["input_shape"]

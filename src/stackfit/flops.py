@@ -1,0 +1,110 @@
+"""Floating-point operations of one forward pass, counted in a layer's own graph.
+
+A multiplication and an addition are one each, so a multiply-add is two; a copy, a gather, a cast, a comparison or work on
+whole numbers is none. Where TensorFlow has registered how many an operation takes (the formulas of its profiler: MatMul,
+convolutions, pooling, Softmax at 5 an element, means, …) that count is taken. The profiler itself silently leaves out
+what has none, such as most activations and Einsum, and counts a loop once; so the rest is counted here, or not known.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow.python.framework import ops
+
+# One an element of the result, whatever the processor makes of it.
+ELEMENTWISE = frozenset(
+    "Abs Ceil Cos Elu Erf Erfc Exp Expm1 Floor FloorMod LeakyRelu Log1p LogSoftmax Relu Relu6 Round Selu Sigmoid Sign "
+    "Sin Softplus Softsign Sqrt Tanh".split()
+)
+FREE = frozenset(
+    "BatchToSpaceND BroadcastTo Cast ConcatV2 Const EnsureShape ExpandDims Fill GatherNd GatherV2 Identity IdentityN "
+    "MirrorPad OneHot OnesLike Pack Pad PadV2 Placeholder ReadVariableOp Reshape ResizeNearestNeighbor ResourceGather "
+    "ReverseV2 Roll Select SelectV2 Slice SpaceToBatchND Split SplitV Squeeze StopGradient StridedSlice Tile Transpose "
+    "Unpack ZerosLike".split()
+)
+
+
+def count_flops(layer: keras.layers.Layer) -> int | None:
+    """What a layer that was called once takes for one example, as in prediction; None if a part of it is not known.
+
+    A recurrent layer is its cell times the time steps, `TimeDistributed` its layer times the time steps.
+    """
+    inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+    shapes = [tuple(one.shape[1:]) for one in inputs]
+    try:
+        return _of_layer(layer, shapes, [one.dtype for one in inputs], isinstance(layer.input, list))
+    except Exception:  # whatever a layer raises that cannot be traced for one example, or without a static shape
+        return None
+
+
+def _of_layer(layer: Any, shapes: Sequence[Any], types: Sequence[str], as_list: bool = False) -> int | None:
+    if isinstance(layer, keras.layers.InputLayer):
+        return 0
+    if isinstance(layer, keras.layers.Bidirectional):
+        both = [_of_layer(one, shapes, types) for one in (layer.forward_layer, layer.backward_layer)]
+        return None if None in both else sum(both)  # type: ignore[arg-type]
+    if isinstance(layer, keras.layers.TimeDistributed):
+        return _times(_of_layer(layer.layer, [shapes[0][1:]], types), shapes[0][0])
+    if isinstance(layer, keras.layers.RNN):
+        states = layer.get_initial_state(1)
+        specs = [tf.TensorSpec((1, *shapes[0][1:]), types[0]), tf.nest.map_structure(_spec_of, states)]
+        return _times(_of_call(lambda x, state: layer.cell(x, state, training=False), specs), shapes[0][0])
+    specs = [tf.TensorSpec((1, *shape), kind) for shape, kind in zip(shapes, types, strict=True)]
+    predicts = {"training": False} if "training" in inspect.signature(layer.call).parameters else {}
+    return _of_call(lambda *x: layer(list(x) if as_list else x[0], **predicts), specs)
+
+
+def _spec_of(value: Any) -> tf.TensorSpec:
+    return tf.TensorSpec(value.shape, value.dtype)
+
+
+def _times(flops: int | None, steps: int | None) -> int | None:
+    return None if flops is None or steps is None else flops * steps
+
+
+def _of_call(call: Callable[..., Any], specs: Sequence[Any]) -> int | None:
+    return _of_graph(tf.function(call, autograph=False).get_concrete_function(*specs).graph)
+
+
+def _of_graph(graph: Any) -> int | None:
+    counts = [_of_operation(graph, operation) for operation in graph.get_operations()]
+    return None if None in counts else sum(counts)  # type: ignore[arg-type]
+
+
+def _of_operation(graph: Any, operation: tf.Operation) -> int | None:
+    """None for what is neither registered nor known here, loops among them."""
+    kind, shapes = operation.type, [one.shape for one in operation.inputs]
+    if kind in FREE or not any(result.dtype.is_floating for result in operation.outputs):
+        return 0
+    size = math.prod(operation.outputs[0].shape) if kind not in ("PartitionedCall", "StatefulPartitionedCall") else 0
+    if kind in ELEMENTWISE:
+        return size
+    if kind in ("Max", "Min", "Prod"):
+        return math.prod(shapes[0])
+    if kind in ("MaxPool3D", "AvgPool3D"):
+        return size * math.prod(operation.get_attr("ksize"))
+    if kind in ("Conv2DBackpropInput", "Conv3DBackpropInputV2"):  # a transpose: TensorFlow's own count is rough
+        return 2 * math.prod(shapes[2]) * math.prod(shapes[1][:-1])
+    if kind == "Einsum":
+        return _of_einsum(operation)
+    if kind in ("PartitionedCall", "StatefulPartitionedCall"):
+        return _of_graph(graph._get_function(operation.get_attr("f").name).graph)
+    known = ops.get_stats_for_node_def(graph, operation.node_def, "flops").value
+    return None if known is None else int(known)
+
+
+def _of_einsum(operation: tf.Operation) -> int:
+    """Twice the elements of the result, times the lengths that are summed over."""
+    read, written = operation.get_attr("equation").decode().split("->")
+    summed = {}
+    for labels, operand in zip(read.split(","), operation.inputs, strict=True):
+        before, _, after = labels.partition("...")
+        lengths = [*zip(before, operand.shape, strict=False), *zip(after[::-1], operand.shape[::-1], strict=False)]
+        summed |= {label: length for label, length in lengths if label not in written}
+    return 2 * math.prod(operation.outputs[0].shape) * math.prod(summed.values())
