@@ -64,9 +64,11 @@ ORDER = [
     "model",
     "pipeline",
     "graphs",
+    "flops",
     "training",
     "jobs",
     "members",
+    "sizes",
     "finishing",
     "runner",
     "archive",
@@ -93,7 +95,7 @@ ORDER = [
     "__main__",
 ]
 
-HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "graphs", "training"}  # they import Keras when they are imported
+HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "graphs", "flops", "training"}  # they import Keras when they are imported
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {

@@ -6,9 +6,8 @@ import pytest
 
 from stackfit import members
 from stackfit.cells import compose_cell
-from stackfit.cohorts import Entry, Training
+from stackfit.cohorts import Entry, group
 from stackfit.composition import Composer
-from stackfit.progress import Reporter
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +22,7 @@ def entries(digits: Composer, *overrides: tuple[str, ...]) -> list[Entry]:
 
 def split(found: list[Entry], member_bytes: int = 1, max_members: int | None = None) -> list[list[str]]:
     """The labels of each cohort, for members of so many bytes."""
-    training = Training(lambda cell, fingerprint: None, Reporter(0))
-    training._weights = dict.fromkeys((members.model_key(entry.cell) for entry in found), member_bytes)
-    return [[entry.label for entry in cohort] for cohort in training._cohorts(found, max_members)]
+    return [[entry.label for entry in cohort] for cohort in group(found, lambda cell: member_bytes, max_members)]
 
 
 @pytest.mark.tf

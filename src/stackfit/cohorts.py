@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from stackfit import members, runner
 from stackfit.cells import Cell
-from stackfit.errors import ConfigError
+from stackfit.errors import AbsentError, ConfigError
 from stackfit.jobs import Job
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder
 
 MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
 MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
+SHARED = ("data", "batch_size", "precision", "jit_compile", "deterministic")  # settings that a cohort's cells share
 
 
 @dataclass(frozen=True)
@@ -26,20 +29,75 @@ class Entry:
     label: str
 
 
-def fingerprints(reporter: Reporter) -> Callable[[Cell], str]:
+AnEntry = TypeVar("AnEntry", bound=Entry)
+
+
+def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str]:
     """A function that gives a cell's fingerprint and loads each different data set once.
 
-    The function raises DataError where a cell's data are not to be had.
+    The function raises DataError where a cell's data are not to be had. Without `build` nothing is fetched or written:
+    the fingerprint is empty while the data are not here.
     """
-    known: dict[str, str] = {}
+    known: dict[str, str | None] = {}
 
     def fingerprint(cell: Cell) -> str:
         key = json.dumps(cell.config["data"], sort_keys=True, default=str)
         if key not in known:
-            known[key] = runner.load_data(cell, reporter.line).fingerprint
-        return cell.fingerprint(known[key])
+            known[key] = None
+            with contextlib.suppress(AbsentError):
+                known[key] = runner.load_data(cell, reporter.line, build).fingerprint
+        data = known[key]
+        return "" if data is None else cell.fingerprint(data)
 
     return fingerprint
+
+
+class Trial:
+    """Builds every different model once, before anything is trained: `trial(cell)` is a member's bytes, or what is wrong.
+
+    Args:
+        look: gets a cell and its model, once for each different one.
+    """
+
+    def __init__(self, look: Callable[[Cell, Any], None] = lambda cell, model: None):
+        self.look = look
+        self._known: dict[str, int | ConfigError] = {}  # by model_key
+
+    def __call__(self, cell: Cell) -> int | ConfigError:
+        key = members.model_key(cell)
+        if key not in self._known:
+            try:
+                self._known[key] = members.weigh(cell, lambda model: self.look(cell, model))
+            except ConfigError as error:
+                self._known[key] = error
+        return self._known[key]
+
+
+def group(
+    entries: Sequence[AnEntry], weigh: Callable[[Cell], Any], max_members: int | None = None
+) -> list[list[AnEntry]]:
+    """Cells that share `SHARED` settings train together, a limited number each; what listens to batches trains alone.
+
+    Args:
+        entries: cells that can be built; `weigh` gives their bytes.
+        max_members: of one cohort; None for as many as memory and tracing allow.
+    """
+    groups: dict[str, list[AnEntry]] = {}
+    for entry in entries:
+        shared = [entry.cell.config[key] for key in SHARED]
+        alone = entry.label if members.trains_alone(entry.cell) else ""
+        groups.setdefault(json.dumps([shared, alone], default=str), []).append(entry)
+    cohorts = []
+    for together in groups.values():
+        size = max_members or _most_members(max(weigh(entry.cell) for entry in together), len(together))
+        cohorts += [together[start : start + size] for start in range(0, len(together), size)]
+    return cohorts
+
+
+def _most_members(largest: int, cells: int) -> int:
+    fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
+    cohorts = -(-cells // fitting)
+    return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
 
 @dataclass
@@ -63,13 +121,17 @@ class Training:
 
     def __post_init__(self) -> None:
         self.failed = 0
-        self._weights: dict[str, int | ConfigError] = {}  # by model_key: a member's bytes, or why it cannot be built
+        self._trial = Trial()
 
     def train(self, entries: Sequence[Entry], max_members: int | None = None) -> None:
         """Train them all. A cell that cannot be built is recorded as failed before anything is trained."""
         if entries:
             members.start(entries[0].cell, together=len(entries) > 1 and max_members != 1)
-        for cohort in self._cohorts(self._buildable(entries), max_members):
+        good = self._buildable(entries)
+        for entry in good if len(good) > 1 else ():
+            if reason := members.trains_alone(entry.cell):
+                self.reporter.line(f"{entry.label}: trains alone: {reason}")
+        for cohort in group(good, self._trial, max_members):
             self._train(cohort)
             self.between()
 
@@ -105,41 +167,11 @@ class Training:
             self._end(job)
 
     def _buildable(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Build every different model once, before anything is trained; what cannot be built is a failed cell."""
+        """Build every different model before anything is trained; what cannot be built is a failed cell."""
         good = []
         for entry in entries:
-            key = members.model_key(entry.cell)
-            if key not in self._weights:
-                try:
-                    self._weights[key] = members.weigh(entry.cell)
-                except ConfigError as error:
-                    self._weights[key] = error
-            found = self._weights[key]
-            if isinstance(found, ConfigError):
+            if isinstance(found := self._trial(entry.cell), ConfigError):
                 self._refuse(entry, found)
             else:
                 good.append(entry)
         return good
-
-    def _cohorts(self, entries: Sequence[Entry], max_members: int | None) -> list[list[Entry]]:
-        """Cells that share data, batch size, precision, determinism and XLA train together, a limited number each."""
-        groups: dict[str, list[Entry]] = {}
-        for entry in entries:
-            config = entry.cell.config
-            shared = [config[k] for k in ("data", "batch_size", "precision", "jit_compile", "deterministic")]
-            reason = members.trains_alone(entry.cell)
-            if reason and len(entries) > 1:
-                self.reporter.line(f"{entry.label}: trains alone: {reason}")
-            groups.setdefault(json.dumps([shared, entry.label if reason else ""], default=str), []).append(entry)
-        return [
-            group[start : start + size]
-            for group in groups.values()
-            for size in [max_members or self._members(group)]
-            for start in range(0, len(group), size)
-        ]
-
-    def _members(self, group: Sequence[Entry]) -> int:
-        largest = max(int(self._weights[members.model_key(entry.cell)]) for entry in group)  # type: ignore[arg-type]
-        fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
-        cohorts = -(-len(group) // fitting)
-        return -(-len(group) // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1

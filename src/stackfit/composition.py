@@ -89,6 +89,12 @@ class Composition:
         return sweeper.get("params") or {}, sweeper.get("union") or []  # type: ignore[union-attr]
 
     @property
+    def max_members(self) -> int | None:
+        """How many cells of a sweep the launcher puts into one graph; None: as many as fit."""
+        launcher = self.hydra.launcher
+        return launcher.get("max_members") if str(launcher.get("_target_")).endswith(".FusedLauncher") else 1
+
+    @property
     def declares_sweep(self) -> bool:
         """Whether the experiment's own file, or an override, asks for a sweep (`hydra.mode: MULTIRUN`)."""
         return self.hydra.mode == RunMode.MULTIRUN

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,15 +19,15 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 # One an element of the result, whatever the processor makes of it.
-ELEMENTWISE = frozenset(
-    "Abs Ceil Cos Elu Erf Erfc Exp Expm1 Floor FloorMod LeakyRelu Log1p LogSoftmax Relu Relu6 Round Selu Sigmoid Sign "
-    "Sin Softplus Softsign Sqrt Tanh".split()
+ELEMENTWISE = re.compile(
+    "Abs|Ceil|Cos|Elu|Erfc?|Exp|Expm1|Floor|FloorMod|LeakyRelu|Log1p|LogSoftmax|Relu6?|Round|Selu|Sigmoid|Sign|Sin|"
+    "Softplus|Softsign|Sqrt|Tanh"
 )
-FREE = frozenset(
-    "BatchToSpaceND BroadcastTo Cast ConcatV2 Const EnsureShape ExpandDims Fill GatherNd GatherV2 Identity IdentityN "
-    "MirrorPad OneHot OnesLike Pack Pad PadV2 Placeholder ReadVariableOp Reshape ResizeNearestNeighbor ResourceGather "
-    "ReverseV2 Roll Select SelectV2 Slice SpaceToBatchND Split SplitV Squeeze StopGradient StridedSlice Tile Transpose "
-    "Unpack ZerosLike".split()
+FREE = re.compile(
+    "BatchToSpaceND|BroadcastTo|Cast|ConcatV2|Const|EnsureShape|ExpandDims|Fill|GatherNd|GatherV2|IdentityN?|MirrorPad|"
+    "OneHot|OnesLike|Pack|Pad|PadV2|Placeholder|ReadVariableOp|Reshape|ResizeNearestNeighbor|ResourceGather|ReverseV2|"
+    "Roll|Select|SelectV2|Slice|SpaceToBatchND|Split|SplitV|Squeeze|StopGradient|StridedSlice|Tile|Transpose|Unpack|"
+    "ZerosLike"
 )
 
 
@@ -80,10 +81,10 @@ def _of_graph(graph: Any) -> int | None:
 def _of_operation(graph: Any, operation: tf.Operation) -> int | None:
     """None for what is neither registered nor known here, loops among them."""
     kind, shapes = operation.type, [one.shape for one in operation.inputs]
-    if kind in FREE or not any(result.dtype.is_floating for result in operation.outputs):
+    if FREE.fullmatch(kind) or not any(result.dtype.is_floating for result in operation.outputs):
         return 0
     size = math.prod(operation.outputs[0].shape) if kind not in ("PartitionedCall", "StatefulPartitionedCall") else 0
-    if kind in ELEMENTWISE:
+    if ELEMENTWISE.fullmatch(kind):
         return size
     if kind in ("Max", "Min", "Prod"):
         return math.prod(shapes[0])

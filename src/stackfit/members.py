@@ -105,9 +105,12 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
 
 
 def model_key(cell: Cell) -> str:
-    """Equal for cells whose models are built alike: seeds, epochs and data order do not matter."""
+    """Equal for cells whose models are built alike: seeds, epochs, data order and a learning rate do not matter."""
     config = cell.config
-    parts = [config[key] for key in ("model", "optimizer", "task", "callbacks", "precision")]
+    optimizer = dict(config["optimizer"])
+    if isinstance(optimizer.get("learning_rate"), float):  # what else it may be has to be built
+        optimizer["learning_rate"] = 0.0
+    parts = [optimizer, *(config[key] for key in ("model", "task", "callbacks", "precision", "batch_size"))]
     return json.dumps([parts, config["data"]["input_shape"], config["data"]["num_classes"]], default=str)
 
 
@@ -117,8 +120,8 @@ def start(cell: Cell, together: bool = False) -> None:
     backend.start(cell.config["deterministic"], cell.config["batch_size"], together, lean)
 
 
-def weigh(cell: Cell) -> int:
-    """Build and compile the cell's model and its callbacks, then drop them.
+def weigh(cell: Cell, look: Callable[[Any], None] = lambda model: None) -> int:
+    """Build and compile the cell's model and its callbacks, let `look` see the model, then drop them.
 
     Returns:
         About how many bytes one member takes: weights, gradients, Adam's two moments, and a batch's activations.
@@ -133,6 +136,7 @@ def weigh(cell: Cell) -> int:
         raise cell.place(error) from error.__cause__
     with tempfile.TemporaryDirectory() as folder:
         build_callbacks(cell, Path(folder), lambda text: None)
+    look(model)
     units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
     return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)
 

@@ -37,14 +37,14 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
     return Run(job.folder.path)
 
 
-def load_data(cell: Cell, say: Callable[[str], None]) -> Dataset | StreamedDataset:
-    """The cell's data, checked against what its config declares.
+def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
+    """The cell's data, checked against what its config declares; only those that are here, without `build`.
 
     Raises:
         DataError: see `stackfit.data`; with file and line.
     """
     try:
-        return load_dataset(cell.config["data"], say)
+        return load_dataset(cell.config["data"], say, build=build)
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
 

@@ -20,6 +20,7 @@ from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, read_status, state_of
 from stackfit.sweep_folder import SweepFolder
 
+ABSENT = "unknown: its data are not here yet"
 MANY = 2_000  # cells; more are asked about first
 
 
@@ -48,6 +49,7 @@ class Sweep:
 
     Args:
         confirm: asked before more than `MANY` cells are composed; gets their number.
+        build: fetch and prepare data that are not here; else nothing is written, and `run` is not for this object.
 
     Raises:
         ConfigError: an axis, a key or a value is wrong; nothing was trained and no folder was made.
@@ -64,6 +66,7 @@ class Sweep:
         reporter: Reporter,
         composer: Composer | None = None,
         confirm: Callable[[int], bool] = lambda cells: True,
+        build: bool = True,
     ):
         self.experiment, self.overrides, self.reporter = experiment, list(overrides), reporter
         composer = composer or Composer(experiment)
@@ -71,7 +74,9 @@ class Sweep:
         hydra = [o.input_line or "" for o in typed if o.is_hydra_override()]
         own = [o for o in typed if not o.is_hydra_override()]
         self.fixed = [o.input_line or "" for o in own if not o.is_sweep_override()]
-        grids = axes.plan_axes(own, *composer.compose([*self.fixed, *hydra]).declared_axes)
+        base = composer.compose([*self.fixed, *hydra])
+        self.max_members = base.max_members
+        grids = axes.plan_axes(own, *base.declared_axes)
         total = sum(axes.count(grid) for _, grid in grids)
         if total == 0:
             raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
@@ -84,7 +89,7 @@ class Sweep:
             replace(compose_cell(composer, point.overrides, trusted), axes=point.axes) for point in points.values()
         ]
         self.folder = SweepFolder.find(places.outputs() / experiment, experiment, self.fixed, self.axis_names, fresh)
-        self.entries = self._inspect(cells)
+        self.entries = self._inspect(cells, build)
         self.training = Training(
             self._claim,
             reporter,
@@ -97,14 +102,14 @@ class Sweep:
 
     # ---- what must run
 
-    def _inspect(self, cells: Sequence[Cell]) -> list[Placed]:
+    def _inspect(self, cells: Sequence[Cell], build: bool) -> list[Placed]:
         before = {json.dumps(cell["axes"], sort_keys=True) for cell in self.folder.read()}
-        fingerprint_of = fingerprints(self.reporter)
+        fingerprint_of = fingerprints(self.reporter, build)
         entries = []
         for cell in cells:
             fingerprint = fingerprint_of(cell)
             folder = self.folder.cell(cell.axes, fingerprint)
-            why = _why(folder, fingerprint, json.dumps(cell.axes, sort_keys=True) in before)
+            why = _why(folder, fingerprint, json.dumps(cell.axes, sort_keys=True) in before) if fingerprint else ABSENT
             entries.append(Placed(cell, fingerprint, label_of(cell.axes), folder, why))
         return entries
 
