@@ -64,6 +64,23 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     return model
 
 
+def build_layers(cell: Cell) -> list[Any]:
+    """The Keras layers of the cell's model, in order, down to one that cannot be built; starts TensorFlow."""
+    start(cell)
+    import keras
+
+    from stackfit.model import build_model
+
+    built: list[Any] = []
+    try:
+        with contextlib.suppress(ConfigError, ValueError, TypeError):  # the cell may have errors anywhere
+            keras.config.set_dtype_policy(cell.config["precision"])
+            build_model(cell.config["model"], tuple(cell.config["data"]["input_shape"]), built)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    return built
+
+
 def inspect_model(cell: Cell, known: Problems | None = None) -> Problems:
     """Everything that is wrong with the cell's model, optimizer, task and callbacks, without training; starts TensorFlow.
 

@@ -15,12 +15,15 @@ from stackfit.errors import ConfigError, did_you_mean
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
 
 
-def build_model(model_cfg: Mapping[str, Any], input_shape: tuple[int, ...]) -> keras.Model:
+def build_model(
+    model_cfg: Mapping[str, Any], input_shape: tuple[int, ...], called: list[keras.layers.Layer] | None = None
+) -> keras.Model:
     """Stack the layers of the config, top to bottom; `after` moves a layer, `inputs` wires branches and skips.
 
     Args:
         model_cfg: a mapping `layers: {name: {_target_: ..., **arguments}}`; a null layer is left out.
         input_shape: shape of one example, without the batch axis.
+        called: gets every layer as soon as it has been called.
 
     Returns:
         A built, uncompiled model. Output shape: `(batch, *last_layer_shape)`.
@@ -31,6 +34,8 @@ def build_model(model_cfg: Mapping[str, Any], input_shape: tuple[int, ...]) -> k
     layers = order_layers({name: layer for name, layer in model_cfg["layers"].items() if layer is not None})
     inputs = keras.Input(shape=tuple(input_shape), name=INPUT)
     outputs: dict[str, Any] = {INPUT: inputs}
+    called = [] if called is None else called
+    called.append(inputs._keras_history.operation)
     ends = {INPUT}  # what nothing reads yet
     last = INPUT
     for name, layer in layers.items():
@@ -41,6 +46,7 @@ def build_model(model_cfg: Mapping[str, Any], input_shape: tuple[int, ...]) -> k
         value = outputs[sources[0]] if len(sources) == 1 else [outputs[source] for source in sources]
         for part in built if isinstance(built, list) else [built]:
             value = _call(part, value, key)
+            called.append(part)
         outputs[name] = value
         ends = (ends - set(sources)) | {name}
         last = name

@@ -143,6 +143,31 @@ def run(
     )
 
 
+@app.command(context_settings=_PASS_ON)
+def plan(
+    context: typer.Context,
+    experiment: Name,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Train throw-away models for a moment, to estimate the time.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same as one JSON document.")] = False,
+    trust: Trust = None,
+) -> None:
+    """What a run or a sweep (-m) would do: layers, memory, steps, cells, errors. Trains and writes nothing.
+
+    stackfit plan gsp631_base
+
+    stackfit plan gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+
+    FLOPs are those of one example's forward pass, a multiply-add being two; cost is a cell's training in FLOPs, by the
+    cheapest cell. Exit code: 2 if a key, a type, a target or a single run's model is wrong, 1 if a cell of a sweep will
+    fail, else 0.
+    """
+    from stackfit.cli.planning import plan_command
+
+    raise typer.Exit(plan_command([experiment, *context.args], probe=probe, as_json=json, trust=tuple(trust or ())))
+
+
 @app.command()
 def table(
     paths: Paths = None,

@@ -1,0 +1,159 @@
+"""What a sweep would do: a row for every cell, which cells train together, what fails. Trains and writes nothing."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from stackfit import cohorts, members, probe
+from stackfit.cells import Cell
+from stackfit.composition import Composer
+from stackfit.errors import ConfigError, ConfigErrors, Problems
+from stackfit.places import shown
+from stackfit.plan import FORMAT, SPLITS, count_steps, describe_data, list_problems, look
+from stackfit.progress import Reporter
+from stackfit.sizes import ModelSize, size_model
+from stackfit.sweeps import Placed, Sweep
+
+TRAINING = 3  # of a forward pass; the backward pass takes about two
+
+
+def plan_sweep(
+    composer: Composer, overrides: Sequence[str], trust: Iterable[str] = (), began: float | None = None
+) -> dict[str, Any]:
+    """The plan of a sweep, made by what trains it: its cells and their states, its cohorts, and what cannot be built.
+
+    Args:
+        began: `time.perf_counter()` when the command started, to estimate times by training each different cohort, of
+            throw-away models, for a moment; None for no estimates.
+
+    Raises:
+        ConfigError: a key, a value or a target of a cell is wrong: the sweep would not start.
+    """
+    sweep = Sweep(composer.experiment, overrides, trust=trust, reporter=Reporter(0), composer=composer, build=False)
+    entries, data_of = sweep.entries, _Kept(look)
+    sizes: dict[str, ModelSize] = {}
+    trial = cohorts.Trial(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
+    waiting = [entry for entry in entries if entry.waits]
+    members.start(entries[0].cell, together=len(waiting) > 1 and sweep.max_members != 1)
+    problems, rows = Problems(), []
+    for entry in entries:
+        found = trial(entry.cell)
+        wrong = found.errors if isinstance(found, ConfigErrors) else [found] if isinstance(found, ConfigError) else []
+        problems.errors += [error for error in wrong if error not in problems.errors]
+        row = _row(entry, sizes.get(members.model_key(entry.cell)), describe_data(entry.cell, data_of(entry.cell)))
+        rows.append({**row, "errors": [problems.errors.index(error) for error in wrong]})
+    good = [(entry, row) for entry, row in zip(entries, rows, strict=True) if entry.waits and not row["errors"]]
+    groups = _group(good, trial, sweep.max_members)
+    start = None
+    if began is not None:
+        start = time.perf_counter() - began
+        with problems.collect():
+            _estimate(groups, data_of)
+    return {
+        "format": FORMAT,
+        "kind": "sweep",
+        "experiment": composer.experiment,
+        "overrides": list(overrides),
+        "axes": sweep.axis_names,
+        "folder": shown(sweep.folder.path),
+        "cells": rows,
+        "cohorts": [{key: group[key] for key in ("number", "cells", "alone", "seconds")} for group in groups],
+        "totals": {
+            "cells": len(rows),
+            "finished": sum(row["state"] == "finished" for row in rows),
+            "elsewhere": sum(row["state"] == "busy" for row in rows),
+            "failing": sum(bool(row["errors"]) for row in rows),
+            "to_train": len(good),
+            "cohorts": len(groups),
+            "seconds": start and _sum([start, *(group["seconds"] for group in groups)]),
+        },
+        **list_problems(problems),
+    }
+
+
+class _Kept:
+    """The data of cells, each different set loaded once."""
+
+    def __init__(self, load: Callable[[Cell], Any]):
+        self.load = load
+        self._known: dict[str, Any] = {}
+
+    def __call__(self, cell: Cell) -> Any:
+        key = json.dumps(cell.config["data"], sort_keys=True, default=str)
+        if key not in self._known:
+            self._known[key] = self.load(cell)
+        return self._known[key]
+
+
+def _sum(values: Sequence[Any]) -> Any:
+    return None if None in values else sum(values)
+
+
+def _row(entry: Placed, size: ModelSize | None, data: dict[str, Any]) -> dict[str, Any]:
+    steps = count_steps(data, entry.cell.config)
+    examples = data["examples"]["train"]
+    state, _, reason = entry.why.partition(": ")
+    return {
+        "cell": entry.label,
+        "axes": entry.cell.axes,
+        "state": state,
+        "reason": reason or None,
+        "folder": shown(entry.folder) if entry.fingerprint and entry.folder.is_dir() else None,
+        "parameters": size and size.parameters,
+        "flops": size and size.flops,
+        "flops_complete": size and size.flops_complete,
+        "training_flops": size and examples and TRAINING * size.flops * examples * steps["epochs"],
+        "steps": steps,
+        "cohort": None,
+        "seconds": None,
+    }
+
+
+def _group(
+    good: Sequence[tuple[Placed, dict[str, Any]]], trial: cohorts.Trial, most: int | None
+) -> list[dict[str, Any]]:
+    """The cohorts, numbered from 1; each cell's row learns its number."""
+    row_of = {id(entry): row for entry, row in good}
+    groups = []
+    for number, entries in enumerate(cohorts.group([entry for entry, _ in good], trial, most), 1):
+        rows = [row_of[id(entry)] for entry in entries]
+        for row in rows:
+            row["cohort"] = number
+        alone = _why_alone(entries[0].cell, [entry.cell for entry, _ in good], most) if len(entries) == 1 else None
+        groups.append({
+            "number": number, "cells": [row["cell"] for row in rows], "alone": alone, "seconds": None,
+            "rows": rows, "entries": entries,
+        })  # fmt: skip
+    return groups
+
+
+def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
+    if len(cells) == 1:
+        return "no other cell is to be trained"
+    if most == 1:
+        return "one cell a cohort is what the launcher takes"
+    if reason := members.trains_alone(cell):
+        return reason
+    others = [other.config for other in cells if other is not cell]
+    own = [key for key in cohorts.SHARED if all(other[key] != cell.config[key] for other in others)]
+    return f"no other cell has its {' and '.join(own)}" if own else "no room or no other cell of its kind is left"
+
+
+def _estimate(groups: Sequence[dict[str, Any]], data_of: _Kept) -> None:
+    """Fill in every cohort's seconds, and each of its cells' share, by its epochs."""
+    known: dict[str, probe.Pace] = {}
+    for group in groups:
+        cells = sorted((entry.cell for entry in group["entries"]), key=members.model_key)
+        shared = [cells[0].config[key] for key in cohorts.SHARED]
+        key = json.dumps([*map(members.model_key, cells), shared], default=str)
+        if key not in known:
+            known[key] = probe.measure(cells, data_of(cells[0]) or probe.stand_in(cells[0]))
+        epochs = [row["steps"]["epochs"] for row in group["rows"]]
+        passes = {name: group["rows"][0]["steps"][name] for name in SPLITS}
+        if None not in passes.values():
+            group["seconds"] = known[key].seconds(epochs, passes)
+            for row in group["rows"]:
+                row["seconds"] = group["seconds"] * row["steps"]["epochs"] / sum(epochs)
