@@ -15,7 +15,7 @@ from stackfit import members, places, probe, runner
 from stackfit.cells import Cell, inspect_cell, trusted_modules
 from stackfit.composition import Composer
 from stackfit.data import Dataset, StreamedDataset
-from stackfit.errors import AbsentError, ConfigError, Problems
+from stackfit.errors import AbsentError, Problems
 from stackfit.run_folder import find_continuable
 from stackfit.sizes import size_layers, size_model
 
