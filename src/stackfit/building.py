@@ -37,6 +37,7 @@ NESTED_BASES = (
 OWN_FUNCTIONS = ("stackfit.layers.dense_stack",)
 # Arguments that every layer takes through **kwargs (keras.layers.Layer).
 LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
+_LAYER = {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in LAYER_ARGUMENTS}
 
 
 def build(node: Mapping[str, Any], key: str, role: str, **extra: Any) -> Any:
@@ -147,20 +148,24 @@ def _join_experiments() -> None:
     package.__path__ = list(dict.fromkeys(folders))
 
 
-def _check_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> None:
+def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]:
+    """The arguments that a target takes by name, those of its **kwargs included, and whether it takes any others."""
     parameters = inspect.signature(target).parameters
-    named = [n for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    known = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     takes_more = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    known = list(named)
     if takes_more and isinstance(target, type) and issubclass(target, keras.layers.Layer):
-        known += [name for name in LAYER_ARGUMENTS if name not in known]
+        known = _LAYER | known
         takes_more = not target.__module__.startswith("keras.")
     elif takes_more and getattr(target, "__name__", "") == "dense_stack":
-        known += [n for n in inspect.signature(keras.layers.Dense).parameters if n not in (*known, "kwargs")]
-        known += [name for name in LAYER_ARGUMENTS if name not in known]
+        known = _LAYER | accepted_arguments(keras.layers.Dense)[0] | known
         takes_more = False
     elif takes_more and isinstance(target, type) and issubclass(target, keras.optimizers.Optimizer):
         takes_more = False
+    return known, takes_more
+
+
+def _check_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> None:
+    known, takes_more = accepted_arguments(target)
     given = [name for name in node if not name.startswith("_")]
     label = str(node["_target_"]).rpartition(".")[2]
     for name in given:
@@ -170,7 +175,7 @@ def _check_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapp
                 "If it was left over by a change of _target_, set the old layer to null and add a new name.",
                 key=f"{key}.{name}",
             )
-    required = [n for n, p in parameters.items() if n in named and p.default is p.empty]
+    required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
     for name in required:
         if name not in given and name not in extra:
             raise ConfigError(

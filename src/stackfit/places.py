@@ -9,6 +9,7 @@ from pathlib import Path
 from stackfit.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parent
+EXPERIMENT_SCHEMA = PACKAGE / "experiment.schema.json"
 
 
 def shipped(folder: str) -> Path:
