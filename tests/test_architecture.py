@@ -61,6 +61,8 @@ ORDER = [
     "layers",
     "callbacks",
     "building",
+    "targets",
+    "json_schema",
     "model",
     "pipeline",
     "graphs",
@@ -99,7 +101,8 @@ ORDER = [
     "__main__",
 ]
 
-HEAVY = {"layers", "callbacks", "building", "model", "pipeline", "graphs", "flops", "training"}  # they import Keras when they are imported
+# They import Keras when they are imported.
+HEAVY = {"layers", "callbacks", "building", "targets", "model", "pipeline", "graphs", "flops", "training"}
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from stackfit import checks, claims, declarations, places, schema
+from stackfit import backend, checks, claims, declarations, places, schema
 from stackfit.chain import GROUPS
 from stackfit.errors import ConfigError
 from stackfit.files import write_text
@@ -30,6 +30,7 @@ _KEYS = "|".join(schema.keys_of(schema.Experiment))
 
 def generate() -> dict[str, Any]:
     """The schema, from the Keras that is installed. Imports TensorFlow."""
+    backend.start()
     from stackfit.targets import target_schemas
 
     definitions = target_schemas()
@@ -80,7 +81,7 @@ def text_of(value: dict[str, Any]) -> str:
 
 
 def current(fresh: bool = False) -> dict[str, Any]:
-    """The shipped schema where it was made with the Keras that is installed, else a new one."""
+    """The shipped schema where it was made with the Keras that is installed, else (or `fresh`) a new one."""
     shipped = json.loads(shipped_text()) if places.EXPERIMENT_SCHEMA.is_file() else {}
     same = shipped.get("$comment") == f"keras {importlib.metadata.version('keras')}"
     return shipped if same and not fresh else generate()

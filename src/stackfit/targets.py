@@ -61,10 +61,11 @@ def target_schemas() -> Schema:
     """`$defs` of every role, of what may stand inside its arguments, and of every target, by name."""
     definitions: Schema = {}
     for role, modules in ROLES.items():
-        definitions[role] = _choice(_names(modules, BASES[role]), definitions, role)
+        inside = {"$ref": f"#/$defs/in-{role}"}
+        chosen = _choice(_names(modules, BASES[role]), definitions, role)
         nested = _choice(_names(NESTED[role], NESTED_BASES), definitions, role)
-        nested["items"] = nested["additionalProperties"] = {"$ref": f"#/$defs/in-{role}"}
-        definitions[f"in-{role}"] = nested
+        definitions[role] = {**chosen, "additionalProperties": inside}
+        definitions[f"in-{role}"] = {**nested, "additionalProperties": inside, "items": inside}
     return _shared(definitions) | named_schemas() | {"reference": REFERENCE}
 
 
@@ -159,7 +160,7 @@ def _kinds(parameter: inspect.Parameter, said: str) -> set[str]:
     if name in ("name", "dtype"):
         return {"string", "null"} | ({"object"} if name == "dtype" else set())
     if name in ("trainable", "autocast"):
-        return {"boolean"}
+        return {"boolean", "null"}
     if isinstance(parameter.annotation, str) and "units" in name:  # our own functions say it in the signature
         return {"integer", "array"}
     first = re.split(r"\.\s|\n\n|: ?\n", f"{said.removeprefix('(Optional)').removeprefix('Optional.').strip()}. ")[0]

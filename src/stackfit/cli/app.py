@@ -309,6 +309,20 @@ def new(
         typer.echo(line)
 
 
+@app.command()
+def schema(
+    output: Annotated[Path | None, typer.Option("--output", help="Write it to a file.", show_default=False)] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="Of a group's files in conf/: data, model, …", show_default=False)
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Make it from the installed Keras, whatever was shipped.")] = False,
+) -> None:
+    """JSON Schema of experiment files, for editors: keys, targets with their arguments, types, choices."""
+    from stackfit.cli.writing import print_schema
+
+    print_schema(output, group, fresh)
+
+
 @data_app.command("list")
 def data_list() -> None:
     """Which data sets there are, and which are ready."""

@@ -1,16 +1,20 @@
-"""`new`: a learner's own experiment or callback."""
+"""`new`, a learner's own experiment or callback; `schema`, what an editor may know about experiment files."""
 
 from __future__ import annotations
 
 import keyword
 import re
+import sys
 from pathlib import Path
 
+from stackfit import json_schema
 from stackfit.errors import ConfigError
 from stackfit.experiments import NAME, find_experiment, find_experiments
+from stackfit.files import write_text
 from stackfit.places import shown
 
 EXPERIMENT = """\
+# yaml-language-server: $schema=.schema.json
 # stackfit run {name}
 defaults:
   - {parent}
@@ -63,7 +67,26 @@ def write_experiment(name: str, parent: str) -> list[str]:
         raise ConfigError(f"The name {name!r} is taken. Expected a new one. Try: stackfit new my_{name}")
     path = Path("experiments") / f"{name}.yaml"
     _create(path, EXPERIMENT.format(name=name, parent=parent))
+    json_schema.place_beside(path.parent)
     return [shown(path), f"Edit it, then:  stackfit run {name}"]
+
+
+def print_schema(output: Path | None, group: str | None, fresh: bool) -> None:
+    """The JSON Schema of experiment files, or of a group's files, on stdout or in a file.
+
+    Raises:
+        ConfigError: no such group, or the file cannot be written.
+    """
+    schema = json_schema.current(fresh)
+    text = json_schema.text_of(json_schema.group_schema(schema, group) if group else schema)
+    if output is None:
+        sys.stdout.write(text)
+        return
+    try:
+        write_text(output, text)
+    except OSError as error:
+        raise ConfigError(f"{output} cannot be written: {error.strerror}. Expected a folder of yours. Name one.") from None
+    sys.stdout.write(f"{output}\n")
 
 
 def write_callback(name: str) -> list[str]:
