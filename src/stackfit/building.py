@@ -154,10 +154,10 @@ def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]
     known = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     takes_more = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if takes_more and isinstance(target, type) and issubclass(target, keras.layers.Layer):
-        known = _LAYER | known
+        known = known | _LAYER | known  # its own come first
         takes_more = not target.__module__.startswith("keras.")
     elif takes_more and getattr(target, "__name__", "") == "dense_stack":
-        known = _LAYER | accepted_arguments(keras.layers.Dense)[0] | known
+        known = known | accepted_arguments(keras.layers.Dense)[0] | known
         takes_more = False
     elif takes_more and isinstance(target, type) and issubclass(target, keras.optimizers.Optimizer):
         takes_more = False
