@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stackfit.claims import read_claims
 from stackfit.cli import main
 from stackfit.experiments import find_experiments
 
@@ -61,14 +62,83 @@ def test_the_yaml_in_the_readme_composes_as_an_experiment_of_ones_own(tmp_path, 
     assert shown["model"]["layers"]["drop"]["after"] == "hidden"
 
 
-@pytest.mark.parametrize("page", ["README.md", "experiments/README.md"])
-def test_the_tables_name_experiments_that_exist_and_the_index_names_all(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    table = text.partition("<!-- experiments -->")[2].partition("<!-- /experiments -->")[0]
-    named = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
-    shipped = {name for name, path in find_experiments().items() if path.parent == ROOT / "experiments"}
-    assert named and named <= shipped
-    assert page == "README.md" or named == shipped
+def script(name):
+    """A program of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+INDEX = script("index")
+RECORDS = INDEX.read_records()
+ROWS = {row["experiment"]: row for row in INDEX.read_rows(INDEX.MEASURED)}
+CLAIMS = INDEX.read_rows(INDEX.CLAIMS)
+
+
+def test_the_tables_are_what_the_record_of_measurements_gives():
+    for page, text in INDEX.pages(RECORDS, ROWS, CLAIMS).items():
+        assert page.read_text(encoding="utf-8") == text, f"{page} is not up to date: python docs/index.py"
+
+
+SKIPPED = {claim["experiment"] for claim in CLAIMS if claim["state"] == "skipped"}
+LONG = {name for name, record in RECORDS.items() if record.about.get("long")}
+
+
+def test_every_experiment_was_measured_except_where_its_data_were_not_to_be_had():
+    assert SKIPPED <= RECORDS.keys() - ROWS.keys() <= SKIPPED | LONG
+    for name, row in ROWS.items():
+        assert float(row["seconds"]) > 0, name
+        refused = any("error" in claim for claim in RECORDS[name].expect)
+        assert row["state"] == ("refused" if refused else "finished"), name
+        assert refused or 0 < float(row["lowest"]) <= float(row["highest"]) <= 1, name
+
+
+def test_the_verdicts_are_about_the_claims_that_the_files_make():
+    made = {(record.name, claim.text()) for record in RECORDS.values() for claim in read_claims(record.expect)}
+    judged = {(claim["experiment"], claim["claim"]) for claim in CLAIMS}
+    assert judged <= made and {name for name, _ in made - judged} <= LONG
+    for claim in CLAIMS:  # the figures that explain a claim which does not hold stand in the index
+        listed = f"* `{claim['experiment']}`, {claim['claim']}: {claim['found']}."
+        assert (listed in (ROOT / "experiments" / "README.md").read_text()) == (claim["state"] == "failed"), claim
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row["members"]])
+def test_a_file_states_the_time_that_was_measured(name):
+    text = RECORDS[name].path.read_text(encoding="utf-8")
+    assert text == INDEX.with_time(text, float(ROWS[name]["seconds"])), "python docs/index.py"
+
+
+def test_measuring_goes_on_where_it_was_stopped_and_tries_again_what_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(INDEX, "MEASURING", tmp_path / "measuring.csv")
+    asked = []
+
+    def measure(name, refused):
+        asked.append(name)
+        if name == "b" and asked.count("b") == 1:
+            raise RuntimeError("b ended with 1")
+        if name == "c" and asked.count("c") == 1:
+            raise KeyboardInterrupt
+        return {"experiment": name, "state": "refused" if refused else "finished", "seconds": "1.0"}
+
+    with pytest.raises(KeyboardInterrupt):
+        INDEX.measure_all(["a", "b", "c"], {"a"}, measure)
+    assert INDEX.measure_all(["a", "b", "c"], {"a"}, measure)
+    assert asked == ["a", "b", "c", "b", "c"]
+    assert {row["experiment"]: row["state"] for row in INDEX.read_rows(INDEX.MEASURING)} == {
+        "a": "refused", "b": "finished", "c": "finished"}  # fmt: skip
+
+
+def test_a_time_is_written_where_a_time_belongs():
+    about = "\nabout:\n  question: Q?\n  seconds: 10\nepochs: 5\n"
+    for before, after in [
+        ("# stackfit run x            about 10 s on 2 cores", "# stackfit run x            about 7 s on 2 cores"),
+        ("# stackfit run x   about 9 s on 2 cores, no download", "# stackfit run x   about 7 s on 2 cores, no download"),
+        ("# stackfit run x   a sweep of two", "# stackfit run x   a sweep of two, about 7 s on 2 cores"),
+        ("# stackfit run x", "# stackfit run x   about 7 s on 2 cores"),
+    ]:
+        wanted = after + about.replace("10", "7")
+        assert INDEX.with_time(before + about, 6.6) == wanted == INDEX.with_time(wanted, 6.6)
 
 
 def test_every_make_target_in_the_readme_exists():
@@ -77,14 +147,7 @@ def test_every_make_target_in_the_readme_exists():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-def lab():
-    spec = importlib.util.spec_from_file_location("lab", ROOT / "docs" / "lab.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-LAB = lab().commands((ROOT / "docs" / "lab.md").read_text(encoding="utf-8"))
+LAB = script("lab").commands((ROOT / "docs" / "lab.md").read_text(encoding="utf-8"))
 
 
 def test_the_lab_page_covers_both_labs_exercises():
@@ -95,7 +158,7 @@ def test_the_lab_page_covers_both_labs_exercises():
 @pytest.mark.slow
 def test_the_commands_of_the_lab_page_run(tmp_path):
     for command in LAB:
-        code, printed = lab().run(command, tmp_path)
+        code, printed = script("lab").run(command, tmp_path)
         expected = 2 if "run gsp631_ex4" in command or "run gsp631_ex5" in command else 0
         assert code == expected, f"{command}\n{printed}"
         assert "Traceback" not in printed and "tensorflow/" not in printed
