@@ -193,8 +193,8 @@ def test_a_failed_run_fails_its_claims_with_the_runs_reason_and_counts_as_not_fi
 
 def test_a_claim_reads_as_a_sentence():
     texts = {
-        "test_accuracy: between 0.86 to 0.88": {"metric": "test_accuracy", "between": [0.86, 0.88]},
-        "loss, units=4: between 0.5 to …": {"metric": "loss", "between": [0.5, None], "where": {"model.units": 4}},
+        "test_accuracy: between 0.86 and 0.88": {"metric": "test_accuracy", "between": [0.86, 0.88]},
+        "loss, units=4: between 0.5 and …": {"metric": "loss", "between": [0.5, None], "where": {"model.units": 4}},
         "loss: mean of 5 seeds, within base ± 0.01": {
             "metric": "loss",
             "seeds": 5,

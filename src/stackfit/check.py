@@ -173,9 +173,10 @@ def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
 def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callable[[Cell], str]) -> Verdict | None:
     """The claim's verdict, or None while a run that it needs has not ended."""
     if claim.error is not None:
-        kind = getattr(plan.problem, "kind", None)
-        found = f"{kind} error before training" if kind else str(plan.problem or "no error")
-        return Verdict("passed" if kind == claim.error else "failed", found)
+        kinds = {error.kind for error in getattr(plan.problem, "errors", filter(None, [plan.problem]))}
+        named = bool(kinds) and None not in kinds
+        found = f"{', '.join(sorted(map(str, kinds)))} error before training" if named else str(plan.problem or "no error")
+        return Verdict("passed" if kinds == {claim.error} else "failed", found)
     used = [one for one in (plan, other) if one is not None]
     for one in used:
         if one.problem is not None:

@@ -216,7 +216,7 @@ def _said(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{_axes(value)} in every pair"
     if isinstance(value, list):
-        return " to ".join("…" if limit is None else f"{limit:g}" for limit in value)
+        return " and ".join("…" if limit is None else f"{limit:g}" for limit in value)
     return str(value)
 
 
