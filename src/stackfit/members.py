@@ -151,8 +151,9 @@ def weigh(cell: Cell, look: Callable[[Any], None] = lambda model: None) -> int:
         model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
-    with tempfile.TemporaryDirectory() as folder:
-        build_callbacks(cell, Path(folder), lambda text: None)
+    if any(cell.config["callbacks"].values()):
+        with tempfile.TemporaryDirectory() as folder:
+            build_callbacks(cell, Path(folder), lambda text: None)
     look(model)
     units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
     return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)

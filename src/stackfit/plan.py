@@ -78,7 +78,7 @@ def _plan_cell(cell: Cell, dataset: Dataset | StreamedDataset | None, problems: 
     model = size_model(members.make_model(cell, tuple(config["data"]["input_shape"])))
     described = asdict(model)
     batch = config["batch_size"]
-    memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradient", "optimizer")}
+    memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
     return {
         **plan,
         "layers": described.pop("layers"),

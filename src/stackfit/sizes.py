@@ -32,7 +32,7 @@ class ModelSize:
     flops_complete: bool
     activation_bytes: int
     weights_bytes: int
-    gradient_bytes: int
+    gradients_bytes: int
     optimizer: str
     optimizer_bytes: int  # of its real variables
 
@@ -74,7 +74,7 @@ def size_model(model: Any) -> ModelSize:
         flops_complete=len(known) == len(layers),
         activation_bytes=sum(layer.activation_bytes for layer in layers),
         weights_bytes=_bytes(model.weights),
-        gradient_bytes=_bytes(model.trainable_weights),
+        gradients_bytes=_bytes(model.trainable_weights),
         optimizer=type(model.optimizer).__name__,
         optimizer_bytes=_bytes(model.optimizer.variables),
     )

@@ -38,13 +38,17 @@ def plan_sweep(
     trial = cohorts.Trial(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
     waiting = [entry for entry in entries if entry.waits]
     members.start(entries[0].cell, together=len(waiting) > 1 and sweep.max_members != 1)
-    problems, rows = Problems(), []
-    for entry in entries:
+    errors: dict[str, ConfigError] = {}  # by text: what several cells have is said once
+    rows = []
+    for number, entry in enumerate(entries, 1):
         found = trial(entry.cell)
         wrong = found.errors if isinstance(found, ConfigErrors) else [found] if isinstance(found, ConfigError) else []
-        problems.errors += [error for error in wrong if error not in problems.errors]
+        errors |= {str(error): error for error in wrong}
         row = _row(entry, sizes.get(members.model_key(entry.cell)), describe_data(entry.cell, data_of(entry.cell)))
-        rows.append({**row, "errors": [problems.errors.index(error) for error in wrong]})
+        rows.append(
+            {"number": number, **row, "errors": [[*errors].index(str(error)) for error in wrong], "warnings": []}
+        )
+    problems = Problems([*errors.values()])
     good = [(entry, row) for entry, row in zip(entries, rows, strict=True) if entry.waits and not row["errors"]]
     groups = _group(good, trial, sweep.max_members)
     start = None
@@ -124,7 +128,7 @@ def _group(
             row["cohort"] = number
         alone = _why_alone(entries[0].cell, [entry.cell for entry, _ in good], most) if len(entries) == 1 else None
         groups.append({
-            "number": number, "cells": [row["cell"] for row in rows], "alone": alone, "seconds": None,
+            "number": number, "cells": [row["number"] for row in rows], "alone": alone, "seconds": None,
             "rows": rows, "entries": entries,
         })  # fmt: skip
     return groups

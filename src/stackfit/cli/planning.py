@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 import textwrap
 import time
@@ -12,6 +14,7 @@ from typing import Any
 from stackfit.cli.running import parse_words
 from stackfit.errors import ConfigError
 
+_TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",
           "its status is damaged": "damaged"}  # fmt: skip
 
@@ -40,12 +43,18 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
         sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in (sweep_lines(found) if sweeps else run_lines(found)))
-        for kind in ("warnings", "errors"):
-            for one in found[kind]:
-                place = "  ".join(filter(None, (one["where"], one["key"])))
-                print(f"{kind[:-1]}: {place}\n  {one['message']}" if place else f"{kind[:-1]}: {one['message']}",
-                      file=sys.stderr)  # fmt: skip
+        sys.stdout.flush()
+        print_problems(found)
     return (1 if sweeps else 2) if found["errors"] else 0
+
+
+def print_problems(plan: dict[str, Any]) -> None:
+    """Warnings, then errors, each with its place and the numbers of the cells that have it."""
+    for kind in ("warnings", "errors"):
+        for number, one in enumerate(plan[kind]):
+            cells = [cell["number"] for cell in plan.get("cells", ()) if number in cell[kind]]
+            place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, one["where"], one["key"]]
+            print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {one['message']}", file=sys.stderr)
 
 
 def run_lines(plan: dict[str, Any]) -> Iterator[str]:
@@ -92,13 +101,21 @@ def _layer_table(layers: Sequence[dict[str, Any]], model: dict[str, Any] | None)
 def _table(rows: list[list[str]], align: str, total: bool = False) -> Iterator[str]:
     from tabulate import tabulate
 
-    widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
-    rule = ["─" * width for width in widths]
+    rule = ["─" * width for width in _widths(rows)]
     lined = [rows[0], rule, *(rows[1:-1] if total else rows[1:]), *([rule, rows[-1]] if total else [])]
     sides = ["right" if side == "r" else "left" for side in align]
     yield from (
         line.rstrip() for line in tabulate(lined, tablefmt="plain", disable_numparse=True, colalign=sides).split("\n")
     )
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
+
+
+def _columns() -> int:
+    """Of the terminal, at least 80."""
+    return max(80, shutil.get_terminal_size((80, 24)).columns)
 
 
 def _fact(name: str, text: str) -> str:
@@ -143,40 +160,64 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     """A plan of a sweep: a row for each cell, notes on cohorts, totals."""
     totals, cells = plan["totals"], plan["cells"]
     sizes = {group["number"]: len(group["cells"]) for group in plan["cohorts"]}
-    timed = totals["seconds"] is not None
-    costs = [cell["training_flops"] for cell in cells if cell["training_flops"]]
-    rows = [["cell", "parameters", "FLOPs", "time" if timed else "cost", "state", "cohort"]]
-    for cell in cells:
-        share = cell["training_flops"] and cell["training_flops"] / min(costs)
-        cost = f"{share:.3g}x" if share else ""
-        least = "" if cell["flops_complete"] else "≥ "
-        state = STATES.get(cell["state"], cell["state"])
+    timed = any(cell["seconds"] is not None for cell in cells)
+    cheapest = min((cell["training_flops"] for cell in cells if cell["training_flops"]), default=1)
+    rows = [["", *_short(plan["axes"]), "parameters", "FLOPs", "time" if timed else "cost", "cohort"]]
+    for number, cell in enumerate(cells, 1):
+        cost = f"{cell['training_flops'] / cheapest:.3g}x" if cell["training_flops"] else ""
         rows.append([
-            "\n".join(textwrap.wrap(cell["cell"], 34)),
+            str(number),
+            *("\n".join(textwrap.wrap(_TARGET.sub("", cell["axes"].get(axis, "")), 20)) for axis in plan["axes"]),
             "" if cell["parameters"] is None else f"{cell['parameters']:,}",
-            "" if cell["flops"] is None else f"{least}{cell['flops']:,}",
+            "" if cell["flops"] is None else f"{'' if cell['flops_complete'] else '≥ '}{cell['flops']:,}",
             cost if not timed else "" if cell["seconds"] is None else _seconds(cell["seconds"]),
-            f"{state}, FAILS" if cell["errors"] else state,
-            f"{cell['cohort']} of {sizes[cell['cohort']]}" if cell["cohort"] else "",
+            f"{cell['cohort']} ({sizes[cell['cohort']]})" if cell["cohort"] else "",
         ])  # fmt: skip
-    yield from _table(rows, "lrrrll")
-    yield from notes(plan)
+    room = max(24, _columns() - sum(width + 2 for width in _widths(rows)))
+    states = [textwrap.shorten(_state(cell, plan["errors"]), room, placeholder="…") for cell in cells]
+    rows = [[*row, state] for row, state in zip(rows, ["state", *states], strict=True)]
+    yield from _table(rows, "r" + "l" * len(plan["axes"]) + "rrrll")
+    yield from _notes(plan)
 
 
-def notes(plan: dict[str, Any]) -> Iterator[str]:
-    """What stands below the cells: why some train alone, why some fail, and the totals."""
+def _short(keys: Sequence[str]) -> list[str]:
+    """The ends of dotted keys, as short as they stay different."""
+    parts = [key.split(".") for key in keys]
+    ends = [[".".join(part[-n:]) for n in range(1, len(part) + 1)] for part in parts]
+    taken = [end for names in ends for end in names]
+    return [next((name for name in names if taken.count(name) == 1), names[-1]) for names in ends]
+
+
+def _state(cell: dict[str, Any], errors: Sequence[dict[str, Any]]) -> str:
+    if cell["errors"]:
+        return f"fails: {errors[cell['errors'][0]]['message']}"
+    return STATES.get(cell["state"], cell["state"]) + (f": {cell['reason']}" if cell["reason"] else "")
+
+
+def _notes(plan: dict[str, Any]) -> Iterator[str]:
+    """What stands below the cells: why some train alone, then the totals."""
     totals = plan["totals"]
-    for group in plan["cohorts"]:
-        if group["alone"] and totals["to_train"] > 1:
-            yield _fact("alone", f"{group['cells'][0]}: {group['alone']}")
-    for number, error in enumerate(plan["errors"]):
-        cells = [cell["cell"] for cell in plan["cells"] if number in cell["errors"]]
-        if cells:
-            yield _fact("fails", f"{'; '.join(cells)}: {textwrap.shorten(error['message'], 120, placeholder=' …')}")
-    parts = [f"{totals['cells']} cells", f"{totals['finished']} finished", f"{totals['to_train']} to train in "
-             f"{totals['cohorts']} cohort{'s' * (totals['cohorts'] != 1)}"]  # fmt: skip
+    alone: dict[str, list[int]] = {}
+    for group in plan["cohorts"] if totals["to_train"] > 1 else ():
+        if group["alone"]:
+            alone.setdefault(group["alone"], []).extend(group["cells"])
+    for reason, cells in alone.items():
+        yield _fact("alone", f"{_numbers(cells)}: {reason}")
+    cohorts = f"in {totals['cohorts']} cohort{'s' * (totals['cohorts'] != 1)}" if totals["cohorts"] else ""
+    parts = [f"{totals['cells']} cells", f"{totals['finished']} finished", f"{totals['to_train']} to train {cohorts}"]
     parts += [f"{totals['elsewhere']} with another process"] if totals["elsewhere"] else []
     parts += [f"{totals['failing']} failing"] if totals["failing"] else []
     parts += [f"about {_seconds(totals['seconds'])}"] if totals["seconds"] is not None else []
-    yield _fact("total", ", ".join(parts))
+    yield _fact("total", ", ".join(part.strip() for part in parts))
     yield _fact("folder", plan["folder"])
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """`1, 3 to 5` of 1, 3, 4, 5."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
