@@ -107,7 +107,8 @@ def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict
     train, share = declared.get("train"), config["validation_split"]
     if train:
         train = math.floor(train * (1 - share))  # as `data.settings.split_at` cuts
-    examples = {"train": train, "validation": train and declared["train"] - train, "test": declared.get("test")}
+    validation = train and declared["train"] - train
+    examples: dict[str, Any] = {"train": train, "validation": validation, "test": declared.get("test")}
     # Pictures are kept as they are stored, a byte a value; all else as float32.
     item = (1 if config["scale"] == "unit" else 4) * math.prod(config["input_shape"]) + 8
     size = None if None in examples.values() else item * sum(examples.values())

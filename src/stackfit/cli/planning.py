@@ -158,7 +158,7 @@ def _times(times: dict[str, Any]) -> str:
 
 def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     """A plan of a sweep: a row for each cell, notes on cohorts, totals."""
-    totals, cells = plan["totals"], plan["cells"]
+    cells = plan["cells"]
     sizes = {group["number"]: len(group["cells"]) for group in plan["cohorts"]}
     timed = any(cell["seconds"] is not None for cell in cells)
     cheapest = min((cell["training_flops"] for cell in cells if cell["training_flops"]), default=1)
