@@ -67,6 +67,8 @@ ORDER = [
     "pipeline",
     "graphs",
     "flops",
+    "checkpoint",
+    "events",
     "training",
     "jobs",
     "members",
@@ -102,7 +104,9 @@ ORDER = [
 ]
 
 # They import Keras when they are imported.
-HEAVY = {"layers", "callbacks", "building", "targets", "model", "pipeline", "graphs", "flops", "training"}
+HEAVY = {
+    "layers", "callbacks", "building", "targets", "model", "pipeline", "graphs", "checkpoint", "events", "flops", "training",
+}  # fmt: skip
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {

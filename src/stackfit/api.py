@@ -7,11 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit import places
-from stackfit.cells import Cell, compose_cells
+from stackfit.cells import compose_cells
 from stackfit.composition import Composer
 from stackfit.progress import Reporter, make_reporter
-from stackfit.run_folder import RunFolder, find_continuable
 from stackfit.runs import Run
 
 if TYPE_CHECKING:
@@ -32,14 +30,14 @@ def run(
     Args:
         overrides: in Hydra's grammar.
         trust: modules of your project whose classes the config may name.
-        fresh: always make a new folder; else a run of the same config that was interrupted starts again in its own.
+        fresh: always make a new folder; else a run of the same config that was interrupted goes on in its own.
 
     Raises:
         ConfigError: the experiment, an override, a value or the data are wrong; nothing was trained.
         TrainingError: the run failed; its folder says why.
         KeyboardInterrupt: you stopped it; the folder says *interrupted*.
     """
-    from stackfit.runner import run_cell
+    from stackfit.runner import claim_single, run_cell
 
     (cell,) = compose_cells(experiment, overrides, trust, composer)
     reporter = reporter or make_reporter(cell.config["verbosity"])
@@ -73,18 +71,6 @@ def sweep(
     reporter = reporter or make_reporter()
     planned = Sweep(experiment, overrides, trust=trust, fresh=fresh, fail_fast=fail_fast, reporter=reporter)
     return table(planned.run().folder.path)
-
-
-def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:
-    """A new folder, or the newest one of this fingerprint if it was interrupted."""
-    folder = places.outputs() / cell.experiment
-    left = None if fresh else find_continuable(folder, fingerprint)
-    if left is not None and left.claim(fingerprint, cell.about_run()):
-        reporter.line(
-            f"{places.shown(left.path)} was interrupted: starting it again there (--fresh makes a new folder)."
-        )
-        return left
-    return RunFolder.create(folder, fingerprint, cell.about_run())
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:

@@ -114,9 +114,7 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
     if module.split(".")[0] in ("keras", "stackfit"):
         return importlib.import_module(module)
     file = trust.module_file(module)
-    root = str(Path.cwd())
-    if root not in sys.path:
-        sys.path.append(root)  # last: a file of the project must not stand in for a library's
+    _enter_project(str(Path.cwd()))
     if module.startswith("experiments."):
         _join_experiments()
     try:
@@ -127,6 +125,7 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
                 f"{places.shown(file)}. Rename it, for example to my_{file.name}",
                 key=key,
             )
+        _imported.add(module)
         return importlib.import_module(module)
     except TrustError:
         raise
@@ -136,6 +135,25 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
             "Expected a Python file that imports without error. Correct it.",
             key=key,
         ) from error
+
+
+_project = ""  # the project's root that this process works in
+_imported: set[str] = set()  # modules of that project
+
+
+def _enter_project(root: str) -> None:
+    """Put the project's root on the path; what another project brought before, as in a notebook, goes."""
+    global _project
+    if root != _project:
+        for name in _imported:
+            sys.modules.pop(name, None)
+        _imported.clear()
+        if _project in sys.path:
+            sys.path.remove(_project)
+        importlib.invalidate_caches()
+        _project = root
+    if root not in sys.path:
+        sys.path.append(root)  # last: a file of the project must not stand in for a library's
 
 
 def _join_experiments() -> None:

@@ -16,6 +16,7 @@ from stackfit.jobs import Job
 from stackfit.judgement import Verdict, judge
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, find_run_folders, read_status, state_of
+from stackfit.runner import claim_single
 from stackfit.runs import Run
 
 
@@ -104,7 +105,7 @@ def check(
         reporter.sweep(cells, cells - len(entries))
 
     def claim_folder(cell: Cell, fingerprint: str) -> RunFolder:
-        return RunFolder.create(places.outputs() / cell.experiment, fingerprint, cell.about_run())
+        return claim_single(cell, fingerprint, False, reporter)
 
     def ended(job: Job) -> None:
         run = Run(job.folder.path)

@@ -17,8 +17,11 @@ except ImportError:  # not a POSIX system: claims are then guarded by the owner 
     fcntl = None  # type: ignore[assignment]
 
 
-def write_file(path: Path, fill: Callable[[Path], None]) -> None:
+def write_file(path: Path, fill: Callable[[Path], None], flush: bool = True) -> None:
     """Let `fill(temporary)` write a file beside `path` with the same suffix, then rename it over `path`.
+
+    Args:
+        flush: wait until it is on the disk; without, it survives the end of the process, but not of the power.
 
     Raises:
         OSError: the folder or the disk refuses; `path` is then as it was, and nothing is left beside it.
@@ -28,8 +31,9 @@ def write_file(path: Path, fill: Callable[[Path], None]) -> None:
     temporary = Path(name)
     try:
         fill(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        if flush:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
         temporary.chmod(0o644)  # mkstemp makes it private; results are for everyone who may read the folder
         temporary.replace(path)
     except BaseException:

@@ -43,6 +43,7 @@ class RunFolder:
     predictions = property(lambda self: self.path / "predictions.npz")
     log = property(lambda self: self.path / "log.txt")
     certificate = property(lambda self: self.path / "certificate.json")
+    checkpoint = property(lambda self: self.path / "checkpoint.npz")  # while the run is unfinished
 
     def model(self, form: str = "keras") -> Path:
         """`model.keras` or `model.h5`."""
@@ -73,31 +74,36 @@ class RunFolder:
                 return folder
 
     def claim(self, fingerprint: str, about_run: dict[str, Any]) -> bool:
-        """Own this folder, new or left by a dead owner, and start it from the beginning; False if somebody works in it.
+        """Own this folder, new or left by a dead owner; False if somebody works in it.
 
-        What an earlier try wrote is replaced file by file, as the new one gets there; a finished run of the same
-        fingerprint is never claimed.
+        What an earlier try of the same fingerprint left goes on from its checkpoint, if it has one; else its files are
+        replaced one by one. A finished run of the same fingerprint is never claimed.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
+                before = {}
                 if self.status.exists():
                     before = read_status(self.path, damaged_is_empty=True)
                     if state_of(before) == "running" and not owner.is_me(before.get("owner")):
                         return False
                     if before.get("status") == "finished" and before.get("fingerprint") == fingerprint:
                         return False
-                self._start(fingerprint, about_run)
+                self._start(fingerprint, about_run, before)
                 return True
 
-    def _start(self, fingerprint: str, about_run: dict[str, Any]) -> None:
-        for stale in (self.metrics, self.predictions, self.history, self.certificate):
+    def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any] | None = None) -> None:
+        before = before or {}
+        for stale in (self.metrics, self.predictions, self.certificate):
             stale.unlink(missing_ok=True)
+        if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
+            self.start_over()
         self._began = time.perf_counter()
         self._status = {
             "format": FORMAT,
             "status": "running",
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "resumed_after": before.get("resumed_after", []) if self.checkpoint.exists() else [],  # epochs
             "seconds": None,
             "fingerprint": fingerprint,
             "owner": owner.this_process(),
@@ -114,6 +120,30 @@ class RunFolder:
         parent = self.path.parent
         if parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
+
+    def start_over(self) -> None:
+        """Forget the epochs of an earlier try."""
+        for stale in (self.checkpoint, self.history):
+            stale.unlink(missing_ok=True)
+        self._rows = []
+
+    def go_on(self, epoch: int, seconds: float) -> bool:
+        """Keep the history of an earlier try up to `epoch`, its time so far included; False if it is not there whole."""
+        rows = read_history(self.path)[:epoch]
+        if [row.get("epoch") for row in rows] != [str(number) for number in range(1, epoch + 1)]:
+            return False
+        self._rows = list(rows)
+        self._began -= seconds
+        self._status["resumed_after"] = [*self._status["resumed_after"], epoch]
+        with writing(self.path):
+            files.write_text(self.history, csv_text(self._rows))
+            files.write_json(self.status, self._status)
+        return True
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken so far, in every process that worked on it."""
+        return time.perf_counter() - self._began
 
     # ---- while it trains
 
@@ -137,6 +167,11 @@ class RunFolder:
             with writing(self.path):
                 files.write_json(self.status, self._status)
 
+    def keep(self, fill: Callable[[Path], None]) -> None:
+        """Replace the checkpoint. It is not flushed to disk: if the machine loses power, the run starts over."""
+        with writing(self.path):
+            files.write_file(self.checkpoint, fill, flush=False)
+
     def append_log(self, text: str) -> None:
         """Add to `log.txt` what was printed."""
         with writing(self.path), self.log.open("a", encoding="utf-8") as file:
@@ -154,6 +189,7 @@ class RunFolder:
         with writing(self.path):
             files.write_json(self.metrics, metrics)
             self._end("finished", metrics=summary)
+            self.checkpoint.unlink(missing_ok=True)
 
     def write_certificate(self, certificate: dict[str, Any]) -> None:
         """Write `certificate.json`: whether the run, executed again, came out the same."""
@@ -165,7 +201,7 @@ class RunFolder:
         self._end(status, reason=reason, traceback=traceback)
 
     def _end(self, status: str, **fields: Any) -> None:
-        self._status |= {"status": status, "seconds": round(time.perf_counter() - self._began, 3), **fields}
+        self._status |= {"status": status, "seconds": round(self.seconds, 3), **fields}
         files.write_json(self.status, self._status)
 
 

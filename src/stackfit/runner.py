@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from stackfit import places
 from stackfit.cells import Cell
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
@@ -15,7 +16,7 @@ from stackfit.finishing import Finisher
 from stackfit.jobs import Job
 from stackfit.members import build_callbacks, build_member, describe_stack, start
 from stackfit.progress import Reporter
-from stackfit.run_folder import RunFolder
+from stackfit.run_folder import RunFolder, find_continuable
 from stackfit.runs import Run
 
 Claim = Callable[[Cell, str], RunFolder | None]  # None: somebody else has it
@@ -35,6 +36,18 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
         reason = job.failure.rstrip(".")
         raise TrainingError(f"The run failed: {reason}. See {job.folder.log}, or its status.json for the traceback.")
     return Run(job.folder.path)
+
+
+def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:
+    """A new folder, or the newest one of this fingerprint if it was interrupted."""
+    folder = places.outputs() / cell.experiment
+    left = None if fresh else find_continuable(folder, fingerprint)
+    if left is not None and left.claim(fingerprint, cell.about_run()):
+        reporter.line(
+            f"{places.shown(left.path)} was interrupted: going on there (--fresh makes a new folder)."
+        )
+        return left
+    return RunFolder.create(folder, fingerprint, cell.about_run())
 
 
 def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
@@ -71,7 +84,7 @@ def run_cohort(
         KeyboardInterrupt: the user stopped it; every unfinished folder says *interrupted*.
     """
     start(jobs[0].cell, together=len(jobs) > 1)
-    from stackfit import graphs, training
+    from stackfit import events, graphs, training
     from stackfit.pipeline import Feeds
 
     graphs.free()
@@ -88,16 +101,18 @@ def run_cohort(
         for job in jobs:
             _claim(job, dataset, claim)
         for event in cohort.train():
-            if isinstance(event, training.Step):
+            if isinstance(event, events.Step):
                 finish.waiting()
                 reporter.step(event.epoch, event.done, event.running)
                 for folder in [jobs[number].folder for number in event.running]:
                     assert folder is not None
                     folder.beat()
-            elif isinstance(event, training.EpochEnd):
+            elif isinstance(event, events.EpochEnd):
                 _end_epoch(jobs[event.member], event)
                 reporter.epoch(event.member, event.epoch, event.logs)
-            elif isinstance(event, training.Failed):
+            elif isinstance(event, events.Kept):
+                _keep(jobs[event.member], event.checkpoint)
+            elif isinstance(event, events.Failed):
                 jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
                 if fail_fast:
@@ -150,12 +165,42 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
         job.folder = None
         raise
     job.member.printed = job.say
+    if job.folder.checkpoint.exists():
+        _resume(job)
     text = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
     model = job.member.model
     job.folder.write_start(text, describe_environment(job.cell, dataset.fingerprint, model))
     sizes = f"{dataset_sizes(dataset)} examples"
     name = f"{job.label}: " if job.alone else ""
     job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}", detail=True)
+
+
+def _resume(job: Job) -> None:
+    """Go on from the folder's checkpoint, if it and the history are whole."""
+    from stackfit.checkpoint import Checkpoint, fits
+
+    folder = job.folder
+    assert folder is not None
+    try:
+        checkpoint = Checkpoint.read(folder.checkpoint)
+    except Exception:  # damaged in whatever way
+        checkpoint = None
+    whole = checkpoint is not None and fits(checkpoint, job.member.model, len(job.member.callbacks))
+    if checkpoint is None or not whole or not folder.go_on(checkpoint.epoch, checkpoint.seconds):
+        folder.start_over()
+        job.say("Its checkpoint is damaged: starting again from the first epoch.")
+        return
+    job.member.checkpoint, job.epoch, job.logs = checkpoint, checkpoint.epoch, checkpoint.logs
+    job.say(f"Going on after epoch {checkpoint.epoch} of {job.member.epochs}.")
+    if checkpoint.lost:
+        job.say(f"warning: {', '.join(checkpoint.lost)} could not be kept and starts anew. "
+                "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
+
+
+def _keep(job: Job, checkpoint: Any) -> None:
+    assert job.folder is not None
+    checkpoint.seconds = job.folder.seconds
+    job.folder.keep(checkpoint.write)
 
 
 def _end_epoch(job: Job, event: Any) -> None:

@@ -20,7 +20,9 @@ import keras
 import tensorflow as tf
 
 from stackfit.callbacks import listens_to_batches
+from stackfit.checkpoint import Checkpoint, Memory, go_on_in_file, restore_variables, variables_of
 from stackfit.errors import TrainingError
+from stackfit.events import Done, EpochEnd, Event, Failed, Kept, Step
 from stackfit.graphs import build_loops, call, metrics_of
 from stackfit.pipeline import Feed
 
@@ -32,7 +34,8 @@ FIRST_STEPS = 32  # of the first call, which measures how long a step takes
 class Member:
     """One model in training.
 
-    `model` is compiled and its optimizer built; `validation` may be None. `callbacks` are its own.
+    `model` is compiled and its optimizer built; `validation` may be None. `callbacks` are its own. From a `checkpoint`
+    it goes on behind that epoch, bit for bit as if it had never stopped.
     """
 
     model: keras.Model
@@ -42,51 +45,12 @@ class Member:
     callbacks: list[keras.callbacks.Callback] = field(default_factory=list)
     jit_compile: bool = False
     printed: Callable[[str], object] = sys.stderr.write  # takes what the member's callbacks print
+    checkpoint: Checkpoint | None = None
 
     @property
     def listens_to_batches(self) -> bool:
         """Whether a callback must be called at every step."""
         return any(listens_to_batches(type(one), partial(getattr, one)) for one in self.callbacks)
-
-
-@dataclass(frozen=True)
-class Step:
-    """How far a cohort is in its epoch: `done` of 1.0; `epoch` counts from 1."""
-
-    epoch: int
-    done: float
-    running: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class EpochEnd:
-    """A member has completed an epoch (from 1). `seconds` is the cohort's time, `members` how many shared it."""
-
-    member: int
-    epoch: int
-    logs: dict[str, float]
-    seconds: float
-    members: int
-
-
-@dataclass(frozen=True)
-class Done:
-    """A member has trained to its end, or its callbacks stopped it."""
-
-    member: int
-    epoch: int
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A member's loss is not finite, or a callback of its own raised; the others go on."""
-
-    member: int
-    epoch: int
-    error: BaseException
-
-
-Event = Step | EpochEnd | Done | Failed
 
 
 class Cohort:
@@ -124,35 +88,38 @@ class Cohort:
         """
         progress = [_Progress(member) for member in self.members]
         for number, one in enumerate(progress):
-            yield from _guard(number, one, 0, one.begin)
-        epoch = 0
+            yield from _guard(number, one, one.epoch, one.begin)
+            yield from self._end_if_over(number, one)
         while running := [number for number, one in enumerate(progress) if one.running]:
             began = time.perf_counter()
             for number in running:
-                begin = partial(progress[number].epoch_begin, epoch)
-                yield from _guard(number, progress[number], epoch + 1, begin)
+                yield from _guard(number, progress[number], progress[number].epoch + 1, progress[number].epoch_begin)
             running = [number for number in running if progress[number].running]
-            yield from self._epoch(epoch, running, progress)
-            logs = self._logs(epoch, running, progress)
+            yield from self._epoch(running, progress)
+            logs = self._logs(running, progress)
             seconds = time.perf_counter() - began
             for number in running:
                 one = progress[number]
                 if not one.running:
                     continue
+                one.epoch += 1
                 if not all(map(math.isfinite, logs[number].values())):
                     one.running = False
-                    yield Failed(number, epoch + 1, _not_finite(epoch + 1, logs[number], one.logs))
+                    yield Failed(number, one.epoch, _not_finite(one.epoch, logs[number], one.logs))
                     continue
-                yield EpochEnd(number, epoch + 1, logs[number], seconds, len(running))
-                yield from _guard(number, one, epoch + 1, partial(one.epoch_end, epoch, logs[number]))
-                if one.running and one.is_over(epoch):
-                    one.running = False
-                    failed: list[Event] = list(_guard(number, one, epoch + 1, one.end))
-                    yield from failed or [Done(number, epoch + 1)]
-            epoch += 1
+                yield EpochEnd(number, one.epoch, logs[number], seconds, len(running))
+                yield from _guard(number, one, one.epoch, partial(one.epoch_end, logs[number]))
+                yield from _keep(number, one)
+                yield from self._end_if_over(number, one)
 
-    def _epoch(self, epoch: int, running: list[int], progress: list[_Progress]) -> Iterator[Event]:
-        inputs = [member.train.begin(epoch) for member in self.members]
+    def _end_if_over(self, number: int, one: _Progress) -> Iterator[Event]:
+        if one.running and one.is_over():
+            one.running = False
+            failed: list[Event] = list(_guard(number, one, one.epoch, one.end))
+            yield from failed or [Done(number, one.epoch)]
+
+    def _epoch(self, running: list[int], progress: list[_Progress]) -> Iterator[Event]:
+        inputs = [member.train.begin(one.epoch) for member, one in zip(self.members, progress, strict=True)]
         listeners = [number for number in running if self.members[number].listens_to_batches]
         totals = [self.members[number].train.steps if number in running else 0 for number in range(len(self.members))]
         done, speed = 0.0, None
@@ -166,42 +133,43 @@ class Cohort:
             stepping = [number for number in listeners if stops[number] > starts[number]]
             for number in stepping:
                 begin = partial(progress[number].batch_begin, starts[number])
-                yield from _guard(number, progress[number], epoch + 1, begin)
+                yield from _guard(number, progress[number], progress[number].epoch + 1, begin)
             began = time.perf_counter()
             call(self._train, inputs, tf.constant(starts), tf.constant(stops))
             speed = max(1.0, (after - done) * longest) / max(1e-6, time.perf_counter() - began)
             for number in stepping:
                 if progress[number].running:
                     end = partial(progress[number].batch_end, starts[number])
-                    yield from _guard(number, progress[number], epoch + 1, end)
+                    yield from _guard(number, progress[number], progress[number].epoch + 1, end)
                 if self.members[number].model.stop_training or not progress[number].running:
                     totals[number] = 0  # as in Keras: stop_training at a batch ends the epoch there
             done = after
-            yield Step(epoch + 1, done, tuple(running))
+            yield Step(max(progress[number].epoch for number in running) + 1, done, tuple(running))
 
-    def _logs(self, epoch: int, running: list[int], progress: list[_Progress]) -> dict[int, dict[str, float]]:
+    def _logs(self, running: list[int], progress: list[_Progress]) -> dict[int, dict[str, float]]:
         logs = {number: metrics_of(self.members[number].model) for number in running}
         validated = [number for number in running if self.members[number].validation and progress[number].running]
         if self._test and validated:
-            for name, values in self._validate(self._test, epoch, validated).items():
+            for name, values in self._validate(self._test, validated).items():
                 logs[name] |= {f"val_{metric}": value for metric, value in values.items()}
         return logs
 
-    def _validate(self, program: Callable[..., None], epoch: int, numbers: list[int]) -> dict[int, dict[str, float]]:
+    def _validate(self, program: Callable[..., None], numbers: list[int]) -> dict[int, dict[str, float]]:
         feeds = [member.validation or member.train for member in self.members]
         for number in numbers:
             self.members[number].model.reset_metrics()
         stops = [feed.steps if number in numbers else 0 for number, feed in enumerate(feeds)]
-        call(program, [feed.begin(epoch) for feed in feeds], tf.zeros(len(feeds), tf.int32), tf.constant(stops))
+        call(program, [feed.begin(0) for feed in feeds], tf.zeros(len(feeds), tf.int32), tf.constant(stops))
         return {number: metrics_of(self.members[number].model) for number in numbers}
 
 
 class _Progress:
-    """What Keras's `fit` does around the steps of one model, in its order."""
+    """What Keras's `fit` does around the steps of one model, in its order. `epoch`: how many are complete."""
 
     def __init__(self, member: Member):
         self.member, self.model = member, member.model
         self.running = member.epochs > 0
+        self.epoch = 0
         self.logs: dict[str, float] = {}
 
     def begin(self) -> None:
@@ -215,11 +183,33 @@ class _Progress:
             steps=self.member.train.steps,
             model=self.model,
         )
+        self.memories = [Memory(callback) for callback in self.callbacks.callbacks]
+        checkpoint = self.member.checkpoint
+        if checkpoint is not None:
+            for callback in self.callbacks.callbacks:
+                go_on_in_file(callback, checkpoint.epoch)
         self.callbacks.on_train_begin()
+        if checkpoint is not None:
+            restore_variables(self.model, checkpoint.variables)
+            for memory, state in zip(self.memories, checkpoint.callbacks, strict=True):
+                memory.recall(state)
+            self.epoch, self.logs = checkpoint.epoch, dict(checkpoint.logs)
+            self.model.stop_training = checkpoint.stopped
 
-    def epoch_begin(self, epoch: int) -> None:
+    def keep(self) -> Checkpoint:
+        remembered = [memory.remember() for memory in self.memories]
+        return Checkpoint(
+            self.epoch,
+            [variable.numpy() for variable in variables_of(self.model)],
+            [state for state, _ in remembered],
+            self.logs,
+            bool(self.model.stop_training),
+            lost=[lost for _, names in remembered for lost in names],
+        )
+
+    def epoch_begin(self) -> None:
         self.model.reset_metrics()
-        self.callbacks.on_epoch_begin(epoch)
+        self.callbacks.on_epoch_begin(self.epoch)
 
     def batch_begin(self, step: int) -> None:
         self.callbacks.on_train_batch_begin(step)
@@ -227,12 +217,13 @@ class _Progress:
     def batch_end(self, step: int) -> None:
         self.callbacks.on_train_batch_end(step, metrics_of(self.model))
 
-    def epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+    def epoch_end(self, logs: dict[str, float]) -> None:
+        """Call it when `epoch` counts the epoch that has ended; callbacks count from 0."""
         self.logs = dict(logs)
-        self.callbacks.on_epoch_end(epoch, dict(logs))
+        self.callbacks.on_epoch_end(self.epoch - 1, dict(logs))
 
-    def is_over(self, epoch: int) -> bool:
-        return self.model.stop_training or epoch + 1 >= self.member.epochs
+    def is_over(self) -> bool:
+        return self.model.stop_training or self.epoch >= self.member.epochs
 
     def end(self) -> None:
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
@@ -254,6 +245,13 @@ def _guard(number: int, progress: _Progress, epoch: int, action: Callable[[], No
             progress.member.printed(text)
     if failure:
         yield failure
+
+
+def _keep(number: int, one: _Progress) -> Iterator[Event]:
+    kept: list[Checkpoint] = []
+    if one.running:
+        yield from _guard(number, one, one.epoch, lambda: kept.append(one.keep()))
+    yield from (Kept(number, checkpoint) for checkpoint in kept)
 
 
 def _not_finite(epoch: int, logs: dict[str, float], before: dict[str, float]) -> TrainingError:

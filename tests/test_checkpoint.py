@@ -1,0 +1,226 @@
+"""A run that was stopped at any moment goes on from its last complete epoch and ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stackfit
+from stackfit.progress import Reporter
+from stackfit.run_folder import RunFolder
+from stackfit.runs import Run
+
+pytestmark = pytest.mark.tf
+
+SMALL = ("digits_quickstart", "epochs=6", "model.layers.hidden.units=8", "data.validation_split=0.2", "save=[]")
+DROPOUT = ("+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.3, after: hidden}",)
+CALLBACKS = (
+    "+callbacks.stop={_target_: keras.callbacks.EarlyStopping, monitor: loss, min_delta: 0.3, patience: 2, restore_best_weights: true}",
+    "+callbacks.slower={_target_: keras.callbacks.ReduceLROnPlateau, monitor: val_loss, min_delta: 0.4, patience: 1}",
+    "+callbacks.best={_target_: keras.callbacks.ModelCheckpoint, filepath: best.keras, save_best_only: true}",
+    "+callbacks.log={_target_: keras.callbacks.CSVLogger, filename: log.csv}",
+)
+SCHEDULE = (
+    "optimizer=sgd",
+    "optimizer.learning_rate={_target_: keras.optimizers.schedules.CosineDecay, initial_learning_rate: 0.1, decay_steps: 200}",
+)
+NORMALISED = ("+model.layers.normal={_target_: keras.layers.BatchNormalization, after: hidden}",)
+
+
+class Stops(Reporter):
+    """Stops the process's work as Ctrl-C would: in the middle of an epoch, or between its end and its checkpoint."""
+
+    def __init__(self, epoch: int, when: str):
+        super().__init__(0)
+        self.at, self.when = epoch, when
+
+    def step(self, epoch: int, done: float, running: Any) -> None:
+        if self.when == "in" and epoch == self.at:
+            raise KeyboardInterrupt
+
+    def epoch(self, number: int, epoch: int, logs: Any) -> None:
+        if self.when == "behind" and epoch == self.at:
+            raise KeyboardInterrupt
+
+
+def stop(epoch: int, when: str, *words: str, **options: Any) -> Path:
+    """Start a run that is stopped there; its folder."""
+    with pytest.raises(KeyboardInterrupt):
+        stackfit.run(*words, reporter=Stops(epoch, when), **options)
+    return max(Path("outputs").glob("*/*/status.json"), key=lambda path: path.stat().st_mtime_ns).parent
+
+
+def results(folder: Path) -> tuple[Any, ...]:
+    """All that must be equal: history but times, metrics with the weights' digest, scores, what the callbacks wrote."""
+    with (folder / "history.csv").open() as file:
+        rows = [{k: v for k, v in row.items() if k not in ("seconds", "members")} for row in csv.DictReader(file)]
+    with np.load(folder / "predictions.npz") as stored:
+        scores = stored["scores"].tobytes()
+    logged = (folder / "log.csv").read_text() if (folder / "log.csv").exists() else ""
+    return rows, json.loads((folder / "metrics.json").read_text()), scores, logged
+
+
+CASES = {  # and the epoch at whose end, or in which, the first try stops
+    "dropout, shuffling, batch normalisation": (2, "behind", *DROPOUT, *NORMALISED),
+    "callbacks that remember": (3, "in", *CALLBACKS),
+    "moving averages of the weights": (3, "in", "optimizer=momentum", "+optimizer.use_ema=true"),
+    "half precision and a schedule": (3, "behind", "precision=mixed_bfloat16", *DROPOUT, *SCHEDULE),
+}
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # ReduceLROnPlateau of Keras 3.15
+@pytest.mark.parametrize("case", CASES)
+def test_a_stopped_run_ends_with_the_bits_of_one_that_was_not(case, lab, keras):
+    epoch, when, *changes = CASES[case]
+    words = (*SMALL, *changes)
+    whole = results(stackfit.run(*words, reporter=Reporter(0)).folder)
+    folder = stop(epoch, when, *words)
+    assert len(Run(folder).history) == (epoch if when == "behind" else epoch - 1)
+    run = stackfit.run(*words, reporter=Reporter(0))
+    assert run.folder.resolve() == folder.resolve() and results(run.folder) == whole
+    assert run.status["resumed_after"] == [epoch - 1] and not RunFolder(run.folder).checkpoint.exists()
+
+
+def test_a_run_may_stop_again_and_again(lab, keras):
+    whole = results(stackfit.run(*SMALL, reporter=Reporter(0)).folder)
+    for epoch in (2, 3, 6):
+        stop(epoch, "in", *SMALL)
+    run = stackfit.run(*SMALL, reporter=Reporter(0))
+    assert results(run.folder) == whole and run.status["resumed_after"] == [1, 2, 5]
+
+
+def test_early_stopping_stops_where_it_would_have_stopped_and_restores_the_same_weights(lab, keras):
+    words = (*SMALL, CALLBACKS[0], "epochs=40")
+    whole = stackfit.run(*words, reporter=Reporter(0))
+    stopped = whole.metrics["stopped_epoch"]
+    assert 2 < stopped < 40
+    folder = stop(stopped - 1, "behind", *words)
+    assert results(stackfit.run(*words, reporter=Reporter(0)).folder) == results(whole.folder)
+    assert Run(folder).state == "finished"
+
+
+def test_a_run_killed_after_its_last_epoch_is_only_finished(lab, keras, monkeypatch, capsys):
+    from stackfit import finishing
+
+    words = SMALL
+    whole = results(stackfit.run(*words, reporter=Reporter(0)).folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            stackfit.run(*words, reporter=Reporter(0))
+    run = stackfit.run(*words, reporter=Reporter(1))
+    assert results(run.folder) == whole and run.status["resumed_after"] == [6]
+    assert "Going on after epoch 6 of 6." in capsys.readouterr().err
+
+
+def test_the_cells_of_a_fused_sweep_each_go_on_from_their_own_last_epoch(lab, keras, monkeypatch):
+    words = ("digits_quickstart", "model.layers.hidden.units=8", *DROPOUT, "seed=0,1", "epochs=2,4", "save=[]")
+    for name in ("whole", "stopped"):
+        Path(name).mkdir()
+    monkeypatch.chdir(lab / "whole")
+    stackfit.sweep(*words, reporter=Reporter(0))
+    monkeypatch.chdir(lab / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        stackfit.sweep(*words, reporter=Stops(4, "in"))
+    states = [Run(folder).state for folder in sorted(Path("outputs").glob("*/*/*/"))]
+    assert sorted(states) == ["finished", "finished", "interrupted", "interrupted"]
+    stackfit.sweep(*words, reporter=Reporter(0))
+    cells = sorted(Path("outputs").glob("*/*/*/"))
+    assert sorted(Run(cell).status["resumed_after"] for cell in cells) == [[], [], [3], [3]]
+    assert [results(cell) for cell in cells] == [results(lab / "whole" / cell) for cell in cells]
+
+
+OWN = """
+import keras
+
+class Remembers(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.seen = object()  # no file can hold it
+
+    def on_train_begin(self, logs=None):
+        self.seen = object()
+        self.losses = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["loss"])
+        self.seen = object()
+        print("losses", len(self.losses))
+
+class Says(Remembers):
+    def get_state(self):
+        return {"losses": self.losses}
+
+    def set_state(self, state):
+        self.losses = state["losses"]
+"""
+
+
+@pytest.mark.parametrize("name", ["Remembers", "Says"])
+def test_callbacks_of_the_users_remember_and_what_cannot_be_kept_is_said(name, lab, write, capsys):
+    write("own_memory.py", OWN)
+    words = (*SMALL, f"+callbacks.own={{_target_: own_memory.{name}}}")
+    folder = stop(3, "in", *words, trust=("own_memory",))
+    capsys.readouterr()
+    stackfit.run(*words, trust=("own_memory",), reporter=Reporter(1))
+    said = capsys.readouterr().err
+    assert ("warning: Remembers.seen could not be kept" in said) == (name == "Remembers")
+    counts = [line for line in (folder / "log.txt").read_text().splitlines() if line.startswith("losses")]
+    assert counts == [f"losses {number}" for number in range(1, 7)]
+
+
+def damage_nothing_left(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def damage_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def damage_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def damage_other(path: Path) -> None:
+    np.savez(path, rest=np.zeros(3))
+
+
+@pytest.mark.parametrize("damage", [damage_nothing_left, damage_half, damage_bit, damage_other])
+def test_a_damaged_checkpoint_is_said_and_the_run_starts_over(damage: Callable[[Path], None], lab, keras, capsys):
+    words = (*SMALL[:3], "epochs=3", "save=[]")
+    folder = stop(3, "in", *words)
+    damage(RunFolder(folder).checkpoint)
+    run = stackfit.run(*words, reporter=Reporter(1))
+    assert "Its checkpoint is damaged: starting again from the first epoch." in capsys.readouterr().err
+    assert run.state == "finished" and len(run.history) == 3 and run.status["resumed_after"] == []
+
+
+def test_the_time_of_every_part_counts(lab, keras):
+    folder = stop(3, "in", *SMALL)
+    part = Run(folder).status["seconds"]
+    assert stackfit.run(*SMALL, reporter=Reporter(0)).status["seconds"] > part > 0
+
+
+def test_packing_keeps_types_and_bits():
+    from stackfit.checkpoint import OPERATIONS, pack, unpack
+
+    value = {
+        "a": [1, 2.5, None, True, "x", (1, {2})],
+        3: np.float32(0.1),
+        "arrays": [np.arange(3, dtype=np.int8), np.array(float("nan"))],
+        "op": OPERATIONS["less"],
+        "inf": float("inf"),
+    }
+    arrays: dict[str, np.ndarray] = {}
+    packed = json.loads(json.dumps(pack(value, arrays)))
+    back = unpack(packed, arrays)
+    assert back["a"] == value["a"] and type(back["a"][5]) is tuple and back["op"] is OPERATIONS["less"]
+    assert back[3].dtype == np.float32 and back["arrays"][0].dtype == np.int8 and back["inf"] == float("inf")
