@@ -107,7 +107,7 @@ def measure_all(names: list[str], refused: set[str], measure: Callable[[str, boo
             continue
         write_text(MEASURING, csv_text(rows))
         print(f"{name}  {rows[-1]['seconds']} s", file=sys.stderr, flush=True)
-    print("\n".join(failed), file=sys.stderr)
+    print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
     return not failed
 
 
