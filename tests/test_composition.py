@@ -251,7 +251,7 @@ def test_a_value_where_a_mapping_belongs_names_the_file(write, text):
         ("\tepochs: 3\n", 2, "This is not YAML: "),
         ("epochs: 3\nepochs: 4\n", 3, "found duplicate key epochs"),
         ("model: {layers: {a: {units: 1, units: 2}}}\n", 2, "found duplicate key units"),
-        ("epochs: !!python/object/apply:os.system [echo]\n", 2, "could not determine a constructor"),
+        ("epochs: !!python/object/apply:os.system [echo]\n", 2, "The tag !!python/object/apply:os.system is not allowed"),
         ("? [a]\n: 2\n", 2, "unhashable key"),
         ("x: &x 3\nepochs: *x\n", 3, "The alias *x is not allowed here"),
     ],

@@ -240,7 +240,6 @@ HYDRA = {
             "override hydra/launcher: basic", "override hydra/job_logging: colorlog", "/hydra/callbacks: evil",
             "optional hydra/callbacks: evil", "'/etc/passwd'", "'../../outside/evil'", "'file:///etc/passwd'",
             "'pkg://evil'", "optimizer@hydra: sgd", "model: '../../../outside/evil'", "'mine@hydra'",
-            "override model: '${oc.env:SECRET}'",
         )
     },
 }  # fmt: skip
@@ -252,19 +251,20 @@ RESOLVERS = {
     **{
         text: Attack(f"about:\n  question: '{text}'\n", f"{FILE}:3", RESOLVER)
         for text in (
-            "${oc.env:SECRET}", "${oc.env:NONE,x}", "${oc.decode:'1'}", "${oc.create:{a: 1}}", "${hydra:runtime.cwd}",
+            "${oc.env:SECRET}", "${oc.env:NONE,x}", "${oc.decode:x}", "${oc.create:{a: 1}}", "${hydra:runtime.cwd}",
             "${now:%Y}", "${python_version:}", "${ oc.env : SECRET }", "${oc.${about.source}:SECRET}",
             "${${about.source}.env:SECRET}", "${oc.select:epochs}", "${oc.dict.keys:data}", "x${oc.env:SECRET}y",
         )
     },
     "in a key": Attack("about: {'${oc.env:SECRET}': x}\n", f"{FILE}:2", RESOLVER),
+    "in the defaults": Attack("defaults: [config, override model: '${oc.env:SECRET}', _self_]\n", f"{FILE}:1", RESOLVER),
     "in an argument": Attack(arguments("units: ['${oc.env:SECRET}']"), f"{FILE}:5", RESOLVER),
     "in a sweep": Attack("hydra: {sweeper: {params: {seed: '${oc.env:SECRET},1'}}}\n", f"{FILE}:2", RESOLVER),
     "typed": typed("seed=${oc.env:SECRET}", said=RESOLVER),
     "typed in quotes": typed("about.question='${oc.env:SECRET}'", said=RESOLVER),
     "typed in a sweep": typed("-m", "about.question=choice(a,'${oc.env:SECRET}')", said=RESOLVER),
     "typed in a mapping": typed("+callbacks.x={a:'${oc.env:SECRET}'}", said=RESOLVER),
-    "typed as a nested one": typed("about.question=${oc.${about.source}:SECRET}", said=RESOLVER),
+    "typed as a nested one": typed("about.question='${oc.${about.source}:SECRET}'", said=RESOLVER),
     "put together, to be read a second time": Attack(
         "about: {source: $}\n" + callback("stackfit.callbacks.StopAt", "monitor: '${about.source}{oc.env:SECRET}'"),
         f"{FILE}:4", "which would be read once more",
@@ -332,18 +332,19 @@ DATA = {
 # ---- YAML
 
 YAMLS = {
-    "a tag that calls": Attack("epochs: !!python/object/apply:os.system [touch CANARY]\n", f"{FILE}:2", "not YAML"),
-    "a tag of a name": Attack("epochs: !!python/name:os.system\n", f"{FILE}:2", "not YAML"),
-    "a tag of a module": Attack("about: {question: !!python/module:evil }\n", f"{FILE}:2", "not YAML"),
-    "a tag of a new object": Attack("about: !!python/object/new:evil.Evil {}\n", f"{FILE}:2", "not YAML"),
-    "a tag in expect": Attack("expect: [!!python/object/apply:os.system [touch CANARY]]\n", f"{FILE}:2", "not YAML"),
+    "a tag that calls": Attack("epochs: !!python/object/apply:os.system [touch CANARY]\n", f"{FILE}:2", "The tag !!python/"),
+    "a tag of a name": Attack("epochs: !!python/name:os.system\n", f"{FILE}:2", "The tag !!python/"),
+    "a tag of a module": Attack("about: {question: !!python/module:evil }\n", f"{FILE}:2", "The tag !!python/"),
+    "a tag of a new object": Attack("about: !!python/object/new:evil.Evil {}\n", f"{FILE}:2", "The tag !!python/"),
+    "a tag in expect": Attack("expect: [!!python/object/apply:os.system [touch CANARY]]\n", f"{FILE}:2", "The tag !!python/"),
     "a bomb": Attack(
         "about:\n  question: &a [x]\n" + "".join(f"  a{n}: &a{n} [*a, *a]\n" for n in range(30)), f"{FILE}:4", "The alias"
     ),
     "a loop": Attack("about: &a {question: *a}\n", f"{FILE}:2", "The alias *a"),
     "a well": Attack(f"about: {'[' * 4000}{']' * 4000}\n", f"{FILE}:2", "levels deep"),
     "several documents": Attack("---\nepochs: 3\n", f"{FILE}:2", "not YAML"),
-    "a number without end": Attack(f"epochs: {'9' * 5000}\n", f"{FILE}:2", ""),
+    "a number without end": Attack(f"epochs: {'9' * 5000}\n", f"{FILE}:2", "of 5000 characters"),
+    "a date that is none": Attack("about: {question: !!timestamp x}\n", f"{FILE}:2", "The tag !!timestamp"),
 }
 
 ATTACKS = {**TARGETS, **HYDRA, **RESOLVERS, **FILES, **DATA, **YAMLS}

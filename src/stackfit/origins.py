@@ -16,6 +16,7 @@ from stackfit.places import shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
 MAX_DEPTH = 50
+MAX_DIGITS = 4_000  # Python reads numbers of up to 4,300
 GROUPS = ("data", "model", "optimizer", "task", "callbacks")
 _HEAD = re.compile(r"(about|expect)(\.|$)")
 
@@ -98,12 +99,21 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
 
 
 def check_events(text: str, path: Path) -> None:
-    """Refuse aliases, which can stand for 9^30 values, and nesting on which the C parser overflows its stack."""
+    """Refuse aliases, which can stand for 9^30 values, nesting on which the C parser overflows its stack, tags, which
+    name Python's types, and numbers that Python does not read."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
-            found = f"The alias *{event.anchor}" if depth <= MAX_DEPTH else f"A value {depth} levels deep"
+        found = None
+        if isinstance(event, yaml.AliasEvent):
+            found = f"The alias *{event.anchor}"
+        elif depth > MAX_DEPTH:
+            found = f"A value {depth} levels deep"
+        elif tag := getattr(event, "tag", None):
+            found = f"The tag {tag.replace('tag:yaml.org,2002:', '!!')}"
+        elif isinstance(event, yaml.ScalarEvent) and event.implicit[0] and len(event.value) > MAX_DIGITS:
+            found = f"A word of {len(event.value)} characters without quotes" if " " not in event.value else None
+        if found:
             raise ConfigError(
                 f"{found} is not allowed here. Expected plain values, at most {MAX_DEPTH} levels deep. Write the value "
                 "itself, or refer to a key: ${epochs}",

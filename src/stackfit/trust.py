@@ -41,7 +41,7 @@ SHIPPED_MODULES = ("experiments.lab_callbacks",)
 # A resolver, `${oc.env:…}`, or a reference inside another, which can put a resolver's name together.
 _RESOLVER = re.compile(r"\$\{\s*([^{}]*?)\s*(:|\$\{)")
 # What a file's name may take from an epoch: a number. `{epoch.__doc__[17]}` and `{epoch:c}` can spell `../`.
-_FIELD = re.compile(r"\{\w+(:0?\d?(\.\d)?[defg]?)?\}")
+_FIELD = re.compile(r"\{[A-Za-z_]\w*(:0?\d?(\.\d)?[defg]?)?\}")
 
 
 def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterator[ConfigError]:
