@@ -108,7 +108,9 @@ def callback(target: str, text: str = "") -> str:
     return f"callbacks:\n  evil: {{_target_: {target}, {text}}}\n"
 
 
-LAMBDA = "{class_name: Lambda, module: keras.layers, config: {function: {class_name: __lambda__, config: {value: 4wE=}}}}"
+LAMBDA = (
+    "{class_name: Lambda, module: keras.layers, config: {function: {class_name: __lambda__, config: {value: 4wE=}}}}"
+)
 TARGETS = {
     "a shell": Attack(layer("os.system", "      command: touch CANARY"), f"{FILE}:5", OUT),
     "a shell by another name": Attack(layer("posix.system"), f"{FILE}:5", OUT),
@@ -332,13 +334,19 @@ DATA = {
 # ---- YAML
 
 YAMLS = {
-    "a tag that calls": Attack("epochs: !!python/object/apply:os.system [touch CANARY]\n", f"{FILE}:2", "The tag !!python/"),
+    "a tag that calls": Attack(
+        "epochs: !!python/object/apply:os.system [touch CANARY]\n", f"{FILE}:2", "The tag !!python/"
+    ),
     "a tag of a name": Attack("epochs: !!python/name:os.system\n", f"{FILE}:2", "The tag !!python/"),
     "a tag of a module": Attack("about: {question: !!python/module:evil }\n", f"{FILE}:2", "The tag !!python/"),
     "a tag of a new object": Attack("about: !!python/object/new:evil.Evil {}\n", f"{FILE}:2", "The tag !!python/"),
-    "a tag in expect": Attack("expect: [!!python/object/apply:os.system [touch CANARY]]\n", f"{FILE}:2", "The tag !!python/"),
+    "a tag in expect": Attack(
+        "expect: [!!python/object/apply:os.system [touch CANARY]]\n", f"{FILE}:2", "The tag !!python/"
+    ),
     "a bomb": Attack(
-        "about:\n  question: &a [x]\n" + "".join(f"  a{n}: &a{n} [*a, *a]\n" for n in range(30)), f"{FILE}:4", "The alias"
+        "about:\n  question: &a [x]\n" + "".join(f"  a{n}: &a{n} [*a, *a]\n" for n in range(30)),
+        f"{FILE}:4",
+        "The alias",
     ),
     "a loop": Attack("about: &a {question: *a}\n", f"{FILE}:2", "The alias *a"),
     "a well": Attack(f"about: {'[' * 4000}{']' * 4000}\n", f"{FILE}:2", "levels deep"),
