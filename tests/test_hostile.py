@@ -6,21 +6,20 @@ canary that it would create does not appear and nothing changes outside `outputs
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import made_runs
 import numpy as np
 import pytest
 import yaml
+from made_runs import make_run
 from processes import finish, start
 
 HEAD = "defaults: [digits_quickstart, _self_]\n"
@@ -367,3 +366,407 @@ def test_a_hostile_config_is_refused_at_its_place(lab, refused, name):
     error = refused(*(word.replace("CANARY", canary) for word in attack.words))
     assert error.startswith(f"error: {attack.where}"), error
     assert attack.said in error and "Expected" in error, error
+
+
+def test_check_judges_a_hostile_experiment_without_running_it(lab, cli):
+    (lab / FILE).write_text(HEAD + layer("os.system", "      command: touch x") + "expect: [{parameters: 3}]\n")
+    before = world(lab)
+    answer = cli("check", "mine")
+    assert answer.code == 1 and "0 passed, 1 failed" in answer.out and OUT in answer.out + answer.err
+    assert world(lab) == before
+
+
+@pytest.mark.parametrize("command", ["show", "plan", "run"])
+def test_every_command_that_composes_refuses_a_hydra_section(lab, refused, command):
+    (lab / FILE).write_text(HEAD + "hydra: {callbacks: {x: {_target_: evil.Evil}}}\n")
+    assert refused(command, "mine").startswith(f"error: {FILE}:2  hydra.callbacks")
+
+
+# ---- what Keras itself has under the modules that are allowed
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        (layer("keras.layers.deserialize", "      config: {}"), "keras.layers.deserialize is no Layer"),
+        (layer("keras.layers.serialize", "      layer: x"), "keras.layers.serialize is no Layer"),
+        (layer("keras.layers.Input"), "keras.layers.Input is no Layer"),
+        (layer("keras.layers.InputSpec"), "keras.layers.InputSpec is no Layer"),
+        (layer("keras.layers.__loader__"), "There is no '__loader__' in keras.layers"),
+        (layer("stackfit.layers.keras"), "stackfit.layers.keras is no Layer"),
+        (callback("stackfit.callbacks.Callable"), "stackfit.callbacks.Callable is no Callback"),
+        (callback("keras.callbacks.CallbackList"), "keras.callbacks.CallbackList is no Callback"),
+        (callback("experiments.lab_callbacks.keras"), "experiments.lab_callbacks.keras is no Callback"),
+        ("optimizer: {_target_: keras.optimizers.get}\n", "keras.optimizers.get is no Optimizer"),
+        ("task: {loss: {_target_: keras.losses.deserialize}}\n", "keras.losses.deserialize is no Loss"),
+        ("task: {metrics: {m: {_target_: keras.metrics.get}}}\n", "keras.metrics.get is no Metric"),
+        (arguments("activation: 'lambda x: x'"), "There is no activation 'lambda x: x'"),
+        (arguments("activation: os.system"), "There is no activation 'os.system'"),
+        (arguments("kernel_initializer: keras.utils.get_file"), "Could not interpret initializer"),
+    ],
+)
+def test_a_function_of_kerass_own_is_no_layer(lab, refused, keras, text, said):
+    (lab / FILE).write_text(HEAD + text)
+    error = refused("run", "mine")
+    assert error.startswith(f"error: {FILE}:") and said in error and "Expected" in error
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "name", ["status.json", "STATUS.JSON", "./config.yaml", "history.csv", "log.txt", "model.keras"]
+)
+def test_a_callback_does_not_write_over_the_runs_own_files(lab, refused, keras, name):
+    (lab / FILE).write_text(HEAD + callback("keras.callbacks.CSVLogger", f"filename: {name}"))
+    error = refused("run", "mine")
+    assert error.startswith(f"error: {FILE}:3") and "is a file of the run itself. Expected a name of its own" in error
+
+
+# ---- names
+
+
+@pytest.mark.parametrize(
+    "name", ["../mine", "/etc/passwd", "a/b", ".", "..", "-", "~", "a\0b", "mine.yaml", "config", "a\nb"]
+)
+@pytest.mark.parametrize("command", [("run",), ("show",), ("check",), ("new",), ("new", "child", "--from")])
+def test_a_name_that_is_a_path_is_no_experiment(refused, command, name):
+    assert "Expected" in refused(*command, name)
+
+
+@pytest.mark.parametrize("name", ["../Evil", "os.system", "class", "_x", "A B", "LabCallbacks", "Evil\n"])
+def test_a_callbacks_name_that_is_none_is_refused(refused, name):
+    assert "Expected" in refused("new", "--callback", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "hydra/sweeper/cells.yaml", "stackfit_schema.yaml", "gsp631_base.yaml"]
+)
+@pytest.mark.parametrize("folder", ["conf", "experiments"])
+def test_a_projects_file_does_not_stand_in_for_stackfits_own(lab, refused, cli, folder, name):
+    (lab / folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (lab / folder / name).write_text("params: {}\n")
+    if (folder, name) == ("conf", "gsp631_base.yaml"):  # experiments come before it, so it is never read
+        assert "params" not in cli("show", "gsp631_base").out
+    else:
+        error = refused("show", "digits_quickstart")
+        assert error.startswith(f"error: {folder}/") and "Rename" in error
+
+
+# ---- modules
+
+
+STOP = "import keras\nclass Evil(keras.callbacks.Callback):\n    def __init__(self):\n        print('ran', __file__)\n"
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test imports from its project."""
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.split(".")[0] in ("evil", "experiments"):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["../outside/evil", "..outside.evil", "/etc/evil", "os", "subprocess", "keras", "builtins", "", ".", "evil.os"],
+)
+def test_trust_in_what_is_no_file_of_the_project_is_refused(lab, refused, module):
+    (lab / FILE).write_text(HEAD + callback(f"{module}.system"))
+    error = refused("run", "mine", "--trust", module)
+    assert error.startswith(f"error: {FILE}:3") and "Expected" in error
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("module", ["json", "keras", "numpy", "stackfit", "hydra"])
+def test_a_trusted_file_does_not_stand_in_for_a_library(lab, refused, keras, modules, module):
+    (lab / f"{module}.py").write_text((lab / "evil.py").read_text())
+    (lab / FILE).write_text(HEAD + callback(f"{module}.Evil"))
+    error = refused("run", "mine", "--trust", module)
+    assert error.startswith(f"error: {FILE}:3") and "Expected" in error
+
+
+@pytest.mark.tf
+def test_a_projects_lab_callbacks_do_not_stand_in_for_the_shipped_ones(lab, refused, keras, modules):
+    (lab / "experiments" / "lab_callbacks.py").write_text((lab / "evil.py").read_text())
+    (lab / FILE).write_text(HEAD + callback("experiments.lab_callbacks.Evil"))
+    assert "There is no 'Evil' in experiments.lab_callbacks" in refused("run", "mine")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[tool.stackfit]\ntrust = ['os']\n", "There is no module 'os' in this project"),
+        ("[tool.stackfit]\ntrust = ['../outside/evil', 'os']\n", "There is no module 'os' in this project"),
+        ("[tool.stackfit]\ntrust = 'os'\n", "trust is 'os'. Expected a list of module names"),
+        ("[tool.stackfit]\ntrust = [1]\n", "trust is [1]. Expected a list of module names"),
+        ("[tool.stackfit]\ntrust = {os = true}\n", "Expected a list of module names"),
+        ("tool = 3\n", "Expected a table [tool.stackfit]"),
+        ("[tool.stackfit\n", "This is not a project's TOML"),
+        ("x = " + "[" * 5000, "This is not a project's TOML"),
+        ("[tool.stackfit]\ntrust = [" + "9" * 5000 + "]", "This is not a project's TOML"),
+        ("\0", "This is not a project's TOML"),
+        ("[tool.stackfit]\ntrust = []\n", "add --trust os"),
+        ("[tool.hydra]\ncallbacks = ['evil.Evil']\n", "add --trust os"),
+    ],
+)
+def test_a_projects_file_trusts_nothing_beyond_the_project(lab, refused, text, said):
+    (lab / "pyproject.toml").write_text(text)
+    (lab / FILE).write_text(HEAD + callback("os.system"))
+    assert said in refused("run", "mine")
+
+
+# ---- data
+
+
+class Boom:
+    """What a pickle can do when it is read."""
+
+    def __init__(self, canary: Path):
+        self.canary = canary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.canary), "w")
+
+
+def test_a_pickle_in_the_arrays_is_not_read(lab, refused):
+    canary = lab.parent / "outside" / "canary"
+    objects = np.array([Boom(canary), Boom(canary)], dtype=object)
+    np.savez(lab / "data.npz", x=np.zeros((2, 3)), y=objects, allow_pickle=True)
+    error = refused("run", "digits_quickstart", "data=npz", "data.path=data.npz")
+    assert "data.npz cannot be read" in error and "Expected an NPZ file of plain arrays" in error
+    (lab / "data.npz").write_bytes(pickle.dumps(Boom(canary)))
+    assert "Expected an NPZ file of plain arrays" in refused(
+        "run", "digits_quickstart", "data=npz", "data.path=data.npz"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["npz", "csv"])
+def test_a_bomb_is_measured_before_it_is_unpacked(lab, refused, suffix):
+    path = lab / f"data.{suffix}"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("x.npy", "w", force_zip64=True) as file,
+    ):
+        for _ in range(30):
+            file.write(bytes(1_000_000))
+    assert path.stat().st_size < 100_000
+    words = (f"data={suffix}", f"data.path={path.name}", "data.max_memory_bytes=10000000")
+    words += ("data.label=y",) if suffix == "csv" else ()
+    error = refused("run", "digits_quickstart", *words)
+    assert "takes 30000000 bytes, but data.max_memory_bytes is 10000000" in error
+
+
+def test_an_array_that_claims_to_be_enormous_is_no_array(lab, refused):
+    head = (
+        b"\x93NUMPY\x01\x00v\x00"
+        + b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999, 9), }".ljust(117)
+        + b"\n"
+    )
+    with zipfile.ZipFile(lab / "data.npz", "w") as archive:
+        archive.writestr("x.npy", head)
+        archive.writestr("y.npy", head)
+    error = refused("run", "digits_quickstart", "data=npz", "data.path=data.npz")
+    assert "data.npz cannot be read" in error
+
+
+def test_a_label_that_is_code_is_a_column_that_is_not_there(lab, refused):
+    (lab / "data.csv").write_text("a,b\n1,2\n3,4\n")
+    for label in ("__import__('os')", "@a", "a\0", "../a", "{a}", "=cmd|' /C calc'!A0"):
+        (lab / FILE).write_text(
+            f"defaults: [config, override data: csv, _self_]\ndata: {{path: data.csv, label: {json.dumps(label)}}}\n"
+        )
+        error = refused("run", "mine")
+        assert error.startswith(f"error: {FILE}:2  data.label") and "has no column" in error
+
+
+# ---- run folders of somebody else
+
+
+def stolen(lab: Path, change: Callable[[dict[str, Any]], Any], finished: Path) -> Path:
+    """A copy of a finished run whose config was altered: mapping in place, or text that `change` returns."""
+    folder = Path(shutil.copytree(finished, lab / "theirs", dirs_exist_ok=True))
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    text = change(config)
+    (folder / "config.yaml").write_text(text if isinstance(text, str) else yaml.safe_dump(config), encoding="utf-8")
+    return folder
+
+
+def put(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(config: dict[str, Any]) -> None:
+        node: Any = config
+        for part in path[:-1]:
+            node = node[part]
+        node[path[-1]] = value
+
+    return change
+
+
+BOMB = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+FOLDERS = {
+    "a module of the project": (put("callbacks", "x", value={"_target_": "evil.Evil"}), "add --trust evil"),
+    "a shell": (put("model", "layers", "hidden", "_target_", value="os.system"), OUT),
+    "Lambda": (put("model", "layers", "hidden", "_target_", value="keras.layers.Lambda"), CODE),
+    "a loss of the project": (put("task", "loss", "_target_", value="experiments.evil.Evil"), OUT),
+    "an environment variable": (put("about", "question", value="${oc.env:SECRET}"), "a ${…} that is not resolved"),
+    "another key": (put("hydra", value={"run": {"dir": "x"}}), "is not a run's config"),
+    "no data": (lambda config: config.pop("data") and None, "is not a run's config"),
+    "no model": (put("model", value=None), "is not a run's config"),
+    "a number as the task": (put("task", value=3), "is not a run's config"),
+    "a path as the checkpoint": (
+        put("callbacks", "x", value={"_target_": "keras.callbacks.CSVLogger", "filename": "../x"}), LEAVES
+    ),
+    "a tag": (lambda config: "epochs: !!python/object/apply:os.system [touch x]\n", "The tag !!python/object"),
+    "a bomb": (lambda config: BOMB, "The alias *a0 is not allowed"),
+    "a well": (lambda config: "[" * 5000, "levels deep"),
+    "nothing": (lambda config: "", "holds no config"),
+    "a list": (lambda config: "[1]", "holds no config"),
+    "a device": (put("data", value={"kind": "npz", "path": "/dev/zero", "input_shape": [1], "num_classes": 2}), "is a device or a pipe"),
+}  # fmt: skip
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("command", ["evaluate", "predict", "verify"])
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_run_folder_of_somebody_else_is_held_against_the_same_rules(lab, refused, finished, command, name):
+    change, said = FOLDERS[name]
+    folder = stolen(lab, change, finished)
+    if (command, name) == ("predict", "a device"):  # it shows what the run stored and reads no data
+        return
+    assert said in refused(command, str(folder))
+
+
+MODELS = {
+    "a Lambda": {"class_name": "Lambda", "module": "keras.layers", "config": {}},
+    "a Lambda of another name": {"class_name": "x", "module": "evil", "registered_name": "keras>Lambda", "config": {}},
+    "a lambda's bytes": {"class_name": "__lambda__", "config": {"value": "4wE="}},
+    "a saved program": {"class_name": "TFSMLayer", "module": "keras.layers", "config": {"filepath": "."}},
+    "a module of the project": {"class_name": "Evil", "module": "evil", "config": {}, "registered_name": "evil>Evil"},
+    "a shell": {"class_name": "function", "module": "os", "config": "system", "registered_name": "system"},
+    "a download": {"class_name": "function", "module": "keras.utils", "config": "get_file", "registered_name": "x"},
+    "unsafe mode": {"class_name": "function", "module": "keras.config", "config": "enable_unsafe_deserialization"},
+    "Keras's own os": {"class_name": "function", "module": "keras.src.utils.file_utils.os", "config": "system"},
+}
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("form", ["keras", "h5"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_saved_model_that_names_code_is_not_loaded(lab, refused, finished, form, name):
+    folder = Path(shutil.copytree(finished, lab / "theirs"))
+    alter(folder / f"model.{form}", MODELS[name])
+    (folder / ("model.h5" if form == "keras" else "model.keras")).unlink()
+    error = refused("evaluate", str(folder))
+    assert error.startswith(f"error: theirs/model.{form}") and "This model names" in error and "is refused" in error
+
+
+def alter(model: Path, evil: dict[str, Any]) -> None:
+    """Put an object into the description of a saved model, as the activation of its first layer."""
+    import h5py
+
+    def changed(text: str | bytes) -> str:
+        description = json.loads(text)
+        next(one for one in description["config"]["layers"] if "activation" in one["config"])["config"][
+            "activation"
+        ] = evil
+        return json.dumps(description)
+
+    if model.suffix == ".h5":
+        with h5py.File(model, "r+") as file:
+            file.attrs["model_config"] = changed(file.attrs["model_config"])
+        return
+    with zipfile.ZipFile(model) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts["config.json"] = changed(parts["config.json"]).encode()
+    with zipfile.ZipFile(model, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.tf
+def test_what_keras_saves_of_every_kind_of_shipped_model_passes(lab, cli, finished):
+    for form in ("keras", "h5"):
+        folder = Path(shutil.copytree(finished, lab / form))
+        (folder / ("model.h5" if form == "keras" else "model.keras")).unlink()
+        assert cli("evaluate", str(folder)).code == 0
+
+
+def test_a_hostile_status_is_shown_and_not_obeyed(lab, cli):
+    folder = make_run(lab / "outputs" / "base" / "one", {"x": "__import__('os').system('touch x')"})
+    status = json.loads((folder / "status.json").read_text())
+    status |= {"reason": "\x1b]0;evil\x07\x1b[2J", "status": "failed", "experiment": "../../evil", "sweep": "../x"}
+    status["settings"] |= {"\x1b[31m": "\x1b[2J", "evil": "=cmd|' /C calc'!A0"}
+    (folder / "status.json").write_text(json.dumps(status))
+    make_run(lab / "outputs" / "base" / "two")
+    before = world(lab)
+    for words in (("table",), ("table", "--format", "md"), ("compare",)):
+        answer = cli(*words)
+        assert "\x1b" not in answer.out + answer.err, words
+    assert world(lab) == before
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["__import__('os').system('id')", "@os.system('id')", "folder.__class__", "x[0]", "units > 1; 1", "(lambda: 1)()"],
+)
+def test_a_filter_that_is_code_is_no_filter(lab, refused, query):
+    make_run(lab / "outputs" / "base" / "one")
+    assert "is not a filter" in refused("table", "--filter", query)
+
+
+# ---- what stands around: the environment, git, modules in the current folder
+
+
+def test_modules_of_the_current_folder_do_not_stand_in_for_libraries(lab):
+    """`python -m` puts the current folder first; stackfit takes it away again, and its child processes never have it."""
+    for name in ("yaml", "typer", "rich", "hydra", "numpy", "pandas", "tensorflow", "hydra_plugins/evil"):
+        (lab / f"{name}.py").parent.mkdir(exist_ok=True)
+        shutil.copy(lab / "evil.py", lab / f"{name}.py")
+    before = world(lab)
+    code, _, error = finish(start(lab, "show", "digits_quickstart"))
+    assert (code, error) == (0, "") and world(lab) == before
+
+
+def test_the_child_that_reads_tfds_does_not_look_into_the_current_folder(lab, refused):
+    shutil.copy(lab / "evil.py", lab / "tensorflow_datasets.py")
+    words = ("data=tfds", "data.name=no_such_set", "data.input_shape=[2]", "data.num_classes=2")
+    error = refused("run", "digits_quickstart", *words)
+    assert "tensorflow-datasets has no data set 'no_such_set'" in error
+
+
+def test_a_repositorys_settings_run_no_program(lab, monkeypatch):
+    from stackfit.environment import git_state
+
+    canary = lab.parent / "outside" / "canary"
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@localhost")
+    for words in (("init", "-q"), ("add", "evil.py"), ("commit", "-qm", "x")):
+        subprocess.run([*git, *words], check=True, cwd=lab)
+    commit, clean = git_state()
+    assert commit and clean
+    subprocess.run(["git", "config", "core.fsmonitor", f"touch {canary}; false"], check=True, cwd=lab)
+    assert git_state() == (commit, True) and not canary.exists()
+    (lab / ".gitattributes").write_text("*.py filter=evil\n")
+    subprocess.run(["git", "config", "filter.evil.clean", f"touch {canary}; cat"], check=True, cwd=lab)
+    (lab / "evil.py").write_text("# changed\n")
+    assert git_state() == (commit, None) and not canary.exists()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("HYDRA_FULL_ERROR", "1"),
+        ("KERAS_BACKEND", "evil"),
+        ("STACKFIT_CACHE", "/dev/null/x"),
+        ("XDG_CACHE_HOME", "/dev/null"),
+        ("COLUMNS", "-1"),
+        ("TF_CPP_MIN_LOG_LEVEL", "evil"),
+    ],
+)
+def test_no_variable_turns_an_error_into_a_traceback(lab, refused, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    (lab / FILE).write_text(HEAD + layer("os.system"))
+    assert OUT in refused("run", "mine")
+    if "CACHE" in name:
+        assert "Expected" in refused("run", "gsp631_base")

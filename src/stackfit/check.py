@@ -188,13 +188,13 @@ def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callabl
         runs.append([one.runs.get(fingerprint_of(cell)) for cell in cells])
     if any(run is None for group in runs for run in group):
         return None
-    return judge(claim, runs[0], runs[1] if other else [], _reloads)
+    return judge(claim, runs[0], runs[1] if other else [], lambda run: _reloads(run, plan.own[0].trusted))
 
 
-def _reloads(run: Run) -> bool:
+def _reloads(run: Run, trusted: Sequence[str]) -> bool:
     from stackfit.saved import reloads_equal
 
-    return reloads_equal(run)
+    return reloads_equal(run, trusted)
 
 
 def _label(cell: Cell) -> str:
