@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackfit.differences import choose_metric, columns_of, differing
-from stackfit.errors import ConfigError, RunFolderError
+from stackfit.errors import ConfigError, RunFolderError, printable
 from stackfit.formats import render
 from stackfit.results import COUNTS, Paths, Runs, as_paths, read_runs
 from stackfit.run_folder import RunFolder, read_predictions
@@ -41,7 +41,7 @@ class Comparison:
             tables = {name: json.loads(render(table, "json")) for name, table in self.tables.items()}
             return json.dumps({"sentences": self.sentences, **tables}, indent=1, ensure_ascii=False) + "\n"
         parts = [f"{name}\n\n{render(table, format, width)}" for name, table in self.tables.items()]
-        return "\n".join([*parts, "\n\n".join(self.sentences)]) + "\n"
+        return "\n".join([*parts, printable("\n\n".join(self.sentences))]) + "\n"
 
 
 def compare(paths: Paths, metric: str | None = None, filter: str | None = None) -> Comparison:

@@ -100,6 +100,11 @@ class TrainingError(StackfitError):
     exit_code = 1
 
 
+def printable(text: str) -> str:
+    """`text` with `\\x1b` and the like spelt out: what a file says must not draw on the terminal. Line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 def nearest(name: str, choices: Iterable[str]) -> str | None:
     """The choice that looks most like `name`, or None when none is close (difflib ratio of at least 0.6)."""
     lower = {choice.lower(): choice for choice in choices}

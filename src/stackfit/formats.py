@@ -49,7 +49,7 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
         return _text(columns, words, frame.attrs.get("follows", []), width)
     cells = ([_words(value).replace("|", r"\|") for value in values] for values in columns.values())
     rules = [":--" if name in words else "--:" for name in columns]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [columns, rules, *zip(*cells, strict=True)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in [map(_words, columns), rules, *zip(*cells, strict=True)])
 
 
 def _words(value: Any) -> str:
@@ -75,7 +75,7 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
         cells = {k: ["\n".join(textwrap.wrap(text, fold)) for text in texts] for k, texts in cells.items()}
     # Not tabulate's own header: it widens every column by two.
     rules = ["─" * _longest(name, "\n".join(texts).split("\n")) for name, texts in cells.items()]
-    rows = [[*cells], rules, *zip(*cells.values(), strict=True)]
+    rows = [[*map(_words, cells)], rules, *zip(*cells.values(), strict=True)]
     align = ["left" if name in words else "right" for name in cells]
     return "\n".join([tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=align), *notes]) + "\n"
 

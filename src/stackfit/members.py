@@ -15,6 +15,7 @@ from stackfit import backend
 from stackfit.cells import Cell, used_modules
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems
+from stackfit.run_folder import is_own
 
 
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
@@ -111,14 +112,25 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
         with contextlib.redirect_stdout(printed):
             for name, node in cell.config["callbacks"].items():
                 if node is not None:
-                    paths = {key: node[key] for key in FILE_ARGUMENTS & node.keys()}
-                    files = {key: str(folder / path) for key, path in paths.items() if isinstance(path, str)}
+                    files = {key: folder / node[key] for key in FILE_ARGUMENTS & node.keys() if node[key] is not None}
+                    for key, file in files.items():
+                        _check_file(file, folder, f"callbacks.{name}.{key}")
+                    files = {key: str(file) for key, file in files.items()}
                     built.append(build({**node, **files}, f"callbacks.{name}", "callbacks"))
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
     if printed.getvalue():
         say(printed.getvalue())
     return built
+
+
+def _check_file(file: Path, folder: Path, key: str) -> None:
+    if is_own(file, folder):
+        raise ConfigError(
+            f"{file.name!r} is a file of the run itself. Expected a name of its own, in the run folder. "
+            f"Write: {key}=my_{file.name}",
+            key=key,
+        )
 
 
 def model_key(cell: Cell) -> str:

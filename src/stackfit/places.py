@@ -47,9 +47,9 @@ def project_trust() -> tuple[str, ...]:
         return ()
     try:
         trust = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("stackfit", {}).get("trust", [])
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError, OSError) as error:
+    except (ValueError, RecursionError, AttributeError, OSError) as error:
         raise ConfigError(
-            f"This is not a project's TOML: {error}. Expected a table [tool.stackfit]. Correct it, then run again.",
+            f"This is not a project's TOML: {str(error).partition(chr(10))[0]}. Expected a table [tool.stackfit]. Correct it, then run again.",
             where="pyproject.toml",
         ) from None
     if not isinstance(trust, list) or not all(isinstance(name, str) for name in trust):

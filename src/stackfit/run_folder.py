@@ -205,6 +205,17 @@ class RunFolder:
         files.write_json(self.status, self._status)
 
 
+def is_own(path: Path, folder: Path) -> bool:
+    """Whether `path` is one of the files that stackfit itself writes into `folder`, or not in it at all."""
+    own = RunFolder(folder)
+    files = [getattr(own, name) for name, value in vars(RunFolder).items() if isinstance(value, property)]
+    names = {file.name for file in (*files, own.model("keras"), own.model("h5"))}
+    top = path.resolve()
+    while top.parent != folder.resolve() and top != top.parent:
+        top = top.parent
+    return top.name.lower() in names or top == top.parent
+
+
 # ---- reading
 
 

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from stackfit.errors import ConfigErrors, StackfitError
+from stackfit.errors import ConfigErrors, StackfitError, printable
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -83,7 +83,7 @@ def _dispatch(typed: list[str]) -> int:
 def _show(error: StackfitError) -> int:
     errors: list[Any] = error.errors if isinstance(error, ConfigErrors) else [error]
     for one in errors:
-        print(f"error: {one}", file=sys.stderr)
+        print(printable(f"error: {one}"), file=sys.stderr)
     if len(errors) > 1:
         print(f"{len(errors)} errors; nothing was trained.", file=sys.stderr)
     return error.exit_code

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, printable
 from stackfit.experiments import Record, list_experiments
 
 
@@ -26,7 +26,7 @@ def print_experiments(pattern: str | None) -> None:
     width = max(len(record.name) for record in records)
     columns = shutil.get_terminal_size((100, 24)).columns
     for record in records:
-        sys.stdout.write("\n".join(_entry(record, width, columns)) + "\n")
+        sys.stdout.write(printable("\n".join(_entry(record, width, columns))) + "\n")
     sys.stdout.write(f"\nRun one:  stackfit run {records[0].name}\n")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, printable
 from stackfit.places import shown
 
 
@@ -20,7 +20,7 @@ def width() -> int | None:
 def complain(problems: list[str]) -> None:
     """Name on stderr what could not be read."""
     for problem in problems:
-        print(f"warning: {problem}", file=sys.stderr)
+        print(printable(f"warning: {problem}"), file=sys.stderr)
 
 
 def print_table(paths: list[Path] | None, *, csv: Path | None, format: str, pivot: str | None, **options: Any) -> None:
