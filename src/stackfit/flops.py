@@ -102,7 +102,7 @@ def _of_operation(graph: Any, operation: tf.Operation) -> int | None:
 def _of_einsum(operation: tf.Operation) -> int:
     """Twice the elements of the result, times the lengths that are summed over."""
     read, written = operation.get_attr("equation").decode().split("->")
-    summed = {}
+    summed: dict[str, int] = {}
     for labels, operand in zip(read.split(","), operation.inputs, strict=True):
         before, _, after = labels.partition("...")
         lengths = [*zip(before, operand.shape, strict=False), *zip(after[::-1], operand.shape[::-1], strict=False)]

@@ -91,6 +91,7 @@ def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict
     """The data as they are here, or else as the config declares them: `examples` by split, None where that is open."""
     config = cell.config["data"]
     declared = dict(config["examples"] or {})
+    examples: dict[str, Any]
     about = {
         "name": config["name"] or config["kind"],
         "here": dataset is not None,
@@ -108,7 +109,7 @@ def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict
     if train:
         train = math.floor(train * (1 - share))  # as `data.settings.split_at` cuts
     validation = train and declared["train"] - train
-    examples: dict[str, Any] = {"train": train, "validation": validation, "test": declared.get("test")}
+    examples = {"train": train, "validation": validation, "test": declared.get("test")}
     # Pictures are kept as they are stored, a byte a value; all else as float32.
     item = (1 if config["scale"] == "unit" else 4) * math.prod(config["input_shape"]) + 8
     size = None if None in examples.values() else item * sum(examples.values())

@@ -45,7 +45,7 @@ def stand_in(cell: Cell) -> Dataset:
     x = np.zeros((examples, *data["input_shape"]), np.uint8 if data["scale"] == "unit" else np.float32)
     split = Split(x, np.zeros(examples, np.int64 if data["num_classes"] else np.float32))
     validation = split if data["validation_split"] else None
-    return Dataset("zeros", split, validation, split, (), Scaling(divisor=np.float32(255)), "")
+    return Dataset("zeros", split, validation, split, (), Scaling(divisor=np.array(255, np.float32)), "")
 
 
 def measure(cells: Sequence[Cell], dataset: Dataset | StreamedDataset) -> Pace:

@@ -29,10 +29,21 @@ def plan_sweep(
         began: `time.perf_counter()` when the command started, to estimate times by training each different cohort, of
             throw-away models, for a moment; None for no estimates.
 
-    Raises:
-        ConfigError: a key, a value or a target of a cell is wrong: the sweep would not start.
+    Returns:
+        A mapping; `cells` and what follows from them is None when a wrong key, value or target keeps it from starting.
     """
-    sweep = Sweep(composer.experiment, overrides, trust=trust, reporter=Reporter(0), composer=composer, build=False)
+    plan = {
+        "format": FORMAT,
+        "kind": "sweep",
+        "experiment": composer.experiment,
+        "overrides": list(overrides),
+        **dict.fromkeys(("axes", "folder", "cells", "cohorts", "totals")),
+    }
+    problems = Problems()
+    with problems.collect():
+        sweep = Sweep(composer.experiment, overrides, trust=trust, reporter=Reporter(0), composer=composer, build=False)
+    if problems.errors:
+        return {**plan, **list_problems(problems)}
     entries, data_of = sweep.entries, _Kept(look)
     sizes: dict[str, ModelSize] = {}
     trial = cohorts.Trial(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
@@ -48,7 +59,7 @@ def plan_sweep(
         rows.append(
             {"number": number, **row, "errors": [[*errors].index(str(error)) for error in wrong], "warnings": []}
         )
-    problems = Problems([*errors.values()])
+    problems.errors += errors.values()
     good = [(entry, row) for entry, row in zip(entries, rows, strict=True) if entry.waits and not row["errors"]]
     groups = _group(good, trial, sweep.max_members)
     start = None
@@ -57,10 +68,7 @@ def plan_sweep(
         with problems.collect():
             _estimate(groups, data_of)
     return {
-        "format": FORMAT,
-        "kind": "sweep",
-        "experiment": composer.experiment,
-        "overrides": list(overrides),
+        **plan,
         "axes": sweep.axis_names,
         "folder": shown(sweep.folder.path),
         "cells": rows,
@@ -141,7 +149,7 @@ def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
         return "one cell a cohort is what the launcher takes"
     if reason := members.trains_alone(cell):
         return reason
-    others = [other.config for other in cells if other is not cell]
+    others = [other.config for other in cells if other is not cell and not members.trains_alone(other)]
     own = [key for key in cohorts.SHARED if all(other[key] != cell.config[key] for other in others)]
     return f"no other cell has its {' and '.join(own)}" if own else "no room or no other cell of its kind is left"
 

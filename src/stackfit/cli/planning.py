@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -23,7 +24,7 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
     """Print the plan of a run or a sweep; its exit code.
 
     Raises:
-        ConfigError: the words are wrong, or a cell of the sweep has a wrong key, type or target.
+        ConfigError: the words are wrong, or there is no such experiment.
     """
     began = time.perf_counter()
     typed = parse_words(words)
@@ -33,7 +34,9 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
     from stackfit.sweeps import is_sweep
 
     composer = Composer(typed.experiment)
-    sweeps = is_sweep(composer, typed.overrides, typed.multirun)
+    sweeps = typed.multirun
+    with contextlib.suppress(ConfigError):  # the plan says what is wrong
+        sweeps = is_sweep(composer, typed.overrides, typed.multirun)
     if sweeps:
         from stackfit.sweep_plan import plan_sweep as plan
     else:
@@ -45,14 +48,14 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
         sys.stdout.writelines(f"{line}\n" for line in (sweep_lines(found) if sweeps else run_lines(found)))
         sys.stdout.flush()
         print_problems(found)
-    return (1 if sweeps else 2) if found["errors"] else 0
+    return (1 if sweeps and found["cells"] else 2) if found["errors"] else 0
 
 
 def print_problems(plan: dict[str, Any]) -> None:
     """Warnings, then errors, each with its place and the numbers of the cells that have it."""
     for kind in ("warnings", "errors"):
         for number, one in enumerate(plan[kind]):
-            cells = [cell["number"] for cell in plan.get("cells", ()) if number in cell[kind]]
+            cells = [cell["number"] for cell in plan.get("cells") or () if number in cell[kind]]
             place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, one["where"], one["key"]]
             print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {one['message']}", file=sys.stderr)
 
@@ -159,6 +162,9 @@ def _times(times: dict[str, Any]) -> str:
 def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     """A plan of a sweep: a row for each cell, notes on cohorts, totals."""
     cells = plan["cells"]
+    if not cells:
+        yield f"{plan['experiment']}: cannot be trained"
+        return
     sizes = {group["number"]: len(group["cells"]) for group in plan["cohorts"]}
     timed = any(cell["seconds"] is not None for cell in cells)
     cheapest = min((cell["training_flops"] for cell in cells if cell["training_flops"]), default=1)
@@ -220,4 +226,4 @@ def _numbers(numbers: Sequence[int]) -> str:
             runs[-1].append(number)
         else:
             runs.append([number])
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
