@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -62,12 +61,8 @@ def cli(lab: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 
     def run(*words: str) -> Answer:
         capsys.readouterr()
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            with pytest.raises(SystemExit) as stopped:
-                main(list(words))
-        finally:
-            signal.signal(signal.SIGTERM, before)
+        with pytest.raises(SystemExit) as stopped:
+            main(list(words))
         captured = capsys.readouterr()
         return Answer(stopped.value.code, captured.out, captured.err)
 

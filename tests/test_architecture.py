@@ -98,6 +98,7 @@ ORDER = [
     "cli.checking",
     "cli.verifying",
     "cli.app",
+    "cli.interruption",
     "cli",
     "__init__",
     "__main__",

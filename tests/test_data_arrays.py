@@ -87,6 +87,16 @@ def test_a_changed_fingerprint_in_the_manifest_is_damage(cache):
     assert cache.builds == 2 and "bytes have changed" in cache.said[0]
 
 
+def test_a_changed_fact_in_the_manifest_is_damage(cache):
+    cache.open()
+    manifest = cache.folder / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["facts"]["class_names"] = ["another"]
+    manifest.write_text(json.dumps(content))
+    cache.open()
+    assert cache.builds == 2 and "bytes have changed" in cache.said[0]
+
+
 def test_a_build_that_fails_leaves_nothing_and_does_not_touch_what_was_there(cache):
     def fail(private):
         np.save(private / "half.npy", np.zeros(3))

@@ -41,6 +41,18 @@ def test_the_temporary_file_has_the_suffix_that_savers_look_at(tmp_path):
     assert seen[0].suffix == ".keras" and seen[0].parent == tmp_path
 
 
+def test_only_what_a_killed_writer_left_is_cleared_away(tmp_path):
+    for name in (".status-a1b2c3_d.json", ".model-abcdefgh.keras", "status.json", ".hidden", ".mine-1.txt"):
+        (tmp_path / name).touch()
+    files.clear_leftovers(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".hidden", ".mine-1.txt", "status.json"]
+
+
+def test_text_that_is_no_utf8_is_written_as_escapes(tmp_path):
+    files.write_json(tmp_path / "a.json", {"name": "\udcff"})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"name": "\udcff"}
+
+
 def test_results_are_readable_for_others(tmp_path):
     files.write_text(tmp_path / "a.txt", "x")
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644

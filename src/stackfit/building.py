@@ -57,7 +57,9 @@ def build(node: Mapping[str, Any], key: str, role: str, **extra: Any) -> Any:
     except InstantiationException as error:
         cause = error.__cause__ or error
         raise ConfigError(*_refused(node, cause), key=_refused_key(key, node, cause)) from cause
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the user's own class, even sys.exit
         raise ConfigError(*_refused(node, error), key=_refused_key(key, node, error)) from error
 
 

@@ -15,6 +15,7 @@ from stackfit.composition import Composer, Composition
 from stackfit.data import declare
 from stackfit.errors import ConfigError, Problems
 from stackfit.origins import Origins
+from stackfit.runs import flatten
 from stackfit.schema import COSMETIC
 from stackfit.trust import module_file
 
@@ -144,12 +145,3 @@ def code_digests(config: Mapping[str, Any]) -> dict[str, str]:
     return {
         module: hashlib.sha256(module_file(module).read_bytes()).hexdigest() for module in sorted(used_modules(config))
     }
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        here = f"{prefix}.{key}" if prefix else str(key)
-        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
-    return flat

@@ -141,6 +141,10 @@ class Training:
         if not cohort or (self.fail_fast and self.failed):
             return
         dataset = runner.load_data(cohort[0].cell, self.reporter.line)
+        if any(entry.cell.fingerprint(dataset.fingerprint) != entry.fingerprint for entry in cohort):
+            names = "; ".join(entry.label for entry in cohort)
+            self.reporter.line(f"The data have changed since this command began. Not trained: {names}.", always=True)
+            return
         jobs = [Job(entry.cell, entry.label, self.reporter) for entry in cohort]
         again: list[Job] = []
         try:

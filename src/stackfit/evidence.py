@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from stackfit import run_folder
-from stackfit.cells import flatten
 from stackfit.errors import RunFolderError
 from stackfit.places import shown
 from stackfit.results import read_epochs
+from stackfit.runs import flatten
 
 CLOCK = ("seconds", "members")  # of a history's columns those that are no result
 # What environment.json holds that can change a number.

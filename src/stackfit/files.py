@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,9 +42,16 @@ def write_file(path: Path, fill: Callable[[Path], None], flush: bool = True) -> 
         raise
 
 
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed writers left beside their files; only for who alone writes in `folder`."""
+    for path in folder.glob(".*"):
+        if re.fullmatch(r"\.\w+-\w{8}\.\w+", path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8; see `write_file`."""
-    write_file(path, lambda temporary: temporary.write_bytes(text.encode()))
+    """Write `text` as UTF-8; lone surrogates, as in names that are no UTF-8, as escapes. See `write_file`."""
+    write_file(path, lambda temporary: temporary.write_bytes(text.encode(errors="backslashreplace")))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -45,7 +45,7 @@ class Job:
         trace = "".join(traceback.format_exception(error))
         when = f"in epoch {self.epoch}" if self.epoch else "before the first epoch"
         own = isinstance(error, StackfitError)
-        self.failure = str(error) if own else f"{type(error).__name__} {when}: {error}".rstrip(": ")
+        self.failure = str(error) if own else f"{type(error).__name__} {when}: {_text(error)}".rstrip(": ")
         with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
             self.folder.append_log(f"failed: {self.failure}\n{trace}")
         try:
@@ -53,3 +53,10 @@ class Job:
         except OSError as second:
             self.reporter.line(f"{self.label}: its status could not be written either: {second}", always=True)
         self.reporter.line(f"{self.label}: failed: {self.failure}", always=True)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # a user's exception may have a __str__ that raises
+        return ""

@@ -119,7 +119,7 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
                     built.append(build({**node, **files}, f"callbacks.{name}", "callbacks"))
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
-    if printed.getvalue():
+    if not printed.closed and printed.getvalue():
         say(printed.getvalue())
     return built
 

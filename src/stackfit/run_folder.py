@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -10,7 +11,6 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,7 @@ class RunFolder:
 
     def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any] | None = None) -> None:
         before = before or {}
+        files.clear_leftovers(self.path)
         for stale in (self.metrics, self.predictions, self.certificate):
             stale.unlink(missing_ok=True)
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
@@ -112,7 +113,12 @@ class RunFolder:
             **about_run,
             "metrics": {},
         }
-        files.write_json(self.status, self._status)
+        try:
+            files.write_json(self.status, self._status)
+        except OSError:
+            with contextlib.suppress(OSError):  # it holds files: a run was here before
+                self.path.rmdir()
+            raise
 
     def discard(self) -> None:
         """Remove a folder in which nothing was trained."""
@@ -129,7 +135,10 @@ class RunFolder:
 
     def go_on(self, epoch: int, seconds: float) -> bool:
         """Keep the history of an earlier try up to `epoch`, its time so far included; False if it is not there whole."""
-        rows = read_history(self.path)[:epoch]
+        try:
+            rows = read_history(self.path)[:epoch]
+        except (ValueError, csv.Error):
+            return False
         if [row.get("epoch") for row in rows] != [str(number) for number in range(1, epoch + 1)]:
             return False
         self._rows = list(rows)
@@ -162,7 +171,7 @@ class RunFolder:
 
     def beat(self) -> None:
         """Renew the heartbeat if the last one is older than `HEARTBEAT_SECONDS`."""
-        if time.time() - self._status["owner"]["heartbeat"] > HEARTBEAT_SECONDS:
+        if abs(time.time() - self._status["owner"]["heartbeat"]) > HEARTBEAT_SECONDS:  # abs: a clock that was set back
             self._status["owner"]["heartbeat"] = time.time()
             with writing(self.path):
                 files.write_json(self.status, self._status)
@@ -174,7 +183,7 @@ class RunFolder:
 
     def append_log(self, text: str) -> None:
         """Add to `log.txt` what was printed."""
-        with writing(self.path), self.log.open("a", encoding="utf-8") as file:
+        with writing(self.path), self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
 
     def write(self, path: Path, fill: Callable[[Path], None]) -> None:
@@ -395,7 +404,7 @@ def csv_text(rows: list[dict[str, Any]]) -> str:
     return stream.getvalue()
 
 
-@contextmanager
+@contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn an OSError into an error that names the folder."""
     try:

@@ -62,6 +62,10 @@ def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dat
         raise cell.place(error) from error.__cause__
 
 
+class _Enough(Exception):
+    """The first failure of a sweep that is to stop there."""
+
+
 def run_cohort(
     jobs: Sequence[Job],
     dataset: Dataset | StreamedDataset,
@@ -116,7 +120,7 @@ def run_cohort(
                 jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
                 if fail_fast:
-                    raise KeyboardInterrupt
+                    raise _Enough
             else:
                 finish.later(jobs[event.member])
         finish.waiting()
@@ -127,9 +131,8 @@ def run_cohort(
         reporter.line(f"The cohort stopped: {error} Each of its cells trains again, alone.", always=True)
         return [job for job in jobs if job.folder is not None and not job.ended]
     except BaseException as error:
-        finish.abandon(jobs, error)
-        expected = (RunFolderError, KeyboardInterrupt) if fail_fast else RunFolderError
-        if not isinstance(error, expected) or not any(job.failure for job in jobs):
+        finish.abandon(jobs, KeyboardInterrupt() if isinstance(error, _Enough) else error)
+        if not isinstance(error, (RunFolderError, _Enough)) or not any(job.failure for job in jobs):
             raise
     finally:
         reporter.end()

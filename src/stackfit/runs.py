@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit import run_folder
+from stackfit.errors import RunFolderError
+from stackfit.places import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +48,15 @@ class Run:
 
     @cached_property
     def config(self) -> dict[str, Any]:
-        """The resolved config."""
-        return run_folder.read_config(self.folder)
+        """The resolved config; RunFolderError if it is damaged, so that a setting of the run is missing in it."""
+        config = run_folder.read_config(self.folder)
+        missing = (self.status.get("settings") or {}).keys() - flatten(config).keys()
+        if missing:
+            raise RunFolderError(
+                f"{shown(run_folder.RunFolder(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
+                "the run's resolved config. Run the experiment again."
+            )
+        return config
 
     @cached_property
     def history(self) -> pd.DataFrame:
@@ -55,3 +65,12 @@ class Run:
 
         frame = pd.DataFrame(run_folder.read_history(self.folder))
         return frame.apply(pd.to_numeric) if len(frame) else frame
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        here = f"{prefix}.{key}" if prefix else str(key)
+        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
+    return flat

@@ -73,6 +73,7 @@ class SweepFolder:
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
+                files.clear_leftovers(self.path)
                 found = {row["folder"]: row for row in self.read()}
                 rows = [{"state": "waiting", "status": {}, **found.pop(cell["folder"], {}), **cell} for cell in cells]
                 rows += found.values()

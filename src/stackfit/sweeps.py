@@ -168,6 +168,11 @@ class Sweep:
         """How many cells have failed in this process."""
         return self.training.failed
 
+    @property
+    def unfinished(self) -> int:
+        """How many cells are not finished: they failed, or are with another process."""
+        return sum(_why(entry.folder, entry.fingerprint) != "finished" for entry in self.entries)
+
     def _claim(self, cell: Cell, fingerprint: str) -> RunFolder | None:
         folder = RunFolder(self.folder.cell(cell.axes, fingerprint))
         return folder if folder.claim(fingerprint, self._about(cell)) else None

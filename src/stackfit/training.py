@@ -237,11 +237,13 @@ def _guard(number: int, progress: _Progress, epoch: int, action: Callable[[], No
     try:
         with contextlib.redirect_stdout(printed):
             action()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, or a class of the user's own
         progress.running = False
         failure = Failed(number, epoch, error)
     finally:
-        if text := printed.getvalue():
+        if text := "" if printed.closed else printed.getvalue():
             progress.member.printed(text)
     if failure:
         yield failure

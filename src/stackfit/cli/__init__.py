@@ -12,37 +12,37 @@ import signal
 import sys
 from typing import Any, NoReturn
 
+from stackfit.cli.interruption import TEXT, Interruption, interruptible
 from stackfit.errors import ConfigErrors, StackfitError, printable
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    with interruptible() as interruption:
+        code = _run(typed, interruption)
+    sys.exit(code)
+
+
+def _run(typed: list[str], interruption: Interruption) -> int:
     debug = "--debug" in typed
-    typed = [word for word in typed if word != "--debug"]
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = _dispatch(typed)
-    except StackfitError as error:
-        if debug:
-            raise
-        code = _show(error)
+        return _dispatch([word for word in typed if word != "--debug"])
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on.", file=sys.stderr)
-        code = 130
+        pass
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:
-        if debug:
-            raise
-        print(
-            f"error: stackfit itself failed: {type(error).__name__}: {error}\n"
-            "  Expected this not to happen. Add --debug for the traceback, and please report it.",
-            file=sys.stderr,
-        )
-        code = 1
-    sys.exit(code)
+        return 0
+    except SystemExit:
+        raise
+    except BaseException as error:  # a user's code may raise anything
+        if not interruption.asked:  # else C code may have made another error of the KeyboardInterrupt (seen: ImportError)
+            if debug:
+                raise
+            return _show(error)
+    interruption.end()
+    print(TEXT, file=sys.stderr)
+    return 130
 
 
 def entry() -> NoReturn:
@@ -52,6 +52,9 @@ def entry() -> NoReturn:
         main()
     except SystemExit as done:
         code = done.code
+    except KeyboardInterrupt:  # before or after `main` watches
+        code = 130
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late for a Ctrl-C
     with contextlib.suppress(OSError):  # a reader that has gone
         sys.stdout.flush()
         sys.stderr.flush()
@@ -80,14 +83,17 @@ def _dispatch(typed: list[str]) -> int:
         return error.exit_code
 
 
-def _show(error: StackfitError) -> int:
+def _show(error: BaseException) -> int:
+    if not isinstance(error, StackfitError):
+        print(
+            f"error: stackfit itself failed: {type(error).__name__}: {error}\n"
+            "  Expected this not to happen. Add --debug for the traceback, and please report it.",
+            file=sys.stderr,
+        )
+        return 1
     errors: list[Any] = error.errors if isinstance(error, ConfigErrors) else [error]
     for one in errors:
         print(printable(f"error: {one}"), file=sys.stderr)
     if len(errors) > 1:
         print(f"{len(errors)} errors; nothing was trained.", file=sys.stderr)
     return error.exit_code
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt  # SIGTERM, as a batch system sends it, ends like Ctrl-C

@@ -126,7 +126,7 @@ def ask(cells: int) -> bool:
 
 
 def finish_sweep(sweep: Sweep) -> int:
-    """Run the sweep, print its table and, last, its folder; 1 if a cell failed."""
+    """Run the sweep, print its table and, last, its folder; 1 unless every cell is finished."""
     from stackfit import formats, tables
     from stackfit.cli.results import complain, width
     from stackfit.places import shown
@@ -136,7 +136,10 @@ def finish_sweep(sweep: Sweep) -> int:
     complain(problems)
     sys.stdout.write(formats.render(frame, "text", width()))
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
-    return 1 if sweep.failed else 0
+    left = sweep.unfinished
+    if left > sweep.failed:
+        print(f"{left - sweep.failed} cells are not finished. The same command goes on.", file=sys.stderr)
+    return 1 if left else 0
 
 
 def print_run(folder: Path, metrics: dict[str, float]) -> None:

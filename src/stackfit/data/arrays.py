@@ -49,6 +49,10 @@ class Stored:
         return fingerprint(self.arrays.values())
 
 
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
 def read_arrays(folder: Path, facts: dict[str, Any]) -> Stored:
     """Read the `arrays` that the facts name, each from its `.npy` file."""
     names = facts["arrays"]
@@ -62,7 +66,8 @@ def open_arrays(folder: Path, progress: Progress) -> Stored | None:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         stored = read_arrays(folder, {**manifest["facts"], "arrays": manifest["arrays"]})
-        if stored.fingerprint == manifest["fingerprint"]:
+        known = _digest(stored.facts)
+        if stored.fingerprint == manifest["fingerprint"] and manifest.get("facts_sha256", known) == known:
             return stored
         damage = "bytes have changed since it was written"
     except Exception:  # whatever NumPy and JSON raise for a file that is not what was written
@@ -94,8 +99,9 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
             private.mkdir()
             try:
                 stored = read_arrays(private, write(private))
-                facts = {"facts": stored.facts, "arrays": list(stored.arrays)}
-                write_json(private / "manifest.json", {"fingerprint": stored.fingerprint, **facts})
+                facts = {**stored.facts, "arrays": list(stored.arrays)}
+                known = {"fingerprint": stored.fingerprint, "facts_sha256": _digest(facts)}
+                write_json(private / "manifest.json", {**known, "facts": facts, "arrays": facts["arrays"]})
                 shutil.rmtree(folder, ignore_errors=True)
                 private.rename(folder)
             finally:
