@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: lab install test test-all test-extras bench lint clean
+.PHONY: lab install test test-all test-extras bench faults lint clean
 
 lab: $(VENV)/.installed
 	$(BIN)/stackfit data fetch fashion_mnist
@@ -28,6 +28,10 @@ test-extras: $(VENV)/.tested
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+# every fault that docs/reliability.md lists, really injected; writes that page
+faults: $(VENV)/.tested
+	PYTHONPATH=tests $(BIN)/python -m faults
 
 lint: $(VENV)/.tested
 	$(BIN)/python -m pip install --quiet -e '.[dev]'

@@ -1,0 +1,112 @@
+"""What a fault is, and how its cases are run: two at a time, each in a folder of its own, with what came of it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+AT_ONCE = 2
+
+
+class Wrong(AssertionError):
+    """What no fault may do: lose a result, change a number, hang, print a traceback."""
+
+
+class NotHere(Exception):
+    """This machine cannot inject the fault; the text says what it lacks."""
+
+
+def expect(holds: object, found: str) -> None:
+    """Raise `Wrong` unless it holds."""
+    if not holds:
+        raise Wrong(found)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault.
+
+    `cases` lists what can be injected; `inject(case, folder)` injects one in an empty folder and returns the outcome
+    in a few words, or raises `Wrong`. `few` cases are enough for `make test`.
+    """
+
+    name: str
+    what: str
+    few: int
+    cases: Callable[[], Sequence[Any]]
+    inject: Callable[[Any, Path], str]
+
+
+@dataclass
+class Result:
+    """What came of a fault's cases: outcomes by how often, `wrong` ones with their case, in `seconds`."""
+
+    injected: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    impossible: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(
+    name: str, what: str, few: int, cases: Callable[[], Sequence[Any]]
+) -> Callable[[Callable[[Any, Path], str]], Callable[[Any, Path], str]]:
+    """Enter the decorated `inject` in the list of faults."""
+
+    def enter(inject: Callable[[Any, Path], str]) -> Callable[[Any, Path], str]:
+        FAULTS[name] = Fault(name, what, few, cases, inject)
+        return inject
+
+    return enter
+
+
+def run_fault(one: Fault, count: int | None = None, said: Callable[[str], None] = lambda line: None) -> Result:
+    """Inject every case, or `count` of them: a draw that is always the same."""
+    cases = list(one.cases())
+    if count is not None and count < len(cases):
+        cases = draw(one.name).sample(cases, count)
+    result, began = Result(), time.perf_counter()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for case, outcome in pool.map(lambda case: (case, _inject(one, case)), cases):
+            if isinstance(outcome, NotHere):
+                result.impossible.append(str(outcome))
+                continue
+            result.injected += 1
+            if isinstance(outcome, Wrong):
+                result.wrong.append(f"{case}: {outcome}")
+                said(f"{one.name}: WRONG: {case}: {outcome}")
+            else:
+                result.outcomes[outcome] += 1
+                said(f"{one.name}: {case}: {outcome}")
+    result.seconds = time.perf_counter() - began
+    return result
+
+
+def _inject(one: Fault, case: Any) -> str | Exception:
+    folder = Path(tempfile.mkdtemp(prefix="stackfit-fault-"))
+    try:
+        return one.inject(case, folder)
+    except (Wrong, NotHere) as error:
+        if isinstance(error, Wrong) and "KEEP_FAULTS" in os.environ:
+            folder.rename(kept := folder.with_name(f"{folder.name}-wrong"))
+            return Wrong(f"{error}\n  kept in {kept}")
+        return error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def draw(seed: object) -> random.Random:
+    """Random numbers of a case: the same ones every time."""
+    return random.Random(str(seed))

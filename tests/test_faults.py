@@ -1,0 +1,27 @@
+"""Faults: a few of each are injected here; all of them by `make faults`, and under `slow` by `make test-all`."""
+
+from __future__ import annotations
+
+import pytest
+from faults import FAULTS
+from faults.fault import run_fault
+
+
+def inject(name: str, count: int | None = None) -> None:
+    result = run_fault(FAULTS[name], count)
+    assert not result.wrong, "\n".join(result.wrong)
+    if not result.injected:
+        pytest.skip("; ".join(sorted(set(result.impossible))))
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.few])
+def test_a_few_of_each_fault_do_no_harm(name):
+    inject(name, FAULTS[name].few)
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_fault_does_harm(name):
+    inject(name)
