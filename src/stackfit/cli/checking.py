@@ -69,7 +69,7 @@ def _published(outcome: Outcome) -> str:
 
 def _line(outcome: Outcome, width: int) -> str:
     published = f"  published {text}" if (text := _published(outcome)) else ""
-    source = f"  [{outcome.claim.source or outcome.source}]" if published else ""
+    source = f"  [{text}]" if (text := outcome.claim.source or outcome.source) else ""
     said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
     return f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{published}{source}"
 
