@@ -17,7 +17,13 @@ from stackfit.errors import ConfigErrors, StackfitError, printable
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit."""
+    """Run the command line and exit; or answer the shell that asks what may stand at the cursor."""
+    if os.environ.get("_STACKFIT_COMPLETE"):
+        from stackfit.cli.completing import answer
+
+        with contextlib.suppress(Exception):  # a TAB is no place for an error; the command itself will say it
+            answer()
+        sys.exit(0)
     typed = list(sys.argv[1:] if arguments is None else arguments)
     with interruptible() as interruption:
         code = _run(typed, interruption)

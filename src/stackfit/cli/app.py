@@ -14,6 +14,7 @@ app = typer.Typer(
     "Start with `stackfit run digits_quickstart` (seconds, no download), then `stackfit list`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,  # ours knows keys, and words with = in them
     rich_markup_mode=None,
     epilog="Every command takes --debug (shows tracebacks).",
 )
@@ -359,7 +360,18 @@ def data_show(
 @app.callback(invoke_without_command=True)
 def _top(
     version: Annotated[bool, typer.Option("--version", help="The version, then exit.", is_eager=True)] = False,
+    show_completion: Annotated[
+        bool, typer.Option("--show-completion", help="The script that completes by TAB in your shell, bash or zsh.")
+    ] = False,
+    install_completion: Annotated[
+        bool, typer.Option("--install-completion", help="Let your shell load that script when it starts.")
+    ] = False,
 ) -> None:
+    if show_completion or install_completion:
+        from stackfit.cli.completing import SCRIPTS, install, shell
+
+        sys.stdout.write("".join(f"{line}\n" for line in install()) if install_completion else SCRIPTS[shell()])
+        raise typer.Exit
     if version:
         import stackfit
 
