@@ -98,6 +98,7 @@ ORDER = [
     "cli.planning",
     "cli.checking",
     "cli.verifying",
+    "cli.shells",
     "cli.app",
     "cli.interruption",
     "cli.completing",

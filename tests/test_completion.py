@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from shells import Shell
 
-from stackfit.cli.completing import BASH, complete
+from stackfit.cli.completing import complete
+from stackfit.cli.shells import BASH
 from stackfit.completion import Keys, experiment_names
 from stackfit.composition import Composer
 from stackfit.experiments import find_experiments
@@ -34,7 +35,9 @@ def asked(words, at=None, shell="bash"):
     return done.stdout.splitlines(), done.stderr, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-@pytest.mark.parametrize("name", ["gsp631_base", "zalando_cnn_113k", "tf_hparams_grid", "overfit_large_l2", "dlai_warm_10"])
+@pytest.mark.parametrize(
+    "name", ["gsp631_base", "zalando_cnn_113k", "tf_hparams_grid", "overfit_large_l2", "dlai_warm_10"]
+)
 def test_the_keys_that_are_offered_are_those_that_hydra_composes(lab, name):
     for typed in ([], ["optimizer=sgd_exponential"], ["model=cnn", "callbacks=[stop_at,early_stopping]"]):
         explainer = Explainer(Composer(name).compose(typed))
@@ -42,7 +45,9 @@ def test_the_keys_that_are_offered_are_those_that_hydra_composes(lab, name):
         offered = set(Keys(name, typed)._keys(""))
         assert {f"{key}=" for key in composed} <= offered | {"callbacks="}
         schema = {step.removesuffix("=") for step in offered} - composed
-        assert all(key.startswith("about.") or key in ("data", "model", "task", "optimizer", "callbacks") for key in schema), schema
+        assert all(
+            key.startswith("about.") or key in ("data", "model", "task", "optimizer", "callbacks") for key in schema
+        ), schema
 
 
 def test_keys_are_completed_level_by_level_and_a_level_with_one_way_on_is_passed_through(lab):
@@ -104,7 +109,16 @@ def test_run_folders_are_completed_where_a_run_is_expected(lab):
 
 @pytest.mark.parametrize(
     "text",
-    ["a: [1\n", "\t", "- 1\n", "defaults: 3\n", "defaults: [{}]\nepochs: 1\n", "defaults: [mine, _self_]\n", "a: &a [*a]\n", "\x00"],
+    [
+        "a: [1\n",
+        "\t",
+        "- 1\n",
+        "defaults: 3\n",
+        "defaults: [{}]\nepochs: 1\n",
+        "defaults: [mine, _self_]\n",
+        "a: &a [*a]\n",
+        "\x00",
+    ],
 )
 def test_a_broken_file_is_no_trouble_to_a_tab(lab, write, text):
     write("experiments/mine.yaml", text)
@@ -118,10 +132,16 @@ def test_a_broken_file_is_no_trouble_to_a_tab(lab, write, text):
 @pytest.mark.parametrize(
     "words, found",
     [
-        (["run", "gsp631_base", "optimizer", "=", "adamw"], ["adamw "]),  # bash splits at =, and replaces what follows it
+        (
+            ["run", "gsp631_base", "optimizer", "=", "adamw"],
+            ["adamw "],
+        ),  # bash splits at =, and replaces what follows it
         (["run", "gsp631_base", "shuffle", "="], ["false ", "true "]),
         (["run", "gsp631_base", "optimizer=adamw"], ["optimizer=adamw "]),  # = taken out of COMP_WORDBREAKS
-        (["run", "gsp631_base", "'model.layers.hidden.u"], ["model.layers.hidden.units=", "model.layers.hidden.units=..."]),
+        (
+            ["run", "gsp631_base", "'model.layers.hidden.u"],
+            ["model.layers.hidden.units=", "model.layers.hidden.units=..."],
+        ),
         (["run", "gsp631_base", "epochs", "=", "3", "batch"], ["batch_size="]),
         (["run", "nope", "x", "=", ""], None),
     ],

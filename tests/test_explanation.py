@@ -166,7 +166,10 @@ def test_a_mapping_is_explained_value_by_value_with_what_was_removed(explainer):
         "model.layers.output.activation",
         "model.layers.hidden.use_bias",
     ]
-    assert [key for key, one in found.items() if one.removed] == ["model.layers.flatten", "model.layers.hidden.use_bias"]
+    assert [key for key, one in found.items() if one.removed] == [
+        "model.layers.flatten",
+        "model.layers.hidden.use_bias",
+    ]
 
 
 def test_an_unknown_key_names_the_nearest(explainer):

@@ -131,7 +131,9 @@ def sites(node, path=()):
     """Every `(path, key)` that the schema must know: no names of layers or axes, no arguments of an open target."""
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
         target = str(node.get("_target_", "")) if isinstance(node, dict) else ""
-        open_ = path[:1] == ("optimizer",) or path[:2] == ("model", "layers") or (path[:1] == ("callbacks",) and path[1:])
+        open_ = (
+            path[:1] == ("optimizer",) or path[:2] == ("model", "layers") or (path[:1] == ("callbacks",) and path[1:])
+        )
         named = isinstance(key, str) and not (path and path[-1] in FREE) and path[:1] != ("defaults",)
         if named and (not open_ or target.startswith(("keras.", "stackfit."))):
             yield path, key
@@ -208,7 +210,9 @@ def test_the_command_prints_the_shipped_schema_and_writes_a_groups(cli, lab):
 @pytest.mark.tf
 def test_the_shipped_schema_is_what_the_installed_keras_says(keras, schema):
     fresh = generate()
-    changed = [name for name in {*fresh["$defs"], *schema["$defs"]} if fresh["$defs"].get(name) != schema["$defs"].get(name)]
+    changed = [
+        name for name in {*fresh["$defs"], *schema["$defs"]} if fresh["$defs"].get(name) != schema["$defs"].get(name)
+    ]
     advice = "rewrite it: stackfit schema --fresh --output src/stackfit/experiment.schema.json"
     assert not changed, f"{sorted(changed)[:5]}: {advice}"
     assert text_of(fresh) == shipped_text(), advice
@@ -227,5 +231,8 @@ def test_the_defaults_of_every_target_are_accepted(keras, schema):
         given = {n: p.default for n, p in accepted_arguments(target)[0].items() if p.default is not p.empty}
         given = json.loads(json.dumps(copy.deepcopy(given), default=str))
         validator = Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]})
-        wrong += [f"{name}: {error.json_path} {error.message[:90]}" for error in validator.iter_errors({"_target_": name, **given})]
+        wrong += [
+            f"{name}: {error.json_path} {error.message[:90]}"
+            for error in validator.iter_errors({"_target_": name, **given})
+        ]
     assert wrong == []

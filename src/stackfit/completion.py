@@ -91,7 +91,10 @@ class Keys:
                         yield f"{node}.{name}="
 
     def _removable(self) -> list[str]:
-        names = {key.rpartition(".")[0] for key in self.values if key.endswith("._target_")} - {"optimizer", "task.loss"}
+        names = {key.rpartition(".")[0] for key in self.values if key.endswith("._target_")} - {
+            "optimizer",
+            "task.loss",
+        }
         arguments = (key for key in self.values if not key.endswith("._target_"))
         return sorted({*names, *(key for key in arguments if key.rpartition(".")[0] in names)})
 
@@ -119,7 +122,9 @@ class Keys:
 
     def _read(self, experiment: str, seen: set[str]) -> None:
         """Add the files of an experiment to the chain, parents first; the outermost choice of a group wins."""
-        path = next((file for folder in _folders("experiments") if (file := folder / f"{experiment}.yaml").is_file()), None)
+        path = next(
+            (file for folder in _folders("experiments") if (file := folder / f"{experiment}.yaml").is_file()), None
+        )
         path = places.shipped("conf") / "config.yaml" if experiment == "config" else path
         file = _file(path) if path else None
         if file is None or experiment in seen:
@@ -128,7 +133,9 @@ class Keys:
         for entry in _defaults(file):
             if isinstance(entry, yaml.MappingNode) and entry.value:
                 name, option = entry.value[0]
-                chosen = [one.value for one in option.value] if isinstance(option, yaml.SequenceNode) else [option.value]
+                chosen = (
+                    [one.value for one in option.value] if isinstance(option, yaml.SequenceNode) else [option.value]
+                )
                 self.choices.setdefault(str(name.value).split()[-1].lstrip("/"), chosen)
             elif entry.value != "_self_":
                 parents.append(str(entry.value))
@@ -158,7 +165,10 @@ def _steps(keys: list[str], body: str) -> list[str]:
 
 def _resolve(schema: dict[str, Any], node: Any) -> dict[str, Any]:
     while isinstance(node, dict) and "$ref" in node:
-        node = {**schema["$defs"].get(node["$ref"].rpartition("/")[2], {}), **{k: v for k, v in node.items() if k != "$ref"}}
+        node = {
+            **schema["$defs"].get(node["$ref"].rpartition("/")[2], {}),
+            **{k: v for k, v in node.items() if k != "$ref"},
+        }
     return node if isinstance(node, dict) else {}
 
 
@@ -184,7 +194,10 @@ def _file(path: Path, package: str = "") -> ConfigFile | None:
 
 
 def _option(group: str, option: str) -> ConfigFile | None:
-    return next((_file(path, group) for folder in _folders("conf") if (path := folder / group / f"{option}.yaml").is_file()), None)
+    return next(
+        (_file(path, group) for folder in _folders("conf") if (path := folder / group / f"{option}.yaml").is_file()),
+        None,
+    )
 
 
 def _defaults(file: ConfigFile) -> list[Any]:

@@ -23,7 +23,9 @@ REFERENCE = {"type": "string", "pattern": r"\$\{.+\}|^\?\?\?$"}
 """`${…}`, or `???` for a value that is still missing."""
 _REFERENCE = {"$ref": "#/$defs/reference"}
 
-OWN_TARGET = r"^(?!(keras|tensorflow|stackfit|os|sys|subprocess|builtins|shutil|importlib)\.)[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
+OWN_TARGET = (
+    r"^(?!(keras|tensorflow|stackfit|os|sys|subprocess|builtins|shutil|importlib)\.)[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
+)
 """A class of the user's own module; whether it is trusted is decided when it is run."""
 
 _NAMED = (  # arguments that take an object by its name
@@ -37,7 +39,14 @@ _CHOICES: dict[tuple[str, Any], list[Any]] = {
     ("data_format", None): ["channels_last", "channels_first", None],
     ("mode", "auto"): ["auto", "min", "max"],
     ("mode", "max"): ["max", "min"],
-    ("reduction", "sum_over_batch_size"): ["sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None],
+    ("reduction", "sum_over_batch_size"): [
+        "sum_over_batch_size",
+        "sum",
+        "mean",
+        "mean_with_sample_weight",
+        "none",
+        None,
+    ],
 }
 _WORDS = {
     "integer": r"\bints?\b|\bintegers?\b",
@@ -90,7 +99,11 @@ def _names(modules: tuple[str, ...], bases: tuple[type, ...]) -> dict[str, Any]:
     for module in modules:
         for name, value in sorted(vars(importlib.import_module(module)).items()):
             full = f"{module}.{name}"
-            kind = isinstance(value, type) and issubclass(value, bases) and value.__module__.split(".")[0] == module.split(".")[0]
+            kind = (
+                isinstance(value, type)
+                and issubclass(value, bases)
+                and value.__module__.split(".")[0] == module.split(".")[0]
+            )
             if not name.startswith("_") and name not in REFUSED and (kind or full in OWN_FUNCTIONS):
                 found[full] = value
     return found

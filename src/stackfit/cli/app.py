@@ -368,7 +368,7 @@ def _top(
     ] = False,
 ) -> None:
     if show_completion or install_completion:
-        from stackfit.cli.completing import SCRIPTS, install, shell
+        from stackfit.cli.shells import SCRIPTS, install, shell
 
         sys.stdout.write("".join(f"{line}\n" for line in install()) if install_completion else SCRIPTS[shell()])
         raise typer.Exit
