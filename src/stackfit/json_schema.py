@@ -176,7 +176,7 @@ def _defaults() -> dict[str, Any]:
     for group in GROUPS:
         shipped = sorted(path.stem for path in (places.shipped("conf") / group).glob("*.yaml"))
         for name in (group, f"override {group}"):
-            properties[name] = {**option, "examples": shipped}
+            properties[name] = {"anyOf": [{"enum": shipped}, option]}  # which editors offer
     return {
         "description": "What this file starts from, in order; `_self_` is where its own keys come in.",
         "type": "array",

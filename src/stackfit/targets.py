@@ -140,7 +140,8 @@ def _target(target: Any, role: str) -> Schema:
     if role == "layers":
         properties |= {"after": {"$ref": "#/$defs/after"}, "inputs": {"$ref": "#/$defs/inputs"}}
     doc = inspect.getdoc(target) or ""
-    schema = {"description": _short(doc.partition("\n\n")[0]), "properties": {"_target_": {}, **properties}}
+    said_first = {"description": _short(doc.partition("\n\n")[0])}
+    schema = {**said_first, "properties": {"_target_": said_first, **properties}}
     return schema if takes_more else {**schema, "additionalProperties": False}
 
 
@@ -163,7 +164,9 @@ def _type(parameter: inspect.Parameter, said: str, role: str) -> Schema:
         return nested
     schema: Schema = {"type": [kind for kind in (*_WORDS,) if kind in kinds]}
     if "string" not in kinds:  # a pattern looks at strings only: they may be references
+        wanted = " or ".join([*schema["type"], "${KEY}"])
         schema |= {"type": [*schema["type"], "string"], "pattern": REFERENCE["pattern"]}
+        schema["patternErrorMessage"] = f"Expected {wanted}."  # what VS Code says in place of the pattern
     return {**schema, **nested} if kinds & {"array", "object"} else schema
 
 

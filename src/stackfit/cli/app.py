@@ -26,17 +26,9 @@ app.add_typer(data_app, name="data")
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-def _experiment_names(incomplete: str) -> list[str]:
-    from stackfit.experiments import find_experiments
-
-    return [name for name in find_experiments() if name.startswith(incomplete)]
-
-
 Name = Annotated[
     str,
-    typer.Argument(
-        help="An experiment's name, as `stackfit list` shows it.", autocompletion=_experiment_names, show_default=False
-    ),
+    typer.Argument(help="An experiment's name, as `stackfit list` shows it.", show_default=False),
 ]
 Overrides = Annotated[list[str] | None, typer.Argument(help="key=value in Hydra's grammar.", show_default=False)]
 Paths = Annotated[
@@ -77,7 +69,6 @@ def show(
         typer.Option(
             "--diff",
             metavar="OTHER",
-            autocompletion=_experiment_names,
             help="Only what differs from another experiment.",
         ),
     ] = None,
@@ -112,7 +103,6 @@ def run(
         str | None,
         typer.Argument(
             help="An experiment's name, then overrides: key=value.",
-            autocompletion=_experiment_names,
             show_default=False,
         ),
     ] = None,
@@ -209,9 +199,7 @@ def compare(
 def check(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Names, as `stackfit list` shows them.", autocompletion=_experiment_names, show_default=False
-        ),
+        typer.Argument(help="Names, as `stackfit list` shows them.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every shipped experiment, without the long ones.")] = False,
     long: Annotated[bool, typer.Option("--long", help="With --all: the long ones too.")] = False,
@@ -298,9 +286,7 @@ def predict(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="The new experiment's name, or with --callback the class's.")],
-    parent: Annotated[
-        str, typer.Option("--from", help="Start from this experiment.", autocompletion=_experiment_names)
-    ] = "gsp631_base",
+    parent: Annotated[str, typer.Option("--from", help="Start from this experiment.")] = "gsp631_base",
     callback: Annotated[bool, typer.Option("--callback", help="Write a callback of your own and trust it.")] = False,
 ) -> None:
     """A commented experiment file in ./experiments, or a callback of your own (--callback)."""
@@ -316,7 +302,9 @@ def schema(
     group: Annotated[
         str | None, typer.Option("--group", help="Of a group's files in conf/: data, model, …", show_default=False)
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Make it from the installed Keras, whatever was shipped.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Make it from the installed Keras, whatever was shipped.")
+    ] = False,
 ) -> None:
     """JSON Schema of experiment files, for editors: keys, targets with their arguments, types, choices."""
     from stackfit.cli.writing import print_schema
