@@ -246,6 +246,18 @@ def verify(
 
 
 @app.command()
+def eject(run: RunPath, trust: Trust = None) -> None:
+    """The run as a plain Keras script on stdout, without stackfit, whose weights are bit-equal to the run's.
+
+    stackfit eject outputs/gsp631_base/2026-01-31_12-00-00 > train.py
+    """
+    from stackfit.eject import eject as script_of
+    from stackfit.runs import Run
+
+    sys.stdout.write(script_of(Run(run), trust or []))
+
+
+@app.command()
 def evaluate(
     run: RunPath,
     format: Annotated[str, typer.Option(help="text, md, json or csv.")] = "text",

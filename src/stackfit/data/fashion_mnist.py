@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import os
 import shutil
 import struct
 import subprocess
@@ -28,6 +29,7 @@ from stackfit.data.dataset import Progress, StreamedDataset
 from stackfit.data.settings import check_size
 from stackfit.data.tfds import open_stream, run_tfds, tfds_folder
 from stackfit.errors import DataError
+from stackfit.files import write_file
 from stackfit.schema import Data
 
 NAMES = ["train_x", "train_y", "test_x", "test_y"]
@@ -79,6 +81,22 @@ def find_idx_files(progress: Progress) -> Path:
         f"afterwards no network is. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data fetch "
         f"fashion_mnist  where there is a network, or put {', '.join(IDX_FILES)} into {downloads()}"
     )
+
+
+def supply_keras(progress: Progress) -> Path:
+    """Put the original files where `keras.datasets.fashion_mnist.load_data()` looks: it then needs no network either.
+
+    Raises:
+        DataError: the original files cannot be had. OSError: the folder cannot be written.
+    """
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / "fashion-mnist"
+    missing = [name for name in IDX_FILES if not (folder / name).exists()]
+    source = find_idx_files(progress) if missing else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in missing:
+        whole = with_upstream_header((source / name).read_bytes(), name)
+        write_file(folder / name, lambda path, whole=whole: path.write_bytes(whole))
+    return folder
 
 
 def unzip(path: Path) -> bytes:

@@ -1,0 +1,248 @@
+"""`eject`: plain Keras scripts that end with the weights of their runs, to the bit."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import json
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import stackfit
+from stackfit import run_folder
+from stackfit.data import Progress
+from stackfit.data.fashion_mnist import IDX_FILES, supply_keras, unzip
+from stackfit.eject import eject
+from stackfit.ejected_data import data_code
+from stackfit.errors import ConfigError, DataError, RunFolderError
+from stackfit.expressions import WIDTH
+from stackfit.progress import Reporter
+from stackfit.run_folder import RunFolder
+from stackfit.runs import Run
+
+QUIET = Reporter(0)
+DENSE = "_target_: keras.layers.Dense, units: 8"
+
+
+def train(name: str, *overrides: str, trust: tuple[str, ...] = ()) -> Run:
+    return stackfit.run(name, *overrides, trust=trust, reporter=QUIET)
+
+
+def script_of(run: Run, trust: tuple[str, ...] = ()) -> str:
+    text = eject(run, trust)
+    modules = {node.module or "" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)}
+    names = {alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for alias in node.names}
+    assert not [name for name in modules | names if name.split(".")[0] in ("stackfit", "hydra", "omegaconf")]
+    own = text.partition("# ---- Code of its own")[2].partition("# ---- Data")[0]  # stands as its author wrote it
+    assert max(map(len, text.replace(own, "").splitlines())) <= WIDTH
+    return text
+
+
+def execute(text: str) -> str:
+    """What a script's last line prints, after running it in this process."""
+    Path("train.py").write_text(text)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        runpy.run_path("train.py", run_name="__main__")
+    return printed.getvalue().split()[-1]
+
+
+def digest_of(run: Run) -> str:
+    return run_folder.read_metrics(run.folder)["weights_sha256"]
+
+
+# ---- with training
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        pytest.param(
+            [
+                "epochs=4",
+                "shuffle=false",
+                "data.validation_split=0.2",
+                "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.5, after: hidden}",
+                "callbacks=early_stopping",
+                "callbacks.early_stopping.patience=0",
+            ],
+            id="dropout-and-early-stopping-with-validation",
+        ),
+        pytest.param(
+            [
+                "epochs=2",
+                "seed=3",
+                "task=classification_one_hot",
+                "task.class_weight={0: 2.0, 7: 0.5}",
+                "optimizer=sgd_exponential",
+                "optimizer.learning_rate.initial_learning_rate=0.01",
+                f"+model.layers.side={{{DENSE}, inputs: [flatten], kernel_regularizer: {{_target_: keras.regularizers.L2, l2: 0.01}}}}",
+                f"+model.layers.main={{{DENSE}, inputs: [flatten], kernel_initializer: {{_target_: keras.initializers.HeNormal}}}}",
+                "+model.layers.sum={_target_: keras.layers.Add, inputs: [main, side]}",
+                "model.layers.hidden.units=[8,8]",
+                "+model.layers.hidden.kernel_initializer={_target_: keras.initializers.HeNormal}",
+                "+model.layers.last={_target_: keras.layers.Concatenate, inputs: [sum, hidden]}",
+                "model.layers.output=null",
+                "+model.layers.scores={_target_: keras.layers.Dense, units: 10, activation: softmax}",
+                "callbacks=stop_at",
+            ],
+            id="branches-one-hot-weights-and-a-schedule",
+        ),
+        pytest.param(["epochs=2", "precision=mixed_bfloat16", "data.scale=unit", "callbacks=schedule"], id="bfloat16"),
+        pytest.param(
+            ["epochs=2", "deterministic=false", "data.scale=standardize", "batch_size=100"], id="standardized"
+        ),
+    ],
+)
+def test_a_script_ends_with_the_weights_of_its_run(lab, keras, overrides):
+    run = train("digits_quickstart", "model.layers.hidden.units=8", *overrides)
+    try:
+        assert execute(script_of(run)) == digest_of(run)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.tf
+def test_a_labs_callback_stands_in_the_script_and_stops_it_in_tfds_order(lab, keras):
+    run = train("gsp631_callback_acc84", "epochs=3", "batch_size=512", "callbacks.stop_at_84.accuracy=0.79")
+    assert run.metrics["stopped_epoch"] == 2
+    text = script_of(run)
+    assert "class StopAboveAccuracy(keras.callbacks.Callback):" in text and "PrintAverages" not in text
+    assert execute(text) == digest_of(run)
+
+
+@pytest.mark.tf
+def test_keras_order_with_shuffling_in_a_process_that_has_no_stackfit(lab, monkeypatch):
+    run = train("codelab_base_128", "epochs=2", "batch_size=512")
+    monkeypatch.setenv("KERAS_HOME", str(lab / "keras"))
+    folder = supply_keras(Progress())
+    assert [unzip(folder / name) is not None for name in IDX_FILES] == [True] * 4  # the originals, by their SHA-256
+    blocked = f"import sys; sys.modules['stackfit'] = None\n{script_of(run)}"
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True, env={**os.environ})
+    assert done.stdout.split()[-1] == digest_of(run), done.stderr[-2000:]
+
+
+LAYER = '''
+"""A layer of my own."""
+
+from __future__ import annotations
+
+import math
+import sys
+from stackfit.callbacks import StopAt
+
+import keras
+
+FACTOR = math.pi / 2
+UNUSED = sys.version
+
+
+def double(x):
+    return x * FACTOR
+
+
+# Makes everything larger.
+class Larger(keras.layers.Layer):
+    def call(self, x):
+        return double(x)
+
+
+class Early(StopAt):
+    def on_train_end(self, logs: dict | None = None):
+        print("the end")
+
+
+class Other(keras.layers.Layer):
+    pass
+'''
+
+
+@pytest.mark.tf
+def test_own_layers_and_callbacks_come_with_all_that_they_use_and_a_table_is_split_alike(lab, write, keras):
+    write("experiments/larger.py", LAYER)
+    noise = np.random.default_rng(0)
+    rows = [[*map(repr, map(float, noise.normal(size=3))), "abc"[number % 3]] for number in range(70)]
+    write("mine.csv", "\n".join(",".join(row) for row in [["u", "v", "w", "kind"], *rows]))
+    words = ("data=csv", "data.path=mine.csv", "data.label=kind", "epochs=2", "batch_size=8", "data.validation_split=0.1",
+             "model.layers.flatten=null", "+model.layers.larger={_target_: experiments.larger.Larger}",
+             "+callbacks.early={_target_: experiments.larger.Early, value: 2.0}")  # fmt: skip
+    mine = ("experiments.larger",)
+    words = (
+        *words,
+        "model.layers.output=null",
+        "+model.layers.end={_target_: keras.layers.Dense, units: 3, activation: softmax}",
+    )
+    run = train("digits_quickstart", *words, trust=mine)
+    text = script_of(run, mine)
+    for part in ("FACTOR = math.pi / 2", "def double(x):", "# Makes everything larger.", "class StopAt("):
+        assert text.count(part) == 1
+    assert "UNUSED" not in text and "Other" not in text and "import sys" not in text
+    assert execute(text) == digest_of(run)
+
+
+# ---- without training
+
+
+@pytest.fixture
+def copied(lab: Path, finished: Path) -> Path:
+    """A copy of a finished run of digits, to change."""
+    return Path(shutil.copytree(finished, lab / "outputs" / "run"))
+
+
+def change(folder: Path, **fields) -> Run:
+    config = run_folder.read_config(folder)
+    RunFolder(folder).config.write_text(yaml.safe_dump(config | fields, sort_keys=False))
+    return Run(folder)
+
+
+@pytest.mark.tf
+def test_the_command_prints_the_script_alone(copied, cli):
+    code, out, err = cli("eject", str(copied))
+    assert (code, err) == (0, "")
+    assert ast.parse(out) and out.startswith("# digits_quickstart as a plain Keras script; made by stackfit")
+    assert f"# {digest_of(Run(copied))}." in out
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("name", ["Dense(print('gone'))", "Dense'", "class"])
+def test_a_target_that_is_code_does_not_reach_the_script(copied, name):
+    layers = run_folder.read_config(copied)["model"]["layers"]
+    layers["hidden"] = {"_target_": f"keras.layers.{name}", "units": 3}
+    with pytest.raises(ConfigError):
+        eject(change(copied, model={"layers": layers}))
+
+
+@pytest.mark.tf
+def test_a_name_with_line_ends_stays_in_its_comment_and_odd_layer_names_in_their_strings(copied):
+    status = run_folder.read_status(copied)
+    RunFolder(copied).status.write_text(json.dumps({**status, "experiment": "a\u2028import os\nimport os"}))
+    layers = run_folder.read_config(copied)["model"]["layers"]
+    layers = {"1 a'\"\n": {**layers["hidden"], "after": "flatten"}, **layers}
+    layers["output"] = {**layers["output"], "inputs": ["1 a'\"\n"]}
+    layers.pop("hidden")
+    text = eject(change(copied, model={"layers": layers}))
+    assert text.startswith("# a import os import os as a plain Keras script")
+    assert not [
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) and node.names[0].name == "os"
+    ]
+
+
+def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):
+    with pytest.raises(
+        DataError, match=r"These data are streamed: 55,440,000 bytes are above data.max_memory_bytes, 1,000"
+    ):
+        data_code({"kind": "fashion_mnist", "order": "tfds", "max_memory_bytes": 1000}, True)
+    status = run_folder.read_status(copied)
+    RunFolder(copied).status.write_text(json.dumps({**status, "status": "interrupted"}))
+    with pytest.raises(RunFolderError, match=r"outputs/run is interrupted. Expected a finished run"):
+        eject(Run(copied))
