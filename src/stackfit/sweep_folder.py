@@ -84,8 +84,13 @@ class SweepFolder:
                     "axes": list(axes),
                     "cells": [{key: value for key, value in row.items() if key != "status"} for row in rows],
                 }
-                files.write_json(self.index, content)
-                files.write_text(self.results, csv_text([self._row(row) for row in rows]))
+                try:
+                    files.write_json(self.index, content)
+                    files.write_text(self.results, csv_text([self._row(row) for row in rows]))
+                except OSError:
+                    with contextlib.suppress(OSError):  # it holds cells
+                        self.path.rmdir()
+                    raise
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         status = row["status"]
