@@ -218,7 +218,7 @@ def is_own(path: Path, folder: Path) -> bool:
     """Whether `path` is one of the files that stackfit itself writes into `folder`, or not in it at all."""
     own = RunFolder(folder)
     files = [getattr(own, name) for name, value in vars(RunFolder).items() if isinstance(value, property)]
-    names = {file.name for file in (*files, own.model("keras"), own.model("h5"))}
+    names = {file.name for file in (*files, own.model("keras"), own.model("h5")) if isinstance(file, Path)}
     top = path.resolve()
     while top.parent != folder.resolve() and top != top.parent:
         top = top.parent

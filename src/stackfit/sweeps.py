@@ -15,7 +15,8 @@ from stackfit import axes, owner, places
 from stackfit.cells import Cell, compose_cell, trusted_modules
 from stackfit.cohorts import Entry, Training, fingerprints
 from stackfit.composition import Composer, job_overrides, launch
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, RunFolderError
+from stackfit.jobs import Job
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, read_status, state_of
 from stackfit.sweep_folder import SweepFolder
@@ -93,7 +94,7 @@ class Sweep:
         self.training = Training(
             self._claim,
             reporter,
-            ended=lambda job: self._write(),
+            ended=self._ended,
             skip=lambda entry: (
                 _why(self.folder.cell(entry.cell.axes, entry.fingerprint), entry.fingerprint) in ("finished", "busy")
             ),
@@ -144,6 +145,12 @@ class Sweep:
                 for entry in self.entries
             ],
         )
+
+    def _ended(self, job: Job) -> None:
+        try:
+            self._write()
+        except RunFolderError as error:  # its cells' folders hold the results; the others may still be trained
+            self.reporter.line(f"warning: {error}", always=True)
 
     # ---- running
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +28,8 @@ failure is a sentence. `make test` injects a few of each. `python -m faults NAME
 def write_result(fault: Fault, result: Result) -> None:
     """Keep what came of a fault."""
     RESULTS.mkdir(exist_ok=True)
-    content = asdict(result) | {
+    content = vars(result) | {
+        "outcomes": dict(result.outcomes.most_common()),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "stackfit": version("stackfit"),
         "python": platform.python_version(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, RunFolderError, TrainingError
 
 if TYPE_CHECKING:
     from stackfit.sweeps import Sweep
@@ -132,7 +132,10 @@ def finish_sweep(sweep: Sweep) -> int:
     from stackfit.places import shown
 
     sweep.run()
-    frame, problems = tables.read_table(sweep.folder.path)
+    try:
+        frame, problems = tables.read_table(sweep.folder.path)
+    except RunFolderError as error:  # somebody has removed them
+        raise TrainingError(str(error)) from None
     complain(problems)
     sys.stdout.write(formats.render(frame, "text", width()))
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
