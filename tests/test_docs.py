@@ -14,7 +14,7 @@ from stackfit.experiments import find_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
-COMMANDS = {"list", "show", "explain", "schema", "run", "table", "compare", "check", "verify", "eject", "evaluate",
+COMMANDS = {"list", "show", "explain", "plan", "schema", "run", "table", "compare", "check", "verify", "eject", "evaluate",
             "predict", "new", "data"}  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_every_command_shown_exists_and_names_a_known_experiment(page):
     for command in typed_commands(page.read_text(encoding="utf-8")):
         words = shlex.split(command)
         assert words[1] in COMMANDS or words[1].startswith("-"), command
-        if words[1] in ("run", "show") and len(words) > 2:
+        if words[1] in ("run", "show", "plan") and len(words) > 2:
             assert words[2] in known, command
 
 
