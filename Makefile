@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: lab install test test-all test-extras bench faults lint clean
+.PHONY: lab install test test-all test-extras bench faults schema lint clean
 
 lab: $(VENV)/.installed
 	$(BIN)/stackfit data fetch fashion_mnist
@@ -32,6 +32,10 @@ bench: $(VENV)/.installed
 # every fault that docs/reliability.md lists, really injected; writes that page
 faults: $(VENV)/.tested
 	PYTHONPATH=tests $(BIN)/python -m faults
+
+# the schema that editors read, again from the dataclasses and the installed Keras
+schema: $(VENV)/.installed
+	$(BIN)/stackfit schema --fresh --output src/stackfit/experiment.schema.json
 
 lint: $(VENV)/.tested
 	$(BIN)/python -m pip install --quiet -e '.[dev]'

@@ -36,7 +36,7 @@ def asked(words, at=None, shell="bash"):
 
 
 @pytest.mark.parametrize(
-    "name", ["gsp631_base", "zalando_cnn_113k", "tf_hparams_grid", "overfit_large_l2", "dlai_warm_10"]
+    "name", ["zalando_cnn_113k", "tf_hparams_grid", "overfit_large_l2"]
 )
 def test_the_keys_that_are_offered_are_those_that_hydra_composes(lab, name):
     for typed in ([], ["optimizer=sgd_exponential"], ["model=cnn", "callbacks=[stop_at,early_stopping]"]):

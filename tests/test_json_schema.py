@@ -213,7 +213,7 @@ def test_the_shipped_schema_is_what_the_installed_keras_says(keras, schema):
     changed = [
         name for name in {*fresh["$defs"], *schema["$defs"]} if fresh["$defs"].get(name) != schema["$defs"].get(name)
     ]
-    advice = "rewrite it: stackfit schema --fresh --output src/stackfit/experiment.schema.json"
+    advice = "rewrite it: make schema"
     assert not changed, f"{sorted(changed)[:5]}: {advice}"
     assert text_of(fresh) == shipped_text(), advice
     assert current() == schema
