@@ -52,6 +52,7 @@ ORDER = [
     "data.catalogue",
     "data",
     "axes",
+    "repository",
     "hydra_errors",
     "composition",
     "explanation",
@@ -64,6 +65,8 @@ ORDER = [
     "building",
     "targets",
     "json_schema",
+    "agreement",
+    "monitors",
     "model",
     "pipeline",
     "graphs",
@@ -113,15 +116,16 @@ ORDER = [
 
 # They import Keras when they are imported.
 HEAVY = {
-    "layers", "callbacks", "building", "targets", "model", "pipeline", "graphs", "checkpoint", "events", "flops", "training",
+    "layers", "callbacks", "building", "targets", "agreement", "monitors", "model", "pipeline", "graphs", "checkpoint", "events", "flops", "training",
 }  # fmt: skip
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
 ALLOWED = {
-    "hydra": {"axes", "building", "composition", "hydra_errors"},
+    "hydra": {"axes", "composition", "hydra_errors", "repository"},
     "omegaconf": {
         "composition",
         "hydra_errors",
+        "repository",
         "schema",
         "checks",
         "explanation",

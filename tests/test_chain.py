@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stackfit import places
-from stackfit.chain import check_file
+from stackfit.chain import find_faults
 from stackfit.errors import ConfigError
 from stackfit.origins import read_config_file
 
@@ -13,7 +13,8 @@ HEAD = "defaults: [digits_quickstart, _self_]\n"
 
 
 def check(write, text: str, name: str = "experiments/mine.yaml") -> None:
-    check_file(read_config_file(write(name, text)))
+    for fault in find_faults(read_config_file(write(name, text))):
+        raise fault.error
 
 
 @pytest.mark.parametrize("folder", ["conf", "experiments"])
@@ -22,7 +23,7 @@ def test_everything_that_ships_passes(folder):
     assert files
     for path in files:
         group = path.parent.name if path.parent.parent == places.shipped("conf") else ""
-        check_file(read_config_file(path, group))
+        assert not list(find_faults(read_config_file(path, group)))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def refusal(compose, *overrides: str) -> ConfigError:
         ("~model", "model.layers", "The model has no layers. Expected at least an output layer. Write: model=mlp"),
         ("~epochs", "epochs", "epochs was removed. Expected a value."),
         ("data.path=???", "data.path", "has no value. Expected one, since it has no default. Write: data.path=…"),
-        ("seed=${nope}", "seed", "key 'nope' not found. Expected a value, or ${…} with a key of this config"),
+        ("seed=${nope}", "seed", "There is no key 'nope' to refer to. Expected a value, or ${…} with a key of this config"),
         ("seed=${seed}", "seed", "This value refers to itself."),
         ("seed=${precision}", "seed", "Expected a value"),
     ],

@@ -178,11 +178,11 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         (["run", "epochs=3"], ["'epochs=3' is no experiment", "Write: stackfit run NAME epochs=3"]),
         ([*RUN, "--freshh"], ["There is no option '--freshh'", "Try: stackfit run --help"]),
         ([*RUN, "--cfg"], ["--cfg needs a value"]),
-        ([*RUN, "optimizer=adamm"], ["optimizer=adamm\n", "Did you mean 'adam'?", "Write: optimizer=adam"]),
+        ([*RUN, "optimizer=adamm"], ["optimizer=adamm  optimizer\n", "Did you mean 'adam'?", "Write: optimizer=adam"]),
         ([*RUN, "epocs=3"], ["epocs=3  epocs\n", "Did you mean 'epochs'?"]),
         ([*RUN, "+epocs=3"], ["Did you mean 'epochs'?"]),
         ([*RUN, "model.layers.hidden.unit=3"], ["Did you mean 'units'?"]),
-        ([*RUN, "epochs=three"], ["epochs=three  epochs\n", "could not be converted to Integer"]),
+        ([*RUN, "epochs=three"], ["epochs=three  epochs\n", "epochs is 'three'. Expected a whole number."]),
         (["run", "digits_quickstart", "epochs=0"], ["epochs=0  epochs\n", "epochs is 0.", "Write: epochs=1"]),
         (["run", "digits_quickstart", "epochs=-3"], ["epochs is -3."]),
         ([*RUN, "batch_size=0"], ["batch_size is 0.", "Write: batch_size=1"]),
@@ -204,7 +204,7 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         (["predict", "nowhere"], ["nowhere is not a run folder"]),
     ],
 )  # fmt: skip
-def test_bad_words_are_told_before_tensorflow_is_loaded(cli, words, said):
+def test_bad_words_are_told_at_their_place(cli, words, said):
     check_refusal(cli(*words), *said)
 
 
@@ -223,7 +223,7 @@ def test_bad_words_are_told_before_tensorflow_is_loaded(cli, words, said):
                                          "Expected (10,)", "put Flatten before the first Dense"]),
         (["model.layers.output.units=5"], ["The output has 5 units, so the labels 5, 6, 7, 8, 9 have none",
                                            "Write: model.layers.output.units=10"]),
-        (["+model.layers.drop={_target_: keras.layers.Dropout, rate: 7}"], ["Dropout refuses its arguments"]),
+        (["+model.layers.drop={_target_: keras.layers.Dropout, rate: 7}"], ["rate is 7. Expected a share from 0 to 1."]),
         (["data.input_shape=[9,9,1]"], ["data.input_shape"]),
         (["data.num_classes=9"], ["data.num_classes=9"]),
         # TensorFlow asks for ten seconds before it gives up.
@@ -396,7 +396,7 @@ def test_evaluate_shows_both_splits_and_the_gap(cli, finished):
 
 @pytest.mark.parametrize(
     "words", [["--help"], ["list"], ["show", "gsp631_base", "--origin"], ["table"], ["run", "--help"], ["new", "mine"],
-              ["data", "list"], ["run", "digits_quickstart", "epocs=3"]],
+              ["data", "list"], ["show", "digits_quickstart", "epocs=3"]],
 )  # fmt: skip
 def test_light_commands_load_no_tensorflow(lab, words):
     RunFolder.create(lab / "outputs" / "mine", "f", {"experiment": "mine", "settings": {}, "seed": 0}).finish({}, {})

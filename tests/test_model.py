@@ -36,12 +36,10 @@ def refusal(layers, input_shape=(2,)) -> ConfigError:
 
 def checked(compose, *overrides, experiment="gsp631_base"):
     """The cell's model after every check that comes before training."""
-    from stackfit.model import build_model, check_output
+    from stackfit.members import make_model
 
-    config = compose(experiment, *overrides).config
-    model = build_model(config["model"], tuple(config["data"]["input_shape"]))
-    check_output(model, config)
-    return model
+    cell = compose(experiment, *overrides)
+    return make_model(cell, tuple(cell.config["data"]["input_shape"]))
 
 
 # ---- the stack
@@ -83,9 +81,14 @@ def test_null_removes_a_layer():
 
 
 def order(**after):
+    from stackfit.errors import Problems
     from stackfit.model import order_layers
 
-    return list(order_layers({name: {"after": before} if before else {} for name, before in after.items()}))
+    problems = Problems()
+    layers = {name: {"after": before} if before else {} for name, before in after.items()}
+    ordered = order_layers(layers, problems, [])
+    problems.raise_errors()
+    return list(ordered)
 
 
 def test_after_moves_a_layer_directly_behind_another():
@@ -178,8 +181,9 @@ def test_inputs_that_are_no_names_are_an_error(value):
 def test_a_layer_that_cannot_take_what_comes_from_above_says_both():
     error = refusal({"conv": layer("Conv2D", filters=2, kernel_size=3)})
     assert (error.key, error.kind) == ("model.layers.conv", "shape")
-    assert "Conv2D cannot take what comes from above, (2,): " in error.message
-    assert "Expected a shape that the layer accepts. Change this layer or the one above it." in error.message
+    assert "Layer 'conv': Conv2D cannot take what comes from above, (2,): " in error.message
+    assert "Expected a shape that the layer accepts. The shapes along the stack: input (2,)." in error.message
+    assert error.message.endswith("Change this layer or the one above it.")
 
 
 def test_a_sum_of_two_widths_names_both_shapes():
@@ -232,7 +236,10 @@ def test_a_stack_as_the_last_layer_is_named_by_its_key(compose):
 @pytest.mark.parametrize(
     "overrides, said",
     [
-        (["task=binary"], "BinaryCrossentropy compares the output's 10 units with labels of width 1."),
+        (
+            ["data=xor", "model=linear", "task=binary", "model.layers.output.activation=sigmoid"],
+            "BinaryCrossentropy compares the output's 2 units with labels of width 1.",
+        ),
         (
             ["task=binary", "model.layers.output.units=1"],
             "BinaryCrossentropy tells two classes apart, the data have 10.",
@@ -258,13 +265,8 @@ def test_a_global_pooling_that_leaves_one_axis_passes(compose):
 
 
 def test_metric_names_are_the_config_keys(compose):
-    from stackfit.model import compile_model
-
-    config = compose(
-        "gsp631_base", "+task.metrics.top2={_target_: keras.metrics.SparseTopKCategoricalAccuracy, k: 2}"
-    ).config
-    model = build({"output": dense(10, activation="softmax")}, (4,))
-    compile_model(model, config["optimizer"], config["task"])
+    top2 = "+task.metrics.top2={_target_: keras.metrics.SparseTopKCategoricalAccuracy, k: 2}"
+    model = checked(compose, top2, "data.input_shape=[4]")
     logs = model.evaluate(np.zeros((2, 4), np.float32), np.array([0, 1]), verbose=0, return_dict=True)
     assert list(logs) == ["accuracy", "loss", "top2"]
     assert model.optimizer.built
@@ -272,7 +274,8 @@ def test_metric_names_are_the_config_keys(compose):
 
 @pytest.mark.parametrize("name", ["mlp", "mlp_logits", "linear", "cnn"])
 def test_every_shipped_classifier_fits_the_labs_data(compose, name):
-    assert checked(compose, f"model={name}").output_shape == (None, 10)
+    task = ["task=classification_logits"] if name == "mlp_logits" else []
+    assert checked(compose, f"model={name}", *task).output_shape == (None, 10)
 
 
 def test_the_same_seed_gives_the_same_weights(compose, keras):

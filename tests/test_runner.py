@@ -131,7 +131,7 @@ def test_the_status_holds_what_tables_need(finished):
     assert re.fullmatch(r"[0-9a-f]{64}", status["fingerprint"]) and status["seconds"] > 0
     assert status["reason"] is None and status["traceback"] is None
     shown = {
-        key: value for key, value in config.items() if key not in ("about", "expect", "save", "verbosity")
+        key: value for key, value in config.items() if key not in ("about", "expect", "save", "verbosity", "silence")
     }
     assert status["settings"] == flatten(shown)
     metrics = json.loads((finished / "metrics.json").read_text())

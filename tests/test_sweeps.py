@@ -571,7 +571,7 @@ def test_xor_declares_its_own_sweep_and_mode_run_gives_a_single_run(cli, lab):
             ["model.layers.hidden.unitz=1,2"],
             "There is no key 'unitz' in model.layers.hidden. Did you mean 'units'?",
         ),
-        (["epochs=1,x,3"], "epochs=x"),
+        (["epochs=1,x,3"], "epochs=1,x,3  epochs\n  epochs is 'x'. Expected a whole number."),
         (["epochs=1,0"], "epochs is 0. Expected 1 to "),
         (["optimizer=adam,adan"], "Did you mean 'adam'?"),
         (["optimizer._target_=keras.optimizers.SGD,os.system"], "os.system"),

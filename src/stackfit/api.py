@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.cells import compose_cells
+from stackfit.cells import inspect_cell, trusted_modules
 from stackfit.composition import Composer
 from stackfit.progress import Reporter, make_reporter
 from stackfit.runs import Run
@@ -37,10 +37,17 @@ def run(
         TrainingError: the run failed; its folder says why.
         KeyboardInterrupt: you stopped it; the folder says *interrupted*.
     """
+    from stackfit.members import inspect_model
     from stackfit.runner import claim_single, run_cell
 
-    (cell,) = compose_cells(experiment, overrides, trust, composer)
+    cell, problems = inspect_cell(composer or Composer(experiment), overrides, trusted_modules(trust))
+    if cell is not None:
+        problems.include(inspect_model(cell, problems))
+    problems.raise_errors()
+    assert cell is not None
     reporter = reporter or make_reporter(cell.config["verbosity"])
+    for warning in problems.warnings:
+        reporter.line(warning.as_warning())
     return run_cell(cell, partial(claim_single, fresh=fresh, reporter=reporter), reporter)
 
 

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Sweep
 from hydra.errors import HydraException
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, Problems
 
 MOST = 1_000_000  # values on one axis
 
@@ -38,59 +38,75 @@ class Point:
     axes: dict[str, str]
 
 
-def read_axes(parsed: Sequence[Override], always: Collection[str] = ()) -> tuple[list[str], list[Axis]]:
+def read_axes(
+    parsed: Sequence[Override], always: Collection[str] = (), problems: Problems | None = None
+) -> tuple[list[str], list[Axis]]:
     """Tell fixed overrides and axes apart; the keys in `always` are axes even with a single value.
 
-    Raises:
-        ConfigError: an axis that has no finite list of values, or more than one tag.
+    Args:
+        problems: takes an axis that has no finite list of values, or more than one tag; without it that is raised.
     """
-    fixed, axes = [], []
+    found = Problems() if problems is None else problems
+    fixed: list[str] = []
+    axes: list[Axis] = []
     for override in parsed:
-        key, line = override.get_key_element(), override.input_line or ""
-        if not override.is_sweep_override():
-            if key in always:
-                axes.append(Axis(key, (line.partition("=")[2],)))
-            else:
-                fixed.append(line)
-            continue
-        if not override.is_discrete_sweep():
-            raise ConfigError(
-                "This axis is an interval without steps. Expected a list of values. Write: key=a,b,c or key=range(0,5)",
-                where=line,
-            )
-        value = override.value()
-        tags = sorted(value.tags) if isinstance(value, Sweep) else []
-        if len(tags) > 1:
-            raise ConfigError(
-                f"This axis has the tags {', '.join(tags)}. Expected one: axes with the same tag are zipped. "
-                "Write: key=tag(NAME, choice(a,b))",
-                where=line,
-            )
-        values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
-        if len(values) > MOST:
-            raise ConfigError(
-                f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line
-            )
-        axes.append(Axis(key, values, tags[0] if tags else None))
+        with found.collect():
+            _read_axis(override, always, fixed, axes)
+    if problems is None:
+        found.raise_errors()
     return fixed, axes
 
 
-def parse_params(params: Mapping[str, Any] | None) -> list[Override]:
+def _read_axis(override: Override, always: Collection[str], fixed: list[str], axes: list[Axis]) -> None:
+    key, line = override.get_key_element(), override.input_line or ""
+    if not override.is_sweep_override():
+        if key in always:
+            axes.append(Axis(key, (line.partition("=")[2],)))
+        else:
+            fixed.append(line)
+        return
+    if not override.is_discrete_sweep():
+        raise ConfigError(
+            "This axis is an interval without steps. Expected a list of values. Write: key=a,b,c or key=range(0,5)",
+            where=line,
+        )
+    value = override.value()
+    tags = sorted(value.tags) if isinstance(value, Sweep) else []
+    if len(tags) > 1:
+        raise ConfigError(
+            f"This axis has the tags {', '.join(tags)}. Expected one: axes with the same tag are zipped. "
+            "Write: key=tag(NAME, choice(a,b))",
+            where=line,
+        )
+    values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+    if len(values) > MOST:
+        raise ConfigError(
+            f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line
+        )
+    axes.append(Axis(key, values, tags[0] if tags else None))
+
+
+def parse_params(params: Mapping[str, Any] | None, problems: Problems | None = None) -> list[Override]:
     """A mapping `{key: "a,b"}`, as in `hydra.sweeper.params`, as overrides.
 
-    Raises:
-        ConfigError: a value that is no override text.
+    Args:
+        problems: takes a value that is no override text; without it that is raised.
     """
+    found = Problems() if problems is None else problems
     parser = OverridesParser.create()
     parsed = []
     for key, value in (params or {}).items():
         try:
             parsed.append(parser.parse_override(f"{key}={_text(value)}"))
         except HydraException:
-            raise ConfigError(
-                f'{value!r} is no list of values. Expected Hydra\'s grammar. Write: {key}: "a,b,c"',
-                key=f"hydra.sweeper.params.{key}",
-            ) from None
+            found.errors.append(
+                ConfigError(
+                    f'{value!r} is no list of values. Expected Hydra\'s grammar. Write: {key}: "a,b,c"',
+                    key=f"hydra.sweeper.params.{key}",
+                )
+            )
+    if problems is None:
+        found.raise_errors()
     return parsed
 
 
@@ -142,19 +158,22 @@ def count(axes: Sequence[Axis]) -> int:
 
 
 def plan_axes(
-    typed: Sequence[Override], params: Mapping[str, Any] | None, union: Sequence[Mapping[str, Any]] | None
+    typed: Sequence[Override],
+    params: Mapping[str, Any] | None,
+    union: Sequence[Mapping[str, Any]] | None,
+    problems: Problems | None = None,
 ) -> list[tuple[list[str], list[Axis]]]:
     """The grids of a sweep as `(fixed overrides, axes)`: what is typed replaces a param of the same key.
 
     What a union's grid sets is an axis even with one value: it tells the grid's cells from the others'.
 
-    Raises:
-        ConfigError: see `read_axes`.
+    Args:
+        problems: takes what `parse_params` and `read_axes` find.
     """
     typed_keys = {override.get_key_element().lstrip("+") for override in typed}
     grids = []
     for grid in union or [{}]:
         merged = {**(params or {}), **grid}
-        own = [o for o in parse_params(merged) if o.get_key_element().lstrip("+") not in typed_keys]
-        grids.append(read_axes([*own, *typed], always=grid))
+        own = [o for o in parse_params(merged, problems) if o.get_key_element().lstrip("+") not in typed_keys]
+        grids.append(read_axes([*own, *typed], grid, problems))
     return grids

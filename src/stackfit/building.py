@@ -7,16 +7,14 @@ import importlib.util
 import inspect
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 import keras
-from hydra.errors import InstantiationException
 
 from stackfit import places, trust
-from stackfit.errors import ConfigError, TrustError, did_you_mean
+from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean
 
 BASES: dict[str, tuple[type, ...]] = {
     "layers": (keras.layers.Layer,),
@@ -34,6 +32,7 @@ NESTED_BASES = (
     keras.constraints.Constraint,
     keras.dtype_policies.DTypePolicy,
 )
+_SHAPING = {"padding", "strides", "pool_size", "kernel_size", "dilation_rate", "data_format", "axis", "return_sequences"}
 OWN_FUNCTIONS = ("stackfit.layers.dense_stack",)
 # Arguments that every layer takes through **kwargs (keras.layers.Layer).
 LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
@@ -41,7 +40,7 @@ _LAYER = {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=
 
 
 def build(node: Mapping[str, Any], key: str, role: str, **extra: Any) -> Any:
-    """Instantiate one config node of a role.
+    """Make the object of one config node of a role.
 
     Args:
         node: `{_target_: …, **arguments}`, resolved, already checked by `stackfit.trust`.
@@ -51,34 +50,94 @@ def build(node: Mapping[str, Any], key: str, role: str, **extra: Any) -> Any:
     Raises:
         ConfigError: the target does not exist, is no class of the role, or refuses its arguments.
     """
-    check_node(node, key, BASES[role], extra)
-    try:
-        return hydra.utils.instantiate(dict(node), _convert_="all", **extra)
-    except InstantiationException as error:
-        cause = error.__cause__ or error
-        raise ConfigError(*_refused(node, cause), key=_refused_key(key, node, cause)) from cause
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # of the user's own class, even sys.exit
-        raise ConfigError(*_refused(node, error), key=_refused_key(key, node, error)) from error
+    problems = Problems()
+    built = try_build(node, key, role, problems, **extra)
+    problems.raise_errors()
+    return built
 
 
-def check_node(node: Any, key: str, bases: tuple[type, ...], extra: Mapping[str, Any] | None = None) -> None:
-    """Check the target and the names of its arguments, at every depth.
+def try_build(node: Mapping[str, Any], key: str, role: str, problems: Problems, **extra: Any) -> Any:
+    """As `build`, but what is wrong goes into `problems`, and is left out of the object; None where that does not do."""
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        return None
+    return _build(node, key, BASES[role], problems, extra)
 
-    Raises:
-        ConfigError: as `build`.
-    """
+
+def _build(node: Any, key: str, bases: tuple[type, ...], problems: Problems, extra: Mapping[str, Any]) -> Any:
     if isinstance(node, (list, tuple)):
-        for number, item in enumerate(node):
-            check_node(item, f"{key}.{number}", NESTED_BASES)
+        return [_build(item, f"{key}.{number}", NESTED_BASES, problems, {}) for number, item in enumerate(node)]
     if not isinstance(node, Mapping):
-        return
-    if "_target_" in node:
-        target = find_target(node["_target_"], f"{key}._target_", bases)
-        _check_arguments(target, node, key, extra or {})
-    for name, value in node.items():
-        check_node(value, f"{key}.{name}", NESTED_BASES)
+        return node
+    arguments = {
+        name: _build(value, f"{key}.{name}", NESTED_BASES, problems, {})
+        for name, value in node.items()
+        if name != "_target_"
+    }
+    if "_target_" not in node:
+        return arguments
+    if problems.covers(f"{key}._target_"):
+        return None
+    target = None
+    with problems.collect():
+        target = find_target(str(node["_target_"]), f"{key}._target_", bases)
+    if target is None:
+        return None
+    problems.add(_wrong_arguments(target, node, key, extra))
+    wrong = [name for name in arguments if problems.touches(f"{key}.{name}")]
+    sound = {name: value for name, value in arguments.items() if name not in wrong}
+    lacking = any(name not in sound and name not in extra for name in _required(target))
+    return None if lacking else _construct(target, sound, node, key, problems, extra, set(wrong))
+
+
+def _construct(
+    target: Any,
+    arguments: dict[str, Any],
+    node: Mapping[str, Any],
+    key: str,
+    problems: Problems,
+    extra: Mapping[str, Any],
+    wrong: set[str],
+) -> Any:
+    """Call the target; an argument that it refuses is left out and the rest tried again, to find the next.
+
+    What is built without the wrong ones still shows whether the shapes fit; None where those decide the shape.
+    """
+    while True:
+        try:
+            built = target(**{**arguments, **extra})
+            return None if wrong & _SHAPING else built
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # Keras's own, and whatever a user's class raises, even sys.exit
+            guilty = _guilty(target, arguments, extra, error)
+            cause = error
+        said = ConfigError(_refused(node, guilty, cause), key=f"{key}.{guilty}" if guilty else key)
+        said.__cause__ = cause
+        problems.add([said])
+        if guilty is None or guilty in _required(target):
+            return None
+        wrong.add(guilty)
+        del arguments[guilty]
+
+
+def _guilty(target: Any, arguments: Mapping[str, Any], extra: Mapping[str, Any], error: BaseException) -> str | None:
+    """The argument without which the target is content, or complains of something else."""
+    for name in arguments:
+        if name not in _required(target):
+            try:
+                target(**{other: value for other, value in arguments.items() if other != name}, **extra)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as other:
+                if str(other) == str(error):
+                    continue
+            return name
+    text = str(error)
+    if "name" in extra and str(extra["name"]) in text:
+        return None  # the key itself is no name for a layer
+    named = [name for name, value in arguments.items() if f"`{name}`" in text or (isinstance(value, str) and value in text)]
+    required = [name for name in arguments if name in _required(target)]
+    return named[0] if named else required[0] if len(required) == 1 else None
 
 
 def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
@@ -97,6 +156,7 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
             f"There is no {name!r} in {module_name}.{near} Expected a public name such as "
             f"{', '.join(_some(names, name))}. Write: _target_: {module_name}.{_some(names, name)[0] if names else name}",
             key=key,
+            kind="name",
         )
     if target in OWN_FUNCTIONS:
         return found
@@ -184,48 +244,61 @@ def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]
     return known, takes_more
 
 
-def _check_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> None:
+def _required(target: Any) -> list[str]:
+    return [name for name, one in accepted_arguments(target)[0].items() if one.default is one.empty]
+
+
+def _wrong_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> Iterator[ConfigError]:
     known, takes_more = accepted_arguments(target)
-    given = [name for name in node if not name.startswith("_")]
     label = str(node["_target_"]).rpartition(".")[2]
-    for name in given:
+    for name, value in node.items():
+        if name.startswith("_"):
+            continue
         if name not in known and not takes_more:
-            raise ConfigError(
+            yield ConfigError(
                 f"{label} has no argument {name!r}.{did_you_mean(name, known)} Expected some of: {', '.join(known)}. "
                 "If it was left over by a change of _target_, set the old layer to null and add a new name.",
+                among=(f"{key}.{name}", f"{key}._target_"),
+                kind="name",
+            )
+        elif name in known and (wants := _other_kind(known[name].default, value)):
+            yield ConfigError(
+                f"{label}'s argument {name!r} is {value!r}. Expected {wants}, such as its default "
+                f"{known[name].default}. Correct the value.",
                 key=f"{key}.{name}",
+                kind="name",
             )
-    required = [name for name, parameter in known.items() if parameter.default is parameter.empty]
-    for name in required:
-        if name not in given and name not in extra:
-            raise ConfigError(
-                f"{label} needs the argument {name!r}. Expected a value. Write: {name}: …", key=f"{key}.{name}"
+    for name in _required(target):
+        if name not in node and name not in extra:
+            yield ConfigError(
+                f"{label} needs the argument {name!r}. Expected a value. Write: {name}: …",
+                among=(f"{key}.{name}", f"{key}._target_"),
+                kind="name",
             )
 
 
-def _refused(node: Mapping[str, Any], error: BaseException) -> tuple[str]:
+def _other_kind(default: Any, value: Any) -> str | None:
+    """What an argument takes by its default, where the value is of another kind; Keras's signatures have no types."""
+    if isinstance(default, bool):
+        return "true or false" if isinstance(value, (str, float, list, Mapping)) else None
+    if isinstance(default, (int, float)):
+        return "a number" if isinstance(value, str) else None
+    return None
+
+
+def _refused(node: Mapping[str, Any], guilty: str | None, error: BaseException) -> str:
     label = str(node.get("_target_")).rpartition(".")[2]
     text = " ".join(str(error).split())
-    activation = node.get("activation")
-    if isinstance(activation, str) and activation in text and "activation" in text:
+    value = node.get(guilty) if guilty else None
+    if isinstance(value, str) and guilty and guilty.endswith("activation"):
         names = [n for n in dir(keras.activations) if n.islower() and callable(getattr(keras.activations, n))]
         names = [n for n in names if n not in ("deserialize", "get", "serialize")]
         return (
-            f"There is no activation {activation!r}.{did_you_mean(activation, names)} "
-            f"Expected one of: {', '.join(names)}. Write: activation: {(_some(names, activation))[0]}",
+            f"There is no activation {value!r}.{did_you_mean(value, names)} "
+            f"Expected one of: {', '.join(names)}. Write: {guilty}: {(_some(names, value))[0]}"
         )
-    return (
-        f"{label} refuses its arguments: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them.",
-    )
-
-
-def _refused_key(key: str, node: Mapping[str, Any], error: BaseException) -> str:
-    """The argument whose name or text the error repeats, if there is one."""
-    text = str(error)
-    for name, value in node.items():
-        if not name.startswith("_") and (f"`{name}`" in text or (isinstance(value, str) and value in text)):
-            return f"{key}.{name}"
-    return key
+    found = f"argument {guilty!r}, {value!r}" if guilty else "arguments"
+    return f"{label} refuses its {found}: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them."
 
 
 def _some(names: list[str], name: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackfit import places
-from stackfit.checks import check_values, raise_all, resolve
+from stackfit.checks import check_values, resolve_all
 from stackfit.composition import Composer, Composition
 from stackfit.data import declare
 from stackfit.errors import ConfigError, Problems
@@ -73,11 +73,10 @@ def compose_cell(composer: Composer, overrides: Iterable[str], trusted: tuple[st
     Raises:
         ConfigError: something is wrong; all that can be known without TensorFlow, each with file and line.
     """
-    composition = composer.compose(overrides)
-    _declare_data(composition)
-    config = resolve(composition.config, composition.origins)
-    raise_all(list(check_values(config, trusted)), composition.origins)
-    return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
+    cell, problems = inspect_cell(composer, overrides, trusted)
+    problems.raise_errors()
+    assert cell is not None
+    return cell
 
 
 def inspect_cell(
@@ -89,9 +88,19 @@ def inspect_cell(
     looks at the rest of it.
     """
     problems = Problems()
-    with problems.collect():
-        return compose_cell(composer, overrides, trusted), problems
-    return None, problems
+    composition = composer.try_compose(overrides, problems)
+    if composition is None:
+        return None, problems
+    if not problems.covers("data"):
+        try:
+            _declare_data(composition)
+        except ConfigError as error:
+            problems.add([error])
+            problems.unknown |= {"data.input_shape", "data.num_classes"}
+    config = resolve_all(composition.config, problems)
+    problems.add(check_values(config, trusted, problems))
+    problems.place(composition.origins)
+    return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins), problems
 
 
 def compose_cells(
@@ -113,11 +122,8 @@ def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:
 def _declare_data(composition: Composition) -> None:
     """Let a user's table state its columns and classes, so that the resolved config declares them."""
     data = composition.config.data
-    try:
-        for key, value in declare(data).items():
-            data[key] = value
-    except ConfigError as error:
-        raise composition.origins.add_place(error) from None
+    for key, value in declare(data).items():
+        data[key] = value
 
 
 def used_modules(config: Mapping[str, Any]) -> set[str]:

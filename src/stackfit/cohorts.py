@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from stackfit import members, runner
 from stackfit.cells import Cell
-from stackfit.errors import AbsentError, ConfigError
+from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.jobs import Job
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder
@@ -61,15 +61,16 @@ class Trial:
 
     def __init__(self, look: Callable[[Cell, Any], None] = lambda cell, model: None):
         self.look = look
+        self.problems: dict[str, Problems] = {}  # by model_key
         self._known: dict[str, int | ConfigError] = {}  # by model_key
 
     def __call__(self, cell: Cell) -> int | ConfigError:
         key = members.model_key(cell)
         if key not in self._known:
-            try:
-                self._known[key] = members.weigh(cell, lambda model: self.look(cell, model))
-            except ConfigError as error:
-                self._known[key] = error
+            found = Problems()
+            size = members.weigh(cell, lambda model: self.look(cell, model), found)
+            self._known[key] = found.as_error() if found.errors else size
+            self.problems[key] = found
         return self._known[key]
 
 
@@ -121,7 +122,7 @@ class Training:
 
     def __post_init__(self) -> None:
         self.failed = 0
-        self._trial = Trial()
+        self.trial = Trial()
 
     def train(self, entries: Sequence[Entry], max_members: int | None = None) -> None:
         """Train them all. A cell that cannot be built is recorded as failed before anything is trained."""
@@ -131,7 +132,7 @@ class Training:
         for entry in good if len(good) > 1 else ():
             if reason := members.trains_alone(entry.cell):
                 self.reporter.line(f"{entry.label}: trains alone: {reason}")
-        for cohort in group(good, self._trial, max_members):
+        for cohort in group(good, self.trial, max_members):
             self._train(cohort)
             self.between()
 
@@ -174,7 +175,7 @@ class Training:
         """Build every different model before anything is trained; what cannot be built is a failed cell."""
         good = []
         for entry in entries:
-            if isinstance(found := self._trial(entry.cell), ConfigError):
+            if isinstance(found := self.trial(entry.cell), ConfigError):
                 self._refuse(entry, found)
             else:
                 good.append(entry)

@@ -13,9 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
@@ -25,17 +23,16 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
-from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from stackfit import places, schema
-from stackfit.chain import OPTION, check_file
 from stackfit.claims import Claim, check_claims, read_claims
 from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.experiments import find_experiment
 from stackfit.hydra_errors import HydraErrors
-from stackfit.origins import ConfigFile, Origins, read_config_file, yaml_problem
+from stackfit.origins import ConfigFile, Origins, read_config_file
+from stackfit.repository import CheckedRepository
 from stackfit.trust import check_resolvers
 
 ConfigStore.instance().store(name="stackfit_schema", node=schema.Experiment, provider="stackfit")
@@ -62,6 +59,7 @@ class Composition:
     overrides: tuple[str, ...]
     chain: tuple[ConfigFile, ...]
     hydra: DictConfig  # Hydra's own section
+    faults: tuple[ConfigError, ...] = ()  # what was found wrong in the files, and left out
 
     @cached_property
     def origins(self) -> Origins:
@@ -112,27 +110,6 @@ def search_path() -> ConfigSearchPathImpl:
     return path
 
 
-class _KeptRepository(CachingConfigRepository):
-    """Hydra reads every file again for every composition; this one keeps what it has parsed (6 ms a file)."""
-
-    def load_config(self, config_path: str) -> ConfigResult | None:
-        if f"config_path={config_path}" not in self.cache and (file := self.file(config_path)):
-            check_file(read_config_file(file, config_path.rpartition("/")[0].replace("/", ".")))
-        try:
-            return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
-        except yaml.YAMLError as error:
-            raise yaml_problem(error) from None
-
-    def file(self, config_path: str) -> Path | None:
-        """The YAML file of a config, or None if Hydra has it elsewhere."""
-        name = config_path.removesuffix(".yaml") + ".yaml"
-        folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
-        return next((path for folder in folders if (path := folder / name).is_file()), None)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _KeptRepository:
-        return self
-
-
 class Composer:
     """Composes one experiment with any overrides; files are read, and a choice of groups composed, once."""
 
@@ -143,71 +120,98 @@ class Composer:
         Plugins.instance()
         setup_globals()
         self.loader = ConfigLoaderImpl(search_path())
-        self.loader.repository = _KeptRepository(self.loader.repository)
+        self.loader.repository = CheckedRepository(self.loader.repository)
         self._bases: dict[tuple[str, ...], Composition] = {}
 
     def compose(self, overrides: Iterable[str] = ()) -> Composition:
         """Hydra's composition of the experiment; equal to its own result, but a choice of groups is composed once.
 
         Raises:
-            ConfigError: an override or a file of the chain is wrong.
+            ConfigError: overrides or files of the chain are wrong: all that can be known.
         """
-        typed = tuple(overrides)
-        parsed = self.parse(typed)
-        with HydraErrors(typed, self):
-            self.loader.validate_sweep_overrides_legal(parsed, RunMode.RUN, from_shell=True)
-            groups = tuple(o.input_line or "" for o in parsed if self.is_group(o) or o.is_hydra_override())
-            base = self._base(groups)
-            config = copy.deepcopy(base.config)
-            values = [o for o in parsed if not self.is_group(o) and not o.is_hydra_override()]
-            for override in values:
-                with HydraErrors((override.input_line or "",), self, config):
-                    ConfigLoaderImpl._apply_overrides_to_config([override], config)
-        composition = replace(base, config=config, overrides=typed)
-        _check_schema_keys(composition)
+        problems = Problems()
+        composition = self.try_compose(overrides, problems)
+        problems.raise_errors()
+        assert composition is not None
         return composition
 
-    def parse(self, overrides: Iterable[str]) -> list[Override]:
+    def try_compose(self, overrides: Iterable[str], problems: Problems) -> Composition | None:
+        """As `compose`, but what is wrong goes into `problems` and is left out; None where nothing is left."""
+        parsed = self.parse(overrides, problems)
+        base = None
+        with problems.collect():
+            base = self._base(tuple(o.input_line or "" for o in parsed if self.is_group(o) or o.is_hydra_override()))
+        if base is None:
+            return None
+        problems.add(base.faults)
+        config = copy.deepcopy(base.config)
+        good = tuple(override.input_line or "" for override in parsed)
+        for override in parsed:
+            if not self.is_group(override) and not override.is_hydra_override():
+                with problems.collect(), HydraErrors((override.input_line or "",), self, config):
+                    self._apply(override, config)
+        return replace(base, config=config, overrides=good)
+
+    def parse(self, overrides: Iterable[str], problems: Problems | None = None, axes: bool = False) -> list[Override]:
         """Parse overrides by Hydra's grammar, refusing what would reach beyond a run.
+
+        Args:
+            problems: where given, takes what is wrong, and the override is left out.
+            axes: whether several values for one key are a sweep, not an error.
 
         Raises:
             ConfigError: the grammar or a key of `hydra` is wrong; `where` is the override as typed.
         """
-        parser = OverridesParser.create()
+        found = Problems() if problems is None else problems
         parsed = []
         for typed in overrides:
-            try:
-                parsed.append(parser.parse_override(typed))
-            except (HydraException, RecursionError) as error:
-                text = str(error).partition("\nSee https")[0].partition("\n")[0]
-                raise ConfigError(
-                    f"This is not an override: {text}. Expected key=value in Hydra's grammar. "
-                    "Write for example: epochs=3 or 'model.layers.hidden.units=[64,64]'",
-                    where=typed,
-                ) from None
-            if not parsed[-1].key_or_group:
-                raise ConfigError(
-                    "This is not an override: nothing stands before '='. Expected key=value. Write for example: epochs=3",
-                    where=typed,
-                )
-            check_override(parsed[-1], typed)
-            self._check_option(parsed[-1], typed)
+            with found.collect(), HydraErrors((typed,), self):
+                override = self._parse(typed)
+                if not axes:
+                    self.loader.validate_sweep_overrides_legal([override], RunMode.RUN, from_shell=True)
+                parsed.append(override)
+        if problems is None:
+            found.raise_errors()
         return parsed
 
-    def _check_option(self, override: Override, typed: str) -> None:
-        """Refuse what is no option's name, such as null or 3, where Hydra would crash on it."""
-        group = override.key_or_group
-        if override.is_sweep_override() or override.is_delete() or not self.loader.repository.group_exists(group):
-            return
-        value = override.value()
-        names = value if isinstance(value, list) else [value]
-        if not isinstance(value, dict) and not all(isinstance(n, str) and OPTION.fullmatch(n) for n in names):
-            options = sorted(self.loader.get_group_options(group))
+    def _parse(self, typed: str) -> Override:
+        try:
+            override = OverridesParser.create().parse_override(typed)
+        except (HydraException, RecursionError) as error:
+            text = str(error).partition("\nSee https")[0].partition("\n")[0]
             raise ConfigError(
-                f"{override.value()!r} is no option of the group {group!r}. Expected one of: {', '.join(options)}. "
-                f"Write: {group}={options[0]}",
+                f"This is not an override: {text}. Expected key=value in Hydra's grammar. "
+                "Write for example: epochs=3 or 'model.layers.hidden.units=[64,64]'",
+                where=typed,
+            ) from None
+        if not override.key_or_group:
+            raise ConfigError(
+                "This is not an override: nothing stands before '='. Expected key=value. Write for example: epochs=3",
                 where=typed,
             )
+        check_override(override, typed)
+        if not override.is_sweep_override() and not override.is_delete() and self.is_group(override):
+            chosen = override.value()
+            for option in chosen if isinstance(chosen, list) else [chosen]:
+                if error := self.loader.repository.wrong_option(override.key_or_group, option):
+                    error.where = typed
+                    raise error
+        return override
+
+    def _apply(self, override: Override, config: DictConfig) -> None:
+        """Apply one value, and take a key out again that the schema does not have: `+key=value` goes round it."""
+        ConfigLoaderImpl._apply_overrides_to_config([override], config)
+        for parent, kind in schema.PARTS.items():
+            node = OmegaConf.select(config, parent) if parent else config
+            for name in [name for name in node if name not in schema.keys_of(kind)] if node else ():
+                node._content.pop(name)
+                raise ConfigError(
+                    f"There is no key {name!r}{f' in {parent}' if parent else ''}."
+                    f"{did_you_mean(str(name), schema.keys_of(kind))} Expected one of: {', '.join(schema.keys_of(kind))}. "
+                    "Correct the name.",
+                    key=f"{parent}.{name}" if parent else str(name),
+                    where=override.input_line,
+                )
 
     def is_group(self, override: Override) -> bool:
         """Whether Hydra takes the override as a choice of group (`optimizer=sgd`), not as a value."""
@@ -218,11 +222,19 @@ class Composer:
     def _base(self, groups: tuple[str, ...]) -> Composition:
         if groups not in self._bases:
             settings = [*groups, *OWN_SETTINGS]
-            chain = tuple(self._read_chain(settings))
-            with HydraErrors(groups, self, chain=chain):
-                config = self.loader.load_configuration(
-                    self.experiment, settings, RunMode.RUN, validate_sweep_overrides=False
-                )
+            problems = Problems()
+            try:
+                chain = tuple(self._read_chain(settings))
+                with HydraErrors(groups, self, chain=chain):
+                    config = self.loader.load_configuration(
+                        self.experiment, settings, RunMode.RUN, validate_sweep_overrides=False
+                    )
+            except ConfigError:
+                for found in self.loader.repository.faults.values():
+                    problems.add(found)
+                with problems.collect():
+                    raise
+                problems.raise_errors()
             hydra = config._content.pop("hydra")
             if "about" not in config:
                 raise ConfigError(
@@ -230,10 +242,17 @@ class Composer:
                     "Expected a defaults list. Write: defaults: [config, _self_]",
                     where=places.shown(self.path),
                 )
-            _keep_own_head(config, self.path)
-            Problems(list(self._check_claims(config, chain, hydra, groups))).raise_errors()
-            self._bases[groups] = Composition(self.experiment, config, (), chain, hydra)
+            self._keep_own_head(config)
+            faults = [fault for file in chain for fault in self.loader.repository.faults.get(file.path, ())]
+            faults += self._check_claims(config, chain, hydra, groups)
+            self._bases[groups] = Composition(self.experiment, config, (), chain, hydra, tuple(faults))
         return self._bases[groups]
+
+    def _keep_own_head(self, config: DictConfig) -> None:
+        """`about` and `expect` stand in each file itself: drop what came from a parent."""
+        own = self.loader.repository.load_config(self.experiment).config
+        config.about = OmegaConf.merge(OmegaConf.structured(schema.About), own.get("about") or {})
+        config.expect = own.get("expect") or []
 
     def _check_claims(
         self, config: DictConfig, chain: tuple[ConfigFile, ...], hydra: DictConfig, groups: tuple[str, ...]
@@ -344,32 +363,3 @@ def _check_own_conf() -> None:
 def _same_as_shipped(path: Path, name: str) -> bool:
     shipped = places.shipped("conf") / name
     return shipped.is_file() and path.is_file() and shipped.read_bytes() == path.read_bytes()
-
-
-def _keep_own_head(config: DictConfig, path: Path) -> None:
-    """`about` and `expect` stand in each file itself: drop what came from a parent."""
-    own = OmegaConf.load(path)
-    blank = OmegaConf.structured(schema.About)
-    config.about = OmegaConf.merge(blank, own.get("about") or {}) if isinstance(own, DictConfig) else blank
-    config.expect = own.get("expect") or [] if isinstance(own, DictConfig) else []
-
-
-def _check_schema_keys(composition: Composition) -> None:
-    """`+key=value` goes round the dataclasses: compare the keys ourselves.
-
-    Raises:
-        ConfigError: a key that the schema does not have.
-    """
-    for parent, kind in schema.PARTS.items():
-        node = OmegaConf.select(composition.config, parent) if parent else composition.config
-        for key in node if isinstance(node, DictConfig) else ():
-            if key not in schema.keys_of(kind):
-                full = f"{parent}.{key}" if parent else str(key)
-                raise composition.origins.add_place(
-                    ConfigError(
-                        f"There is no key {key!r}{f' in {parent}' if parent else ''}."
-                        f"{did_you_mean(str(key), schema.keys_of(kind))} Expected one of: {', '.join(schema.keys_of(kind))}. "
-                        "Correct the name.",
-                        key=full,
-                    )
-                )

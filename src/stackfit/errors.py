@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class StackfitError(Exception):
@@ -24,23 +25,38 @@ class ConfigError(StackfitError):
         message: three sentences: found, expected, what to type next.
         key: dotted config key the error is about, such as `model.layers.hidden.units`.
         where: `file:line` or the override as typed; the edge fills it in from the key if it is None.
-        kind: `shape` or `labels` when an experiment's `expect: {error: …}` can name it.
+        kind: `shape` or `labels` when an experiment's `expect: {error: …}` can name it, `name` when a target or argument
+            has another name or type; else the name to silence it by.
+        among: keys that together make the error; what was set last of them is to blame. The first is the default.
     """
 
-    def __init__(self, message: str, *, key: str | None = None, where: str | None = None, kind: str | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: str | None = None,
+        where: str | None = None,
+        kind: str | None = None,
+        among: Sequence[str] = (),
+    ):
         super().__init__(message)
-        self.message, self.key, self.where, self.kind = message, key, where, kind
+        self.message, self.key, self.where, self.kind = message, key or (among[0] if among else None), where, kind
+        self.among = among
 
     def __str__(self) -> str:
         place = "  ".join(part for part in (self.where, self.key) if part)
         return f"{place}\n  {self.message}" if place else self.message
+
+    def as_warning(self) -> str:
+        """The text as a warning that can be silenced by its name."""
+        return f"warning: {self}\n  To hide this: 'silence=[{self.kind}]'"
 
 
 class ConfigErrors(ConfigError):
     """Several config errors found at once; `errors` holds them in the order in which they were found."""
 
     def __init__(self, errors: list[ConfigError]):
-        super().__init__("\n".join(map(str, errors)))
+        super().__init__("\n".join(map(str, errors)), kind=next((one.kind for one in errors if one.kind), None))
         self.errors = errors
 
 
@@ -48,11 +64,13 @@ class ConfigErrors(ConfigError):
 class Problems:
     """All that is wrong with a config: `errors` forbid training, `warnings` do not.
 
-    A warning, and an error that a user may overrule, has its name in `kind`; `silence: [NAME]` in the config leaves it out.
+    A warning has its name in `kind`; `silence: [NAME]` in the config leaves it out. What follows from something that is
+    known already is left out too: `unknown` are keys whose value could not be read.
     """
 
     errors: list[ConfigError] = field(default_factory=list)
     warnings: list[ConfigError] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)
 
     @contextlib.contextmanager
     def collect(self) -> Iterator[None]:
@@ -60,22 +78,49 @@ class Problems:
         try:
             yield
         except ConfigErrors as several:
-            self.errors += several.errors
+            self.add(several.errors)
         except ConfigError as error:
-            self.errors.append(error)
+            self.add([error])
 
-    def covers(self, key: str) -> bool:
-        """Whether an error at `key` or above it is known: what follows from it is not worth saying."""
-        return any(e.key and f"{key}.".startswith(f"{e.key}.") for e in self.errors)
+    def add(self, errors: Iterable[ConfigError]) -> None:
+        """Keep errors, each once, but none about a key that is covered."""
+        for error in errors:
+            if not (error.key and self.covers(error.key)):
+                self.errors.append(error)
+
+    def covers(self, *keys: str) -> bool:
+        """Whether something is known to be wrong at one of the keys, or above it."""
+        known = {error.key for error in self.errors} | self.unknown
+        return any(f"{key}.".startswith(f"{one}.") for key in keys for one in known if one)
+
+    def touches(self, key: str) -> bool:
+        """Whether something is known to be wrong at `key`, above it or below it."""
+        known = {error.key for error in self.errors} | self.unknown
+        return self.covers(key) or any(one.startswith(f"{key}.") for one in known if one)
+
+    def place(self, origins: Any) -> None:
+        """Give every error and warning its place, from `Origins`."""
+        for error in (*self.errors, *self.warnings):
+            origins.add_place(error)
+
+    def include(self, others: Problems) -> None:
+        """Take over what another cell has, each error and warning once."""
+        for mine, theirs in ((self.errors, others.errors), (self.warnings, others.warnings)):
+            known = {(one.where, one.key, one.message) for one in mine}
+            mine += [one for one in theirs if (one.where, one.key, one.message) not in known]
+
+    def as_error(self) -> ConfigError:
+        """One error as itself, several together."""
+        return self.errors[0] if len(self.errors) == 1 else ConfigErrors(self.errors)
 
     def raise_errors(self) -> None:
-        """Raise one error as itself, several together; nothing where there is none.
+        """Raise what is wrong; nothing where nothing is.
 
         Raises:
             ConfigError: see above.
         """
         if self.errors:
-            raise self.errors[0] if len(self.errors) == 1 else ConfigErrors(self.errors)
+            raise self.as_error()
 
 
 class DataError(ConfigError):

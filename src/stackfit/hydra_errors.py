@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stackfit import places, schema
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.experiments import find_experiments
-from stackfit.origins import ConfigFile, Origins, override_key, read_config_file
+from stackfit.origins import ConfigFile, Origins, override_key
 
 _OPEN = ("model", "optimizer", "callbacks")  # below these, any argument of a target may be added
 
@@ -46,37 +43,8 @@ class HydraErrors:
                 "Correct its `defaults:` list.",
                 where=places.shown(self.composer.path),
             ) from None
-        if isinstance(error, MissingConfigException):
-            raise self._missing(error) from None
         if isinstance(error, (HydraException, OmegaConfBaseException)):
             raise self._translate(error) from None
-
-    def _missing(self, error: MissingConfigException) -> ConfigError:
-        group, _, option = (error.missing_cfg_file or "").rpartition("/")
-        loader = self.composer.loader
-        options = list(error.options or loader.get_group_options(group) if group else ["config", *find_experiments()])
-        typed = next((o for o in self.typed if override_key(o) == group.replace("/", ".")), None)
-        what = f"{option!r} is no option of the group {group!r}" if group else f"No config {option!r} to inherit from"
-        return ConfigError(
-            f"{what}.{did_you_mean(option, options)} Expected one of: {', '.join(sorted(options))}. "
-            f"Write: {group + '=' if group else ''}{(sorted(options) or ['NAME'])[0]}",
-            where=typed or self._defaults_line(option),
-        )
-
-    def _defaults_line(self, option: str) -> str | None:
-        """The line of the chain's files whose defaults list names `option`."""
-        repository, waiting, seen = self.composer.loader.repository, [self.composer.experiment], set()
-        while waiting:
-            name = waiting.pop()
-            path = repository.file(name)
-            if path is None or name in seen:
-                continue
-            seen.add(name)
-            for scalar in _defaults(read_config_file(path)):
-                if scalar.value == option:
-                    return f"{places.shown(path)}:{scalar.start_mark.line + 1}"
-                waiting.append(scalar.value)
-        return None
 
     def _translate(self, error: Exception) -> ConfigError:
         cause: BaseException = error
@@ -92,7 +60,9 @@ class HydraErrors:
         elif "is not Optional" in text:
             message = f"{key} is null. Expected a value. Write one, or leave the line out."
         elif re.search("could not be converted|Cannot convert|is not a valid", text):
-            message = f"{text}. Expected a value of that type. Correct the value of {key}."
+            found = re.search(r"'(.*?)'", text)
+            words = schema.expected(key or "") or "a value of another type"
+            message = f"{key} is {found.group(0) if found else text}. Expected {words}. Correct the value."
         elif "Ambiguous value" in str(error):
             message = (
                 "Found several values for one key. Expected one value, or a sweep. "
@@ -101,6 +71,8 @@ class HydraErrors:
         else:
             message = f"{text}. Expected a config that Hydra can compose. Correct it, then try: stackfit show"
         where = next((o for o in self.typed if key and override_key(o) == key), None)
+        if self.config is not None and len(self.typed) == 1:
+            where = self.typed[0]
         where = where or (Origins(list(self.chain), self.typed).locate(key) if key else None)
         return ConfigError(message, key=key, where=where)
 
@@ -114,13 +86,3 @@ class HydraErrors:
             f"There is no key {last!r}{f' in {parent}' if parent else ''}.{did_you_mean(last, known)} "
             f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
         )
-
-
-def _defaults(file: ConfigFile) -> Iterator[yaml.ScalarNode]:
-    """The names in a file's defaults list: parents, and the options of its groups."""
-    for key, value in file.node.value if file.node else ():
-        if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
-            for entry in value.value:
-                names = [option for _, option in entry.value] if isinstance(entry, yaml.MappingNode) else [entry]
-                for name in names:
-                    yield from name.value if isinstance(name, yaml.SequenceNode) else [name]

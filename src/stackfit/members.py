@@ -8,6 +8,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from stackfit.cells import Cell, used_modules
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems
 from stackfit.run_folder import is_own
+from stackfit.trust import FILE_ARGUMENTS
 
 
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
@@ -30,10 +32,7 @@ def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> 
     from stackfit.training import Member
 
     config = cell.config
-    try:
-        model = make_model(cell, dataset.input_shape)
-    except ConfigError as error:
-        raise cell.place(error) from error.__cause__
+    model = make_model(cell, dataset.input_shape)
     task = config["task"]
     targets = Targets(task["labels"], config["data"]["num_classes"], task["class_weight"])
     batch, seed = config["batch_size"], config["seed"] if config["shuffle"] else None
@@ -46,23 +45,27 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     """The cell's compiled model for examples of `input_shape`.
 
     Raises:
-        ConfigError: with the config key.
+        ConfigError: all that is wrong; with file and line.
     """
+    problems = Problems()
+    model = _assemble(cell, input_shape, problems)
+    if cell.origins:
+        problems.place(cell.origins)
+    problems.raise_errors()
+    return model
+
+
+def _assemble(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:
     import keras
 
-    from stackfit.model import build_model, check_callbacks, check_output, compile_model
+    from stackfit.model import assemble
 
-    config = cell.config
-    keras.utils.set_random_seed(config["seed"])
-    keras.config.set_dtype_policy(config["precision"])
+    keras.utils.set_random_seed(cell.config["seed"])
+    keras.config.set_dtype_policy(cell.config["precision"])
     try:
-        model = build_model(config["model"], input_shape)
-        check_output(model, config)
-        compile_model(model, config["optimizer"], config["task"])
-        check_callbacks(config)
+        return assemble(cell.config, input_shape, problems)
     finally:
         keras.config.set_dtype_policy("float32")
-    return model
 
 
 def build_layers(cell: Cell) -> list[Any]:
@@ -89,12 +92,30 @@ def inspect_model(cell: Cell, known: Problems | None = None) -> Problems:
         known: what `cells.inspect_cell` has found already; what it covers is not looked at again.
 
     Returns:
-        Errors and warnings, each with its place; both lists are empty when the cell can be trained.
+        Further errors and warnings, each with its place; both are empty when the cell can be trained.
     """
-    problems = Problems()
-    with problems.collect():
-        weigh(cell)
-    return problems
+    known = known or Problems()
+    found, _ = _inspect(cell, Problems([*known.errors], [], {*known.unknown}))
+    return Problems(found.errors[len(known.errors) :], found.warnings)
+
+
+def _inspect(cell: Cell, problems: Problems) -> tuple[Problems, Any]:
+    defaults = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
+    config = {**cell.config, **{key: value for key, value in defaults.items() if problems.covers(key)}}
+    cell = replace(cell, config=config)
+    start(cell)
+    from stackfit.building import try_build
+
+    shape = None if problems.touches("data.input_shape") else tuple(config["data"]["input_shape"])
+    model = _assemble(cell, shape, problems)
+    with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
+        for name, node in (config["callbacks"] or {}).items():
+            if isinstance(node, dict):
+                with problems.collect():
+                    try_build(_placed(node, Path(folder), name), f"callbacks.{name}", "callbacks", problems)
+    if cell.origins:
+        problems.place(cell.origins)
+    return problems, None if problems.errors else model
 
 
 def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
@@ -104,7 +125,6 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
         ConfigError: a callback refuses its arguments; with file and line.
     """
     from stackfit.building import build
-    from stackfit.trust import FILE_ARGUMENTS
 
     built = []
     printed = io.StringIO()
@@ -112,11 +132,7 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
         with contextlib.redirect_stdout(printed):
             for name, node in cell.config["callbacks"].items():
                 if node is not None:
-                    files = {key: folder / node[key] for key in FILE_ARGUMENTS & node.keys() if node[key] is not None}
-                    for key, file in files.items():
-                        _check_file(file, folder, f"callbacks.{name}.{key}")
-                    files = {key: str(file) for key, file in files.items()}
-                    built.append(build({**node, **files}, f"callbacks.{name}", "callbacks"))
+                    built.append(build(_placed(node, folder, name), f"callbacks.{name}", "callbacks"))
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
     if not printed.closed and printed.getvalue():
@@ -133,14 +149,27 @@ def _check_file(file: Path, folder: Path, key: str) -> None:
         )
 
 
+def _placed(node: dict[str, Any], folder: Path, name: str) -> dict[str, Any]:
+    """A callback's node with its files inside `folder`.
+
+    Raises:
+        ConfigError: one of them is a file of the run itself.
+    """
+    files = {key: folder / node[key] for key in FILE_ARGUMENTS & node.keys() if isinstance(node[key], str)}
+    for key, file in files.items():
+        _check_file(file, folder, f"callbacks.{name}.{key}")
+    return {**node, **{key: str(file) for key, file in files.items()}}
+
+
 def model_key(cell: Cell) -> str:
     """Equal for cells whose models are built alike: seeds, epochs, data order and a learning rate do not matter."""
     config = cell.config
-    optimizer = dict(config["optimizer"])
+    optimizer = dict(config["optimizer"] or {})
     if isinstance(optimizer.get("learning_rate"), float):  # what else it may be has to be built
         optimizer["learning_rate"] = 0.0
     parts = [optimizer, *(config[key] for key in ("model", "task", "callbacks", "precision", "batch_size"))]
-    return json.dumps([parts, config["data"]["input_shape"], config["data"]["num_classes"]], default=str)
+    data = [config["data"][key] for key in ("input_shape", "num_classes", "validation_split")]
+    return json.dumps([parts, data], default=str)
 
 
 def start(cell: Cell, together: bool = False) -> None:
@@ -149,8 +178,13 @@ def start(cell: Cell, together: bool = False) -> None:
     backend.start(cell.config["deterministic"], cell.config["batch_size"], together, lean)
 
 
-def weigh(cell: Cell, look: Callable[[Any], None] = lambda model: None) -> int:
+def weigh(
+    cell: Cell, look: Callable[[Any], None] = lambda model: None, problems: Problems | None = None
+) -> int:
     """Build and compile the cell's model and its callbacks, let `look` see the model, then drop them.
+
+    Args:
+        problems: takes what is wrong; without it that is raised.
 
     Returns:
         About how many bytes one member takes: weights, gradients, Adam's two moments, and a batch's activations.
@@ -158,14 +192,11 @@ def weigh(cell: Cell, look: Callable[[Any], None] = lambda model: None) -> int:
     Raises:
         ConfigError: they cannot be built; with file and line.
     """
-    start(cell)
-    try:
-        model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
-    except ConfigError as error:
-        raise cell.place(error) from error.__cause__
-    if any(cell.config["callbacks"].values()):
-        with tempfile.TemporaryDirectory() as folder:
-            build_callbacks(cell, Path(folder), lambda text: None)
+    found, model = _inspect(cell, Problems() if problems is None else problems)
+    if problems is None:
+        found.raise_errors()
+    if model is None:
+        return 0
     look(model)
     units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
     return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)

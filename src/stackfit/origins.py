@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from stackfit.errors import ConfigError
-from stackfit.places import shown
+from stackfit.places import shipped, shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
 MAX_DEPTH = 50
@@ -67,10 +67,17 @@ class ConfigFile:
                 if key != "defaults" and not key.startswith("defaults."):
                     yield key, origin
 
+    def choices(self) -> list[tuple[yaml.Node, yaml.Node]]:
+        """The entries `group: option` of the file's defaults list."""
+        lists = [value for name, value in (self.node.value if self.node else ()) if name.value == "defaults"]
+        entries = [entry for one in lists if isinstance(one, yaml.SequenceNode) for entry in one.value]
+        return [entry.value[0] for entry in entries if isinstance(entry, yaml.MappingNode)]
+
     def entries(self, key: str) -> list[str]:
         """`file:line` of every entry of the list under a top key; keys inside lists have no origin of their own."""
         lists = [value for name, value in (self.node.value if self.node else ()) if name.value == key]
-        return [f"{shown(self.path)}:{entry.start_mark.line + 1}" for one in lists for entry in one.value]
+        entries = [entry for one in lists if isinstance(one, yaml.SequenceNode) for entry in one.value]
+        return [f"{shown(self.path)}:{entry.start_mark.line + 1}" for entry in entries]
 
 
 def read_config_file(path: Path, package: str = "") -> ConfigFile:
@@ -192,8 +199,39 @@ class Origins:
                 return str(places[-1])
         return None
 
+    def latest(self, keys: Sequence[str]) -> tuple[str, str | None]:
+        """Which of several keys was set last, and where; of those that one file or override sets, the first.
+
+        A shipped group's file counts as the choice that brought it in: `task=binary`, or the line of a defaults list.
+        """
+        ranked = [
+            (*self._rank(place), -number, key)
+            for number, key in enumerate(keys)
+            for place in self.history(key)
+        ]
+        if not ranked:
+            return keys[0], self.locate(keys[0])
+        _, place, _, key = max(ranked, key=lambda one: (one[0], one[2]))
+        return key, place
+
+    def _rank(self, place: Origin | Typed) -> tuple[int, str]:
+        files, file = list(self._files), getattr(place, "file", None)
+        if file is None:
+            return len(files) + self.overrides.index(str(place)), str(place)
+        if file.package and file.path.is_relative_to(shipped("conf")):
+            for number, typed in enumerate(self.overrides):
+                if override_key(typed) == file.package and file.path.stem in typed.partition("=")[2]:
+                    return len(files) + number, typed
+            for number, other in enumerate(files):
+                for name, option in other.choices() if other.path.stem != "config" else ():
+                    if name.value.split()[-1].strip("/") == file.package and option.value == file.path.stem:
+                        return number, f"{shown(other.path)}:{name.start_mark.line + 1}"
+        return next((n for n, one in enumerate(files) if one is file), 0), str(place)
+
     def add_place(self, error: ConfigError) -> ConfigError:
-        """Fill in the error's `where` from its key."""
+        """Fill in the error's `where` from its key, or from what was set last of the keys that it is `among`."""
+        if error.where is None and error.among:
+            error.key, error.where = self.latest(error.among)
         if error.where is None and error.key:
             error.where = self.locate(error.key)
         return error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
-COSMETIC = ("about", "expect", "save", "verbosity")  # schema.COSMETIC, without paying for omegaconf
+COSMETIC = ("about", "expect", "save", "verbosity", "silence")  # schema.COSMETIC, without paying for omegaconf
 COUNTS = ("stopped_epoch", "parameters")
 
 

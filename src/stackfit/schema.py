@@ -6,10 +6,13 @@ the class that `_target_` names; no class here repeats a Keras signature.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from omegaconf import MISSING
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 
 @dataclass
@@ -84,10 +87,14 @@ class Experiment:
     deterministic: bool = True
     save: list[str] = field(default_factory=lambda: ["keras"])  # keras, h5; [] for none
     verbosity: int = 1  # print a line every so many epochs; 0: results only
+    silence: list[str] = field(default_factory=list)  # warnings, by name, that are not to be shown
 
 
-COSMETIC = ("about", "expect", "save", "verbosity")
+COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
+
+SILENCEABLE = ("activation_loss", "metric_meaning")
+"""The names of warnings: what is only unusual, and what is wrong unless it is meant."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}
 
@@ -95,3 +102,72 @@ PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": 
 def keys_of(part: type) -> tuple[str, ...]:
     """The keys of one of the dataclasses."""
     return tuple(field.name for field in fields(part))
+
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a word or text",
+    "list[int]": "a list of whole numbers",
+    "list[str]": "a list of words",
+    "dict[str, int | None]": "a whole number for each name",
+    "dict[str, str]": "a word for each name",
+}
+
+
+def expected(key: str) -> str | None:
+    """What the schema wants of a value, in words: `a whole number`; None for keys that it does not type."""
+    parent, _, name = key.rpartition(".")
+    if parent not in PARTS:
+        parent, _, name = parent.rpartition(".")
+    hints = {one.name: str(one.type) for one in fields(PARTS[parent])} if parent in PARTS else {}
+    hint = hints.get(name, "")
+    words = _WORDS.get(hint) or _WORDS.get(hint.removesuffix(" | None"))
+    return f"{words} or null" if words and hint.endswith(" | None") else words
+
+
+def misfit(key: str, value: Any) -> str:
+    """The sentences about a value of the wrong type."""
+    return f"{key} is {value!r}. Expected {expected(key) or 'a value of another type'}. Correct the value."
+
+
+def misfits(config: DictConfig, part: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The values of a file that the schema cannot hold: `(keys from the file's top, message)`.
+
+    Args:
+        part: where the file's content goes, such as `data`; "" for the root.
+    """
+    if part not in PARTS:
+        return
+    blank = _blank(PARTS[part])
+    for name in map(str, config):
+        node = config._get_node(name)
+        key = f"{part}.{name}" if part else name
+        if name not in keys_of(PARTS[part]) or node is None or node._is_interpolation() or node._is_missing():
+            continue
+        if key in PARTS and isinstance(node, DictConfig):
+            yield from (((name, *keys), message) for keys, message in misfits(node, key))
+        elif isinstance(node, DictConfig) and not node._is_none():
+            for item in node:
+                if not _holds(blank, name, {item: (value := _plain(node._get_node(item)))}):
+                    yield (name, str(item)), misfit(f"{key}.{item}", value)
+        elif not _holds(blank, name, value := _plain(node)):
+            yield (name,), misfit(key, value)
+
+
+def _plain(node: Any) -> Any:
+    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node._value()
+
+
+def _holds(blank: DictConfig, name: str, value: Any) -> bool:
+    try:
+        blank[name] = value
+    except OmegaConfBaseException:
+        return False
+    return True
+
+
+@functools.cache
+def _blank(part: type) -> DictConfig:
+    return OmegaConf.structured(part)

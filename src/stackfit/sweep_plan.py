@@ -55,9 +55,16 @@ def plan_sweep(
         found = trial(entry.cell)
         wrong = found.errors if isinstance(found, ConfigErrors) else [found] if isinstance(found, ConfigError) else []
         errors |= {str(error): error for error in wrong}
+        unusual = trial.problems[members.model_key(entry.cell)].warnings
+        problems.include(Problems(warnings=unusual))
         row = _row(entry, sizes.get(members.model_key(entry.cell)), describe_data(entry.cell, data_of(entry.cell)))
         rows.append(
-            {"number": number, **row, "errors": [[*errors].index(str(error)) for error in wrong], "warnings": []}
+            {
+                "number": number,
+                **row,
+                "errors": [[*errors].index(str(error)) for error in wrong],
+                "warnings": [[*map(str, problems.warnings)].index(str(warning)) for warning in unusual],
+            }
         )
     problems.errors += errors.values()
     good = [(entry, row) for entry, row in zip(entries, rows, strict=True) if entry.waits and not row["errors"]]

@@ -11,18 +11,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackfit import axes, owner, places
-from stackfit.cells import Cell, compose_cell, trusted_modules
+from stackfit import axes, members, owner, places
+from stackfit.cells import Cell, inspect_cell, trusted_modules
 from stackfit.cohorts import Entry, Training, fingerprints
 from stackfit.composition import Composer, job_overrides, launch
-from stackfit.errors import ConfigError, RunFolderError
+from stackfit.errors import ConfigError, Problems, RunFolderError, TrustError
 from stackfit.jobs import Job
+from stackfit.origins import override_key
 from stackfit.progress import Reporter
 from stackfit.run_folder import RunFolder, read_status, state_of
 from stackfit.sweep_folder import SweepFolder
 
 ABSENT = "unknown: its data are not here yet"
 MANY = 2_000  # cells; more are asked about first
+MANY_MODELS = 50  # cells whose models are looked at too when something else is wrong already
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,10 @@ def is_sweep(composer: Composer, overrides: Iterable[str], multirun: bool) -> bo
     """Whether the command asks for a sweep: by `-m`, or because its experiment declares one."""
     if multirun:
         return True
-    fixed = [o.input_line or "" for o in composer.parse(overrides) if not o.is_sweep_override()]
-    return composer.compose(fixed).declares_sweep
+    problems = Problems()  # a composition that is wrong in part still tells; its errors are said with the others
+    typed = composer.parse(overrides, problems, axes=True)
+    composition = composer.try_compose([o.input_line or "" for o in typed if not o.is_sweep_override()], problems)
+    return composition is not None and composition.declares_sweep
 
 
 class Sweep:
@@ -71,24 +75,26 @@ class Sweep:
     ):
         self.experiment, self.overrides, self.reporter = experiment, list(overrides), reporter
         composer = composer or Composer(experiment)
-        typed = composer.parse(overrides)
+        problems = Problems()
+        typed = composer.parse(overrides, problems, axes=True)
         hydra = [o.input_line or "" for o in typed if o.is_hydra_override()]
         own = [o for o in typed if not o.is_hydra_override()]
         self.fixed = [o.input_line or "" for o in own if not o.is_sweep_override()]
-        base = composer.compose([*self.fixed, *hydra])
-        self.max_members = base.max_members
-        grids = axes.plan_axes(own, *base.declared_axes)
+        base = composer.try_compose([*self.fixed, *hydra], Problems())  # what is wrong shows in every cell again
+        self.max_members = base.max_members if base else None
+        grids = axes.plan_axes(own, *(base.declared_axes if base else ({}, [])), problems)
         total = sum(axes.count(grid) for _, grid in grids)
-        if total == 0:
-            raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
         if total > MANY and not confirm(total):
             raise ConfigError(f"This sweep has {total:,} cells. Expected a yes before so many. Add --yes.")
         self.axis_names = list(dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid))
-        points = {point.overrides: point for fixed, grid in grids for point in axes.expand(fixed, grid)}
-        trusted = trusted_modules(trust)
-        cells = [
-            replace(compose_cell(composer, point.overrides, trusted), axes=point.axes) for point in points.values()
-        ]
+        self._places = {name: base.origins.locate(f"hydra.sweeper.params.{name}") for name in self.axis_names} if base else {}
+        self._places |= {o.get_key_element().lstrip("+"): o.input_line for o in own if o.is_sweep_override()}
+        points: dict[tuple[str, ...], axes.Point] = {}
+        with problems.collect():
+            points = {point.overrides: point for fixed, grid in grids for point in axes.expand(fixed, grid)}
+        if total == 0 and not problems.errors:
+            raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
+        cells = self._compose(composer, points.values() if total else [], trusted_modules(trust), problems)
         self.folder = SweepFolder.find(places.outputs() / experiment, experiment, self.fixed, self.axis_names, fresh)
         self.entries = self._inspect(cells, build)
         self.training = Training(
@@ -102,6 +108,27 @@ class Sweep:
         )
 
     # ---- what must run
+
+    def _compose(
+        self, composer: Composer, points: Iterable[axes.Point], trusted: tuple[str, ...], problems: Problems
+    ) -> list[Cell]:
+        """Every cell; where one is wrong all that is wrong in any is raised, and in the models too."""
+        found = [(*inspect_cell(composer, point.overrides, trusted), point) for point in points]
+        for _, own, _ in found:
+            self._include(problems, own)
+        if problems.errors:
+            models = {members.model_key(cell): (cell, own) for cell, own, _ in found[:MANY_MODELS] if cell is not None}
+            for cell, own in models.values():
+                self._include(problems, members.inspect_model(cell, own))
+        problems.raise_errors()
+        return [replace(cell, axes=point.axes) for cell, _, point in found if cell is not None]
+
+    def _include(self, problems: Problems, others: Problems) -> None:
+        """Take over a cell's problems; one at the value of an axis is placed where the whole axis was typed."""
+        for error in (*others.errors, *others.warnings):
+            if error.where is not None and error.where not in self.overrides:
+                error.where = self._places.get(override_key(error.where)) or error.where
+        problems.include(others)
 
     def _inspect(self, cells: Sequence[Cell], build: bool) -> list[Placed]:
         before = {json.dumps(cell["axes"], sort_keys=True) for cell in self.folder.read()}
@@ -155,7 +182,22 @@ class Sweep:
     # ---- running
 
     def run(self) -> Sweep:
-        """Train what is unfinished, by the launcher that the overrides name; see `hydra_plugins`."""
+        """Train what is unfinished, by the launcher that the overrides name; see `hydra_plugins`.
+
+        Raises:
+            ConfigError: a key or target that no model of a cell has; nothing was trained and no folder was made.
+        """
+        waiting = [entry for entry in self.entries if entry.waits]
+        problems = Problems()
+        if waiting:
+            members.start(waiting[0].cell, together=len(waiting) > 1 and self.max_members != 1)
+        for entry in waiting:
+            self.training.trial(entry.cell)
+        for found in self.training.trial.problems.values():
+            self._include(problems, found)
+        Problems([one for one in problems.errors if one.kind == "name" or isinstance(one, TrustError)]).raise_errors()
+        for warning in problems.warnings:
+            self.reporter.line(warning.as_warning())
         launch(self.experiment, self.overrides, self)
         return self
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stackfit import places
-from stackfit.errors import ConfigError, TrustError
+from stackfit.errors import ConfigError, TrustError, did_you_mean
 
 # Which modules a role may name.  `building.py` then checks that the name is a class of the role's base class.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -51,8 +51,10 @@ def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterat
         config: the resolved config as plain containers.
         trusted: modules the user trusts, such as `experiments.my_callbacks`.
     """
-    for name, layer in (config["model"]["layers"] or {}).items():
-        yield from _check(layer, f"model.layers.{name}", "layers", trusted)
+    layers = config["model"]["layers"] or {}
+    for name, layer in layers.items():
+        whole = [other for other, one in layers.items() if isinstance(one, Mapping) and "_target_" in one]
+        yield from _check(layer, f"model.layers.{name}", "layers", trusted, did_you_mean(name, whole))
     yield from _check(config["optimizer"] or None, "optimizer", "optimizer", trusted)
     yield from _check(config["task"]["loss"] or None, "task.loss", "loss", trusted)
     for name, metric in (config["task"]["metrics"] or {}).items():
@@ -61,13 +63,13 @@ def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterat
         yield from _check(callback, f"callbacks.{name}", "callbacks", trusted)
 
 
-def _check(node: Any, key: str, role: str, trusted: tuple[str, ...]) -> Iterator[ConfigError]:
+def _check(node: Any, key: str, role: str, trusted: tuple[str, ...], near: str = "") -> Iterator[ConfigError]:
     if node is None:
         return
     if not isinstance(node, Mapping) or "_target_" not in node:
         example = f"{ROLES[role][0]}.{EXAMPLES[role]}"
         yield ConfigError(
-            f"Found {node!r}. Expected a mapping with `_target_`, or null to remove it. Write: {{_target_: {example}}}",
+            f"Found {node!r}.{near} Expected a mapping with `_target_`, or null to remove it. Write: {{_target_: {example}}}",
             key=key,
         )
         return

@@ -1,0 +1,78 @@
+"""The corpus of seeded faults: reported before training, at the right place, all at once, and nothing without cause."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import faults_corpus as corpus
+import pytest
+
+from stackfit import members
+from stackfit.cells import inspect_cell
+from stackfit.composition import Composer
+from stackfit.errors import ConfigError, ConfigErrors
+from stackfit.sweep_plan import plan_sweep
+
+SAMPLE = 45  # faults in `make test`
+
+
+def reported(fault: corpus.Fault) -> list[str]:
+    """Every place at which something is reported; what is no ConfigError comes through."""
+    if fault.file is not None:
+        Path(corpus.MINE).parent.mkdir(exist_ok=True)
+        Path(corpus.MINE).write_text(fault.file, encoding="utf-8")
+    composer = Composer(fault.name)
+    if fault.sweep:
+        try:
+            return [one["where"] for one in plan_sweep(composer, fault.overrides)["errors"]]
+        except ConfigErrors as several:
+            return [str(error.where) for error in several.errors]
+        except ConfigError as error:
+            return [str(error.where)]
+    cell, problems = inspect_cell(composer, [*fault.overrides, "hydra.mode=RUN"])
+    if cell is not None:
+        problems.include(members.inspect_model(cell, problems))
+    return [str(one.where) for one in (*problems.errors, *problems.warnings)]
+
+
+def missed(faults: list[corpus.Fault]) -> list[str]:
+    return [f"{fault}: {found}" for fault in faults if fault.where not in (found := reported(fault))]
+
+
+@pytest.mark.tf
+def test_a_sample_of_the_faults_is_reported_at_its_place(lab, keras):
+    faults = corpus.faults()
+    assert len(faults) >= 200
+    assert not missed(random.Random(1).sample(faults, SAMPLE))
+
+
+@pytest.mark.tf
+def test_some_faults_in_one_file_are_reported_in_one_go(lab, keras):
+    for fault, places in corpus.several(seed=2, count=8):
+        assert not set(places) - set(reported(fault)), fault
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_98_of_100_faults_are_reported_before_training_at_their_place(lab, keras):
+    faults = corpus.faults()
+    wrong = missed(faults)
+    print(f"{len(faults) - len(wrong)} of {len(faults)} reported at their place")
+    assert len(wrong) <= 0.02 * len(faults), "\n".join(wrong)
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_98_of_100_faults_that_stand_together_are_reported_together(lab, keras):
+    cases = corpus.several(seed=3, count=60)
+    wrong = [f"{fault}: {gone}" for fault, places in cases if (gone := set(places) - set(reported(fault)))]
+    assert len(wrong) <= 0.02 * len(cases), "\n".join(wrong)
+
+
+@pytest.mark.tf
+def test_no_shipped_experiment_gives_a_false_alarm(lab, keras):
+    for name in corpus.SOUND:
+        cell, problems = inspect_cell(Composer(name), ["hydra.mode=RUN"])
+        problems.include(members.inspect_model(cell, problems))
+        assert (name, [str(one) for one in (*problems.errors, *problems.warnings)]) == (name, [])
