@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import types
@@ -87,12 +88,12 @@ def current(fresh: bool = False) -> dict[str, Any]:
     return shipped if same and not fresh else generate()
 
 
-def place_beside(folder: Path) -> Path:
+def place_beside(folder: Path) -> None:
     """A copy of the shipped schema as `.schema.json` in `folder`, written anew when it is another one."""
     path = folder / ".schema.json"
-    if not path.is_file() or path.read_text(encoding="utf-8") != shipped_text():
-        write_text(path, shipped_text())
-    return path
+    with contextlib.suppress(OSError):  # a help for the editor; nothing depends on it
+        if not path.is_file() or path.read_bytes() != shipped_text().encode():
+            write_text(path, shipped_text())
 
 
 def _compact(value: Any) -> str:
