@@ -13,6 +13,8 @@ HEAD = """
 import os, signal, sys, time
 from stackfit.cli.interruption import interruptible
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's is ignored
+
 def work():
     with interruptible() as interruption:
         try:
@@ -59,7 +61,6 @@ def stop(code: str, *numbers: int) -> tuple[int, str, str, float]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     while process.stdout.readline() != "ready\n":

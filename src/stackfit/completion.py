@@ -18,9 +18,6 @@ from stackfit import places
 from stackfit.errors import ConfigError
 from stackfit.origins import GROUPS, ConfigFile, Origins, is_choice, override_key, read_config_file
 
-# What holds keys, or is not for the command line.
-_MAPPINGS = ("defaults", "hydra", "expect", "about", "task.loss", "task.metrics", *GROUPS)
-
 
 def experiment_names() -> list[str]:
     """Every file's name in ./experiments and among the shipped ones, whether it is right or not."""
@@ -78,21 +75,26 @@ class Keys:
         if sign != "+":
             yield from (f"{group}=" for group in GROUPS)
             yield from (f"{key}=" for key in self.values if not self._has_below(key))
-            for part in ("", "about", "data", "task"):
-                for name in (self._at(part) if part else self._schema).get("properties", {}):
+        for part in ("", *(part for part in ("about", "data", "task") if sign != "+")):
+            node = self._at(part) if part else self._schema
+            for name, value in node.get("properties", {}).items() if sign != "+" else ():
+                if name not in ("defaults", "hydra", "expect", *GROUPS) and _resolve(self._schema, value) is not None:
                     key = f"{part}.{name}" if part else name
-                    if key not in _MAPPINGS and not self._has_below(key):
+                    if not self._has_below(key) and key not in ("task.loss", "task.metrics", "about"):
                         yield f"{key}="
         if sign in ("+", "++"):
             yield from ("model.layers.", "callbacks.", "task.metrics.")
-            for node in [key.removesuffix("._target_") for key in self.values if key.endswith("._target_")]:
+            for key in [key for key in self.values if key.endswith("._target_")]:
+                node = key.removesuffix("._target_")
                 for name in self._at(node).get("properties", {}):
                     if f"{node}.{name}" not in self.values:
                         yield f"{node}.{name}="
 
     def _removable(self) -> list[str]:
-        targets = {key.rpartition(".")[0] for key in self.values if key.endswith("._target_")}
-        names = targets - {"optimizer", "task.loss"}
+        names = {key.rpartition(".")[0] for key in self.values if key.endswith("._target_")} - {
+            "optimizer",
+            "task.loss",
+        }
         arguments = (key for key in self.values if not key.endswith("._target_"))
         return sorted({*names, *(key for key in arguments if key.rpartition(".")[0] in names)})
 
@@ -120,10 +122,11 @@ class Keys:
 
     def _read(self, experiment: str, seen: set[str]) -> None:
         """Add the files of an experiment to the chain, parents first; the outermost choice of a group wins."""
-        candidates = [folder / f"{experiment}.yaml" for folder in _folders("experiments")]
-        if experiment == "config":
-            candidates = [places.shipped("conf") / "config.yaml"]
-        file = next((_file(path) for path in candidates if path.is_file()), None)
+        path = next(
+            (file for folder in _folders("experiments") if (file := folder / f"{experiment}.yaml").is_file()), None
+        )
+        path = places.shipped("conf") / "config.yaml" if experiment == "config" else path
+        file = _file(path) if path else None
         if file is None or experiment in seen:
             return
         parents = []

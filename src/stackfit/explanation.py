@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 
 import yaml
@@ -141,7 +141,8 @@ def _part(key: str) -> tuple[type, str]:
 def _declared(key: str) -> Iterator[Step]:
     kind, name = _part(key)
     if name in schema.keys_of(kind) and key not in schema.PARTS:
-        yield Step("schema", declarations.place_of(kind, name), declarations.default_of(kind, name))
+        default = declarations.default_of(kind, name)
+        yield Step("schema", declarations.place_of(kind, name), asdict(default) if is_dataclass(default) else default)
 
 
 def _choices(composition: Composition, group: str) -> Iterator[str]:

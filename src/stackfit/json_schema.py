@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import json
 import types
@@ -88,12 +87,12 @@ def current(fresh: bool = False) -> dict[str, Any]:
     return shipped if same and not fresh else generate()
 
 
-def place_beside(folder: Path) -> None:
+def place_beside(folder: Path) -> Path:
     """A copy of the shipped schema as `.schema.json` in `folder`, written anew when it is another one."""
     path = folder / ".schema.json"
-    with contextlib.suppress(OSError):  # a help for the editor; nothing depends on it
-        if not path.is_file() or path.read_bytes() != shipped_text().encode():
-            write_text(path, shipped_text())
+    if not path.is_file() or path.read_text(encoding="utf-8") != shipped_text():
+        write_text(path, shipped_text())
+    return path
 
 
 def _compact(value: Any) -> str:

@@ -85,7 +85,7 @@ def _shared(definitions: Schema) -> Schema:
         for name, argument in schema.get("properties", {}).items():
             if len(text := json.dumps(argument)) > 60:
                 uses.setdefault(text, []).append((schema["properties"], name))
-    shared: Schema = {}
+    shared = {}
     for places in (places for places in uses.values() if len(places) > 1):
         label = f"argument-{len(shared) + 1}"
         shared[label] = places[0][0][places[0][1]]

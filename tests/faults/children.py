@@ -45,13 +45,14 @@ class Child:
     """A forked command, with the methods of `subprocess.Popen` that are needed."""
 
     def __init__(
-        self, folder: Path, words: list[str], out: str, err: str, variables: dict[str, str], fsize: int | None = None
+        self, folder: Path, words: list[str], out: str, err: str, variables: dict[str, str], fsize: int | None = None,
+        disk: str | None = None,
     ):
         with _lock:
             self.nursery = _free.pop() if _free else Nursery()
         self.returncode: int | None = None
         request = {"folder": str(folder), "words": words, "out": out, "err": err}
-        request |= {"variables": variables, "fsize": fsize}
+        request |= {"variables": variables, "fsize": fsize, "disk": disk}
         self.pid = self.nursery.ask(request)
 
     def poll(self) -> int | None:

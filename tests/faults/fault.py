@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-AT_ONCE = 2
+AT_ONCE = int(os.environ.get("FAULTS_AT_ONCE", "2"))
 
 
 class Wrong(AssertionError):
@@ -74,9 +76,11 @@ def fault(
 
 def run_fault(one: Fault, count: int | None = None, said: Callable[[str], None] = lambda line: None) -> Result:
     """Inject every case, or `count` of them: a draw that is always the same."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, and so would be what it starts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     cases = list(one.cases())
     if count is not None and count < len(cases):
-        cases = draw(one.name).sample(cases, count)
+        cases = draw(f"some {one.name}").sample(cases, count)
     result, began = Result(), time.perf_counter()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for case, outcome in pool.map(lambda case: (case, _inject(one, case)), cases):
@@ -103,6 +107,8 @@ def _inject(one: Fault, case: Any) -> str | Exception:
             folder.rename(kept := folder.with_name(f"{folder.name}-wrong"))
             return Wrong(f"{error}\n  kept in {kept}")
         return error
+    except Exception:
+        return Wrong(f"the injection itself failed: {traceback.format_exc()}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

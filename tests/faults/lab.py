@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -65,15 +66,11 @@ class Answer(NamedTuple):
         return self.err.strip().rpartition("\n")[2][:300]
 
 
-def _hear_ctrl_c() -> None:
-    """A shell lets its background jobs ignore Ctrl-C, and so what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Process:
     """A command that runs, in a process group of its own.
 
-    `warm`: it starts with TensorFlow imported. `fsize`: its files may have so many bytes (a warm one's).
+    `warm`: it starts with TensorFlow imported. Of a warm one, `fsize` limits the bytes of its files, and `disk` holds the
+    options of a tmpfs of its own at `outputs`.
     """
 
     def __init__(
@@ -83,13 +80,14 @@ class Process:
         wrapper: Sequence[str] = (),
         warm: bool = False,
         fsize: int | None = None,
+        disk: str | None = None,
         **variables: str,
     ):
         self._out, self._err = Reader(), Reader()
         self.began = time.monotonic()
         self.process: Any
         if warm:
-            self.process = Child(folder, list(words), self._out.path, self._err.path, variables, fsize)
+            self.process = Child(folder, list(words), self._out.path, self._err.path, variables, fsize, disk)
         else:
             self.process = subprocess.Popen(
                 [*wrapper, *COMMAND, *words],
@@ -99,7 +97,6 @@ class Process:
                 stderr=self._err.end,
                 env=os.environ | variables,
                 start_new_session=True,
-                preexec_fn=_hear_ctrl_c,
             )
 
     @property
@@ -118,7 +115,8 @@ class Process:
     def send(self, number: int) -> None:
         """Send a signal, as a terminal does, to the whole group."""
         if self.alive:
-            os.killpg(self.process.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.killpg(self.process.pid, number)
 
     def wait_until(self, condition: Callable[[], object], limit: float = LIMIT) -> bool:
         """Wait for a condition while the process lives; whether it came true."""
@@ -175,10 +173,11 @@ def stackfit(
     wrapper: Sequence[str] = (),
     warm: bool = False,
     fsize: int | None = None,
+    disk: str | None = None,
     **variables: str,
 ) -> Answer:
     """Run a command to its end and judge its manners."""
-    return decent(Process(folder, words, wrapper, warm, fsize, **variables).finish())
+    return decent(Process(folder, words, wrapper, warm, fsize, disk, **variables).finish())
 
 
 def decent(answer: Answer, codes: Sequence[int] = (0, 1, 2, 130)) -> Answer:

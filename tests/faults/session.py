@@ -43,12 +43,18 @@ class Session:
         return decent(Answer(**json.loads(line), seconds=time.monotonic() - began))
 
 
-_mine = threading.local()
+_free: list[Session] = []
+_lock = threading.Lock()
 
 
 def stackfit(folder: Path, *words: str, **variables: str) -> Answer:
-    """Run a command in this thread's session; a new one if the last has died."""
-    session = getattr(_mine, "session", None)
-    if session is None or session.process.poll() is not None:
-        session = _mine.session = Session()
-    return session.run(folder, *words, **variables)
+    """Run a command in a session that is free; a new one if there is none."""
+    with _lock:
+        session = _free.pop() if _free else None
+    session = session or Session()
+    try:
+        return session.run(folder, *words, **variables)
+    finally:
+        if session.process.poll() is None:
+            with _lock:
+                _free.append(session)

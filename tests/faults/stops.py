@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faults import lab
+from faults.damage import real_cache
 from faults.fault import draw, expect, fault
 from faults.lab import Process, decent, stackfit
 from faults.reference import life, reference
@@ -45,6 +46,8 @@ def started(moment: Moment, folder: Path, shares: list[float]) -> Process | None
     Half of the moments are drawn from its whole life (the import of TensorFlow included, unless it starts warm), half
     from its life with a run folder.
     """
+    if moment.command == "fashion":
+        real_cache("arrays", "fashion_mnist-tfds")
     usual = life(*moment.words, warm=moment.warm)
     process = Process(folder, moment.words, warm=moment.warm)
     begin = usual.folder if moment.number % 4 > 1 else 0.0
@@ -70,11 +73,11 @@ def where(folder: Path) -> str:
 
 @fault("kill", "SIGKILL at a random moment of a run or a fused sweep, then the same command", 5, lambda: kinds(100, 20, 5))
 def kill(moment: Moment, folder: Path) -> str:
-    expected = reference(*moment.words)
     shares = shares_of(moment)
     while (process := started(moment, folder, shares)) is None:  # it was quicker: draw again
         shutil.rmtree(folder / "outputs", ignore_errors=True)
     process.kill()
+    expected = reference(*moment.words)
     at = where(folder)
     finished = {path: (path / "metrics.json").stat().st_mtime_ns for path in lab.folders(folder)
                 if lab.status(path)["status"] == "finished"}  # fmt: skip
@@ -94,19 +97,18 @@ def kill(moment: Moment, folder: Path) -> str:
     return f"{at}: resumed to the identical digest"
 
 
-@fault("ctrl-c", "Ctrl-C at a random moment; every third time once more, soon after", 3, lambda: kinds(30, 8, 2))
+@fault("ctrl-c", "Ctrl-C at a random moment; every third time once more, soon after", 2, lambda: kinds(20, 5, 1))
 def interrupt(moment: Moment, folder: Path) -> str:
     return stop(moment, folder, signal.SIGINT, again=moment.number % 3 == 1)
 
 
-@fault("sigterm", "SIGTERM at a random moment, as a batch system sends it", 1, lambda: kinds(16, 4, 0))
+@fault("sigterm", "SIGTERM at a random moment, as a batch system sends it", 1, lambda: kinds(10, 3, 0))
 def terminate(moment: Moment, folder: Path) -> str:
     return stop(Moment(moment.number + 1000, moment.command), folder, signal.SIGTERM, again=moment.number % 5 == 1)
 
 
 def stop(moment: Moment, folder: Path, number: int, again: bool) -> str:
     """Stop a command with a signal: in 5 s, code 130, status *interrupted*; the same command goes on."""
-    expected = reference(*moment.words)
     shares = shares_of(moment)
     process = started(moment, folder, shares)
     while process is None:
@@ -134,7 +136,7 @@ def stop(moment: Moment, folder: Path, number: int, again: bool) -> str:
     if moment.number % 4 == 0:
         last = stackfit(folder, *moment.words, warm=moment.warm)
         expect(last.code == 0, last.err)
-        expected.same(folder)
+        reference(*moment.words).same(folder)
         resumed = "; the same command: identical digest"
     return f"{said}: code 130 within 5 s, interrupted{resumed}"
 

@@ -23,7 +23,7 @@ NAMES = (
 OWN = "defaults: [digits_quickstart, _self_]\nabout: {question: \"Does it work here?\", source: ours}\nepochs: 1\n"
 
 
-@fault("name", "a working folder whose name has spaces, quotes, newlines, brackets, `=`, `%`, `$`, or is no UTF-8: run, sweep, and commands that read", 2, lambda: NAMES)
+@fault("name", "a working folder whose name has spaces, quotes, newlines, brackets, `=`, `%`, `$`, or is no UTF-8: run, sweep, and commands that read", 1, lambda: NAMES)
 def name(case: str, folder: Path) -> str:
     lab_folder = folder / case
     (lab_folder / "experiments").mkdir(parents=True)

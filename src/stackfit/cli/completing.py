@@ -51,8 +51,8 @@ def complete(words: list[str], text: str) -> list[str]:
     command, rest = _command(words)
     if hasattr(command, "commands"):
         return _finished([*command.commands, *_flags(command)] if not rest else [], text)
-    if text.startswith("-"):
-        return _finished([*_flags(command)], text)
+    if text.startswith("-") and not text.startswith("--hydra"):
+        return _finished(_flags(command), text)
     positions, asked = _positions(command, rest)
     if asked is not None:
         return _finished(_values(asked), text)
