@@ -55,7 +55,7 @@ def write_page() -> None:
     rows, harm, lacking = [], [], []
     for name, result in kept.items():
         outcomes = sorted(result["outcomes"].items(), key=lambda item: -item[1])
-        said = "; ".join(f"{count}: {outcome}" if len(outcomes) > 1 else outcome for outcome, count in outcomes)
+        said = "<br>".join(f"{count}: {outcome}" if len(outcomes) > 1 else outcome for outcome, count in outcomes)
         wrong = len(result["wrong"])
         rows.append(f"| {FAULTS[name].what} | {result['injected']} | {said} | {wrong} | {result['seconds']:.0f} |")
         harm += [f"* {FAULTS[name].what}: {line.splitlines()[0]}" for line in result["wrong"]]
