@@ -82,7 +82,7 @@ def test_a_wrong_claim_says_what_was_found_what_is_expected_and_what_to_write(en
 
 
 def test_all_wrong_claims_are_found_at_once_each_on_its_line():
-    found = messages({"betwen": 3, "parameters": 3}, {"parameters": 4}, {"error": "x", "n": "y"})
+    found = messages({"metric": "loss", "betwen": 3}, {"parameters": 4}, {"error": "x", "n": "y"})
     assert [message.partition("  ")[0] for message in found] == ["mine.yaml:1", "mine.yaml:3", "mine.yaml:3"]
 
 

@@ -107,8 +107,8 @@ def _grammar(entry: Any) -> Iterator[str]:
             yield f"{key} is {value!r}. Expected {FORMS[key][1]}. Write: {FORMS[key][2]}"
     subjects = [name for name in SUBJECTS if entry.get(name) is not None]
     rules = [name for name in RULES if entry.get(name) is not None]
-    if not subjects and entry.keys() - FORMS.keys():
-        return  # the misspelt key was the subject
+    if entry.keys() - FORMS.keys():
+        return  # the misspelt key may be what seems to be missing
     if len(subjects) != 1 or len(rules) != (subjects == ["metric"]):
         yield (
             f"expect holds a claim about {', '.join(subjects) or 'nothing'} with {', '.join(rules) or 'no rule'}. "
