@@ -75,6 +75,12 @@ def test_data_that_cannot_be_had_are_skipped_never_passed(cli, write, lab):
     assert answer.out.endswith("0 passed, 0 failed, 1 skipped\n") and not (lab / "outputs").exists()
 
 
+def test_data_that_are_not_what_the_config_declares_fail(cli, write):
+    write("experiments/mine.yaml", "defaults: [digits_quickstart, _self_]\ndata: {num_classes: 9}\nexpect: [{parameters: 310}]\n")
+    answer = cli("check", "mine", "-q")
+    assert answer.code == 1 and answer.out.startswith("failed  mine  parameters 310  ->  ")
+
+
 def test_a_sweep_that_an_experiment_declares_is_checked_cell_by_cell(cli, lab):
     answer = cli("check", "xor_needs_a_hidden_layer", "-q")
     assert answer.code == 0 and answer.out.count("passed  xor_needs_a_hidden_layer  test_accuracy, units=") == 2

@@ -158,6 +158,7 @@ def test_the_lab_page_covers_every_step_and_every_exercise_of_both_labs():
         if name.startswith(("gsp631", "codelab")) and not record.about.get("long") and not is_ours(record)
     }
     inside = {"gsp631_ex1_128": "units=64,128", "gsp631_ex2_64_64": "[64,64]"}  # as one sweep, to compare them
+    inside |= dict.fromkeys(("codelab_ex2_512", "codelab_ex2_1024"), "codelab_width_sweep")
     steps = ("data fetch", "data show", "^model:", "^optimizer:", "evaluate", "predict", "load_model", "new my_net")
     for what in (*steps, *(inside.get(name, name) for name in experiments - {"codelab_base_128"})):
         assert any(what in command for command in LAB), what

@@ -19,6 +19,9 @@ from stackfit.run_folder import RunFolder, find_run_folders, read_status, state_
 from stackfit.runner import claim_single
 from stackfit.runs import Run
 
+ABSENT = (None, "data.name", "data.path", "data.test_path")
+"""Keys of a DataError that says where data were looked for in vain; others are about what the config declares of them."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -181,7 +184,8 @@ def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callabl
     used = [one for one in (plan, other) if one is not None]
     for one in used:
         if one.problem is not None:
-            return Verdict("skipped" if isinstance(one.problem, DataError) else "failed", one.problem.message)
+            absent = isinstance(one.problem, DataError) and one.problem.key in ABSENT
+            return Verdict("skipped" if absent else "failed", one.problem.message)
     runs = []
     for one in used:
         cells = one.seeded[: claim.seeds] if claim.seeds else one.own

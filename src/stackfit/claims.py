@@ -88,57 +88,58 @@ def check_claims(
         metrics: the names that the experiment's runs give values to; empty: any.
         axes: the keys that its own sweep varies.
     """
-    for entry, where in zip(expect, places, strict=True):
-        messages = list(_grammar(entry)) or list(_names(Claim(**entry), metrics, axes))
-        yield from (ConfigError(message, key="expect", where=where) for message in messages)
+    for number, (entry, where) in enumerate(zip(expect, places, strict=True)):
+        found = list(_grammar(entry)) or list(_names(Claim(**entry), metrics, axes))
+        for key, message in found:
+            yield ConfigError(message, key=f"expect.{number}{key and '.'}{key}", where=where)
 
 
-def _grammar(entry: Any) -> Iterator[str]:
+def _grammar(entry: Any) -> Iterator[tuple[str, str]]:
     if not isinstance(entry, Mapping):
-        yield f"expect holds {entry!r}. Expected a claim, which is a mapping. {_EXAMPLE}"
+        yield "", f"expect holds {entry!r}. Expected a claim, which is a mapping. {_EXAMPLE}"
         return
     for key, value in entry.items():
         if key not in FORMS:
-            yield (
+            yield str(key), (
                 f"expect holds {key!r}.{did_you_mean(str(key), FORMS)} Expected keys of a claim: {', '.join(FORMS)}. "
                 f"{_EXAMPLE}"
             )
         elif not FORMS[key][0](value):
-            yield f"{key} is {value!r}. Expected {FORMS[key][1]}. Write: {FORMS[key][2]}"
+            yield key, f"{key} is {value!r}. Expected {FORMS[key][1]}. Write: {FORMS[key][2]}"
     subjects = [name for name in SUBJECTS if entry.get(name) is not None]
     rules = [name for name in RULES if entry.get(name) is not None]
     if entry.keys() - FORMS.keys():
         return  # the misspelt key may be what seems to be missing
     if len(subjects) != 1 or len(rules) != (subjects == ["metric"]):
-        yield (
+        yield "", (
             f"expect holds a claim about {', '.join(subjects) or 'nothing'} with {', '.join(rules) or 'no rule'}. "
             f"Expected one of {', '.join(SUBJECTS)}, and for a metric one of {', '.join(RULES)}. {_EXAMPLE}"
         )
     for key, other in (("item", "predicted"), ("predicted", "item"), ("times", "log"), ("above", "where")):
         if key in entry and other not in entry:
-            yield f"A claim with {key!r} lacks {other!r}. Expected both. Write: {FORMS[key][2]}"
+            yield key, f"A claim with {key!r} lacks {other!r}. Expected both. Write: {FORMS[key][2]}"
 
 
-def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Iterator[str]:
+def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Iterator[tuple[str, str]]:
     if claim.metric and metrics and claim.metric not in metrics:
-        yield (
+        yield "metric", (
             f"{claim.metric!r} is no metric of this experiment.{did_you_mean(claim.metric, metrics)} "
             f"Expected one of: {', '.join(metrics)}. Correct the name, or add it under task.metrics."
         )
     if claim.other and claim.other not in (known := find_experiments()):
-        yield (
+        yield str(claim.rule), (
             f"{claim.rule} names {claim.other!r}, which is no experiment.{did_you_mean(claim.other, known)} "
             "Expected the one to compare with. Try: stackfit list"
         )
-    for axis in [*(claim.where or {}), *(claim.above or {})]:
+    for key, axis in [(one, axis) for one in ("where", "above") for axis in getattr(claim, one) or {}]:
         if axis not in axes:
-            yield (
+            yield key, (
                 f"{axis!r} is no axis of this experiment.{did_you_mean(axis, axes)} "
                 f"Expected {'one of: ' + ', '.join(axes) if axes else 'a sweep in its file'}. "
                 "Correct it, or declare it under hydra.sweeper.params."
             )
     if not (claim.above or {}).keys() <= (claim.where or {}).keys():
-        yield (
+        yield "above", (
             f"'above' names {', '.join(claim.above or ())}, 'where' {', '.join(claim.where or ())}. Expected in 'where' "
             f"the values that are to be above. Write: {FORMS['above'][2]}"
         )
