@@ -49,6 +49,16 @@ def test_the_readme_says_what_new_writes(tmp_path, monkeypatch, capsys):
             assert line in readme, line
 
 
+def test_what_the_readme_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    (block,) = re.findall(r"```\n(\$ stackfit explain.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    commands = re.split(r"^\$ stackfit (.*)\n", block, flags=re.MULTILINE)[1:]
+    for command, printed in zip(commands[::2], commands[1::2], strict=True):
+        with pytest.raises(SystemExit):
+            main(shlex.split(command))
+        assert capsys.readouterr().out == printed
+
+
 def test_the_yaml_in_the_readme_composes_as_an_experiment_of_ones_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)

@@ -148,17 +148,11 @@ def _declared(key: str) -> Iterator[Step]:
 def _choices(composition: Composition, group: str) -> Iterator[str]:
     """Who chose a group's option, first to last: lines of defaults lists, then what was typed."""
     for file in composition.chain:
-        for key, value in file.node.value if file.node and not file.package else ():
-            if key.value != "defaults":
-                continue
-            for entry in value.value:
-                if not isinstance(entry, yaml.MappingNode):
-                    continue
-                name, option = entry.value[0]
-                if name.value.split()[-1].lstrip("/") == group:
-                    options = option.value if isinstance(option, yaml.SequenceNode) else [option]
-                    text = ", ".join(str(one.value) for one in options)
-                    yield f"{text} by {places.shown(file.path)}:{name.start_mark.line + 1}"
+        for name, option in file.choices() if not file.package else ():
+            if name.value.split()[-1].lstrip("/") == group:
+                options = option.value if isinstance(option, yaml.SequenceNode) else [option]
+                text = ", ".join(str(one.value) for one in options)
+                yield f"{text} by {places.shown(file.path)}:{name.start_mark.line + 1}"
     for typed in composition.overrides:
         if is_choice(typed) and override_key(typed) == group.replace("/", "."):
             yield f"{typed.partition('=')[2]} by {typed}"

@@ -25,6 +25,7 @@ _ROLES = {
     "task.loss": ("loss", False),
     "optimizer": ("optimizer", False),
 }
+_LISTED = {"save": checks.SAVE_FORMS, "silence": schema.SILENCEABLE}
 _KEYS = "|".join(schema.keys_of(schema.Experiment))
 
 
@@ -82,9 +83,9 @@ def text_of(value: dict[str, Any]) -> str:
 
 def current(fresh: bool = False) -> dict[str, Any]:
     """The shipped schema where it was made with the Keras that is installed, else (or `fresh`) a new one."""
-    shipped = json.loads(shipped_text()) if places.EXPERIMENT_SCHEMA.is_file() else {}
+    shipped = {} if fresh else json.loads(shipped_text())
     same = shipped.get("$comment") == f"keras {importlib.metadata.version('keras')}"
-    return shipped if same and not fresh else generate()
+    return shipped if same else generate()
 
 
 def place_beside(folder: Path) -> Path:
@@ -121,8 +122,11 @@ def _field(key: str, hint: Any) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"type": ["object", "null"], **one}}
     if key == "expect":
         return {"type": "array", "items": {"$ref": "#/$defs/claim"}}
-    if key == "save":
-        return {"type": "array", "items": {"enum": list(checks.SAVE_FORMS)}}
+    if key in ("save", "silence"):
+        return {
+            "type": "array",
+            "items": {"enum": list({"save": checks.SAVE_FORMS, "silence": schema.SILENCEABLE}[key])},
+        }
     if key == "task.class_weight":
         return {"type": ["object", "null"], "additionalProperties": {"type": "number", "minimum": 0}}
     if key in checks.CHOICES:
