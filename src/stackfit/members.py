@@ -69,8 +69,7 @@ def _assemble(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problem
 
 
 def build_layers(cell: Cell) -> list[Any]:
-    """The Keras layers of the cell's model, in order, down to one that cannot be built; starts TensorFlow."""
-    start(cell)
+    """The Keras layers of the cell's model, in order, down to one that cannot be built."""
     import keras
 
     from stackfit.model import build_model

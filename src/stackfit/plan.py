@@ -43,17 +43,27 @@ def plan_run(
         "overrides": list(overrides),
         **dict.fromkeys(("model", "layers", "data", "steps", "memory", "time", "continues")),
     }
-    if cell is not None:
-        dataset = None
+    if cell is None:
+        return {**plan, **list_problems(problems)}
+    dataset = None
+    if not problems.touches("data"):
         with problems.collect():
             dataset = look(cell)
-        plan |= _plan_cell(cell, dataset, problems)
-        if dataset is not None:
-            left = find_continuable(places.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
-            plan["continues"] = left and places.shown(left.path)
-        if began is not None and not problems.errors:
-            with problems.collect():
-                plan["time"] = _estimate(cell, dataset, plan["steps"], began)
+    problems.include(members.inspect_model(cell, problems))
+    if not problems.touches("data"):
+        plan["data"] = describe_data(cell, dataset)
+        if not problems.covers("epochs", "batch_size"):
+            plan["steps"] = count_steps(plan["data"], cell.config)
+    if problems.errors:
+        plan["layers"] = [asdict(layer) for layer in size_layers(members.build_layers(cell))]
+        return {**plan, **list_problems(problems)}
+    plan |= _describe_model(cell, plan["data"])
+    if dataset is not None:
+        left = find_continuable(places.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
+        plan["continues"] = left and places.shown(left.path)
+    if began is not None:
+        with problems.collect():
+            plan["time"] = _estimate(cell, dataset, plan["steps"], began)
     return {**plan, **list_problems(problems)}
 
 
@@ -65,25 +75,15 @@ def look(cell: Cell) -> Dataset | StreamedDataset | None:
         return None
 
 
-def _plan_cell(cell: Cell, dataset: Dataset | StreamedDataset | None, problems: Problems) -> dict[str, Any]:
-    found = members.inspect_model(cell, problems)
-    problems.errors += found.errors
-    problems.warnings += found.warnings
-    config = cell.config
-    data = describe_data(cell, dataset)
-    plan: dict[str, Any] = {"data": data, "steps": count_steps(data, config)}
-    if problems.errors:
-        plan["layers"] = [asdict(layer) for layer in size_layers(members.build_layers(cell))]
-        return plan
-    model = size_model(members.make_model(cell, tuple(config["data"]["input_shape"])))
+def _describe_model(cell: Cell, data: dict[str, Any]) -> dict[str, Any]:
+    model = size_model(members.make_model(cell, tuple(cell.config["data"]["input_shape"])))
     described = asdict(model)
-    batch = config["batch_size"]
     memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
+    activations = cell.config["batch_size"] * model.activation_bytes
     return {
-        **plan,
         "layers": described.pop("layers"),
         "model": {"stack": model.stack, **described},
-        "memory": {**memory, "activations": batch * model.activation_bytes, "data": data["bytes"]},
+        "memory": {**memory, "activations": activations, "data": data["bytes"]},
     }
 
 
