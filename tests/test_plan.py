@@ -237,6 +237,8 @@ def test_a_cell_that_will_fail_is_named_with_the_reason_and_the_others_are_plann
     said = cli("plan", *words)
     assert said.out.count("fails: The output has 5") == 2
     assert "error: cells 3, 4  model.layers.output.units=5" in said.err
+    code, found = plan("digits_quickstart", "+callbacks.x={_target_: keras.callbacks.Nope},null", "-m")
+    assert code == found["exit_code"] == 2 and [cell["errors"] for cell in found["cells"]] == [[0], []]
 
 
 def test_a_sweep_with_a_wrong_value_would_not_start(plan, cli):

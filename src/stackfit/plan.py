@@ -44,7 +44,7 @@ def plan_run(
         **dict.fromkeys(("model", "layers", "data", "steps", "memory", "time", "continues")),
     }
     if cell is None:
-        return {**plan, **list_problems(problems)}
+        return _end(plan, problems)
     dataset = None
     if not problems.touches("data"):
         with problems.collect():
@@ -56,7 +56,7 @@ def plan_run(
             plan["steps"] = count_steps(plan["data"], cell.config)
     if problems.errors:
         plan["layers"] = [asdict(layer) for layer in size_layers(members.build_layers(cell))]
-        return {**plan, **list_problems(problems)}
+        return _end(plan, problems)
     plan |= _describe_model(cell, plan["data"])
     if dataset is not None:
         left = find_continuable(places.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
@@ -64,7 +64,11 @@ def plan_run(
     if began is not None:
         with problems.collect():
             plan["time"] = _estimate(cell, dataset, plan["steps"], began)
-    return {**plan, **list_problems(problems)}
+    return _end(plan, problems)
+
+
+def _end(plan: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    return {**plan, **list_problems(problems), "exit_code": 2 if problems.errors else 0}
 
 
 def look(cell: Cell) -> Dataset | StreamedDataset | None:

@@ -15,7 +15,7 @@ from stackfit.places import shown
 from stackfit.plan import FORMAT, SPLITS, count_steps, describe_data, list_problems, look
 from stackfit.progress import Reporter
 from stackfit.sizes import ModelSize, size_model
-from stackfit.sweeps import Placed, Sweep
+from stackfit.sweeps import Placed, Sweep, wrong_names
 
 TRAINING = 3  # of a forward pass; the backward pass takes about two
 
@@ -43,7 +43,7 @@ def plan_sweep(
     with problems.collect():
         sweep = Sweep(composer.experiment, overrides, trust=trust, reporter=Reporter(0), composer=composer, build=False)
     if problems.errors:
-        return {**plan, **list_problems(problems)}
+        return {**plan, **list_problems(problems), "exit_code": 2}
     entries, data_of = sweep.entries, _Kept(look)
     sizes: dict[str, ModelSize] = {}
     trial = cohorts.Trial(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
@@ -90,6 +90,7 @@ def plan_sweep(
             "seconds": start and _sum([start, *(group["seconds"] for group in groups)]),
         },
         **list_problems(problems),
+        "exit_code": 2 if wrong_names(problems) else int(bool(problems.errors)),
     }
 
 

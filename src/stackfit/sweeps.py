@@ -195,7 +195,7 @@ class Sweep:
             self.training.trial(entry.cell)
         for found in self.training.trial.problems.values():
             self._include(problems, found)
-        Problems([one for one in problems.errors if one.kind == "name" or isinstance(one, TrustError)]).raise_errors()
+        Problems(wrong_names(problems)).raise_errors()
         for warning in problems.warnings:
             self.reporter.line(warning.as_warning())
         launch(self.experiment, self.overrides, self)
@@ -242,6 +242,11 @@ def _why(folder: Path, fingerprint: str, ran_before: bool = False) -> str:
         return "busy"
     reason = str(status.get("reason") or "").partition("\n")[0]
     return f"failed before: {reason}" if state == "failed" else "was interrupted" if status else "its status is damaged"
+
+
+def wrong_names(problems: Problems) -> list[ConfigError]:
+    """What keeps a whole sweep from starting, not only the cells that have it: a key or target that no model has."""
+    return [one for one in problems.errors if one.kind == "name" or isinstance(one, TrustError)]
 
 
 def label_of(axes: dict[str, str]) -> str:

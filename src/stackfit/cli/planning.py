@@ -48,7 +48,7 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
         sys.stdout.writelines(f"{line}\n" for line in (sweep_lines(found) if sweeps else run_lines(found)))
         sys.stdout.flush()
         print_problems(found)
-    return (1 if sweeps and found["cells"] else 2) if found["errors"] else 0
+    return int(found["exit_code"])
 
 
 def print_problems(plan: dict[str, Any]) -> None:
@@ -57,7 +57,8 @@ def print_problems(plan: dict[str, Any]) -> None:
         for number, one in enumerate(plan[kind]):
             cells = [cell["number"] for cell in plan.get("cells") or () if number in cell[kind]]
             place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, one["where"], one["key"]]
-            print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {one['message']}", file=sys.stderr)
+            hide = f"\n  To hide this: 'silence=[{one['kind']}]'" if kind == "warnings" else ""
+            print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {one['message']}{hide}", file=sys.stderr)
 
 
 def run_lines(plan: dict[str, Any]) -> Iterator[str]:
