@@ -6,6 +6,7 @@ leaves are YAML text, rendered one key a line, so that the line of every key is 
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -74,6 +75,7 @@ class Base:
         return bool(self.config["task"]["loss"].get("from_logits"))
 
 
+@functools.cache
 def bases() -> list[Base]:
     """Every sound shipped experiment, composed."""
     found = []
@@ -175,10 +177,11 @@ def keys(rng: random.Random, base: Base) -> Iterator[Fault]:
     yield either(rng, "argument", base, f"task.metrics.accuracy.{typo(rng, 'dtype')}", "float32", "+")
     text = f"{{_target_: keras.regularizers.L2, {typo(rng, 'strength')}: 0.01}}"
     yield either(rng, "argument", base, f"model.layers.{first}.kernel_regularizer", text, "++")
-    yield either(rng, "layer", base, f"model.layers.{typo(rng, first, base.layers)}.units", "32") if rng.random() < 0.5 else (
-        in_file("layer", base, nested(f"model.layers.{(name := typo(rng, first, base.layers))}", {"units": "32"}),
-                f"model.layers.{name}")
-    )  # fmt: skip
+    name = typo(rng, first, base.layers)
+    if rng.random() < 0.5:
+        yield Fault("layer", base.name, [typed := f"model.layers.{name}.units=32"], where=typed)
+    else:
+        yield in_file("layer", base, nested(f"model.layers.{name}", {"units": "32"}), f"model.layers.{name}")
 
 
 def targets(rng: random.Random, base: Base) -> Iterator[Fault]:
@@ -263,7 +266,8 @@ def references(rng: random.Random, base: Base) -> Iterator[Fault]:
     yield either(rng, "interpolation", base, f"{first}.units", f"${{data.{typo(rng, 'num_classes')}}}")
     yield either(rng, "interpolation", base, "epochs", f"${{{typo(rng, 'batch_size')}}}")
     yield either(rng, "interpolation", base, *rng.choice([("seed", "${seed}"), ("epochs", "${precision}")]))
-    yield either(rng, "missing", base, *rng.choice([(f"{first}.units", "???"), ("epochs", "???"), ("data.kind", "???")]))
+    typed = f"{rng.choice([f'{first}.units', 'epochs', 'data.kind'])}=???"  # in a file, ??? leaves the parent's value
+    yield Fault("missing", base.name, [typed], where=typed)
     yield layer(rng, "after", base, "drop", "after", _target_="keras.layers.Dropout", rate="0.5", after=typo(rng, base.first))
     yield layer(rng, "inputs", base, "drop", "inputs", _target_="keras.layers.Dropout", rate="0.5",
                 inputs=f"[{typo(rng, base.first)}]", after=base.first)  # fmt: skip

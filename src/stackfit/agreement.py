@@ -13,27 +13,30 @@ from stackfit.errors import ConfigError
 
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
 DISTRIBUTIONS = ("softmax", "sparsemax")
+PASSING = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Reshape, keras.layers.GaussianNoise)  # no activation
 _LABELS = {"class": "class numbers", "one_hot": "one-hot labels", "value": "values"}
 _REGRESSION = re.compile(r"(Mean|RootMean)?(Squared|Absolute|AbsolutePercentage|SquaredLogarithmic)+(Percentage)?Error|LogCosh|Huber|R2Score")
 
 
 @dataclass(frozen=True)
 class Output:
-    """What the model ends in, as far as it is known: the name in the config, its Keras layers, its shape."""
+    """What the model ends in, as far as it is known: the last key, its Keras layers behind those they pass on, its shape."""
 
     name: str
     layers: Sequence[keras.layers.Layer]
     shape: tuple[int, ...] | None  # without the batch axis; None where a layer above is wrong
+    source: str  # the key of the layer whose activation counts: a dropout behind it has none
     removed: tuple[str, ...] = ()  # layers that stood behind it in the config and are null
+    others: tuple[str, ...] = ()  # further layers that are null
 
     @property
     def key(self) -> str:
         return f"model.layers.{self.name}"
 
-    @property
-    def causes(self) -> list[str]:
-        """The config keys of the layers behind it that were set to null."""
-        return [f"model.layers.{name}" for name in self.removed]
+    def causes(self, *keys: str) -> list[str]:
+        """The keys with those of layers that were set to null: first the ones behind it, last those above."""
+        first, last = ([f"model.layers.{name}" for name in names] for names in (self.removed, self.others))
+        return [*first, *keys, *last]
 
     @property
     def width(self) -> int | None:
@@ -44,7 +47,7 @@ class Output:
     @property
     def activation(self) -> str | None:
         """`linear`, `softmax`, …; None where only a user's own code knows."""
-        last = self.layers[-1]
+        last = next((layer for layer in reversed(self.layers) if not isinstance(layer, PASSING)), None)
         if isinstance(last, keras.layers.Softmax):
             return "softmax"
         if isinstance(last, keras.layers.Activation) or type(last).__name__ in ("Dense", "EinsumDense") or (
@@ -111,7 +114,7 @@ def _width_against_classes(output: Output, config: Mapping[str, Any], loss: str)
         return
     units = "units" if isinstance((config["model"]["layers"][output.name] or {}).get("units"), (int, list)) else None
     key = f"{output.key}.units" if units else output.key
-    among = (*output.causes, key, "data.num_classes", "task.labels", "task.loss._target_")
+    among = output.causes(key, "data.num_classes", "task.labels", "task.loss._target_")
     if loss.startswith("Sparse") and labels == "class":
         if width < classes:
             without = ", ".join(_label_names(config["data"], width))
@@ -138,7 +141,8 @@ def _activation_against_loss(output: Output, config: Mapping[str, Any], loss: st
     logits = bool(node.get("from_logits", False))
     many = loss.startswith(("Sparse", "Categorical"))
     said = f"The output's activation is {found}"
-    key = f"{output.key}.activation"
+    layer = f"model.layers.{output.source}"
+    key = f"{layer}.activation"
     message, warning = None, False
     if not (many or loss.startswith("Binary")):
         if found == "softmax" and width == 1:
@@ -171,7 +175,7 @@ def _activation_against_loss(output: Output, config: Mapping[str, Any], loss: st
             )
     if message:
         overrule = "" if warning else ". If it is meant: 'silence=[activation_loss]'"
-        among = (*output.causes, key, f"{output.key}._target_", "task.loss.from_logits", "task.loss._target_")
+        among = output.causes(key, f"{layer}._target_", "task.loss.from_logits", "task.loss._target_")
         yield warning, ConfigError(message + overrule, kind="activation_loss", among=among)
 
 

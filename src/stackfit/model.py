@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from stackfit.agreement import Output, find_disagreements
+from stackfit.agreement import PASSING, Output, find_disagreements
 from stackfit.building import BASES, find_target, try_build
 from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.monitors import find_idle
@@ -106,6 +106,7 @@ class Stack:
     reads: dict[str, list[str]] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)  # Keras's names, and the keys they come from
     called: list[Any] = field(default_factory=list)  # the Keras layers that fit, in order
+    parts: dict[str, list[Any]] = field(default_factory=dict)  # the Keras layers of each key
 
     def build(self, input_shape: tuple[int, ...] | None) -> None:
         """Build every layer, and connect them as far as they fit."""
@@ -127,6 +128,7 @@ class Stack:
             self.values[name] = self._connect(name, parts, values) if known and self._named(name, parts) else None
             ends = (ends - set(self.reads[name])) | {name}
             last = name
+            self.parts[name] = parts
             if parts:
                 self._end(name, parts)
         if not any(e.key and e.key.endswith((".after", ".inputs")) for e in self.problems.errors):
@@ -191,8 +193,14 @@ class Stack:
     def _end(self, name: str, parts: list[Any]) -> None:
         value = self.values[name]
         written = list(self.layers)
-        removed = [one for one in written[written.index(name) :] if self.layers[one] is None]
-        self.output = Output(name, parts, None if value is None else tuple(value.shape[1:]), tuple(removed))
+        null = [one for one in written if self.layers[one] is None]
+        behind = [one for one in null if written.index(one) > written.index(name)]
+        above, one = list(parts), name
+        while all(isinstance(part, PASSING) for part in above) and self.reads.get(one, [INPUT]) != [INPUT]:
+            one = self.reads[one][0]
+            above = [*self.parts.get(one, []), *above]
+        shape = None if value is None else tuple(value.shape[1:])
+        self.output = Output(name, above, shape, one, tuple(behind), tuple(one for one in null if one not in behind))
 
     def _find_loose(self, ends: list[str], last: str) -> None:
         for name in ends:
