@@ -217,7 +217,7 @@ def test_the_command_prints_the_script_alone(copied, cli):
 @pytest.mark.parametrize("name", ["Dense(print('gone'))", "Dense'", "class"])
 def test_a_target_that_is_code_does_not_reach_the_script(copied, name):
     layers = run_folder.read_config(copied)["model"]["layers"]
-    layers["hidden"] = {"_target_": f"keras.layers.{name}", "units": 3}
+    layers["hidden"] = {**layers["hidden"], "_target_": f"keras.layers.{name}"}
     with pytest.raises(ConfigError):
         eject(change(copied, model={"layers": layers}))
 
@@ -225,16 +225,24 @@ def test_a_target_that_is_code_does_not_reach_the_script(copied, name):
 @pytest.mark.tf
 def test_a_name_with_line_ends_stays_in_its_comment_and_odd_layer_names_in_their_strings(copied):
     status = run_folder.read_status(copied)
-    RunFolder(copied).status.write_text(json.dumps({**status, "experiment": "a\u2028import os\nimport os"}))
+    RunFolder(copied).status.write_text(
+        json.dumps({**status, "settings": {}, "experiment": "a\u2028import os\nimport os"})
+    )
     layers = run_folder.read_config(copied)["model"]["layers"]
-    layers = {"1 a'\"\n": {**layers["hidden"], "after": "flatten"}, **layers}
-    layers["output"] = {**layers["output"], "inputs": ["1 a'\"\n"]}
+    layers = {"1 a'\"": {**layers["hidden"], "after": "flatten"}, **layers}
+    layers["output"] = {**layers["output"], "inputs": ["1 a'\""]}
     layers.pop("hidden")
     text = eject(change(copied, model={"layers": layers}))
     assert text.startswith("# a import os import os as a plain Keras script")
     assert not [
         node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) and node.names[0].name == "os"
     ]
+
+
+@pytest.mark.tf
+def test_xla_is_refused_because_keras_compiles_other_parts_with_it(copied):
+    with pytest.raises(ConfigError, match=r"jit_compile is true: .* Expected jit_compile: false"):
+        eject(change(copied, jit_compile=True))
 
 
 def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):

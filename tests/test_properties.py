@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from stackfit.cells import compose_cell, flatten
 from stackfit.composition import OWN_SETTINGS, Composer, search_path
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, Problems
 from stackfit.files import finite
 from stackfit.origins import override_key
 
@@ -110,7 +110,8 @@ def test_after_gives_one_right_order_for_every_order_of_writing(keras, data, nam
 
     behind = {name: data.draw(st.sampled_from([None, "input", *names[:number]])) for number, name in enumerate(names)}
     written = data.draw(st.permutations(names))
-    ordered = list(order_layers({name: {"after": behind[name]} if behind[name] else {} for name in written}))
+    layers = {name: {"after": behind[name]} if behind[name] else {} for name in written}
+    ordered = list(order_layers(layers, Problems(), []))
     assert sorted(ordered) == sorted(names)  # none is lost, none is doubled
     free = [name for name in written if behind[name] is None]
     assert [name for name in ordered if name in free] == free  # what does not move keeps its order

@@ -13,7 +13,9 @@ from typing import Any
 
 from stackfit import run_folder
 from stackfit.ejected_data import check_resident, data_code
+from stackfit.errors import ConfigError, Problems
 from stackfit.expressions import WIDTH, Code, call, render, statement, targets_in
+from stackfit.members import make_model, start
 from stackfit.rerun import read_cell
 from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
@@ -68,16 +70,21 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
         ConfigError: its config is not allowed, or names code that a single script cannot hold.
         DataError: its data are streamed, or a file of the user's own is gone.
     """
-    from stackfit import backend
-
-    config = read_cell(run, trust).config
-    metrics = run_folder.read_metrics(run.folder)
+    cell = read_cell(run, trust)
+    config, metrics = cell.config, run_folder.read_metrics(run.folder)
+    if config["jit_compile"]:
+        raise ConfigError(
+            "jit_compile is true: stackfit lets XLA compile many steps as one program, Keras's fit each step, and the bits "
+            "differ. Expected jit_compile: false. Run it so, then eject that run.",
+            key="jit_compile",
+        )
+    start(cell)
+    make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
     tested = any(name.startswith("test_") for name in metrics)
     if tested and not RunFolder(run.folder).predictions.exists():
         check_resident({**config["data"], "max_memory_bytes": 0})  # only of streamed data no scores are stored
     excerpts = Excerpts(sorted(set(targets_in(config))))
     data = data_code(config["data"], tested)
-    backend.start(config["deterministic"], config["batch_size"])
     sections = {
         "Settings": _settings(config),
         "Code of its own": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
@@ -147,7 +154,7 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
     from stackfit.model import INPUT, order_layers
 
     nodes = {name: node for name, node in config["model"]["layers"].items() if node is not None}
-    nodes = order_layers(nodes)
+    nodes = order_layers(nodes, Problems(), [])
     wired = any(node.get("inputs") is not None for node in nodes.values())
     values = {INPUT: "inputs"} | {
         name: (_variable(name, number) if wired else "x") for number, name in enumerate(nodes, 1)
@@ -179,7 +186,7 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
     task = config["task"]
     metrics = [{**node, "name": name} for name, node in task["metrics"].items() if node is not None]
     compiled = {"optimizer": config["optimizer"], "loss": task["loss"], "metrics": metrics}
-    return [*lines, "", render(call("model.compile", {**compiled, "jit_compile": config["jit_compile"]}))]
+    return [*lines, "", render(call("model.compile", {**compiled, "jit_compile": False}))]
 
 
 def _layers(node: dict[str, Any], name: str) -> tuple[list[dict[str, Any]], list[str]]:
