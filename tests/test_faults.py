@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from faults import FAULTS
+from faults import FAULTS, children, session
 from faults.fault import run_fault
+
+
+@pytest.fixture(scope="module", autouse=True)
+def processes():
+    yield
+    children.close()
+    session.close()
 
 
 def inject(name: str, count: int | None = None) -> None:

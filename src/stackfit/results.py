@@ -143,6 +143,6 @@ def read_epochs(folder: str) -> list[dict[str, Any]]:
         ]
     except (OSError, ValueError, AttributeError, csv.Error) as error:
         raise RunFolderError(
-            f"The history of {folder} cannot be read: {error}. Expected a CSV of numbers, one row "
+            f"{shown(run_folder.RunFolder(Path(folder)).history)} cannot be read: {error}. Expected a CSV of numbers, one row "
             "an epoch. Run the experiment again; the folder's other files are as they were."
         ) from None

@@ -18,12 +18,26 @@ _free: list[Nursery] = []
 _lock = threading.Lock()
 
 
+def environment() -> dict[str, str]:
+    """Ours, in which this package is found, too."""
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def close() -> None:
+    """End the nurseries that have no child."""
+    with _lock:
+        while _free:
+            _free.pop().process.__exit__(None, None, None)  # closes its pipes, at which it ends, and waits
+
+
 class Nursery:
     """A process that forks one child at a time and says how it ended."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "faults.nursery"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True, env=environment())
 
     def ask(self, request: dict[str, Any]) -> int:
         assert self.process.stdin

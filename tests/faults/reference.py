@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 import time
 from functools import cache
@@ -38,13 +40,10 @@ class Reference(NamedTuple):
         expect({lab.axes(path) for path in found} == self.numbers.keys(), f"{len(found)} of {len(self.numbers)} runs are there")
 
 
-_kept: list[tempfile.TemporaryDirectory[str]] = []
-
-
 @cache
 def _reference(words: tuple[str, ...]) -> Reference:
-    _kept.append(tempfile.TemporaryDirectory(prefix="stackfit-reference-"))
-    folder = Path(_kept[-1].name)
+    folder = Path(tempfile.mkdtemp(prefix="stackfit-reference-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     lab.write_checked(folder)
     answer = session.stackfit(folder, *words)
     expect(answer.code == 0, answer.err)

@@ -13,6 +13,7 @@ import threading
 import time
 from pathlib import Path
 
+from faults.children import environment
 from faults.fault import Wrong
 from faults.lab import LIMIT, Answer, decent
 
@@ -22,7 +23,7 @@ class Session:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "faults.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "faults.serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
         )
 
     def run(self, folder: Path, *words: str, **variables: str) -> Answer:
@@ -45,6 +46,13 @@ class Session:
 
 _free: list[Session] = []
 _lock = threading.Lock()
+
+
+def close() -> None:
+    """End the sessions that are free."""
+    with _lock:
+        while _free:
+            _free.pop().process.__exit__(None, None, None)  # closes its pipes, at which it ends, and waits
 
 
 def stackfit(folder: Path, *words: str, **variables: str) -> Answer:
