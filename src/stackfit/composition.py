@@ -143,7 +143,7 @@ class Composer:
             base = self._base(tuple(o.input_line or "" for o in parsed if self.is_group(o) or o.is_hydra_override()))
         if base is None:
             return None
-        problems.add(base.faults)
+        problems.errors += base.faults  # what a line itself has wrong is no consequence of another
         config = copy.deepcopy(base.config)
         good = tuple(override.input_line or "" for override in parsed)
         for override in parsed:

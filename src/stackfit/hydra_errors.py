@@ -60,9 +60,12 @@ class HydraErrors:
         elif "is not Optional" in text:
             message = f"{key} is null. Expected a value. Write one, or leave the line out."
         elif re.search("could not be converted|Cannot convert|is not a valid", text):
-            found = re.search(r"'(.*?)'", text)
+            found = re.findall(r"'.*?'", text) or [text]
             words = schema.expected(key or "") or "a value of another type"
-            message = f"{key} is {found.group(0) if found else text}. Expected {words}. Correct the value."
+            value = found[-1] if text.startswith("Cannot convert") else found[0]
+            message = f"{key} is {value}. Expected {words}. Correct the value."
+        elif re.search("Cannot (assign|merge)", text):
+            message = f"{key} is no mapping here. Expected a mapping of names. Write for example: {key}={{}}, or model=mlp"
         elif "Ambiguous value" in str(error):
             message = (
                 "Found several values for one key. Expected one value, or a sweep. "
