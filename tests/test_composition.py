@@ -252,7 +252,7 @@ def test_a_value_where_a_mapping_belongs_names_the_file(write, text):
         ("epochs: 3\nepochs: 4\n", 3, "found duplicate key epochs"),
         ("model: {layers: {a: {units: 1, units: 2}}}\n", 2, "found duplicate key units"),
         ("epochs: !!python/object/apply:os.system [echo]\n", 2, "The tag !!python/object/apply:os.system is not allowed"),
-        ("? [a]\n: 2\n", 2, "unhashable key"),
+        ("? [a]\n: 2\n", 2, "A key of several parts is not allowed"),
         ("x: &x 3\nepochs: *x\n", 3, "The alias *x is not allowed here"),
     ],
 )

@@ -78,7 +78,13 @@ def _read_axis(override: Override, always: Collection[str], fixed: list[str], ax
             "Write: key=tag(NAME, choice(a,b))",
             where=line,
         )
-    values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+    try:
+        values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+    except Exception as error:  # glob(…) in a file's own axes, range(3) inside choice(…): Hydra raises what it likes
+        text = str(error).partition("\n")[0].rstrip(".")
+        raise ConfigError(
+            f"This axis has no values: {text}. Expected a list of values. Write: key=a,b,c", where=line
+        ) from None
     if len(values) > MOST:
         raise ConfigError(
             f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line

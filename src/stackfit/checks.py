@@ -207,7 +207,7 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
         known = OmegaConf.merge(OmegaConf.structured(Experiment), dict(config))
         plain = OmegaConf.to_container(known, throw_on_missing=True)
         errors = list(check_values(plain, trusted))  # type: ignore[arg-type]
-    except (OmegaConfBaseException, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever OmegaConf lets through: the file may hold anything
         text = str(error).partition("\n")[0].rstrip(".")
         raise ConfigError(
             f"This is not a run's config: {text}. Expected the resolved config that stackfit wrote. "

@@ -47,6 +47,7 @@ OWN_SETTINGS = (
     "hydra/job_logging=none",
     "hydra/hydra_logging=none",
 )
+MOST_BRACKETS = 500
 _TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.max_members|sweeper\.(params|union)(\..*)?)")
 
 
@@ -176,8 +177,10 @@ class Composer:
 
     def _parse(self, typed: str) -> Override:
         try:
-            override = OverridesParser.create().parse_override(typed)
-        except (HydraException, RecursionError) as error:
+            if len(re.sub(r"[^\[{(]", "", typed)) > MOST_BRACKETS:  # the parser takes seconds for thousands
+                raise HydraException(f"it has more than {MOST_BRACKETS} brackets")
+            override = OverridesParser.create(self.loader).parse_override(typed)  # glob(…) asks for a group's options
+        except (HydraException, RecursionError, ValueError) as error:
             text = str(error).partition("\nSee https")[0].partition("\n")[0]
             raise ConfigError(
                 f"This is not an override: {text}. Expected key=value in Hydra's grammar. "

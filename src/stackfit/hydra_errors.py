@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from stackfit import places, schema
-from stackfit.errors import ConfigError, did_you_mean
+from stackfit.errors import ConfigError, StackfitError, did_you_mean
 from stackfit.origins import ConfigFile, Origins, override_key
 
 _OPEN = ("model", "optimizer", "callbacks")  # below these, any argument of a target may be added
@@ -43,8 +41,9 @@ class HydraErrors:
                 "Correct its `defaults:` list.",
                 where=places.shown(self.composer.path),
             ) from None
-        if isinstance(error, (HydraException, OmegaConfBaseException)):
-            raise self._translate(error) from None
+        # Hydra and OmegaConf also let through what Python says of odd values: int too large, not a string, ….
+        if isinstance(error, Exception) and not isinstance(error, StackfitError):
+            raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> ConfigError:
         cause: BaseException = error

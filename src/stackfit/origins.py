@@ -102,6 +102,8 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
             "This file holds no mapping. Expected `key: value` lines. See: stackfit new --help",
             where=f"{shown(path)}:1",
         )
+    if node is not None:
+        _check_keys(node, path)
     return ConfigFile(path, package, node)
 
 
@@ -137,6 +139,17 @@ def yaml_problem(error: yaml.YAMLError, path: Path | None = None) -> ConfigError
         "indentation. Correct the line.",
         where=f"{shown(path)}:{mark.line + 1}" if path and mark else str(path or "") or None,
     )
+
+
+def _check_keys(node: yaml.Node, path: Path) -> None:
+    for part in node.value if isinstance(node, yaml.CollectionNode) else ():
+        key, value = part if isinstance(part, tuple) else (None, part)
+        if key is not None and not isinstance(key, yaml.ScalarNode):
+            raise ConfigError(
+                "A key of several parts is not allowed here. Expected a name. Write: key: value",
+                where=f"{shown(path)}:{key.start_mark.line + 1}",
+            )
+        _check_keys(value, path)
 
 
 def _walk(node: yaml.MappingNode, prefix: str, file: ConfigFile) -> Iterator[tuple[str, Origin]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")  # schema.COSMETIC, without paying for omegaconf
+LONG = 2**63
 COUNTS = ("stopped_epoch", "parameters")
 
 
@@ -92,13 +94,13 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
     about, settings, metrics = [], [], []
     for folder, status in statuses.items():
         state = run_folder.state_of(status)
-        fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
+        fields = {key: _plain(status.get(key)) for key in ("reason", "started", "seconds", "sweep", "verified")}
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)
         settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
         final = status["metrics"].items() if state == "finished" else ()
-        metrics.append({name: value if isinstance(value, (int, float)) else None for name, value in final})
+        metrics.append({name: _plain(value) if isinstance(value, (int, float)) else None for name, value in final})
     keys = dict.fromkeys(key for own in settings for key in own if key.split(".")[0] not in COSMETIC)
     everywhere = {key for key in keys if all(key in own for own in settings)}
     typed = [{key: _typed(own[key], key in everywhere) for key in keys if key in own} for own in settings]
@@ -120,8 +122,14 @@ def _typed(value: Any, everywhere: bool = False) -> Any:
         return "[" + ",".join(str(_typed(item)) for item in value) + "]"
     if value is None:
         return None if everywhere else "null"
-    long = isinstance(value, int) and abs(value) >= 2**63  # of more than 64 bits: no column of numbers holds it
-    return str(value) if isinstance(value, dict) or long else value
+    return str(value) if isinstance(value, int) and abs(value) >= LONG else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """What a column can hold: no mapping or list, and of a whole number beyond 64 bits about its size."""
+    if isinstance(value, int) and abs(value) >= LONG:
+        return float(value) if abs(value) < 10**300 else math.inf if value > 0 else -math.inf
+    return str(value) if isinstance(value, (dict, list)) else value
 
 
 def tidy(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,11 +61,21 @@ class Run:
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row an epoch, from 1."""
+        """One row an epoch, from 1.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
         import pandas as pd
 
-        frame = pd.DataFrame(run_folder.read_history(self.folder))
-        return frame.apply(pd.to_numeric) if len(frame) else frame
+        try:
+            frame = pd.DataFrame(run_folder.read_history(self.folder))
+            return frame.apply(pd.to_numeric) if len(frame) else frame
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise RunFolderError(
+                f"The history of {shown(self.folder)} cannot be read: {error}. Expected a CSV of numbers, one row an "
+                "epoch. Run the experiment again."
+            ) from None
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
