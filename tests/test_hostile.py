@@ -55,11 +55,11 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def world(lab: Path) -> dict[str, bytes]:
-    """Every file around the lab, but for caches that Python and TensorFlow keep."""
+    """Every file around the lab, but for what Python, Keras and Matplotlib keep for themselves."""
     return {
         str(path.relative_to(lab.parent)): path.read_bytes()
         for path in sorted(lab.parent.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", ".cache", ".keras"} & {*path.parts}
     }
 
 
@@ -162,11 +162,11 @@ TARGETS = {
     "by a deep override": typed("optimizer.learning_rate={_target_:evil.Evil}", said=OUT),
     "by two overrides": typed("+callbacks.x.y=1", "+callbacks.x._target_=os.system", said=OUT),
     "in one cell of a sweep": typed(
-        "-m", "optimizer._target_=keras.optimizers.SGD,os.system", where="optimizer._target_=os.system", said=OUT
+        "-m", "optimizer._target_=keras.optimizers.SGD,os.system", said=OUT
     ),
     "in a sweep of the file's own": Attack(
         "hydra: {mode: MULTIRUN, sweeper: {params: {optimizer._target_: 'keras.optimizers.SGD,os.system'}}}\n",
-        "optimizer._target_=os.system", OUT,
+        f"{FILE}:2", OUT,
     ),
     # Keras builds an object from such a dictionary wherever it takes one.
     "Keras's form of a Lambda": Attack(arguments(f"kernel_initializer: {LAMBDA}"), f"{FILE}:5", "Keras's own form"),

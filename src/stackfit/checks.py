@@ -184,9 +184,9 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
             yield ConfigError(f"There is no {key}. Expected a mapping with `_target_`. Write: {cure}", key=key)
     if not known.covers("data.num_classes"):
         yield from _check_class_weight(config["task"]["class_weight"], config["data"]["num_classes"])
+    yield from check_targets(config, trusted)  # first: another error at the same place must not cover it
     for part in ("model.layers", "optimizer", "task.loss", "task.metrics", "callbacks"):
         yield from _check_arguments(_at(config, part), part)
-    yield from check_targets(config, trusted)
 
 
 def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> dict[str, Any]:
