@@ -77,7 +77,7 @@ def test_a_model_whose_layers_are_all_null_has_no_layers(compose):
 def test_everything_that_is_wrong_is_said_at_once(compose):
     error = refusal(compose, "epochs=0", "seed=-1", "model.layers.hidden.units=0", "+callbacks.a={_target_: os.system}")
     assert isinstance(error, ConfigErrors)
-    assert [one.key for one in error.errors] == ["epochs", "seed", "model.layers.hidden.units", "callbacks.a._target_"]
+    assert [one.key for one in error.errors] == ["epochs", "seed", "callbacks.a._target_", "model.layers.hidden.units"]
     assert [one.where for one in error.errors][:2] == ["epochs=0", "seed=-1"]
 
 
