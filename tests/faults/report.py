@@ -30,7 +30,8 @@ forked from a process that has imported it. The moment is drawn in processor tim
 command, half from its life with a run folder. *Identical digest* means equal `metrics.json` (with `weights_sha256`),
 `history.csv` without its times, and `predictions.npz`, against a command that nobody disturbed. A full disk is a tmpfs of its
 own for the process, or a limit on the size of files. The machine's clock cannot be set in a test: the process's own
-`time.time` is shifted, or the times in the folder are.
+`time.time` is shifted, or the times in the folder are. Seconds say how long a row took on a machine that may have been busy
+with other things: they are no measure of speed.
 """
 
 
