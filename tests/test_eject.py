@@ -98,7 +98,11 @@ def digest_of(run: Run) -> str:
             ],
             id="branches-one-hot-weights-and-a-schedule",
         ),
-        pytest.param(["epochs=2", "precision=mixed_bfloat16", "data.scale=unit", "callbacks=schedule"], id="bfloat16"),
+        pytest.param(
+            ["epochs=2", "precision=mixed_bfloat16", "data.scale=unit", "callbacks=schedule"],
+            id="bfloat16",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             ["epochs=2", "deterministic=false", "data.scale=standardize", "batch_size=100"], id="standardized"
         ),
