@@ -85,7 +85,14 @@ class Composition:
     def declared_axes(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """`hydra.sweeper.params` and `hydra.sweeper.union`, as plain containers."""
         sweeper = OmegaConf.to_container(self.hydra.sweeper, resolve=True)
-        return sweeper.get("params") or {}, sweeper.get("union") or []  # type: ignore[union-attr]
+        params, union = sweeper.get("params") or {}, sweeper.get("union") or []  # type: ignore[union-attr]
+        if not all(isinstance(grid, dict) for grid in (params, *(union if isinstance(union, list) else [None]))):
+            raise ConfigError(
+                "hydra.sweeper holds no axes. Expected mappings: params: {seed: '0,1'}, or union: [{seed: '0,1'}]. "
+                "Correct them.",
+                key="hydra.sweeper",
+            )
+        return params, union
 
     @property
     def max_members(self) -> int | None:
@@ -239,7 +246,7 @@ class Composer:
                     raise
                 problems.raise_errors()
             hydra = config._content.pop("hydra")
-            if "about" not in config:
+            if not {*schema.keys_of(schema.Experiment)} <= {*config}:
                 raise ConfigError(
                     "This experiment does not start from `config` or another experiment, so it has no data, model or task. "
                     "Expected a defaults list. Write: defaults: [config, _self_]",
@@ -268,7 +275,7 @@ class Composer:
         splits = ("", "val_", "test_") if plain["data"]["validation_split"] else ("", "test_")
         metrics = [split + name for split in splits for name in names]
         sweeper = [hydra.sweeper.get("params") or {}, *(hydra.sweeper.get("union") or [])]
-        axes = [key for grid in sweeper for key in grid]
+        axes = [key for grid in sweeper if isinstance(grid, DictConfig) for key in grid]
         yield from check_claims(plain["expect"], own.entries("expect"), metrics, axes)
 
     def _read_chain(self, overrides: list[str]) -> Iterator[ConfigFile]:
