@@ -94,8 +94,9 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
     about, settings, metrics = [], [], []
     for folder, status in statuses.items():
         state = run_folder.state_of(status)
-        fields = {key: _plain(status.get(key)) for key in ("reason", "started", "seconds", "sweep", "verified")}
-        fields["seconds"] = fields["seconds"] if isinstance(fields["seconds"], (int, float)) else None
+        fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
+        fields = {key: str(value) if value and key != "seconds" else value for key, value in fields.items()}
+        fields["seconds"] = _plain(fields["seconds"]) if isinstance(fields["seconds"], (int, float)) else None
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)
