@@ -102,7 +102,7 @@ def test_epochs_are_numbers_and_a_damaged_history_says_so(tmp_path):
     path = make_run(tmp_path / "a", history=2)
     assert [(row["epoch"], row["loss"]) for row in read_epochs(str(path))] == [(1, 1.0), (2, 0.5)]
     (path / "history.csv").write_text("epoch,loss\n1,high\n")
-    with pytest.raises(RunFolderError, match=r"history of .*a cannot be read: .*high"):
+    with pytest.raises(RunFolderError, match=r"history.csv cannot be read: .*high"):
         read_epochs(str(path))
 
 
