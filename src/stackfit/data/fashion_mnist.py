@@ -39,7 +39,7 @@ VERSION = "fashion_mnist/3.0.1"  # of TFDS, the one that GSP631 read
 TFDS_ORDER = "dbb0b9b1021a0ad3deaaa8aef3b410380c351f8121a2f02416b9894135af5d7e"
 """Fingerprint of the genuine arrays in TFDS's order; Keras's order is made of files with a checksum."""
 
-PROBE_SECONDS, STALL_SECONDS = 4.0, 8.0
+PROBE_SECONDS, STALL_SECONDS, HANG_SECONDS = 4.0, 8.0, 60.0
 UPSTREAM = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
@@ -157,15 +157,18 @@ def apt_download(folder: Path, progress: Progress) -> Path:
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         raise OSError("apt-get is not on this machine")
     (folder / "lists" / "partial").mkdir(parents=True)
-    options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}", "Acquire::Retries=0"]
-    options += [f"Acquire::{scheme}::Timeout={PROBE_SECONDS:.0f}" for scheme in ("http", "https")]
-    apt = ["apt-get", "-q", *(word for option in options for word in ("-o", option))]
+    options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}"]
     progress.say(f"Fetching Fashion-MNIST as Debian's package {DEBIAN_PACKAGE} (31 MB, once).")
     for command, expected_bytes in (["update"], 9_400_000), (["download", DEBIAN_PACKAGE], 40_300_000):
+        # The first command finds out whether there is an archive; the second one knows, and is patient.
+        patience, tries = (PROBE_SECONDS, 0) if command == ["update"] else (STALL_SECONDS, 1)
+        times = [f"Acquire::Retries={tries}", *(f"Acquire::{kind}::Timeout={patience:.0f}" for kind in ("http", "https"))]
+        apt = ["apt-get", "-q", *(word for option in (*options, *times) for word in ("-o", option))]
         size, grown, quiet = 0, time.monotonic(), subprocess.DEVNULL
         with subprocess.Popen([*apt, *command], cwd=folder, stdout=quiet, stderr=quiet) as process:
-            # A limit for the whole command would punish slow networks; no network looks like standing still.
-            while process.poll() is None and time.monotonic() - grown < STALL_SECONDS:
+            # A limit for the whole command would punish slow networks. Its own time-outs end it where there is none; this
+            # one is for a hang, and long enough for a busy machine to read the package lists.
+            while process.poll() is None and time.monotonic() - grown < HANG_SECONDS:
                 time.sleep(0.1)
                 with contextlib.suppress(FileNotFoundError):  # apt renames while it works
                     if (now := sum(path.stat().st_size for path in folder.rglob("*"))) != size:
