@@ -12,7 +12,8 @@ from stackfit import places, schema
 from stackfit.errors import ConfigError, StackfitError, did_you_mean
 from stackfit.origins import ConfigFile, Origins, override_key
 
-_OPEN = ("model", "optimizer", "callbacks")  # below these, any argument of a target may be added
+# Below these, any argument of a target may be added.
+_OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
 
 
 @dataclass
@@ -83,7 +84,7 @@ class HydraErrors:
         node: Any = self.config if self.config is not None else OmegaConf.structured(schema.Experiment)
         node = OmegaConf.select(node, parent) if parent else node
         known = [str(k) for k in node] if isinstance(node, DictConfig) else []
-        add = f", or +{key}=… to pass a further argument" if parent and parent.split(".")[0] in _OPEN else ""
+        add = f", or +{key}=… to pass a further argument" if f"{parent}.".startswith(_OPEN) else ""
         return (
             f"There is no key {last!r}{f' in {parent}' if parent else ''}.{did_you_mean(last, known)} "
             f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."

@@ -5,6 +5,7 @@ What is wrong is collected: a layer that cannot be built or called leaves the ch
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -175,7 +176,8 @@ class Stack:
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
                 found = value if isinstance(value, list) else [value]
-                text = " ".join(str(error).split())
+                text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
+                text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
                 text = text.partition(" Arguments received")[0].partition(" Full shape received")[0]
                 said = ConfigError(
                     f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "
