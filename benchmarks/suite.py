@@ -146,6 +146,13 @@ def sweep_scale(repeat: int, quick: bool) -> Result:
     return Result(claims, [rounds])
 
 
+def checkpoint(repeat: int, quick: bool) -> Result:
+    """A checkpoint beside the epoch of gsp631_base that it follows."""
+    rounds = side_by_side({"run": script("probes/checkpoint.py")}, repeat)
+    share = 100 * rounds.median("run", "share")
+    return Result([Claim("checkpoint against an epoch of gsp631_base", share, 5, "%")], [rounds])
+
+
 def resume(repeat: int, quick: bool) -> Result:
     """The same sweep again with every cell finished; and `table` of very many runs."""
     cells, runs = (5, 20) if quick else (200, 2000)
@@ -168,5 +175,5 @@ def resume(repeat: int, quick: bool) -> Result:
 
 BENCHMARKS = {
     benchmark.__name__: benchmark
-    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume)
+    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint)
 }

@@ -1,0 +1,35 @@
+"""What one checkpoint costs beside one epoch of gsp631_base, both timed in the same run, the first of each left out."""
+
+import json
+import statistics
+import time
+
+import stackfit.api
+import stackfit.runner
+from stackfit import backend
+
+spent: list[float] = []
+
+
+def timed(function, first):
+    """Time the function; `first` begins an epoch's sum, the others add to it."""
+
+    def call(*arguments):
+        began = time.perf_counter()
+        result = function(*arguments)
+        seconds = time.perf_counter() - began
+        spent.append(seconds if first else spent.pop() + seconds)
+        return result
+
+    return call
+
+
+if __name__ == "__main__":
+    backend.start(lean=True)
+    from stackfit import training
+
+    training._Progress.keep = timed(training._Progress.keep, first=True)
+    stackfit.runner._keep = timed(stackfit.runner._keep, first=False)
+    run = stackfit.api.run("gsp631_base", "epochs=11")
+    checkpoint, epoch = statistics.median(spent[1:]), statistics.median(run.history["seconds"][1:])
+    print(json.dumps({"checkpoint": checkpoint, "epoch": epoch, "share": checkpoint / epoch}))
