@@ -72,7 +72,7 @@ def refused(lab: Path, cli: Callable[..., object]) -> Callable[..., str]:
         answer = cli(*words)
         assert world(lab) == before, "something was written"
         assert answer.code == code, answer
-        assert answer.out == ""
+        assert answer.out in ("", "mine: cannot be trained\n")  # the latter is plan's
         assert "Traceback" not in answer.err and "itself failed" not in answer.err and "s3cret" not in answer.err
         return answer.err[max(0, answer.err.find("error: ")) :]  # a line of progress may stand before it
 
@@ -609,9 +609,9 @@ FOLDERS = {
     "a loss of the project": (put("task", "loss", "_target_", value="experiments.evil.Evil"), OUT),
     "an environment variable": (put("about", "question", value="${oc.env:SECRET}"), "a ${…} that is not resolved"),
     "another key": (put("hydra", value={"run": {"dir": "x"}}), "is not a run's config"),
-    "no data": (lambda config: config.pop("data") and None, "is not a run's config"),
-    "no model": (put("model", value=None), "is not a run's config"),
-    "a number as the task": (put("task", value=3), "is not a run's config"),
+    "no data": (lambda config: config.pop("data") and None, "is cut short: it has no data."),
+    "no model": (put("model", value=None), "is cut short: it has no model."),
+    "a number as the task": (put("task", value=3), "is cut short: it has no task."),
     "a path as the checkpoint": (
         put("callbacks", "x", value={"_target_": "keras.callbacks.CSVLogger", "filename": "../x"}), LEAVES
     ),
@@ -620,7 +620,7 @@ FOLDERS = {
     "a well": (lambda config: "[" * 5000, "levels deep"),
     "nothing": (lambda config: "", "holds no config"),
     "a list": (lambda config: "[1]", "holds no config"),
-    "a device": (put("data", value={"kind": "npz", "path": "/dev/zero", "input_shape": [1], "num_classes": 2}), "is a device or a pipe"),
+    "a device": (lambda config: config["data"].update(kind="npz", path="/dev/zero"), "is a device or a pipe"),
 }  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
     for folder, status in statuses.items():
         state = run_folder.state_of(status)
         fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
-        fields = {key: str(value) if value and key != "seconds" else value for key, value in fields.items()}
+        fields = {key: value if value is None or key == "seconds" else str(value) for key, value in fields.items()}
         fields["seconds"] = _plain(fields["seconds"]) if isinstance(fields["seconds"], (int, float)) else None
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
         about.append({"folder": shown(folder), "state": state, **fields})

@@ -219,6 +219,8 @@ def is_own(path: Path, folder: Path) -> bool:
     own = RunFolder(folder)
     files = [getattr(own, name) for name, value in vars(RunFolder).items() if isinstance(value, property)]
     names = {file.name for file in (*files, own.model("keras"), own.model("h5")) if isinstance(file, Path)}
+    if "\0" in str(path):
+        return True
     top = path.resolve()
     while top.parent != folder.resolve() and top != top.parent:
         top = top.parent
