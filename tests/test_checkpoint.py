@@ -203,6 +203,19 @@ def test_a_damaged_checkpoint_is_said_and_the_run_starts_over(damage: Callable[[
     assert run.state == "finished" and len(run.history) == 3 and run.status["resumed_after"] == []
 
 
+def test_a_run_that_goes_on_elsewhere_keeps_the_environments_of_its_parts(lab, keras, monkeypatch):
+    from stackfit import environment
+
+    stop(3, "in", *SMALL)
+    first = environment.instruction_set()
+    monkeypatch.setattr(environment, "instruction_set", lambda: "another")
+    stop(5, "in", *SMALL)
+    run = stackfit.run(*SMALL, reporter=Reporter(0))
+    recorded = json.loads((run.folder / "environment.json").read_text())
+    assert recorded["instruction_set"] == "another"
+    assert [part["instruction_set"] for part in recorded["before_resume"]] == [first]
+
+
 def test_the_time_of_every_part_counts(lab, keras):
     folder = stop(3, "in", *SMALL)
     part = Run(folder).status["seconds"]

@@ -157,7 +157,11 @@ class RunFolder:
     # ---- while it trains
 
     def write_start(self, config_yaml: str, environment: dict[str, Any]) -> None:
-        """Write `config.yaml` and `environment.json`."""
+        """Write `config.yaml` and `environment.json`; a run that goes on elsewhere keeps the environments of its parts."""
+        earlier = read_environment(self.path) if self._status["resumed_after"] else {}
+        parts = earlier.pop("before_resume", [])
+        parts += [earlier] if earlier and earlier != environment else []
+        environment |= {"before_resume": parts} if parts else {}
         with writing(self.path):
             files.write_text(self.config, config_yaml)
             files.write_json(self.environment, environment)
