@@ -20,6 +20,7 @@ ORDER = [
     "places",
     "files",
     "owner",
+    "interrupts",
     "declarations",
     "schema",
     "progress",

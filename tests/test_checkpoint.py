@@ -75,6 +75,7 @@ CASES = {  # and the epoch at whose end, or in which, the first try stops
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # ReduceLROnPlateau of Keras 3.15
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a stopped CSVLogger never closes its file
 @pytest.mark.parametrize("case", CASES)
 def test_a_stopped_run_ends_with_the_bits_of_one_that_was_not(case, lab, keras):
     epoch, when, *changes = CASES[case]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stackfit import backend
+from stackfit import backend, interrupts
 from stackfit.cells import Cell, used_modules
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems
@@ -84,6 +84,7 @@ def build_layers(cell: Cell) -> list[Any]:
     return built
 
 
+@interrupts.step()
 def inspect_model(cell: Cell, known: Problems | None = None) -> Problems:
     """Everything that is wrong with the cell's model, optimizer, task and callbacks, without training; starts TensorFlow.
 
@@ -177,6 +178,7 @@ def start(cell: Cell, together: bool = False) -> None:
     backend.start(cell.config["deterministic"], cell.config["batch_size"], together, lean)
 
 
+@interrupts.step()
 def weigh(
     cell: Cell, look: Callable[[Any], None] = lambda model: None, problems: Problems | None = None
 ) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from stackfit import places
+from stackfit import interrupts, places
 from stackfit.cells import Cell
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
@@ -66,6 +66,7 @@ class _Enough(Exception):
     """The first failure of a sweep that is to stop there."""
 
 
+@interrupts.deferred()
 def run_cohort(
     jobs: Sequence[Job],
     dataset: Dataset | StreamedDataset,
@@ -96,15 +97,18 @@ def run_cohort(
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes
         job.member = build_member(job.cell, dataset, feeds)
+        interrupts.check()
     cohort = training.Cohort([job.member for job in jobs])
     with placing():
         cohort.prepare()
+    interrupts.check()
     finish = Finisher(dataset, feeds, ended)
     reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
     try:
         for job in jobs:
             _claim(job, dataset, claim)
         for event in cohort.train():
+            interrupts.check()
             if isinstance(event, events.Step):
                 finish.waiting()
                 reporter.step(event.epoch, event.done, event.running)

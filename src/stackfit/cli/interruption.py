@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-AGAIN_SECONDS = 1.5  # then the KeyboardInterrupt is raised once more: code between may have swallowed it
+from stackfit import interrupts
+
+AGAIN_SECONDS = (2.2, 1.1)  # then it is raised (once more): code between may have swallowed it, or a step takes long
 LAST_SECONDS = 4.5  # then the process ends as it is; to its folders that is what SIGKILL is
 TEXT = "\nInterrupted. The same command goes on."
 
@@ -31,15 +33,17 @@ class Interruption:
             threading.Thread(target=self._insist, daemon=True).start()
         elif not self._due:
             return
+        at_once = self.asked or interrupts.ask()
         self.asked, self._due, self._number = True, False, number
-        raise KeyboardInterrupt
+        if at_once:
+            raise KeyboardInterrupt
 
     def _insist(self) -> None:
-        for seconds in (AGAIN_SECONDS, AGAIN_SECONDS):
+        for seconds in AGAIN_SECONDS:
             if self._over.wait(seconds):
                 return
             self.again()
-        if not self._over.wait(LAST_SECONDS - 2 * AGAIN_SECONDS):
+        if not self._over.wait(LAST_SECONDS - sum(AGAIN_SECONDS)):
             print(TEXT, file=sys.stderr, flush=True)
             os._exit(130)
 
@@ -66,6 +70,7 @@ class Interruption:
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Let signals raise KeyboardInterrupt inside the block. Those that whoever started us ignores (nohup) stay ignored."""
+    interrupts.forget()
     interruption, hook = Interruption(), sys.unraisablehook
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
