@@ -117,6 +117,7 @@ def test_a_run_shows_the_item_that_its_experiment_claims_something_about(cli, wr
     assert lines[-2].startswith("test_loss") and lines[-1].startswith("outputs/mine/")
 
 
+@pytest.mark.slow  # two processes that start TensorFlow
 def test_a_check_that_was_killed_goes_on_and_had_said_what_it_knew(write, lab):
     """Two batch sizes cannot share a cohort: the first claims are out while the second experiment still trains."""
     write("experiments/mine.yaml", SMALL.partition("  - {metric: loss")[0])

@@ -116,6 +116,7 @@ def test_a_script_ends_with_the_weights_of_its_run(lab, keras, overrides):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow  # two epochs of Fashion-MNIST in plain Keras
 @pytest.mark.tf
 def test_a_labs_callback_stands_in_the_script_and_stops_it_in_tfds_order(lab, keras):
     run = train("gsp631_callback_acc84", "epochs=3", "batch_size=512", "callbacks.stop_at_84.accuracy=0.79")

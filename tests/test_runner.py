@@ -337,6 +337,7 @@ def test_a_test_split_that_the_graph_refuses_is_a_failed_run(write, lab):
 # ---- stopping and going on
 
 
+@pytest.mark.slow  # test_faults kills a few
 def test_a_killed_run_goes_on_in_its_folder_and_ctrl_c_makes_it_interrupted(lab):
     """kill -9, then the same command and Ctrl-C: two processes, one folder."""
     words = ("run", "digits_quickstart", "epochs=1000000", "model.layers.hidden.units=4")

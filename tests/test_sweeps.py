@@ -328,6 +328,7 @@ def test_the_results_are_current_after_every_cell(lab, monkeypatch):
 # ---- processes
 
 
+@pytest.mark.slow  # test_faults kills a few, and lets two sweeps work at once
 @pytest.mark.tf
 def test_kill_9_loses_no_finished_cell_and_two_processes_never_train_one_twice(lab):
     """A process is killed in the middle; then another one and this one go on together."""
