@@ -93,7 +93,6 @@ def test_the_tables_are_what_the_record_of_measurements_gives():
 
 SKIPPED = {claim["experiment"] for claim in CLAIMS if claim["state"] == "skipped"}
 LONG = {name for name, record in RECORDS.items() if record.about.get("long")}
-LONG |= {"zalando_mlp_relu_10"}  # five seeds of up to 200 epochs: not run to its end yet
 
 
 def test_every_experiment_was_measured_except_where_its_data_were_not_to_be_had():
