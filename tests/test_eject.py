@@ -259,3 +259,13 @@ def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):
     RunFolder(copied).status.write_text(json.dumps({**status, "status": "interrupted"}))
     with pytest.raises(RunFolderError, match=r"outputs/run is interrupted. Expected a finished run"):
         eject(Run(copied))
+
+
+def test_a_callback_that_has_changed_since_is_not_ejected_as_if_it_had_not(lab, write, keras):
+    write("own_eject.py", "import keras\n\nclass Own(keras.callbacks.Callback):\n    pass\n")
+    words = ("digits_quickstart", "epochs=1", "save=[]", "+callbacks.own={_target_: own_eject.Own}")
+    run = stackfit.run(*words, trust=("own_eject",), reporter=Reporter(0))
+    assert "class Own" in eject(run, ("own_eject",))
+    write("own_eject.py", "import keras\n\nclass Own(keras.callbacks.Callback):\n    more = 1\n")
+    with pytest.raises(ConfigError, match=r"own_eject\.py has changed since this run: .* with SHA-256 [0-9a-f]{12}"):
+        eject(run, ("own_eject",))

@@ -86,3 +86,11 @@ def test_a_damaged_file_is_named_with_its_line(write):
     write("experiments/mine.yaml", "about: [\n")
     with pytest.raises(ConfigError, match=r"experiments/mine.yaml:2\n  This is not YAML"):
         list_experiments()
+
+
+def test_a_file_that_is_no_yaml_is_said_and_the_others_are_listed(cli, write):
+    write("experiments/broken.yaml", "a: [1\n")
+    write("experiments/sound.yaml", "defaults: [digits_quickstart, _self_]\nabout: {question: Sound?}\n")
+    answer = cli("list", "sound")
+    assert answer.code == 0 and "Sound?" in answer.out
+    assert "warning: experiments/broken.yaml:2\n  This is not YAML" in answer.err

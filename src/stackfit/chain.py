@@ -100,7 +100,7 @@ def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
                 file,
                 name.start_mark.line + 1,
                 f"{found if path else f'{name.value!r} reaches beyond an experiment.'} Expected an experiment, or an "
-                f"option of one of the groups {', '.join(GROUPS)}. Choose a launcher when you run: hydra/launcher=basic",
+                f"option of one of the groups {', '.join(GROUPS)}. {'Correct the name.' if path else 'Choose a launcher when you run: hydra/launcher=basic'}",
                 path,
             )
     if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
 
-from stackfit.errors import ConfigError, Problems, did_you_mean
+from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 from stackfit.origins import Origins
 from stackfit.schema import SILENCEABLE, Experiment, expected
 from stackfit.trust import check_targets
@@ -154,7 +154,7 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
         if not known.covers(key) and (value := _at(config, key)) not in choices:
             yield ConfigError(
                 f"{key} is {value!r}.{did_you_mean(str(value), choices)} Expected one of: {', '.join(choices)}. "
-                f"Write: {key}={choices[0]}",
+                f"Write: {key}={nearest(str(value), choices) or choices[0]}",
                 key=key,
             )
     for key in ("data.validation_split", "data.test_split"):

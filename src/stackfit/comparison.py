@@ -21,7 +21,7 @@ from stackfit.verdicts import higher_is_better, say_configurations, say_models
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_CONFIGURATIONS = 40  # 780 pairs: nobody reads more, and the correction leaves nothing to find
+MOST_CONFIGURATIONS = 16  # 120 pairs: nobody reads more, and the correction leaves nothing to find
 MOST_SENTENCES = 15  # six configurations; of more, only the best is held against each of the others
 
 
@@ -120,7 +120,7 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
     if not 2 <= len(frame) <= MOST_CONFIGURATIONS:
         raise ConfigError(
             f"There are finished runs of {len(frame)} configurations. Expected 2 to {MOST_CONFIGURATIONS}, "
-            "which differ in more than the seed. Give more runs, or choose some with --filter."
+            "which differ in more than the seed. Give more runs, or name fewer: stackfit compare outputs/EXPERIMENT, or --filter."
         )
     frame.insert(0, "configuration", _labels(frame))
     frame["values"] = seeds[name].groupby(level=0).agg(lambda own: [*own.dropna()]).tolist()
@@ -133,7 +133,16 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
         "Every pair": pairs[["A", "B", "A - B", "low", "high", "p", "p (Holm)"]],
     }
     spoken = pairs if len(pairs) <= MOST_SENTENCES else pairs[pairs["A"] == pairs["A"].iloc[0]]
-    return Comparison(tables, [say_configurations(pair, name) for pair in spoken.to_dict("records")], problems)
+    untested = spoken["p (Holm)"].isna()
+    sentences = [say_configurations(pair, name) for pair in spoken[~untested].to_dict("records")]
+    if untested.sum() > 1:
+        sentences.append(
+            f"Not enough runs: {untested.sum()} pairs have a side with fewer than 2 values of {name}; each needs at least 2, "
+            "better 5, so train them with more seeds, such as 'seed=range(5)'."
+        )
+    elif untested.any():
+        sentences += [say_configurations(pair, name) for pair in spoken[untested].to_dict("records")]
+    return Comparison(tables, sentences, problems)
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:

@@ -12,14 +12,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stackfit import run_folder
+from stackfit.cells import Cell, code_digests
 from stackfit.ejected_data import check_resident, data_code
 from stackfit.errors import ConfigError, Problems
 from stackfit.expressions import WIDTH, Code, call, render, statement, targets_in
 from stackfit.members import make_model, start
+from stackfit.places import shown
 from stackfit.rerun import read_cell
 from stackfit.run_folder import RunFolder
 from stackfit.runs import Run
 from stackfit.sources import Excerpts
+from stackfit.trust import module_file
 
 IMPORTS = {
     "keras": "import keras",
@@ -72,6 +75,7 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
     """
     cell = read_cell(run, trust)
     config, metrics = cell.config, run_folder.read_metrics(run.folder)
+    _check_code(cell, run)
     if config["jit_compile"]:
         raise ConfigError(
             "jit_compile is true: stackfit lets XLA compile many steps as one program, Keras's fit each step, and the bits "
@@ -97,6 +101,17 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
     body = "\n\n\n".join(f"# ---- {name}\n\n" + "\n".join(lines) for name, lines in sections.items() if lines)
     imports = {line for name, line in IMPORTS.items() if f"{name}." in body} | excerpts.imports | data.imports
     return "\n\n".join(["\n".join(_head(run, metrics)), "\n".join(_sorted(imports)), "\n" + body]) + "\n"
+
+
+def _check_code(cell: Cell, run: Run) -> None:
+    """The script holds the user's code by its source: it must be the one that the run trained with."""
+    recorded = run_folder.read_environment(run.folder).get("code") or {}
+    for module, digest in code_digests(cell.config).items():
+        if recorded.get(module, digest) != digest:
+            raise ConfigError(
+                f"{shown(module_file(module))} has changed since this run: the script would end with other weights. Expected "
+                f"the file with SHA-256 {recorded[module][:12]}…. Restore it, or run the experiment again and eject that run."
+            )
 
 
 def _head(run: Run, metrics: Mapping[str, Any]) -> list[str]:

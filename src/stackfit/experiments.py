@@ -93,9 +93,20 @@ def read_record(name: str, path: Path) -> Record:
     )
 
 
-def list_experiments(pattern: str | None = None) -> list[Record]:
-    """The records whose name or question holds `pattern`, or matches it as a glob; all without a pattern."""
-    records = [read_record(name, path) for name, path in find_experiments().items()]
+def list_experiments(pattern: str | None = None, broken: list[ConfigError] | None = None) -> list[Record]:
+    """The records whose name or question holds `pattern`, or matches it as a glob; all without a pattern.
+
+    Raises:
+        ConfigError: a file cannot be read; with `broken` its error is put there, and the others are listed.
+    """
+    records = []
+    for name, path in find_experiments().items():
+        try:
+            records.append(read_record(name, path))
+        except ConfigError as error:
+            if broken is None:
+                raise
+            broken.append(error)
     if pattern is None:
         return records
     wanted = pattern.lower()

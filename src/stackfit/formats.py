@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "md", "json", "csv")
 FOLDS = (100, 60, 40, 30, 20, 12)  # letters to which a terminal's cells are folded: the first that fits
+MOST_NAMED = 12  # columns without room
+FEW = 2  # settings that a folder makes room for
 LONG = 32  # letters; a longer setting is no help at a glance
 
 Cells = dict[str, list[str]]
@@ -68,9 +70,12 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
         common = os.path.commonpath(folders) if len({*map(os.path.isabs, folders)}) == 1 else ""
         if common and common not in folders:
             cells["folder"] = [os.path.relpath(folder, common) for folder in folders]
+        left_out = _leave_out(cells, width) if "experiment" in cells else []
+        if common and common not in folders and "folder" in cells:
             notes.append(f"Folders are below {common}")
-        if left_out := _leave_out(cells, width) if "experiment" in cells else []:
-            notes.append(f"No room for {', '.join(left_out)}: --csv FILE has every column.")
+        if left_out:
+            more = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+            notes.append(f"No room for {', '.join(left_out[:MOST_NAMED])}{more}: --csv FILE has every column.")
         fold = next((fold for fold in FOLDS if _width(cells, fold) <= width), FOLDS[-1])
         cells = {k: ["\n".join(textwrap.wrap(text, fold)) for text in texts] for k, texts in cells.items()}
     # Not tabulate's own header: it widens every column by two.
@@ -128,9 +133,12 @@ def _leave_out(cells: Cells, width: int) -> list[str]:
     validations = [name for name in cells if name.startswith("val_")]
     twins = [name for name in cells if f"val_{name}" in cells or f"test_{name}" in cells]  # training's
     kept = [name for name in ("state", "experiment") if len({*cells.get(name, ())}) > 1]
-    kept += ["n", "epoch", "reason", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
-    wide = [name for name in cells if _longest(name, cells[name]) > LONG]
-    last = [*twins, *validations, *tests, "folder", "folders", *[*cells][::-1]]
+    kept += ["n", "epoch", "reason", "verified", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
+    wide = [name for name in cells if _longest(name, cells[name]) > LONG and name not in ("folder", "folders")]
+    known = {*twins, *validations, *tests, *kept, *COUNTS, "members", "state", "experiment", "seconds", "folder", "folders"}
+    settings = [name for name in cells if name not in known][::-1]
+    many = settings[:-FEW]  # of many settings the folder says more, and the next command needs it
+    last = [*twins, *validations, *tests, *many, "folder", "folders", *[*cells][::-1]]
     left_out: list[str] = []
     for name in ["members", *wide, "state", "experiment", "seconds", *COUNTS, *last]:
         if name in cells and name not in kept and _width(cells, FOLDS[3]) > width:

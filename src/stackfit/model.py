@@ -281,7 +281,7 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
             problems.errors.append(
                 ConfigError(
                     f"There is no layer {before!r} to stand after{': it was set to null' if nulled else ''}."
-                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join([INPUT, *layers])}. Correct the name.",
+                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join([INPUT, *(one for one in layers if one != name)])}. Correct the name.",
                     among=(f"model.layers.{name}.after", *([f"model.layers.{before}"] if nulled else [])),
                 )
             )

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from stackfit import schema
 from stackfit.chain import OPTION, find_faults
-from stackfit.errors import ConfigError, ConfigErrors, did_you_mean
+from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
 from stackfit.experiments import find_experiments
 from stackfit.origins import ConfigFile, read_config_file, yaml_problem
 from stackfit.places import shown
@@ -112,7 +112,7 @@ class CheckedRepository(CachingConfigRepository):
             return None
         return ConfigError(
             f"{option!r} is no option of the group {group!r}.{did_you_mean(str(option), options)} "
-            f"Expected one of: {', '.join(options)}. Write: {group}={options[0]}",
+            f"Expected one of: {', '.join(options)}. Write: {group}={nearest(str(option), options) or options[0]}",
             key=f"callbacks.{option}" if group == "callbacks" else group,
         )
 

@@ -32,6 +32,8 @@ def names_in(query: str) -> set[str]:
     # pandas splits at every kind of line end and replaces `@`, also where Python's grammar sees none.
     if "@" in query or len(query.splitlines()) > 1:
         foreign.append("a line end or '@'")
+    if foreign and re.search(r"[^=!<>]=[^=]", query):
+        foreign = ["a single =, which assigns; == compares"]
     if foreign:
         raise ConfigError(
             f"{query!r} is not a filter: it is or has {foreign[0]}. Expected comparisons of columns, joined by "

@@ -68,6 +68,8 @@ def build_table(
     runs = runs.pick(chosen.index)
     if over is not None:
         frame, _ = grouped(runs, key_of(runs, over, "--over"))
+        if sort and f"{sort.removeprefix('-')}_mean" in frame:
+            sort += "_mean"  # the column as it is headed
     elif epochs:
         frame = _epochs(runs, problems)
     elif pivot is not None:

@@ -124,7 +124,8 @@ def run(
 
     stackfit run gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
 
-    The same command again trains only what is not finished. Hydra's own flags work too: --cfg job, --info.
+    What was interrupted goes on; of a sweep, the same command trains only what is not finished. Hydra's own flags work
+    too: --cfg job, --info.
     """
     from stackfit.cli.running import run_command
 

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from stackfit.check import Outcome, check, checkable
 from stackfit.errors import ConfigError
+from stackfit.experiments import find_experiment, read_record
 from stackfit.progress import Reporter, make_reporter
 from stackfit.run_folder import csv_text
 
@@ -40,6 +41,9 @@ def check_command(
         sys.stdout.write(_line(outcome, widest) + "\n")
         sys.stdout.flush()
 
+    for name in chosen:
+        if not read_record(name, find_experiment(name)).expect:
+            print(f"{name} claims nothing: it has no `expect`.", file=sys.stderr)
     outcomes = check(chosen, Reporter(0) if quiet else make_reporter(), trust, print_outcome)
     counts = {state: sum(one.verdict.state == state for one in outcomes) for state in ("passed", "failed", "skipped")}
     sys.stdout.write(", ".join(f"{count} {state}" for state, count in counts.items()) + "\n")

@@ -20,7 +20,10 @@ def print_experiments(pattern: str | None) -> None:
     Raises:
         ConfigError: nothing matches the pattern.
     """
-    records = list_experiments(pattern)
+    broken: list[ConfigError] = []
+    records = list_experiments(pattern, broken)
+    for error in broken:
+        print(printable(f"warning: {error}"), file=sys.stderr)
     if not records:
         raise ConfigError(f"No experiment matches {pattern!r}. Expected part of a name or question. Try: stackfit list")
     width = max(len(record.name) for record in records)
