@@ -76,7 +76,7 @@ CASES = {  # and the epoch at whose end, or in which, the first try stops
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # ReduceLROnPlateau of Keras 3.15
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a stopped CSVLogger never closes its file
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [*list(CASES)[:2], *(pytest.param(case, marks=pytest.mark.slow) for case in list(CASES)[2:])])
 def test_a_stopped_run_ends_with_the_bits_of_one_that_was_not(case, lab, keras):
     epoch, when, *changes = CASES[case]
     words = (*SMALL, *changes)
@@ -88,6 +88,7 @@ def test_a_stopped_run_ends_with_the_bits_of_one_that_was_not(case, lab, keras):
     assert run.status["resumed_after"] == [epoch - 1] and not RunFolder(run.folder).checkpoint.exists()
 
 
+@pytest.mark.slow  # test_faults kills a few
 def test_a_run_may_stop_again_and_again(lab, keras):
     whole = results(stackfit.run(*SMALL, reporter=Reporter(0)).folder)
     for epoch in (2, 3, 6):

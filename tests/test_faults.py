@@ -1,4 +1,4 @@
-"""Faults: a few of each are injected here; all of them by `make faults`, and under `slow` by `make test-all`."""
+"""Faults: a few of most are injected here; all of them by `make faults`, and under `slow` by `make test-all`."""
 
 from __future__ import annotations
 

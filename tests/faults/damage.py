@@ -214,7 +214,7 @@ SHOW = ("data", "show", "fashion_mnist", "5", "data.order=keras")
 @fault(
     "damaged-cache",
     "a file of the data cache damaged the same way, or in one byte; then a command that reads the data",
-    1,
+    0,
     lambda: [Damage(file, how, "data show") for file in CACHED for how in DAMAGES[:4]],
 )
 def damaged_cache(case: Damage, folder: Path) -> str:

@@ -133,7 +133,7 @@ PLACES = (
 UNPRIVILEGED = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 
 
-@fault("unwritable", "outputs that are read-only (for a user without root's rights), a file, or a dead link", 1, lambda: PLACES)
+@fault("unwritable", "outputs that are read-only (for a user without root's rights), a file, or a dead link", 0, lambda: PLACES)
 def unwritable(place: str, folder: Path) -> str:
     outputs = folder / "outputs"
     if UNPRIVILEGED and not shutil.which("setpriv"):

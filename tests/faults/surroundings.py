@@ -23,7 +23,7 @@ NAMES = (
 OWN = "defaults: [digits_quickstart, _self_]\nabout: {question: \"Does it work here?\", source: ours}\nepochs: 1\n"
 
 
-@fault("name", "a working folder whose name has spaces, quotes, newlines, brackets, `=`, `%`, `$`, or is no UTF-8: run, sweep, and commands that read", 1, lambda: NAMES)
+@fault("name", "a working folder whose name has spaces, quotes, newlines, brackets, `=`, `%`, `$`, or is no UTF-8: run, sweep, and commands that read", 0, lambda: NAMES)
 def name(case: str, folder: Path) -> str:
     lab_folder = folder / case
     (lab_folder / "experiments").mkdir(parents=True)
@@ -91,7 +91,7 @@ CHANGES = ("between two runs", "between two sweeps", "before it is evaluated", "
            "cut short between two runs", "gone between two runs", "one byte of an npz file")  # fmt: skip
 
 
-@fault("data-change", "a user's data file that changes, between runs and while it is trained on", 1, lambda: CHANGES)
+@fault("data-change", "a user's data file that changes, between runs and while it is trained on", 0, lambda: CHANGES)
 def data_change(case: str, folder: Path) -> str:
     write_table(folder, 1)
     if case == "one byte of an npz file":
