@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,24 +126,20 @@ def _declare_data(composition: Composition) -> None:
         data[key] = value
 
 
+def targets_in(node: Any) -> Iterator[str]:
+    """Every `_target_` at any depth."""
+    if isinstance(node, Mapping):
+        if isinstance(target := node.get("_target_"), str):
+            yield target
+        node = list(node.values())
+    for item in node if isinstance(node, (list, tuple)) else ():
+        yield from targets_in(item)
+
+
 def used_modules(config: Mapping[str, Any]) -> set[str]:
     """The modules beyond Keras and stackfit that the config's targets name."""
-    found: set[str] = set()
-
-    def walk(node: Any) -> None:
-        if isinstance(node, Mapping):
-            if isinstance(target := node.get("_target_"), str):
-                module = target.rpartition(".")[0]
-                if module.split(".")[0] not in ("keras", "stackfit"):
-                    found.add(module)
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, (list, tuple)):
-            for value in node:
-                walk(value)
-
-    walk(config)
-    return found
+    modules = {target.rpartition(".")[0] for target in targets_in(config)}
+    return {module for module in modules if module.split(".")[0] not in ("keras", "stackfit")}
 
 
 def code_digests(config: Mapping[str, Any]) -> dict[str, str]:

@@ -29,7 +29,21 @@ class Entry:
     label: str
 
 
+T = TypeVar("T")
 AnEntry = TypeVar("AnEntry", bound=Entry)
+
+
+def once_per_data(load: Callable[[Cell], T]) -> Callable[[Cell], T]:
+    """`load` as a function that is called once for each different data set."""
+    known: dict[str, T] = {}
+
+    def loaded(cell: Cell) -> T:
+        key = json.dumps(cell.config["data"], sort_keys=True, default=str)
+        if key not in known:
+            known[key] = load(cell)
+        return known[key]
+
+    return loaded
 
 
 def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str]:
@@ -38,15 +52,16 @@ def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str
     The function raises DataError where a cell's data are not to be had. Without `build` nothing is fetched or written:
     the fingerprint is empty while the data are not here.
     """
-    known: dict[str, str | None] = {}
+
+    def load(cell: Cell) -> str | None:
+        with contextlib.suppress(AbsentError):
+            return runner.load_data(cell, reporter.line, build).fingerprint
+        return None
+
+    data_of = once_per_data(load)
 
     def fingerprint(cell: Cell) -> str:
-        key = json.dumps(cell.config["data"], sort_keys=True, default=str)
-        if key not in known:
-            known[key] = None
-            with contextlib.suppress(AbsentError):
-                known[key] = runner.load_data(cell, reporter.line, build).fingerprint
-        data = known[key]
+        data = data_of(cell)
         return "" if data is None else cell.fingerprint(data)
 
     return fingerprint

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stackfit import run_folder
-from stackfit.cells import Cell, code_digests
+from stackfit.cells import Cell, code_digests, targets_in
 from stackfit.ejected_data import check_resident, data_code
 from stackfit.errors import ConfigError, Problems
-from stackfit.expressions import WIDTH, Code, call, render, statement, targets_in
+from stackfit.expressions import WIDTH, Code, call, render, statement
 from stackfit.members import make_model, start
 from stackfit.places import shown
 from stackfit.rerun import read_cell

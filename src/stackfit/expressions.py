@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import keyword
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stackfit.errors import ConfigError
@@ -80,18 +80,6 @@ def target_name(target: str) -> str:
         return target
     parts = [_identifier(part) for part in str(target).split(".")]
     return ".".join(parts) if parts[0] == "keras" else parts[-1]
-
-
-def targets_in(node: Any) -> Iterator[str]:
-    """Every `_target_` at any depth."""
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield str(node["_target_"])
-        for value in node.values():
-            yield from targets_in(value)
-    elif isinstance(node, (list, tuple)):
-        for item in node:
-            yield from targets_in(item)
 
 
 def _identifier(name: Any) -> str:

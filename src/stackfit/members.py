@@ -218,8 +218,6 @@ def trains_alone(cell: Cell) -> str | None:
 
 def describe_stack(model: Any) -> str:
     """`784 -> 64 -> 10`: the input's size, then the widths of the layers with weights."""
-    size = 1
-    for length in model.input_shape[1:]:
-        size *= length
+    size = math.prod(length or 1 for length in model.input_shape[1:])
     widths = [layer.output.shape[-1] for layer in model.layers if layer.weights]
     return " -> ".join(map(str, [size, *widths]))

@@ -80,13 +80,14 @@ def look(cell: Cell) -> Dataset | StreamedDataset | None:
 
 
 def _describe_model(cell: Cell, data: dict[str, Any]) -> dict[str, Any]:
-    model = size_model(members.make_model(cell, tuple(cell.config["data"]["input_shape"])))
+    built = members.make_model(cell, tuple(cell.config["data"]["input_shape"]))
+    model = size_model(built)
     described = asdict(model)
     memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
     activations = cell.config["batch_size"] * model.activation_bytes
     return {
         "layers": described.pop("layers"),
-        "model": {"stack": model.stack, **described},
+        "model": {"stack": members.describe_stack(built), **described},
         "memory": {**memory, "activations": activations, "data": data["bytes"]},
     }
 

@@ -36,13 +36,6 @@ class ModelSize:
     optimizer: str
     optimizer_bytes: int  # of its real variables
 
-    @property
-    def stack(self) -> str:
-        """`784 -> 64 -> 10`: the input's size, then the widths of the layers with weights."""
-        first, *rest = self.layers
-        sizes = [math.prod(length or 1 for length in first.output_shape)]
-        return " -> ".join(map(str, [*sizes, *(one.output_shape[-1] for one in rest if one.parameters)]))
-
 
 def size_layers(layers: Sequence[Any]) -> list[LayerSize]:
     """The sizes of Keras layers that were each called once, in order."""

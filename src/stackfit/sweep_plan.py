@@ -44,7 +44,7 @@ def plan_sweep(
         sweep = Sweep(composer.experiment, overrides, trust=trust, reporter=Reporter(0), composer=composer, build=False)
     if problems.errors:
         return {**plan, **list_problems(problems), "exit_code": 2}
-    entries, data_of = sweep.entries, _Kept(look)
+    entries, data_of = sweep.entries, cohorts.once_per_data(look)
     sizes: dict[str, ModelSize] = {}
     trial = cohorts.Trial(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
     waiting = [entry for entry in entries if entry.waits]
@@ -92,20 +92,6 @@ def plan_sweep(
         **list_problems(problems),
         "exit_code": 2 if wrong_names(problems) else int(bool(problems.errors)),
     }
-
-
-class _Kept:
-    """The data of cells, each different set loaded once."""
-
-    def __init__(self, load: Callable[[Cell], Any]):
-        self.load = load
-        self._known: dict[str, Any] = {}
-
-    def __call__(self, cell: Cell) -> Any:
-        key = json.dumps(cell.config["data"], sort_keys=True, default=str)
-        if key not in self._known:
-            self._known[key] = self.load(cell)
-        return self._known[key]
 
 
 def _sum(values: Sequence[Any]) -> Any:
@@ -162,7 +148,7 @@ def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
     return f"no other cell has its {' and '.join(own)}" if own else "no room or no other cell of its kind is left"
 
 
-def _estimate(groups: Sequence[dict[str, Any]], data_of: _Kept) -> None:
+def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) -> None:
     """Fill in every cohort's seconds, and each of its cells' share, by its epochs."""
     known: dict[str, probe.Pace] = {}
     for group in groups:
