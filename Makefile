@@ -4,8 +4,13 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: lab install test test-all test-extras bench faults schema lint clean
+# Everything is installed with the versions of constraints.txt, build tools too; `make lock` writes it again.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
+
+.PHONY: lab install test test-all test-extras test-latest lock bench faults schema lint clean
 
 lab: $(VENV)/.installed
 	$(BIN)/stackfit data fetch fashion_mnist
@@ -23,8 +28,20 @@ test-all: $(VENV)/.tested
 
 # what needs an optional dependency; installs it
 test-extras: $(VENV)/.tested
-	$(BIN)/python -m pip install --quiet -e '.[tensorboard]'
+	$(BIN)/python $(INSTALL) -e '.[tensorboard]'
 	$(PYTEST) -m extra
+
+# the same tests with the newest versions that pyproject.toml allows; says which newer version breaks what
+test-latest: export PIP_CONSTRAINT :=
+test-latest: export PIP_BUILD_CONSTRAINT :=
+test-latest: $(VENV)/bin/python
+	$(BIN)/python .ci/latest.py
+
+# constraints.txt again: every package of a new environment with all extras, at its newest allowed version
+lock: export PIP_CONSTRAINT :=
+lock: export PIP_BUILD_CONSTRAINT :=
+lock: $(VENV)/bin/python
+	$(BIN)/python .ci/latest.py --lock
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
@@ -38,7 +55,7 @@ schema: $(VENV)/.installed
 	$(BIN)/stackfit schema --fresh --output src/stackfit/experiment.schema.json
 
 lint: $(VENV)/.tested
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python $(INSTALL) -e '.[dev]'
 	$(BIN)/ruff check src tests benchmarks experiments
 	$(BIN)/mypy
 
@@ -46,13 +63,13 @@ $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "stackfit needs Python 3.11, 3.12 or 3.13. Install one, or run: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python $(INSTALL) -e .
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	$(BIN)/python $(INSTALL) -e '.[test]'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist build
+	rm -rf $(VENV) .venv-latest dist build

@@ -112,6 +112,20 @@ def test_a_file_nested_too_deep_is_refused(write, depth):
         read_config_file(write("deep.yaml", text))
 
 
+def test_our_own_limits_are_named_before_those_of_the_parser(write, monkeypatch):
+    class Limited(yaml.SafeLoader):
+        def get_token(self):
+            raise yaml.scanner.ScannerError(None, None, "exceeded maximum nesting depth", self.get_mark())
+
+        peek_token = check_token = get_token
+
+    monkeypatch.setattr("stackfit.origins._Loader", Limited)
+    with pytest.raises(ConfigError, match=r"deep.yaml:2\n  A value 51 levels deep is not allowed"):
+        read_config_file(write("deep.yaml", "epochs: 1\na: " + "[" * 51 + "]" * 51))
+    with pytest.raises(ConfigError, match="exceeded maximum nesting depth"):  # nothing of ours: the parser's own words
+        read_config_file(write("flat.yaml", "epochs: 1\n"))
+
+
 def test_an_alias_is_refused_before_it_is_expanded(write):
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]  # 9^30 values when expanded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,9 +109,24 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
 
 def check_events(text: str, path: Path) -> None:
     """Refuse aliases, which can stand for 9^30 values, nesting on which the C parser overflows its stack, tags, which
-    name Python's types, and numbers that Python does not read."""
+    name Python's types, and numbers that Python does not read.
+
+    Raises:
+        ConfigError: one of these, at its line.
+        yaml.YAMLError: the text is not YAML.
+    """
+    try:
+        _check_events(yaml.parse(text, Loader=_Loader), path)
+    except yaml.YAMLError:
+        # libyaml reads up to 1,024 characters ahead and may meet a limit of its own there (seen: nesting, PyYAML 6.0.4).
+        # The pure Python parser gives every event before that place, so that our sentence comes first.
+        _check_events(yaml.parse(text, Loader=yaml.SafeLoader), path)
+        raise
+
+
+def _check_events(events: Iterable[yaml.Event], path: Path) -> None:
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in events:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         found = None
         if isinstance(event, yaml.AliasEvent):
