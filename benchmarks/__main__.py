@@ -9,8 +9,8 @@ import numpy as np
 from benchmarks.measure import HERE, KERAS_HOME, STACKFIT, CommandFailed, Program, run_program
 from benchmarks.report import describe_machine, write_result
 from benchmarks.suite import BENCHMARKS
-from stackfit.cells import compose_cells
 from stackfit.data import load_dataset
+from stackfit.execution.cells import compose_cells
 
 
 def prepare() -> None:

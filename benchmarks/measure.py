@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from stackfit import places
-from stackfit.run_folder import find_run_folders, read_history, read_status
+from stackfit.config import project
+from stackfit.results.run_folder import find_run_folders, read_history, read_status
 
 HERE = Path(__file__).parent
 STACKFIT = str(Path(sys.executable).with_name("stackfit"))
-KERAS_HOME = places.cache() / "benchmarks" / "keras"  # where keras.datasets finds its files
+KERAS_HOME = project.cache() / "benchmarks" / "keras"  # where keras.datasets finds its files
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024  # bytes in which ru_maxrss counts
 
 Figures = dict[str, float]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.measure import HERE, Rounds
-from stackfit import backend
+from stackfit.training.tensorflow import runtime
 
 RESULTS, README = HERE / "results", HERE / "README.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
@@ -75,7 +75,7 @@ def describe_machine() -> dict[str, str]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "processor": (models or [platform.machine()])[0],
-        "cores": str(backend.cores()),
+        "cores": str(runtime.cores()),
         "load before": f"{os.getloadavg()[0]:.2f}",
         "commit": subprocess.run(describe, capture_output=True, text=True).stdout.strip() or "unknown",
         "python": platform.python_version(),

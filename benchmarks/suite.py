@@ -12,8 +12,8 @@ import yaml
 from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
 from benchmarks.measure import stackfit_run as run
 from benchmarks.report import Claim, Result
-from stackfit.cells import compose_cells
-from stackfit.run_folder import RunFolder
+from stackfit.execution.cells import compose_cells
+from stackfit.results.run_folder import RunFolder
 
 OURS, LAB, NUMPY = "stackfit run", "lab_script.py", "keras_numpy.py"
 UNITS, CODELAB = "model.layers.hidden.units", ("codelab_base_128", "-m")

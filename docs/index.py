@@ -22,12 +22,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from stackfit.composition import Composer
+from stackfit.config.experiments import Record, list_experiments
+from stackfit.config.hydra.composition import Composer
 from stackfit.data import list_data
-from stackfit.experiments import Record, list_experiments
 from stackfit.files import write_text
-from stackfit.run_folder import csv_text, find_run_folders
-from stackfit.runs import Run
+from stackfit.results.run import Run
+from stackfit.results.run_folder import csv_text, find_run_folders
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "experiments" / "measured.csv"

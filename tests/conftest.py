@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from stackfit.cells import Cell, compose_cell
-from stackfit.composition import Composer
-from stackfit.progress import Reporter
+from stackfit.config.hydra.composition import Composer
+from stackfit.execution.cells import Cell, compose_cell
+from stackfit.execution.progress import Reporter
 
 
 class Answer(NamedTuple):
@@ -72,9 +72,9 @@ def cli(lab: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
 @pytest.fixture(scope="session")
 def keras() -> ModuleType:
     """Keras over TensorFlow, started as a run starts it; so late that light tests do not pay for it."""
-    from stackfit import backend
+    from stackfit.training.tensorflow import runtime
 
-    backend.start()
+    runtime.start()
     return importlib.import_module("keras")
 
 

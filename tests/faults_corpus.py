@@ -14,12 +14,12 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from stackfit import places
-from stackfit.composition import Composer
-from stackfit.experiments import read_record
+from stackfit.config import project
+from stackfit.config.experiments import read_record
+from stackfit.config.hydra.composition import Composer
 
 MINE = "experiments/mine.yaml"
-PATHS = {path.stem: path for path in sorted(places.shipped("experiments").glob("*.yaml"))}
+PATHS = {path.stem: path for path in sorted(project.shipped("experiments").glob("*.yaml"))}
 SOUND = [name for name, path in PATHS.items() if not any("error" in one for one in read_record(name, path).expect)]
 DENSE = "keras.layers.Dense"
 

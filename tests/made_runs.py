@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.run_folder import RunFolder
+from stackfit.results.run_folder import RunFolder
 
 SETTINGS: dict[str, Any] = {
     "data.kind": "fashion_mnist",

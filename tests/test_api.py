@@ -11,8 +11,8 @@ import pytest
 
 import stackfit
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
-from stackfit.progress import Reporter
-from stackfit.runs import Run
+from stackfit.execution.progress import Reporter
+from stackfit.results.run import Run
 
 SMALL = ("epochs=2", "model.layers.hidden.units=4", "batch_size=100")
 QUIET = Reporter(0)

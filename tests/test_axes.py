@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackfit.axes import Axis, count, expand, parse_params, plan_axes, read_axes
+from stackfit.config.hydra.axes import Axis, count, expand, parse_params, plan_axes, read_axes
 from stackfit.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from stackfit import backend
+from stackfit.training.tensorflow import runtime
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -21,13 +21,13 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.tf
 def test_starting_prints_nothing_and_sets_the_threads_once():
     code = (
-        "from stackfit import backend\n"
-        "backend.start(batch_size=32)\n"
-        "print(backend.threads()['intra_op'], backend.devices())\n"
+        "from stackfit.training.tensorflow import runtime\n"
+        "runtime.start(batch_size=32)\n"
+        "print(runtime.threads()['intra_op'], runtime.devices())\n"
         "import tensorflow as tf\n"
         "tf.constant(1) + 1\n"
-        "backend.start(batch_size=1024)\n"
-        "print(backend.threads()['intra_op'])\n"
+        "runtime.start(batch_size=1024)\n"
+        "print(runtime.threads()['intra_op'])\n"
     )
     done = python(code, CUDA_VISIBLE_DEVICES="")
     assert (done.stdout.split("\n")[:2], done.stderr) == (["1 ['CPU']", "1"], "")
@@ -36,18 +36,18 @@ def test_starting_prints_nothing_and_sets_the_threads_once():
 @pytest.mark.tf
 def test_large_batches_take_all_threads():
     done = python(
-        f"from stackfit import backend\nbackend.start(batch_size={backend.LARGE_BATCH})\n"
-        "print(backend.threads()['intra_op'])\n"
+        f"from stackfit.training.tensorflow import runtime\nbackend.start(batch_size={runtime.LARGE_BATCH})\n"
+        "print(runtime.threads()['intra_op'])\n"
     )
     assert done.stdout.strip() == "0"  # 0: as many as there are cores
 
 
 def test_what_is_printed_while_quiet_is_shown_only_if_it_fails():
     code = (
-        "import os\nfrom stackfit import backend\n"
-        "with backend.quiet():\n    os.write(2, b'noise\\n')\n"
+        "import os\nfrom stackfit.training.tensorflow import runtime\n"
+        "with runtime.quiet():\n    os.write(2, b'noise\\n')\n"
         "os.write(2, b'heard\\n')\n"
-        "with backend.quiet():\n    os.write(2, b'the reason\\n')\n    raise ValueError('boom')\n"
+        "with runtime.quiet():\n    os.write(2, b'the reason\\n')\n    raise ValueError('boom')\n"
     )
     done = python(code)
     assert "noise" not in done.stderr
@@ -56,20 +56,20 @@ def test_what_is_printed_while_quiet_is_shown_only_if_it_fails():
 
 def test_a_users_own_log_level_stays(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
-    with backend.quiet():
+    with runtime.quiet():
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
 
 
 def test_there_is_at_least_one_core():
-    assert 1 <= backend.cores() <= (os.cpu_count() or 1)
+    assert 1 <= runtime.cores() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.tf
 @pytest.mark.parametrize("together", [True, False])
 def test_the_first_start_of_a_process_sets_its_threads_and_later_ones_keep_them(together):
     code = (
-        f"from stackfit import backend; backend.start(together={together}); backend.start(together={not together}); "
-        "print(backend.threads()['inter_op'] == (backend.cores() if " + str(together) + " else 1))"
+        f"from stackfit.training.tensorflow import runtime; runtime.start(together={together}); runtime.start(together={not together}); "
+        "print(runtime.threads()['inter_op'] == (runtime.cores() if " + str(together) + " else 1))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "True" and done.stderr == ""

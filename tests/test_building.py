@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.tf, pytest.mark.usefixtures("keras")]
 
 
 def build(node, role="layers", key="model.layers.a", **extra):
-    from stackfit.building import build as build_one
+    from stackfit.model.building import build as build_one
 
     return build_one(node, key, role, **extra)
 
@@ -53,9 +53,9 @@ def test_a_schedule_inside_an_optimizer_is_built(keras):
 
 @pytest.mark.parametrize("group", ["optimizer", "callbacks", "task"])
 def test_every_shipped_option_builds(compose, group, keras, monkeypatch):
-    from stackfit import places
+    from stackfit.config import project
 
-    for file in sorted((places.shipped("conf") / group).glob("*.yaml")):
+    for file in sorted((project.shipped("conf") / group).glob("*.yaml")):
         config = compose(
             "gsp631_base", f"{group}={file.stem}", *(["model=regressor"] if file.stem == "regression" else [])
         ).config

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit import cells
-from stackfit.cells import compose_cells, flatten, used_modules
 from stackfit.errors import ConfigError
+from stackfit.execution import cells
+from stackfit.execution.cells import compose_cells, flatten, used_modules
 
 BASE = "gsp631_base"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit import places
-from stackfit.chain import find_faults
+from stackfit.config import project
+from stackfit.config.file_rules import find_faults
+from stackfit.config.origins import read_config_file
 from stackfit.errors import ConfigError
-from stackfit.origins import read_config_file
 
 HEAD = "defaults: [digits_quickstart, _self_]\n"
 
@@ -19,10 +19,10 @@ def check(write, text: str, name: str = "experiments/mine.yaml") -> None:
 
 @pytest.mark.parametrize("folder", ["conf", "experiments"])
 def test_everything_that_ships_passes(folder):
-    files = sorted(places.shipped(folder).rglob("*.yaml"))
+    files = sorted(project.shipped(folder).rglob("*.yaml"))
     assert files
     for path in files:
-        group = path.parent.name if path.parent.parent == places.shipped("conf") else ""
+        group = path.parent.name if path.parent.parent == project.shipped("conf") else ""
         assert not list(find_faults(read_config_file(path, group)))
 
 
@@ -164,7 +164,7 @@ def test_a_defaults_list_says_where_the_files_own_keys_come_in(write, defaults):
 
 
 def test_a_checkouts_copy_of_the_root_is_the_root(write):
-    text = (places.shipped("conf") / "config.yaml").read_text(encoding="utf-8")
+    text = (project.shipped("conf") / "config.yaml").read_text(encoding="utf-8")
     check(write, text, "conf/config.yaml")
     with pytest.raises(ConfigError, match=r"reaches beyond"):
         check(write, text, "conf/model/config.yaml")

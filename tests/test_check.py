@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 from processes import finish, start, wait_until
 
-from stackfit.check import Outcome
-from stackfit.claims import Claim
 from stackfit.cli.checking import junit_text
-from stackfit.judgement import Verdict
+from stackfit.config.claims import Claim
+from stackfit.proof.check import Outcome
+from stackfit.proof.judgement import Verdict
 
 pytestmark = pytest.mark.tf
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import stackfit
-from stackfit.progress import Reporter
-from stackfit.run_folder import RunFolder
-from stackfit.runs import Run
+from stackfit.execution.progress import Reporter
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
 
 pytestmark = pytest.mark.tf
 
@@ -108,7 +108,7 @@ def test_early_stopping_stops_where_it_would_have_stopped_and_restores_the_same_
 
 
 def test_a_run_killed_after_its_last_epoch_is_only_finished(lab, keras, monkeypatch, capsys):
-    from stackfit import finishing
+    from stackfit.execution import finishing
 
     words = SMALL
     whole = results(stackfit.run(*words, reporter=Reporter(0)).folder)
@@ -206,7 +206,7 @@ def test_a_damaged_checkpoint_is_said_and_the_run_starts_over(damage: Callable[[
 
 
 def test_a_run_that_goes_on_elsewhere_keeps_the_environments_of_its_parts(lab, keras, monkeypatch):
-    from stackfit import environment
+    from stackfit.execution import environment
 
     stop(3, "in", *SMALL)
     first = environment.instruction_set()
@@ -225,7 +225,7 @@ def test_the_time_of_every_part_counts(lab, keras):
 
 
 def test_packing_keeps_types_and_bits():
-    from stackfit.checkpoint import OPERATIONS, pack, unpack
+    from stackfit.training.checkpoint import OPERATIONS, pack, unpack
 
     value = {
         "a": [1, 2.5, None, True, "x", (1, {2})],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit.checks import SAVE_FORMS
+from stackfit.config.checks import SAVE_FORMS
 from stackfit.errors import ConfigError, ConfigErrors
 
 BASE = "gsp631_base"

@@ -7,13 +7,13 @@ import re
 import numpy as np
 import pytest
 
-from stackfit.claims import Claim, check_claims, read_claims
-from stackfit.composition import Composer
+from stackfit.config.claims import Claim, check_claims, read_claims
+from stackfit.config.experiments import list_experiments
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigErrors
-from stackfit.experiments import list_experiments
-from stackfit.judgement import Verdict, judge
-from stackfit.run_folder import RunFolder
-from stackfit.runs import Run
+from stackfit.proof.judgement import Verdict, judge
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stackfit import places
-from stackfit.run_folder import RunFolder
+from stackfit.config import project
+from stackfit.results.run_folder import RunFolder
 
 RUN = ("run", "digits_quickstart", "epochs=1")
 HEAD = "defaults: [digits_quickstart, _self_]\n"
@@ -43,7 +43,7 @@ def check_refusal(answer, *said: str) -> None:
 def test_list_names_every_experiment_with_its_question(cli):
     answer = cli("list")
     assert answer.code == 0 and answer.err == ""
-    for path in places.shipped("experiments").glob("*.yaml"):
+    for path in project.shipped("experiments").glob("*.yaml"):
         assert f"{path.stem} " in answer.out
     assert "published: " in answer.out
     assert answer.out.rstrip().splitlines()[-1].startswith("Run one:  stackfit run ")
@@ -302,7 +302,7 @@ def test_a_wrong_file_is_told_with_its_line(cli, write, text, said):
 
 def test_a_shipped_name_for_ones_own_experiment_names_both_files(cli, write):
     write("experiments/gsp631_base.yaml", HEAD)
-    check_refusal(cli("run", "gsp631_base"), "experiments/gsp631_base.yaml", str(places.shipped("experiments")))
+    check_refusal(cli("run", "gsp631_base"), "experiments/gsp631_base.yaml", str(project.shipped("experiments")))
 
 
 def test_several_errors_are_told_at_once_and_counted(cli):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit import members
-from stackfit.cells import compose_cell
-from stackfit.cohorts import Entry, group
-from stackfit.composition import Composer
+from stackfit.config.hydra.composition import Composer
+from stackfit.execution import members
+from stackfit.execution.cells import compose_cell
+from stackfit.execution.cohorts import Entry, group
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,11 @@ import pytest
 from shells import Shell
 
 from stackfit.cli.completing import complete
+from stackfit.cli.completion import Keys, experiment_names
 from stackfit.cli.shells import BASH
-from stackfit.completion import Keys, experiment_names
-from stackfit.composition import Composer
-from stackfit.experiments import find_experiments
-from stackfit.explanation import Explainer
+from stackfit.config.experiments import find_experiments
+from stackfit.config.explanation import Explainer
+from stackfit.config.hydra.composition import Composer
 
 
 def asked(words, at=None, shell="bash"):

@@ -6,8 +6,8 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from stackfit import places
-from stackfit.composition import Composer
+from stackfit.config import project
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("lab")
@@ -90,7 +90,7 @@ def test_it_works_in_a_folder_of_any_name(lab, monkeypatch, folder):
 def test_every_value_knows_where_it_was_set(write):
     write("experiments/mine.yaml", "defaults: [gsp631_base, _self_]\nepochs: 3\n")
     origins = Composer("mine").compose(["seed=1"]).origins
-    conf = places.shipped("conf")
+    conf = project.shipped("conf")
     assert origins.locate("epochs") == "experiments/mine.yaml:2"
     assert origins.locate("seed") == "seed=1"
     assert origins.chain("epochs")[0].startswith(f"{conf / 'config.yaml'}:")

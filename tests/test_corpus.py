@@ -8,11 +8,11 @@ from pathlib import Path
 import faults_corpus as corpus
 import pytest
 
-from stackfit import members
-from stackfit.cells import inspect_cell
-from stackfit.composition import Composer
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError, ConfigErrors
-from stackfit.sweep_plan import plan_sweep
+from stackfit.execution import members
+from stackfit.execution.cells import inspect_cell
+from stackfit.execution.plan.sweep import plan_sweep
 
 SAMPLE = 30  # faults in `make test`
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from stackfit import places
+from stackfit.config import project
 from stackfit.data import Progress, fashion_mnist, list_data, load_dataset
 from stackfit.data.fashion_mnist import IDX_FILES, SOURCES, find_idx_files, unzip, with_upstream_header
 from stackfit.errors import DataError
@@ -165,7 +165,7 @@ def test_with_nothing_reachable_one_error_within_30_seconds_says_what_to_do(new_
     text = caught.value.message
     assert "is not on this machine and could not be fetched" in text and "upstream by HTTP: " in text
     assert "apt-get download: " in text and "Type: apt-get install dataset-fashion-mnist" in text
-    assert str(places.cache() / "downloads" / "fashion-mnist") in text
+    assert str(project.cache() / "downloads" / "fashion-mnist") in text
     assert not (new_cache / "arrays" / "fashion_mnist-tfds").exists()
 
 

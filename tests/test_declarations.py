@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stackfit import schema
-from stackfit.claims import Claim
-from stackfit.declarations import default_of, lines_of, place_of
+from stackfit.config import schema
+from stackfit.config.claims import Claim
+from stackfit.config.declarations import default_of, lines_of, place_of
 
 
 @pytest.mark.parametrize("kind", [*schema.PARTS.values(), Claim])
@@ -25,5 +25,5 @@ def test_every_field_is_found_on_the_line_that_declares_it(kind):
 def test_the_comment_default_and_place_of_one_field():
     line, comment = lines_of(schema.Experiment)["seed"]
     assert comment == "weights, dropout and order"
-    assert place_of(schema.Experiment, "seed") == f"stackfit/schema.py:{line}"
+    assert place_of(schema.Experiment, "seed") == f"stackfit/config/schema.py:{line}"
     assert (default_of(schema.Experiment, "seed"), default_of(schema.Experiment, "save")) == (0, ["keras"])

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stackfit.claims import read_claims
 from stackfit.cli import main
-from stackfit.experiments import find_experiments
+from stackfit.config.claims import read_claims
+from stackfit.config.experiments import find_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])

@@ -18,16 +18,16 @@ import pytest
 import yaml
 
 import stackfit
-from stackfit import run_folder
 from stackfit.data import Progress
 from stackfit.data.fashion_mnist import IDX_FILES, supply_keras, unzip
-from stackfit.eject import eject
-from stackfit.ejected_data import data_code
 from stackfit.errors import ConfigError, DataError, RunFolderError
-from stackfit.expressions import WIDTH
-from stackfit.progress import Reporter
-from stackfit.run_folder import RunFolder
-from stackfit.runs import Run
+from stackfit.execution.progress import Reporter
+from stackfit.proof.eject.data import data_code
+from stackfit.proof.eject.expressions import WIDTH
+from stackfit.proof.eject.script import eject
+from stackfit.results import run_folder
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
 
 QUIET = Reporter(0)
 DENSE = "_target_: keras.layers.Dense, units: 8"

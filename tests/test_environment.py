@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from stackfit import backend, environment, trust
-from stackfit.cells import NUMERICS, code_digests
-from stackfit.members import make_model
+from stackfit.config import trust
+from stackfit.execution import environment
+from stackfit.execution.cells import NUMERICS, code_digests
+from stackfit.execution.members import make_model
+from stackfit.training.tensorflow import runtime
 
 
 @pytest.mark.tf
@@ -35,14 +37,14 @@ def test_determinism_is_what_tensorflow_and_the_model_report(keras, compose, wan
     dropout = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.5, after: hidden}"
     cell = compose("digits_quickstart", f"deterministic={wanted}", "precision=mixed_bfloat16", "seed=7", dropout)
     try:
-        backend.start(deterministic=wanted)
+        runtime.start(deterministic=wanted)
         model = make_model(cell, (8, 8, 1))
         record = environment.describe_determinism(cell, model)
         assert record["op_determinism"] == config.is_op_determinism_enabled() == record["asked"] == wanted
         config.enable_op_determinism()  # what is in force counts, not what was asked for
         assert environment.describe_determinism(cell, model)["op_determinism"] is True
     finally:
-        backend.start()
+        runtime.start()
     assert (record["seed"], record["dtype_policies"]) == (7, ["mixed_bfloat16"])
     assert record["dropout_seeds"] == {"drop": model.get_layer("drop").seed_generator.state.numpy().tolist()}
 

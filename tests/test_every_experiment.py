@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import stackfit
-from stackfit import places
-from stackfit.composition import Composer
+from stackfit.config import project
+from stackfit.config.experiments import Record, read_record
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError
-from stackfit.experiments import Record, read_record
-from stackfit.progress import Reporter
+from stackfit.execution.progress import Reporter
 
-RECORDS = {path.stem: read_record(path.stem, path) for path in sorted(places.shipped("experiments").glob("*.yaml"))}
+RECORDS = {path.stem: read_record(path.stem, path) for path in sorted(project.shipped("experiments").glob("*.yaml"))}
 SMALL = ("digits", "xor")  # these data are small enough as they are
 
 

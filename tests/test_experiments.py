@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit import places
+from stackfit.config import project
+from stackfit.config.experiments import find_experiment, find_experiments, list_experiments
 from stackfit.errors import ConfigError
-from stackfit.experiments import find_experiment, find_experiments, list_experiments
 
 MINE = "defaults: [digits_quickstart, _self_]\nabout: {question: Mine?, seconds: 3}\n"
 
@@ -14,7 +14,7 @@ MINE = "defaults: [digits_quickstart, _self_]\nabout: {question: Mine?, seconds:
 def test_the_shipped_experiments_are_found_from_anywhere(lab):
     names = find_experiments()
     assert {"gsp631_base", "digits_quickstart", "xor_needs_a_hidden_layer"} <= names.keys()
-    assert names["gsp631_base"] == places.shipped("experiments") / "gsp631_base.yaml"
+    assert names["gsp631_base"] == project.shipped("experiments") / "gsp631_base.yaml"
 
 
 def test_the_users_own_come_after_the_shipped_and_are_marked(write):
@@ -65,7 +65,7 @@ def test_a_shipped_name_stays_shipped_and_both_files_are_named(write):
     with pytest.raises(ConfigError) as error:
         find_experiments()
     assert error.value.where == "experiments/gsp631_base.yaml"
-    assert str(places.shipped("experiments") / "gsp631_base.yaml") in error.value.message
+    assert str(project.shipped("experiments") / "gsp631_base.yaml") in error.value.message
     assert "Rename the file, for example to my_gsp631_base.yaml" in error.value.message
 
 
@@ -77,9 +77,9 @@ def test_the_roots_name_is_not_for_experiments(write, name):
 
 
 def test_the_same_file_in_both_places_is_a_checkout_and_no_clash(write):
-    text = (places.shipped("experiments") / "gsp631_base.yaml").read_text(encoding="utf-8")
+    text = (project.shipped("experiments") / "gsp631_base.yaml").read_text(encoding="utf-8")
     write("experiments/gsp631_base.yaml", text)
-    assert find_experiment("gsp631_base") == places.shipped("experiments") / "gsp631_base.yaml"
+    assert find_experiment("gsp631_base") == project.shipped("experiments") / "gsp631_base.yaml"
 
 
 def test_a_damaged_file_is_named_with_its_line(write):

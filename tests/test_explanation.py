@@ -7,10 +7,10 @@ import json
 import pytest
 from omegaconf import OmegaConf
 
-from stackfit import places
-from stackfit.composition import Composer
+from stackfit.config import project
+from stackfit.config.explanation import Explainer
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError
-from stackfit.explanation import Explainer
 
 PARENT = """\
 defaults:
@@ -61,7 +61,7 @@ def explainer(write):
 
 
 def conf(name):
-    return str(places.shipped("conf") / name)
+    return str(project.shipped("conf") / name)
 
 
 def chain(found):
@@ -151,7 +151,7 @@ def test_a_list_is_one_value(explainer):
 def test_about_is_never_inherited(explainer):
     assert chain(explainer("child").explain("about.question"))[1:] == [("experiment", "child.yaml:5", "mine")]
     (default,) = explainer("child").explain("about.source").steps
-    assert default.kind == "schema" and default.place.startswith("stackfit/schema.py:")
+    assert default.kind == "schema" and default.place.startswith("stackfit/config/schema.py:")
 
 
 def test_a_mapping_is_explained_value_by_value_with_what_was_removed(explainer):
@@ -214,4 +214,4 @@ def test_show_origin_follows_interpolations_and_names_who_removed(cli, explainer
     assert places_["flatten"] == "experiments/parent.yaml:11"
     assert places_["batch_size"] == "batch_size=4"
     assert f"{conf('model/mlp.yaml')}:5 -> data.num_classes {conf('data/xor.yaml')}:" in out
-    assert places_["jit_compile"].startswith("stackfit/schema.py:")
+    assert places_["jit_compile"].startswith("stackfit/config/schema.py:")

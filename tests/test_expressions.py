@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from stackfit.cells import targets_in
 from stackfit.errors import ConfigError
-from stackfit.expressions import WIDTH, Code, call, render, statement, target_name
+from stackfit.execution.cells import targets_in
+from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement, target_name
 
 VALUES = [None, True, 0, -3, 1e-7, 2.5e-07, "", "a'b\"c", "ä\u2028\n\x00", [], [1, [2, "x"]], {}, {1: 0.5, "a": [None]}]
 

@@ -24,14 +24,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from made_runs import make_run
 
-from stackfit import axes, claims, comparison, places, run_folder, tables
-from stackfit.cells import compose_cell, flatten
-from stackfit.checks import check_stored
-from stackfit.composition import Composer
+from stackfit.config import claims, project
+from stackfit.config.checks import check_stored
+from stackfit.config.experiments import list_experiments
+from stackfit.config.explanation import Explainer
+from stackfit.config.hydra import axes
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigErrors, StackfitError
-from stackfit.experiments import list_experiments
-from stackfit.explanation import Explainer
-from stackfit.runs import Run
+from stackfit.execution.cells import compose_cell, flatten
+from stackfit.results import comparison, run_folder, tables
+from stackfit.results.run import Run
 
 SECONDS = 5.0  # of processor time: this machine may be busy with others
 FEW = pytest.mark.parametrize("count", [25, pytest.param(2000, marks=pytest.mark.slow)])
@@ -235,7 +237,7 @@ def test_any_axes_give_cells_or_an_error(composer, count):
 
 # ---- files: the shipped ones, broken
 
-SHIPPED = [path.read_text(encoding="utf-8") for path in sorted(places.shipped("experiments").glob("*.yaml"))]
+SHIPPED = [path.read_text(encoding="utf-8") for path in sorted(project.shipped("experiments").glob("*.yaml"))]
 LINES_OF = sorted({line for text in SHIPPED for line in text.splitlines() if line.strip()})
 EVIL = ["hydra: {callbacks: {x: {_target_: evil.Evil}}}", "<<: *a", "x: &a [*a]", "? [a]", "? {a: b}\n: c", "- a", "...",
         "---", "%YAML 9.9", "!!python/name:os.system", "epochs: !!python/object/apply:os.system [id]", "\tepochs: 3",
@@ -322,7 +324,7 @@ def test_any_file_is_an_experiment_or_an_error(lab, count):
 
 @FEW
 def test_any_group_file_is_an_option_or_an_error(lab, count):
-    texts = {path.parent.name: path.read_text() for path in sorted(places.shipped("conf").glob("*/*.yaml"))}
+    texts = {path.parent.name: path.read_text() for path in sorted(project.shipped("conf").glob("*/*.yaml"))}
     for group in texts:
         (lab / "conf" / group).mkdir(parents=True)
 
@@ -444,4 +446,4 @@ def test_any_project_file_trusts_modules_or_is_an_error(lab, count):
         (lab / "pyproject.toml").write_bytes(content.encode("utf-8", "surrogatepass"))
         return content
 
-    holds(count, made.map(write), lambda content: places.project_trust())
+    holds(count, made.map(write), lambda content: project.project_trust())

@@ -734,7 +734,7 @@ def test_the_child_that_reads_tfds_does_not_look_into_the_current_folder(lab, re
 
 
 def test_a_repositorys_settings_run_no_program(lab, monkeypatch):
-    from stackfit.environment import git_state
+    from stackfit.execution.environment import git_state
 
     canary = lab.parent / "outside" / "canary"
     git = ("git", "-c", "user.name=x", "-c", "user.email=x@localhost")

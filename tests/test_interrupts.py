@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit import interrupts
+from stackfit.execution import interrupts
 
 
 @pytest.fixture(autouse=True)

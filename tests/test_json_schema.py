@@ -12,13 +12,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from omegaconf import OmegaConf
 
-from stackfit import places
-from stackfit.chain import GROUPS
+from stackfit.config import project
+from stackfit.config.file_rules import GROUPS
 from stackfit.errors import ConfigError
-from stackfit.json_schema import current, generate, group_schema, place_beside, shipped_text, text_of
+from stackfit.model.json_schema import current, generate, group_schema, place_beside, shipped_text, text_of
 
-EXPERIMENTS = sorted(places.shipped("experiments").glob("*.yaml"))
-OPTIONS = [path for group in GROUPS for path in sorted((places.shipped("conf") / group).glob("*.yaml"))]
+EXPERIMENTS = sorted(project.shipped("experiments").glob("*.yaml"))
+OPTIONS = [path for group in GROUPS for path in sorted((project.shipped("conf") / group).glob("*.yaml"))]
 FAULTS = 250
 
 
@@ -65,7 +65,7 @@ def test_every_option_of_a_group_is_accepted_by_the_groups_own_schema(schema, gr
 
 
 def test_the_root_is_accepted_apart_from_our_launcher_and_sweeper(problems):
-    root = load(places.shipped("conf") / "config.yaml")
+    root = load(project.shipped("conf") / "config.yaml")
     root["defaults"] = [entry for entry in root["defaults"] if "hydra" not in str(entry)]
     assert problems(root) == []
 
@@ -221,7 +221,7 @@ def test_the_shipped_schema_is_what_the_installed_keras_says(keras, schema):
 
 @pytest.mark.tf
 def test_the_defaults_of_every_target_are_accepted(keras, schema):
-    from stackfit.building import accepted_arguments, find_target
+    from stackfit.model.building import accepted_arguments, find_target
 
     names = [name for name in schema["$defs"] if re.match(r"(keras|stackfit)\.", name)]
     assert len(names) > 250

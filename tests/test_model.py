@@ -19,7 +19,7 @@ def layer(name, **arguments):
 
 
 def build(layers, input_shape=(2,)):
-    from stackfit.model import build_model
+    from stackfit.model.stack import build_model
 
     return build_model({"layers": layers}, input_shape)
 
@@ -36,7 +36,7 @@ def refusal(layers, input_shape=(2,)) -> ConfigError:
 
 def checked(compose, *overrides, experiment="gsp631_base"):
     """The cell's model after every check that comes before training."""
-    from stackfit.members import make_model
+    from stackfit.execution.members import make_model
 
     cell = compose(experiment, *overrides)
     return make_model(cell, tuple(cell.config["data"]["input_shape"]))
@@ -82,7 +82,7 @@ def test_null_removes_a_layer():
 
 def order(**after):
     from stackfit.errors import Problems
-    from stackfit.model import order_layers
+    from stackfit.model.stack import order_layers
 
     problems = Problems()
     layers = {name: {"after": before} if before else {} for name, before in after.items()}

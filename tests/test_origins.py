@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
+from stackfit.config.origins import Origins, override_key, read_config_file, yaml_problem
 from stackfit.errors import ConfigError
-from stackfit.origins import Origins, override_key, read_config_file, yaml_problem
 
 MODEL = """\
 # a comment
@@ -119,7 +119,7 @@ def test_our_own_limits_are_named_before_those_of_the_parser(write, monkeypatch)
 
         peek_token = check_token = get_token
 
-    monkeypatch.setattr("stackfit.origins._Loader", Limited)
+    monkeypatch.setattr("stackfit.config.origins._Loader", Limited)
     with pytest.raises(ConfigError, match=r"deep.yaml:2\n  A value 51 levels deep is not allowed"):
         read_config_file(write("deep.yaml", "epochs: 1\na: " + "[" * 51 + "]" * 51))
     with pytest.raises(ConfigError, match="exceeded maximum nesting depth"):  # nothing of ours: the parser's own words

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from stackfit import owner
+from stackfit.results import owner
 
 
 def test_this_process_is_alive_and_is_me():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackfit import backend
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
+from stackfit.training.tensorflow import runtime
 
 pytestmark = pytest.mark.tf
 
@@ -40,8 +40,8 @@ def make_feed(
     weights=None,
     split="train",
 ):
-    backend.start()
-    from stackfit.pipeline import Feeds, Targets
+    runtime.start()
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     return Feeds(dataset()).feed(split, batch_size, Targets(labels, 3, weights), seed, training)
 
@@ -52,8 +52,8 @@ def make_feed(
 @given(st.integers(1, 500), st.integers(0, 2**32 - 1), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
 def test_an_epochs_order_is_a_permutation_and_a_function_of_seed_and_epoch_alone(examples, seed, epoch):
-    backend.start()
-    from stackfit.pipeline import epoch_order
+    runtime.start()
+    from stackfit.training.tensorflow.pipeline import epoch_order
 
     order = epoch_order(examples, seed, epoch)
     assert order.dtype == np.int32 and np.array_equal(np.sort(order), np.arange(examples))
@@ -63,16 +63,16 @@ def test_an_epochs_order_is_a_permutation_and_a_function_of_seed_and_epoch_alone
 
 
 def test_every_epoch_and_every_seed_has_its_own_order():
-    backend.start()
-    from stackfit.pipeline import epoch_order
+    runtime.start()
+    from stackfit.training.tensorflow.pipeline import epoch_order
 
     orders = {tuple(epoch_order(20, seed, epoch)) for seed in range(5) for epoch in range(5)}
     assert len(orders) == 25
 
 
 def test_the_order_of_seed_0_is_the_one_that_saved_results_were_made_with():
-    backend.start()
-    from stackfit.pipeline import epoch_order
+    runtime.start()
+    from stackfit.training.tensorflow.pipeline import epoch_order
 
     assert list(epoch_order(8, 0, 0)) == list(np.random.default_rng([0, 0]).permutation(8))
     assert list(epoch_order(8, None, 5)) == list(range(8))
@@ -94,7 +94,7 @@ def test_an_epoch_holds_every_example_once_and_the_last_batch_may_be_smaller(siz
 
 
 def test_a_seed_shuffles_every_epoch_anew_and_keeps_picture_and_label_together():
-    from stackfit.pipeline import epoch_order
+    from stackfit.training.tensorflow.pipeline import epoch_order
 
     feed = make_feed(4, seed=7)
     for epoch in (0, 1, 0):
@@ -119,8 +119,8 @@ def test_a_static_size_gives_the_same_batch():
 
 
 def test_arrays_are_made_resident_once_however_many_feeds_read_them():
-    backend.start()
-    from stackfit.pipeline import Feeds, Targets
+    runtime.start()
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     feeds = Feeds(dataset())
     first, second = (feeds.feed("train", size, Targets("class", 3, None)) for size in (2, 5))
@@ -146,10 +146,10 @@ def test_arrays_are_made_resident_once_however_many_feeds_read_them():
 )
 def test_scaling_in_the_graph_is_bit_equal_to_numpy(scaling):
     """All 256 values: a division folded into a multiplication by 1/255 differs in 126 of them."""
-    backend.start()
+    runtime.start()
     import tensorflow as tf
 
-    from stackfit.pipeline import Scaler
+    from stackfit.training.tensorflow.pipeline import Scaler
 
     x = np.arange(256, dtype=np.uint8).reshape(16, 4, 4)
     scaler = Scaler(scaling)
@@ -198,8 +198,8 @@ def streamed() -> StreamedDataset:
 
 
 def test_a_stream_is_read_through_the_same_interface_and_a_pass_may_be_repeated():
-    backend.start()
-    from stackfit.pipeline import Feeds, Targets
+    runtime.start()
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     feeds = Feeds(streamed())
     feed = feeds.feed("train", 4, Targets("class", 3, None), None, training=True)
@@ -213,11 +213,11 @@ def test_a_stream_is_read_through_the_same_interface_and_a_pass_may_be_repeated(
 
 
 def test_a_model_trained_on_a_stream_is_bit_equal_to_one_trained_on_the_same_arrays():
-    backend.start()
+    runtime.start()
     import keras
 
-    from stackfit.pipeline import Feeds, Targets
-    from stackfit.training import Cohort, Member
+    from stackfit.training.loop import Cohort, Member
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     def weights(data) -> list[np.ndarray]:
         keras.utils.set_random_seed(1)

@@ -6,46 +6,46 @@ from pathlib import Path
 
 import pytest
 
-from stackfit import places
+from stackfit.config import project
 from stackfit.errors import ConfigError
 
 
 def test_the_shipped_folders_hold_the_root_config_and_the_labs():
-    assert (places.shipped("conf") / "config.yaml").is_file()
-    assert (places.shipped("experiments") / "gsp631_base.yaml").is_file()
+    assert (project.shipped("conf") / "config.yaml").is_file()
+    assert (project.shipped("experiments") / "gsp631_base.yaml").is_file()
 
 
 def test_an_own_folder_is_found_only_where_there_is_one(lab):
-    assert places.own("experiments") is None
+    assert project.own("experiments") is None
     (lab / "experiments").mkdir()
-    assert places.own("experiments") == lab / "experiments"
+    assert project.own("experiments") == lab / "experiments"
 
 
 def test_in_a_source_checkout_the_shipped_folder_is_not_the_users(monkeypatch):
-    monkeypatch.chdir(places.shipped("experiments").parent)
-    assert places.own("experiments") is None
+    monkeypatch.chdir(project.shipped("experiments").parent)
+    assert project.own("experiments") is None
 
 
 def test_outputs_are_below_the_current_folder(lab):
-    assert places.outputs() == lab / "outputs"
+    assert project.outputs() == lab / "outputs"
 
 
 def test_the_cache_is_where_the_user_says_then_where_xdg_says_then_at_home(lab, monkeypatch):
     monkeypatch.setenv("STACKFIT_CACHE", "~/kept")
-    assert places.cache() == Path.home() / "kept"
+    assert project.cache() == Path.home() / "kept"
     monkeypatch.delenv("STACKFIT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(lab / "xdg"))
-    assert places.cache() == lab / "xdg" / "stackfit"
+    assert project.cache() == lab / "xdg" / "stackfit"
     monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert places.cache() == Path.home() / ".cache" / "stackfit"
+    assert project.cache() == Path.home() / ".cache" / "stackfit"
 
 
 def test_trust_is_read_from_pyproject(write):
-    assert places.project_trust() == ()
+    assert project.project_trust() == ()
     write("pyproject.toml", '[tool.stackfit]\ntrust = ["experiments.mine", "layers"]\n')
-    assert places.project_trust() == ("experiments.mine", "layers")
+    assert project.project_trust() == ("experiments.mine", "layers")
     write("pyproject.toml", "[project]\nname = 'x'\n")
-    assert places.project_trust() == ()
+    assert project.project_trust() == ()
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_trust_is_read_from_pyproject(write):
 def test_a_damaged_pyproject_is_named(write, text, said):
     write("pyproject.toml", text)
     with pytest.raises(ConfigError) as error:
-        places.project_trust()
+        project.project_trust()
     assert error.value.where == "pyproject.toml"
     assert said in error.value.message
 
 
 def test_paths_are_shown_as_a_user_would_type_them(lab):
-    assert places.shown(lab / "outputs" / "a") == "outputs/a"
-    assert places.shown("/elsewhere") == "/elsewhere"
+    assert project.shown(lab / "outputs" / "a") == "outputs/a"
+    assert project.shown("/elsewhere") == "/elsewhere"

@@ -141,7 +141,7 @@ def rewrite(folder: Path, **status: str) -> None:
 def trained(tmp_path_factory, keras) -> Path:
     """The outputs of a sweep of four."""
     import stackfit
-    from stackfit.progress import Reporter
+    from stackfit.execution.progress import Reporter
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(lab := tmp_path_factory.mktemp("trained"))
@@ -262,7 +262,7 @@ def test_a_probe_estimates_every_cohort_and_its_cells(plan, lab):
 
 @pytest.mark.tf
 def test_models_that_differ_in_seed_epochs_or_learning_rate_are_built_once(plan, compose, monkeypatch):
-    from stackfit import members
+    from stackfit.execution import members
 
     built = []
     make = members._assemble

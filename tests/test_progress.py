@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stackfit.progress import LiveReporter, Reporter, make_reporter
+from stackfit.execution.progress import LiveReporter, Reporter, make_reporter
 
 
 class Terminal(io.StringIO):
@@ -154,7 +154,7 @@ def test_a_long_label_gives_way_on_a_narrow_terminal_and_every_cell_stays_on_one
 )
 def test_the_outlook_is_what_is_left_at_the_speed_so_far(monkeypatch, worked, to_do, passed, text):
     reporter = LiveReporter(1)
-    monkeypatch.setattr("stackfit.progress.time.monotonic", lambda: reporter._began + passed)
+    monkeypatch.setattr("stackfit.execution.progress.time.monotonic", lambda: reporter._began + passed)
     assert reporter._left(worked, to_do) == text
 
 

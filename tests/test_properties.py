@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from stackfit.cells import compose_cell, flatten
-from stackfit.composition import OWN_SETTINGS, Composer, search_path
+from stackfit.config.hydra.composition import OWN_SETTINGS, Composer, search_path
+from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
+from stackfit.execution.cells import compose_cell, flatten
 from stackfit.files import finite
-from stackfit.origins import override_key
 
 examples = settings(
     max_examples=25,
@@ -106,7 +106,7 @@ def test_null_removes_exactly_what_it_names(composer, names):
 @examples
 @given(data=st.data(), names=NAMES)
 def test_after_gives_one_right_order_for_every_order_of_writing(keras, data, names):
-    from stackfit.model import order_layers
+    from stackfit.model.stack import order_layers
 
     behind = {name: data.draw(st.sampled_from([None, "input", *names[:number]])) for number, name in enumerate(names)}
     written = data.draw(st.permutations(names))

@@ -9,9 +9,9 @@ import sys
 import pytest
 from made_runs import make_run
 
-from stackfit import schema
+from stackfit.config import schema
 from stackfit.errors import RunFolderError
-from stackfit.results import COSMETIC, read_epochs, read_runs
+from stackfit.results.frames import COSMETIC, read_epochs, read_runs
 
 
 def test_one_row_a_run_in_frames_of_settings_and_metrics(tmp_path):
@@ -108,7 +108,7 @@ def test_epochs_are_numbers_and_a_damaged_history_says_so(tmp_path):
 
 def test_importing_the_rooms_of_the_tables_imports_neither_pandas_nor_scipy_nor_tensorflow():
     code = (
-        "import sys, stackfit.tables, stackfit.comparison; "
+        "import sys, stackfit.results.tables, stackfit.results.comparison; "
         "heavy = {'pandas', 'scipy', 'numpy', 'rich', 'tensorflow', 'keras', 'hydra'}; "
         "print(sorted(heavy & sys.modules.keys()))"
     )

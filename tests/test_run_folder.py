@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stackfit import owner, run_folder
 from stackfit.errors import RunFolderError
-from stackfit.run_folder import RunFolder, find_continuable, find_run_folders, read_status, state_of
+from stackfit.results import owner, run_folder
+from stackfit.results.run_folder import RunFolder, find_continuable, find_run_folders, read_status, state_of
 
 ABOUT = {"experiment": "base", "overrides": ["epochs=2"], "axes": {}, "seed": 0, "settings": {"epochs": 2}}
 DEAD = owner.this_process() | {"process_start": "another process"}

@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 import stackfit
-from stackfit.cells import flatten
 from stackfit.errors import ConfigError, TrainingError
-from stackfit.progress import Reporter
+from stackfit.execution.cells import flatten
+from stackfit.execution.progress import Reporter
 
 pytestmark = [
     pytest.mark.tf,
@@ -389,7 +389,7 @@ class Ends(keras.callbacks.Callback):
 
 
 def test_a_run_that_was_interrupted_goes_on_in_its_folder_and_says_so(lab, capsys):
-    from stackfit.run_folder import RunFolder
+    from stackfit.results.run_folder import RunFolder
 
     first = run()
     folder = RunFolder(first.folder)

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import stackfit
-from stackfit import run_folder
 from stackfit.errors import ConfigError, DataError, RunFolderError, TrustError
-from stackfit.runs import Run
-from stackfit.saved import evaluate_run, load_model, predict_items, predict_pictures, read_picture
+from stackfit.proof.saved import evaluate_run, load_model, predict_items, predict_pictures, read_picture
+from stackfit.results import run_folder
+from stackfit.results.run import Run
 
 SHAPE = (8, 8, 1)
 
@@ -253,7 +253,7 @@ def test_one_wrong_picture_among_several_stops_before_the_model_is_loaded(finish
 def test_logits_and_single_outputs_become_probabilities(scores, logits, expected):
     from types import SimpleNamespace
 
-    from stackfit.saved import _prediction
+    from stackfit.proof.saved import _prediction
 
     run = SimpleNamespace(config={"task": {"loss": {"_target_": "x", "from_logits": logits}}})
     prediction = _prediction("item", np.array(scores), run)

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import make_run
 
-from stackfit.comparison import compare
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.statistics import ALPHA, compare_groups, holm, mcnemar, means_test, runs_needed, summarize
-from stackfit.verdicts import higher_is_better, say_configurations
+from stackfit.results.comparison import compare
+from stackfit.results.statistics import ALPHA, compare_groups, holm, mcnemar, means_test, runs_needed, summarize
+from stackfit.results.verdicts import higher_is_better, say_configurations
 
 UNITS = "model.layers.hidden.units"
 

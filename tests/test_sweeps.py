@@ -18,9 +18,9 @@ import pytest
 
 import stackfit
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.progress import Reporter
-from stackfit.sweep_folder import SweepFolder
-from stackfit.sweeps import Sweep, label_of
+from stackfit.execution.progress import Reporter
+from stackfit.execution.sweep import Sweep, label_of
+from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
 GRID = (*SMALL, "model.layers.hidden.units=3,4", "seed=range(2)")
@@ -257,7 +257,7 @@ def test_cells_that_failed_were_interrupted_or_changed_run_again_and_say_why(don
 
 @pytest.mark.tf
 def test_a_change_of_what_decides_the_numbers_trains_anew_and_says_so(done, monkeypatch):
-    monkeypatch.setattr("stackfit.cells.NUMERICS", -1)
+    monkeypatch.setattr("stackfit.execution.cells.NUMERICS", -1)
     planned = Sweep("digits_quickstart", GRID, reporter=Lines())
     assert {entry.why for entry in planned.entries} == {
         "changed since it ran: its config, data, versions or code"
@@ -600,7 +600,7 @@ def test_a_wrong_sweep_is_refused_and_leaves_no_folder(cli, lab, words, message)
 
 
 def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
-    monkeypatch.setattr("stackfit.sweeps.MANY", 2)
+    monkeypatch.setattr("stackfit.execution.sweep.MANY", 2)
     asked = []
     Sweep(
         "digits_quickstart",

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import SETTINGS, make_run
 
-from stackfit import tables
 from stackfit.errors import ConfigError
-from stackfit.formats import render
-from stackfit.results import read_runs, runs_of
-from stackfit.tables import read_table, table
+from stackfit.results import tables
+from stackfit.results.formats import render
+from stackfit.results.frames import read_runs, runs_of
+from stackfit.results.tables import read_table, table
 
 UNITS = "model.layers.hidden.units"
 

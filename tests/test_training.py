@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stackfit import backend
-from stackfit.cells import Cell, compose_cell
-from stackfit.composition import Composer
+from stackfit.config.hydra.composition import Composer
 from stackfit.data import Dataset, load_dataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.errors import ConfigError, TrainingError
+from stackfit.execution.cells import Cell, compose_cell
+from stackfit.training.tensorflow import runtime
 
 pytestmark = [
     pytest.mark.tf,
@@ -83,17 +83,18 @@ def train(
     predict: bool = False,
 ) -> list[Trained]:
     """Train cells in one cohort; what each became. `callbacks(number)` gives a member its own."""
-    backend.start()
-    from stackfit import graphs, training
-    from stackfit.members import build_member
-    from stackfit.pipeline import Feeds, Targets
+    runtime.start()
+    from stackfit.execution.members import build_member
+    from stackfit.training import loop
+    from stackfit.training.tensorflow import graphs
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     dataset = dataset or digits(validation=False)
     feeds = Feeds(dataset)
     members = [build_member(one, dataset, feeds) for one in cells]
     for number, member in enumerate(members):
         member.callbacks = callbacks(number)
-    cohort = training.Cohort(members)
+    cohort = loop.Cohort(members)
     cohort.prepare()
     events = list(cohort.train())
     tests = [
@@ -103,7 +104,7 @@ def train(
     scores = [np.zeros(0)] * len(cells)
     if predict:
         scores = [scores for _, scores in graphs.evaluate_all([member.model for member in members], tests)]
-    ends = [event for event in events if isinstance(event, training.EpochEnd)]
+    ends = [event for event in events if isinstance(event, loop.EpochEnd)]
     return [
         Trained(
             member.model.get_weights(),
@@ -123,12 +124,12 @@ def alone(
 
 def plain_fit(one: Cell, dataset: Dataset) -> Trained:
     """The cell's model, trained by Keras's own `fit` on NumPy batches in the documented order."""
-    backend.start()
+    runtime.start()
     import keras
     import tensorflow as tf
 
-    from stackfit.members import make_model
-    from stackfit.pipeline import epoch_order
+    from stackfit.execution.members import make_model
+    from stackfit.training.tensorflow.pipeline import epoch_order
 
     config = one.config
     model = make_model(one, dataset.input_shape)
@@ -348,7 +349,7 @@ def test_a_callback_sees_keras_s_own_order_of_calls_and_its_member_s_model():
 
     mine = run(lambda callbacks: alone(cell("epochs=2"), callbacks=callbacks))
     x = np.zeros((4, 8, 8, 1), np.float32)
-    from stackfit.members import make_model
+    from stackfit.execution.members import make_model
 
     model = make_model(cell(), (8, 8, 1))
     theirs = run(lambda callbacks: model.fit(x, np.zeros(4), epochs=2, verbose=0, callbacks=callbacks))
@@ -359,7 +360,7 @@ def test_a_callback_sees_keras_s_own_order_of_calls_and_its_member_s_model():
 
 
 def test_an_infinite_loss_fails_that_member_alone_and_names_the_epoch():
-    from stackfit.training import Done, Failed
+    from stackfit.training.loop import Done, Failed
 
     wild = cell("optimizer=sgd", "optimizer.learning_rate=1e30")
     first, second = train([wild, cell()])
@@ -374,7 +375,7 @@ def test_an_infinite_loss_fails_that_member_alone_and_names_the_epoch():
 def test_a_callback_that_raises_or_exits_fails_its_member_alone():
     import keras
 
-    from stackfit.training import Done, Failed
+    from stackfit.training.loop import Done, Failed
 
     errors = {
         "on_train_begin": ValueError("mine"),
@@ -417,18 +418,18 @@ def test_ctrl_c_in_a_callback_is_the_user_s_and_stops_everything():
 def test_what_a_callback_prints_goes_where_the_member_says(capsys):
     import keras
 
-    from stackfit import training
-    from stackfit.members import build_member
-    from stackfit.pipeline import Feeds
+    from stackfit.execution.members import build_member
+    from stackfit.training import loop
+    from stackfit.training.tensorflow.pipeline import Feeds
 
-    backend.start()
+    runtime.start()
     dataset, said = digits(), []
     member = build_member(cell("epochs=1"), dataset, Feeds(dataset))
     member.callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("hello", epoch))
     ]
     member.printed = said.append
-    list(training.Cohort([member]).train())
+    list(loop.Cohort([member]).train())
     assert said == ["hello 0\n"] and capsys.readouterr().out == ""
 
 
@@ -484,21 +485,21 @@ def test_stop_training_at_a_batch_ends_the_epoch_there_as_in_keras():
 
 
 def test_the_number_of_steps_in_a_call_does_not_change_the_bits(monkeypatch):
-    from stackfit import training
+    from stackfit.training import loop
 
     cells = [cell("batch_size=3"), cell("batch_size=3", DROPOUT)]
     expected = train(cells)
     for first, seconds in ((1, 0.0), (1000, 1e9)):
-        monkeypatch.setattr(training, "FIRST_STEPS", first)
-        monkeypatch.setattr(training, "CALL_SECONDS", seconds)
+        monkeypatch.setattr(loop, "FIRST_STEPS", first)
+        monkeypatch.setattr(loop, "CALL_SECONDS", seconds)
         assert train(cells) == expected
 
 
 def test_a_call_covers_about_the_seconds_it_may(monkeypatch):
-    from stackfit import training
+    from stackfit.training import loop
 
-    monkeypatch.setattr(training, "CALL_SECONDS", 0.2)
-    monkeypatch.setattr(training, "FIRST_STEPS", 2)
+    monkeypatch.setattr(loop, "CALL_SECONDS", 0.2)
+    monkeypatch.setattr(loop, "FIRST_STEPS", 2)
     steps: list[float] = []
     began = time.perf_counter()
     train_slowly(lambda: steps.append(time.perf_counter() - began))
@@ -508,12 +509,12 @@ def test_a_call_covers_about_the_seconds_it_may(monkeypatch):
 
 def train_slowly(on_step: Callable[[], None]) -> None:
     """One epoch of 100 steps of about 10 ms each."""
-    backend.start()
+    runtime.start()
     import tensorflow as tf
 
-    from stackfit import training
-    from stackfit.members import build_member
-    from stackfit.pipeline import Feeds
+    from stackfit.execution.members import build_member
+    from stackfit.training import loop
+    from stackfit.training.tensorflow.pipeline import Feeds
 
     class SlowFeed:
         def __init__(self, feed: Any):
@@ -527,20 +528,20 @@ def train_slowly(on_step: Callable[[], None]) -> None:
     dataset = digits(validation=False)
     member = build_member(cell("epochs=1"), dataset, Feeds(dataset))
     member.train = SlowFeed(member.train)
-    for event in training.Cohort([member]).train():
-        if isinstance(event, training.Step):
+    for event in loop.Cohort([member]).train():
+        if isinstance(event, loop.Step):
             on_step()
 
 
 def test_progress_counts_up_to_one_in_every_epoch():
-    from stackfit import training
-    from stackfit.members import build_member
-    from stackfit.pipeline import Feeds
+    from stackfit.execution.members import build_member
+    from stackfit.training import loop
+    from stackfit.training.tensorflow.pipeline import Feeds
 
-    backend.start()
+    runtime.start()
     dataset = digits()
     members = [build_member(cell(f"epochs={n}"), dataset, Feeds(dataset)) for n in (1, 2)]
-    steps = [event for event in training.Cohort(members).train() if isinstance(event, training.Step)]
+    steps = [event for event in loop.Cohort(members).train() if isinstance(event, loop.Step)]
     assert [(step.epoch, step.running) for step in steps if step.done == 1.0] == [(1, (0, 1)), (2, (1,))]
 
 
@@ -593,7 +594,7 @@ def test_the_number_of_threads_does_not_change_the_bits():
     """Here there is one intra-op thread and as many inter-op threads as cores; there it is two and one."""
     words = [sys.executable, "-W", "ignore", "-c", THREADS, os.path.dirname(__file__)]
     there = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    assert backend.threads()["intra_op"] == 1
+    assert runtime.threads()["intra_op"] == 1
     assert digest_of_some() == there
 
 
@@ -601,17 +602,18 @@ def test_the_number_of_threads_does_not_change_the_bits():
 
 
 def test_the_data_in_the_graphs_of_earlier_cohorts_are_let_go():
-    from stackfit import graphs, training
-    from stackfit.members import build_member
-    from stackfit.pipeline import Feeds
+    from stackfit.execution.members import build_member
+    from stackfit.training import loop
+    from stackfit.training.tensorflow import graphs
+    from stackfit.training.tensorflow.pipeline import Feeds
 
-    backend.start()
+    runtime.start()
 
     def train_and_forget() -> weakref.ref[Any]:
         dataset = digits()
         feeds = Feeds(dataset)
         member = build_member(cell("epochs=1"), dataset, feeds)
-        list(training.Cohort([member]).train())
+        list(loop.Cohort([member]).train())
         return weakref.ref(member.train.data.x)
 
     data = [train_and_forget() for _ in range(2)]
@@ -623,7 +625,7 @@ def test_the_data_in_the_graphs_of_earlier_cohorts_are_let_go():
 
 
 def test_a_metric_that_does_not_fit_the_labels_is_a_config_error_before_anything_is_trained():
-    from stackfit import runner
+    from stackfit.execution import runner
 
     wrong = cell("+task.metrics.f1={_target_: keras.metrics.F1Score}")
     with pytest.raises(ConfigError, match="cannot be trained on these data") as error, runner.placing():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stackfit import trust
+from stackfit.config import trust
 from stackfit.errors import TrustError
 
 GOOD = {

@@ -12,13 +12,14 @@ import pytest
 import yaml
 
 import stackfit
-from stackfit import evidence, run_folder, tables
 from stackfit.errors import ConfigError, ConfigErrors, RunFolderError, TrustError
-from stackfit.evidence import Difference, Scores
-from stackfit.progress import Reporter
-from stackfit.rerun import read_cell
-from stackfit.run_folder import RunFolder
-from stackfit.runs import Run
+from stackfit.execution.progress import Reporter
+from stackfit.proof import evidence
+from stackfit.proof.evidence import Difference, Scores
+from stackfit.proof.rerun import read_cell
+from stackfit.results import run_folder, tables
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
 
 QUIET = Reporter(0)
 DROPOUT = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.5, after: hidden}"

@@ -5,8 +5,8 @@ import statistics
 import time
 
 import stackfit.api
-import stackfit.runner
-from stackfit import backend
+import stackfit.execution.runner
+from stackfit.training.tensorflow import runtime
 
 spent: list[float] = []
 
@@ -25,11 +25,11 @@ def timed(function, first):
 
 
 if __name__ == "__main__":
-    backend.start(lean=True)
-    from stackfit import training
+    runtime.start(lean=True)
+    from stackfit.training import loop
 
-    training._Progress.keep = timed(training._Progress.keep, first=True)
-    stackfit.runner._keep = timed(stackfit.runner._keep, first=False)
+    loop._Progress.keep = timed(loop._Progress.keep, first=True)
+    stackfit.execution.runner._keep = timed(stackfit.execution.runner._keep, first=False)
     run = stackfit.api.run("gsp631_base", "epochs=11")
     checkpoint, epoch = statistics.median(spent[1:]), statistics.median(run.history["seconds"][1:])
     print(json.dumps({"checkpoint": checkpoint, "epoch": epoch, "share": checkpoint / epoch}))

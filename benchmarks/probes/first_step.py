@@ -26,8 +26,8 @@ if __name__ == "__main__":
     import first_step
 
     import stackfit.api
-    import stackfit.runner
-    import stackfit.training
+    import stackfit.execution.runner
+    import stackfit.training.loop
 
     imported = time.perf_counter()
     clock = "+callbacks.clock._target_=first_step.Clock"

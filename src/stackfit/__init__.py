@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from stackfit.api import run as run
     from stackfit.api import sweep as sweep
     from stackfit.api import table as table
-    from stackfit.runs import Run as Run
+    from stackfit.results.run import Run as Run
 
 __version__ = "0.1.0"
 __all__ = ["Run", "load_model", "run", "sweep", "table"]
@@ -20,7 +20,7 @@ __all__ = ["Run", "load_model", "run", "sweep", "table"]
 
 def __getattr__(name: str) -> Any:
     if name == "Run":
-        from stackfit.runs import Run
+        from stackfit.results.run import Run
 
         return Run
     if name in __all__:

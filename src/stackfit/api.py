@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.cells import inspect_cell, trusted_modules
-from stackfit.composition import Composer
-from stackfit.progress import Reporter, make_reporter
-from stackfit.runs import Run
+from stackfit.config.hydra.composition import Composer
+from stackfit.execution.cells import inspect_cell, trusted_modules
+from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.results.run import Run
 
 if TYPE_CHECKING:
     import keras
@@ -37,8 +37,8 @@ def run(
         TrainingError: the run failed; its folder says why.
         KeyboardInterrupt: you stopped it; the folder says *interrupted*.
     """
-    from stackfit.members import inspect_model
-    from stackfit.runner import claim_single, run_cell
+    from stackfit.execution.members import inspect_model
+    from stackfit.execution.runner import claim_single, run_cell
 
     cell, problems = inspect_cell(composer or Composer(experiment), overrides, trusted_modules(trust))
     if cell is not None:
@@ -67,13 +67,13 @@ def sweep(
         fail_fast: stop at the first failure.
 
     Returns:
-        The sweep's table, one row a cell; see `stackfit.tables.table`.
+        The sweep's table, one row a cell; see `stackfit.results.tables.table`.
 
     Raises:
         ConfigError: an axis, a key or a value is wrong; nothing was trained.
         KeyboardInterrupt: you stopped it; finished cells stay.
     """
-    from stackfit.sweeps import Sweep
+    from stackfit.execution.sweep import Sweep
 
     reporter = reporter or make_reporter()
     planned = Sweep(experiment, overrides, trust=trust, fresh=fresh, fail_fast=fail_fast, reporter=reporter)
@@ -81,8 +81,8 @@ def sweep(
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:
-    """One row a run: what differs, then the metrics. Options as in `stackfit table`; see `stackfit.tables.table`."""
-    from stackfit import tables
+    """One row a run: what differs, then the metrics. Options as in `stackfit table`; see `stackfit.results.tables.table`."""
+    from stackfit.results import tables
 
     return tables.table(paths, **options)
 
@@ -94,6 +94,6 @@ def load_model(run: Run | str | Path, trust: Iterable[str] = ()) -> keras.Model:
         RunFolderError: the path is no run folder, or the run saved no model.
         ConfigError: the run names modules that neither `trust` nor the project trusts.
     """
-    from stackfit.saved import load_model as load
+    from stackfit.proof.saved import load_model as load
 
     return load(run if isinstance(run, Run) else Run(Path(run)), trust=trust)

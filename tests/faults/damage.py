@@ -193,9 +193,9 @@ CACHED = ("manifest.json", "train_x.npy", "train_y.npy", "test_x.npy", "test_y.n
 
 
 def real_cache(*parts: str) -> Path:
-    from stackfit import places
+    from stackfit.config import project
 
-    path = places.cache().joinpath(*parts)
+    path = project.cache().joinpath(*parts)
     if not path.exists():
         raise NotHere(f"no Fashion-MNIST in the data cache ({parts[-1]}): stackfit data fetch fashion_mnist")
     return path

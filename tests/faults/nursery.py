@@ -54,14 +54,14 @@ def main() -> None:
 
     import stackfit.api
     import stackfit.cli.app
-    import stackfit.composition
-    import stackfit.sweeps
-    from stackfit import backend
+    import stackfit.config.hydra.composition
+    import stackfit.execution.sweep
+    from stackfit.training.tensorflow import runtime
 
-    with backend.quiet():
-        import stackfit.model
-        import stackfit.pipeline
-        import stackfit.training  # noqa: F401
+    with runtime.quiet():
+        import stackfit.model.stack
+        import stackfit.training.loop
+        import stackfit.training.tensorflow.pipeline  # noqa: F401
     for line in sys.stdin:
         request = json.loads(line)
         if (pid := os.fork()) == 0:

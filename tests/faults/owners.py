@@ -74,7 +74,7 @@ def _ended() -> int:
 
 
 def _me() -> dict[str, Any]:
-    from stackfit import owner
+    from stackfit.results import owner
 
     return owner.this_process()
 

@@ -252,8 +252,8 @@ def eject(run: RunPath, trust: Trust = None) -> None:
 
     stackfit eject outputs/gsp631_base/2026-01-31_12-00-00 > train.py
     """
-    from stackfit.eject import eject as script_of
-    from stackfit.runs import Run
+    from stackfit.proof.eject.script import eject as script_of
+    from stackfit.results.run import Run
 
     sys.stdout.write(script_of(Run(run), trust or []))
 

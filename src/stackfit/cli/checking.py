@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from stackfit.check import Outcome, check, checkable
+from stackfit.config.experiments import find_experiment, read_record
 from stackfit.errors import ConfigError
-from stackfit.experiments import find_experiment, read_record
-from stackfit.progress import Reporter, make_reporter
-from stackfit.run_folder import csv_text
+from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.proof.check import Outcome, check, checkable
+from stackfit.results.run_folder import csv_text
 
 
 def check_command(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stackfit import completion
+from stackfit.cli import completion
 
 ASKED = "_STACKFIT_COMPLETE"
 
@@ -138,7 +138,7 @@ def _run_folders(text: str) -> Iterator[str]:
 
 
 def _is_run(path: Path) -> bool:
-    from stackfit import run_folder
+    from stackfit.results import run_folder
 
     return (path / run_folder.STATUS).is_file()
 

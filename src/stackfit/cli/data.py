@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stackfit.config.project import shown
 from stackfit.data import Progress, declare, fetch, list_data, render_picture, show_item, write_png
 from stackfit.errors import DataError
-from stackfit.places import shown
 
 
 def print_data() -> None:
@@ -87,7 +87,7 @@ def data_config(name: str, overrides: list[str]) -> dict[str, Any]:
     """
     from omegaconf import OmegaConf
 
-    from stackfit.composition import Composer
+    from stackfit.config.hydra.composition import Composer
 
     composition = Composer("digits_quickstart").compose([f"data={name}", *overrides])
     data = OmegaConf.to_container(composition.config.data, resolve=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from stackfit.composition import Composer
-from stackfit.explanation import Explainer, Explanation
+from stackfit.config.explanation import Explainer, Explanation
+from stackfit.config.hydra.composition import Composer
 
 
 def print_explanation(experiment: str, key: str, overrides: list[str], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stackfit import interrupts
+from stackfit.execution import interrupts
 
 AGAIN_SECONDS = (2.2, 1.1)  # then it is raised (once more): code between may have swallowed it, or a step takes long
 LAST_SECONDS = 4.5  # then the process ends as it is; to its folders that is what SIGKILL is

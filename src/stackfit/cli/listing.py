@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from stackfit.config.experiments import Record, list_experiments
 from stackfit.errors import ConfigError, printable
-from stackfit.experiments import Record, list_experiments
 
 
 def print_experiments(pattern: str | None) -> None:
@@ -55,8 +55,8 @@ def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: s
     Raises:
         ConfigError: as `compose`.
     """
-    from stackfit.checks import resolve as resolve_config
-    from stackfit.composition import Composer
+    from stackfit.config.checks import resolve as resolve_config
+    from stackfit.config.hydra.composition import Composer
 
     composition = Composer(experiment).compose(overrides)
     for option in composition.replaced:
@@ -72,7 +72,7 @@ def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: s
     if not origin:
         sys.stdout.write(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         return
-    from stackfit.explanation import Explainer
+    from stackfit.config.explanation import Explainer
 
     explainer = Explainer(composition)
     lines = [(line, explainer.place(key)) for key, line in _lines(config, "", 0)]
@@ -103,7 +103,7 @@ def _lines(node: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str,
 
 def differences(config: dict[str, Any], other: dict[str, Any], name: str) -> Iterator[str]:
     """One line for each key whose value differs from that of the experiment `name`."""
-    from stackfit.runs import flatten
+    from stackfit.results.run import flatten
 
     ours, theirs = flatten(config), flatten(other)
     for key in dict.fromkeys((*theirs, *ours)):

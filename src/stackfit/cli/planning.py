@@ -30,17 +30,17 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
     typed = parse_words(words)
     if other := [flag for flag in typed.flags if flag != "--multirun"]:
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
-    from stackfit.composition import Composer
-    from stackfit.sweeps import is_sweep
+    from stackfit.config.hydra.composition import Composer
+    from stackfit.execution.sweep import is_sweep
 
     composer = Composer(typed.experiment)
     sweeps = typed.multirun
     with contextlib.suppress(ConfigError):  # the plan says what is wrong
         sweeps = is_sweep(composer, typed.overrides, typed.multirun)
     if sweeps:
-        from stackfit.sweep_plan import plan_sweep as plan
+        from stackfit.execution.plan.sweep import plan_sweep as plan
     else:
-        from stackfit.plan import plan_run as plan
+        from stackfit.execution.plan.run import plan_run as plan
     found = plan(composer, typed.overrides, trust, began if probe else None)
     if as_json:
         sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from stackfit.config.project import shown
 from stackfit.errors import ConfigError, printable
-from stackfit.places import shown
 
 
 def width() -> int | None:
@@ -29,7 +29,7 @@ def print_table(paths: list[Path] | None, *, csv: Path | None, format: str, pivo
     Raises:
         RunFolderError: no runs there; ConfigError: an option names no column, or the file cannot be written.
     """
-    from stackfit import formats, tables
+    from stackfit.results import formats, tables
 
     axes = [part.strip() for part in pivot.split(",")] if pivot else None
     frame, problems = tables.read_table(paths or (), pivot=axes, **options)
@@ -54,9 +54,9 @@ def print_comparison(paths: list[Path] | None, *, metric: str | None, filter: st
     """Tables, tests and their sentences on stdout.
 
     Raises:
-        RunFolderError, ConfigError: see `stackfit.comparison.compare`.
+        RunFolderError, ConfigError: see `stackfit.results.comparison.compare`.
     """
-    from stackfit.comparison import compare
+    from stackfit.results.comparison import compare
 
     comparison = compare(paths or (), metric=metric, filter=filter)
     complain(comparison.problems)
@@ -71,9 +71,9 @@ def print_evaluation(run: Path, format: str, trust: Sequence[str] = ()) -> None:
     """
     import pandas as pd
 
-    from stackfit import formats
-    from stackfit.runs import Run
-    from stackfit.saved import evaluate_run
+    from stackfit.proof.saved import evaluate_run
+    from stackfit.results import formats
+    from stackfit.results.run import Run
 
     splits = evaluate_run(Run(run), lambda line: print(line, file=sys.stderr), trust)
     rows = [{"split": split, **logs} for split, logs in splits.items()]
@@ -97,10 +97,10 @@ def print_predictions(
     """Predictions of pictures, of chosen test items with all probabilities, or of some right and wrong test items.
 
     Raises:
-        RunFolderError, DataError: see `stackfit.saved`.
+        RunFolderError, DataError: see `stackfit.proof.saved`.
     """
-    from stackfit import saved
-    from stackfit.runs import Run
+    from stackfit.proof import saved
+    from stackfit.results.run import Run
 
     one = Run(run)
     if files:

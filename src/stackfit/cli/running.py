@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 
 if TYPE_CHECKING:
-    from stackfit.sweeps import Sweep
+    from stackfit.execution.sweep import Sweep
 
 # Hydra's own flags, and whether a value follows. Folders and config names are stackfit's to choose.
 FLAGS = {"--multirun": 0, "-m": 0, "--run": 0, "-r": 0, "--resolve": 0, "--hydra-help": 0,
@@ -81,13 +81,13 @@ def run_command(
             f"{typed.experiment!r} is no experiment. Expected its name before the overrides. "
             f"Write: stackfit run NAME {typed.experiment}"
         )
-    from stackfit.composition import Composer, hydra_shows
+    from stackfit.config.hydra.composition import Composer, hydra_shows
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
         hydra_shows(typed.experiment, typed.overrides, typed.flags)
         return 0
-    from stackfit.progress import Reporter, make_reporter
-    from stackfit.sweeps import Sweep, is_sweep
+    from stackfit.execution.progress import Reporter, make_reporter
+    from stackfit.execution.sweep import Sweep, is_sweep
 
     composer = Composer(typed.experiment)
     if is_sweep(composer, typed.overrides, typed.multirun):
@@ -104,7 +104,7 @@ def run_command(
         )
         return finish_sweep(sweep)
     from stackfit import api
-    from stackfit.run_folder import RunFolder
+    from stackfit.results.run_folder import RunFolder
 
     quietly = Reporter(0) if quiet else None
     run = api.run(typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=quietly, composer=composer)
@@ -127,9 +127,9 @@ def ask(cells: int) -> bool:
 
 def finish_sweep(sweep: Sweep) -> int:
     """Run the sweep, print its table and, last, its folder; 1 unless every cell is finished."""
-    from stackfit import formats, tables
     from stackfit.cli.results import complain, width
-    from stackfit.places import shown
+    from stackfit.config.project import shown
+    from stackfit.results import formats, tables
 
     sweep.run()
     try:
@@ -147,7 +147,7 @@ def finish_sweep(sweep: Sweep) -> int:
 
 def print_run(folder: Path, metrics: dict[str, float]) -> None:
     """The metrics that matter on one line, and the folder on the last."""
-    from stackfit.places import shown
+    from stackfit.config.project import shown
 
     shown_first = [name for name in metrics if name.startswith("test_")] or list(metrics)
     sys.stdout.write("  ".join(f"{name} {metrics[name]:.4f}" for name in shown_first) + "\n")

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from stackfit.config.project import shown
 from stackfit.errors import ConfigError, StackfitError
-from stackfit.places import shown
-from stackfit.progress import Reporter, make_reporter
-from stackfit.run_folder import VERDICTS, RunFolder
-from stackfit.verify import find_runs, verify
+from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.proof.verify import find_runs, verify
+from stackfit.results.run_folder import VERDICTS, RunFolder
 
 NAMES = {"data_fingerprint": "data", "numerics": "stackfit's numerics"}
 PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "code of "}
@@ -21,7 +21,7 @@ def verify_command(paths: Sequence[Path], *, tolerance: float, trust: Iterable[s
     """Verify the runs at and below the paths; 1 if one diverged, 2 if one could not be run again.
 
     Raises:
-        RunFolderError, ConfigError: as `stackfit.verify.verify`, if there is only one run.
+        RunFolderError, ConfigError: as `stackfit.proof.verify.verify`, if there is only one run.
     """
     if not 0 <= tolerance < float("inf"):
         raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")

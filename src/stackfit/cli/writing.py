@@ -7,11 +7,11 @@ import re
 import sys
 from pathlib import Path
 
-from stackfit import json_schema
+from stackfit.config.experiments import NAME, find_experiment, find_experiments
+from stackfit.config.project import shown
 from stackfit.errors import ConfigError
-from stackfit.experiments import NAME, find_experiment, find_experiments
 from stackfit.files import write_text
-from stackfit.places import shown
+from stackfit.model import json_schema
 
 EXPERIMENT = """\
 # yaml-language-server: $schema=.schema.json
@@ -115,7 +115,7 @@ def write_callback(name: str) -> list[str]:
 
 
 def _trust(module: str) -> list[str]:
-    from stackfit.places import project_trust
+    from stackfit.config.project import project_trust
 
     path = Path("pyproject.toml")
     if module in project_trust():

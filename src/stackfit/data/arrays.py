@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from stackfit import places
+from stackfit.config import project
 from stackfit.data.dataset import SILENT, Progress
 from stackfit.errors import AbsentError, DataError
 from stackfit.files import locked, write_json
@@ -31,7 +31,7 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
 def absent(name: str) -> AbsentError:
     """The error of data that were only looked for."""
     return AbsentError(
-        f"The data {name!r} are not on this machine yet. Expected them in {places.shown(places.cache())}. "
+        f"The data {name!r} are not on this machine yet. Expected them in {project.shown(project.cache())}. "
         "The first run fetches and prepares them, or: stackfit data fetch NAME",
         key="data",
     )
@@ -108,5 +108,5 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
                 shutil.rmtree(private, ignore_errors=True)
             return stored
     except OSError as error:
-        found = f"{places.shown(folder)} cannot be written: {error.strerror or error}. Expected to keep data there."
+        found = f"{project.shown(folder)} cannot be written: {error.strerror or error}. Expected to keep data there."
         raise DataError(f"{found} Set STACKFIT_CACHE to a folder that you can write to and that has room.") from None

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stackfit import places
+from stackfit.config import project
 from stackfit.data.dataset import SILENT, Progress, Split, StreamedDataset
 from stackfit.data.load import load_dataset
 from stackfit.data.own import declare
@@ -37,7 +37,7 @@ def list_data() -> list[Row]:
     """One row for each file of the `data` group, the shipped ones and those in `./conf`, sorted by name."""
     import yaml
 
-    folders = [conf / "data" for conf in (places.shipped("conf"), places.own("conf")) if conf]
+    folders = [conf / "data" for conf in (project.shipped("conf"), project.own("conf")) if conf]
     files = {path.stem: path for folder in folders for path in folder.glob("*.yaml")}
     sections = {name: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for name, path in sorted(files.items())}
     return [describe(name, section) for name, section in sections.items()]
@@ -51,7 +51,7 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
     if settings.kind in ("digits", "xor"):
         state = "part of a package"
     elif tfds_name and settings.kind not in OWN:
-        here = [*(places.cache() / "arrays").glob(f"{tfds_name}-*"), tfds_folder() / tfds_name]
+        here = [*(project.cache() / "arrays").glob(f"{tfds_name}-*"), tfds_folder() / tfds_name]
         state = "ready" if any(path.exists() for path in here) else "can be fetched"
     here = [path for path in here if path.exists()]
     files = [file for path in here for file in (path, *path.rglob("*")) if file.is_file()]
@@ -143,5 +143,5 @@ def write_png(picture: np.ndarray, path: Path | str) -> None:
     try:
         Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path, format="PNG")
     except OSError as error:
-        found = f"{places.shown(path)} cannot be written: {error.strerror or error}."
+        found = f"{project.shown(path)} cannot be written: {error.strerror or error}."
         raise DataError(f"{found} Expected a file in a folder that exists. Type another path.") from None

@@ -23,14 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from stackfit import places
+from stackfit.config import project
+from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored, absent, build_arrays, read_arrays
 from stackfit.data.dataset import Progress, StreamedDataset
 from stackfit.data.settings import check_size
 from stackfit.data.tfds import open_stream, run_tfds, tfds_folder
 from stackfit.errors import DataError
 from stackfit.files import write_file
-from stackfit.schema import Data
 
 NAMES = ["train_x", "train_y", "test_x", "test_y"]
 REQUEST: dict[str, Any] = {"name": "fashion_mnist", "splits": {"train": "train", "test": "test"}}
@@ -56,7 +56,7 @@ IDX_FILES = {
 
 def downloads() -> Path:
     """Where fetched files are kept, and where a user may put them."""
-    return places.cache() / "downloads" / "fashion-mnist"
+    return project.cache() / "downloads" / "fashion-mnist"
 
 
 def find_idx_files(progress: Progress) -> Path:
@@ -103,7 +103,7 @@ def unzip(path: Path) -> bytes:
     """The content of one file, checked."""
     content = gzip.decompress(path.read_bytes())
     if hashlib.sha256(content).hexdigest() != IDX_FILES[path.name][1]:
-        raise OSError(f"{places.shown(path)} has not the SHA-256 of the original")
+        raise OSError(f"{project.shown(path)} has not the SHA-256 of the original")
     return content
 
 
@@ -194,7 +194,7 @@ def read_fashion_mnist(settings: Data, progress: Progress) -> Stored | StreamedD
     """Pictures as uint8 `(examples, 28, 28, 1)`, in memory when they fit; else, in TFDS order, streamed."""
     if settings.max_memory_bytes >= BYTES:
         write = _write_keras_order if settings.order == "keras" else _write_tfds_order
-        folder = places.cache() / "arrays" / f"fashion_mnist-{settings.order}"
+        folder = project.cache() / "arrays" / f"fashion_mnist-{settings.order}"
         return build_arrays(folder, lambda private: write(private, progress), progress)
     if settings.order == "keras":
         check_size(settings, "fashion_mnist", BYTES)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.schema import Data
 from stackfit.data import settings as checks
 from stackfit.data.arrays import Stored
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
 from stackfit.data.fashion_mnist import read_fashion_mnist
 from stackfit.data.own import read_own
 from stackfit.data.tfds import read_tfds
-from stackfit.schema import Data
 
 
 def load_dataset(

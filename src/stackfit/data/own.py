@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.project import shown
+from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
 from stackfit.data.dataset import Progress
 from stackfit.data.readers import Pair, list_pictures, picture_shape, read_csv, read_npz, read_pictures, unpacked_size
 from stackfit.data.settings import OWN, check_declared, check_size, check_two_classes, settings_of, wrong
 from stackfit.errors import did_you_mean
-from stackfit.places import shown
-from stackfit.schema import Data
 
 WHAT = {"csv": "a CSV file", "npz": "an NPZ file", "images": "a folder with one subfolder a class"}
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.project import shown
+from stackfit.config.schema import Data
 from stackfit.data.settings import check_declared, wrong
 from stackfit.errors import DataError, did_you_mean
-from stackfit.places import shown
-from stackfit.schema import Data
 
 Pair = tuple[np.ndarray, np.ndarray]
 SUFFIXES = (".png", ".jpg", ".jpeg")

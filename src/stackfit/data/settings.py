@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.schema import MISSING, Data
 from stackfit.data.dataset import Scaling
 from stackfit.errors import DataError, did_you_mean
-from stackfit.schema import MISSING, Data
 
 OWN = ("csv", "npz", "images")
 CHOICES = {

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from stackfit import places
+from stackfit.config import project
+from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored, absent, build_arrays
 from stackfit.data.dataset import Progress, Scaling, StreamedDataset
 from stackfit.data.settings import check_declared, split_at, unit_scaling, wrong
 from stackfit.errors import DataError
 from stackfit.files import locked
-from stackfit.schema import Data
 
 # TFDS itself also reads arguments from a name (`mnist/data_dir=…`) and runs code of others (`kaggle:…`).
 _NAME = re.compile(r"[A-Za-z]\w*(/[\w.\-]+)?(:[\d.*]+)?")
@@ -52,7 +52,7 @@ def read_tfds(settings: Data, progress: Progress) -> Stored | StreamedDataset:
         return run_tfds(request, progress)
 
     cache = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}-{_digest(name, splits)[:8]}"
-    stored = build_arrays(folder := places.cache() / "arrays" / cache, write, progress)
+    stored = build_arrays(folder := project.cache() / "arrays" / cache, write, progress)
     if stored.facts["bytes"] > limit:
         return open_stream(settings, name, splits, progress)
     if not stored.arrays:  # only described, for the limit was lower then
@@ -75,11 +75,11 @@ def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
     # -P: no module of the folder that we are in stands in for a library's.
     command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
-    paths = [str(places.PACKAGE.parent), os.environ.get("PYTHONPATH")]
+    paths = [str(project.PACKAGE.parent), os.environ.get("PYTHONPATH")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # training may want the GPU whole
     answer: dict[str, Any] = {"step": None}
-    lock = places.cache() / "tfds" / _digest(request["name"])[:16]  # TFDS must not prepare a data set twice at once
+    lock = project.cache() / "tfds" / _digest(request["name"])[:16]  # TFDS must not prepare a data set twice at once
     lock.mkdir(parents=True, exist_ok=True)
     with locked(lock), tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
@@ -107,7 +107,7 @@ def open_stream(settings: Data, name: str, splits: dict[str, str], progress: Pro
     """Describe a data set without decoding it. What TFDS says of it is kept until its files have changed."""
     share = settings.validation_split
     statistics = share if settings.scale == "standardize" else None
-    folder = places.cache() / "streams" / _digest(name, splits, statistics)[:16]
+    folder = project.cache() / "streams" / _digest(name, splits, statistics)[:16]
 
     def write(private: Path) -> dict[str, Any]:
         progress.say(f"{name} is above data.max_memory_bytes and will be streamed; reading its files once.")

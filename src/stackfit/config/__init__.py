@@ -1,0 +1,1 @@
+"""YAML files and overrides become one checked config, each value with its place."""

@@ -1,0 +1,265 @@
+"""Checks of a composed config that need no TensorFlow: what is missing, what is out of range, what is not trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
+
+from stackfit.config.origins import Origins
+from stackfit.config.schema import SILENCEABLE, Experiment, expected
+from stackfit.config.trust import check_targets
+from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
+
+CHOICES = {
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16", "float64"),
+    "data.kind": ("fashion_mnist", "tfds", "digits", "xor", "csv", "npz", "images"),
+    "data.order": ("tfds", "keras"),
+    "data.scale": ("unit", "standardize", "none"),
+    "task.labels": ("class", "one_hot", "value"),
+}
+RANGES = {
+    "epochs": (1, 2**31 - 1),
+    "batch_size": (1, 2**31 - 1),
+    "seed": (0, 2**32 - 1),  # as NumPy takes it
+    "verbosity": (0, 2**31 - 1),
+    "data.max_memory_bytes": (1, 2**63 - 1),
+    "data.num_classes": (0, 2**31 - 1),
+    "data.split_seed": (0, 2**32 - 1),
+}
+# Arguments that mean the same wherever Keras has them: whole numbers from 1, with an example.
+COUNTS = {"units": 64, "filters": 32, "kernel_size": 3, "pool_size": 2, "num_heads": 2, "key_dim": 32, "decay_steps": 1000}
+_ABOVE, _FROM = math.nextafter(0, 1), (0, math.inf, "a number of at least 0")
+SHARES = {
+    "learning_rate": (_ABOVE, math.inf, "a number above 0, or a schedule", 0.001),
+    "initial_learning_rate": (0, math.inf, "a number of at least 0", 0.001),
+    "rate": (0, 1, "a share from 0 to 1", 0.5),
+    "momentum": (0, 1, "a share from 0 to 1", 0.9),
+    "beta_1": (0, 1, "a share from 0 to 1", 0.9),
+    "beta_2": (0, 1, "a share from 0 to 1", 0.999),
+    "label_smoothing": (0, 1, "a share from 0 to 1", 0.1),
+    "weight_decay": (*_FROM, 0.004),
+    "l1": (*_FROM, 0.01),
+    "l2": (*_FROM, 0.01),
+    "patience": (*_FROM, 3),
+    "min_delta": (*_FROM, 0.001),
+}
+SAVE_FORMS = ("keras", "h5")
+
+
+def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
+    """The config as plain containers, every interpolation resolved.
+
+    Raises:
+        ConfigErrors: interpolations that point nowhere and values that are missing, all of them, each with its place.
+    """
+    problems = Problems()
+    resolved = resolve_all(config, problems)
+    problems.place(origins)
+    problems.raise_errors()
+    return resolved
+
+
+def resolve_all(config: DictConfig, problems: Problems) -> dict[str, Any]:
+    """As `resolve`, but what is wrong goes into `problems`, and its value is None or the schema's default."""
+    removed = dict(_absent(_schema(), config, ""))
+    if not removed:
+        with contextlib.suppress(OmegaConfBaseException, RecursionError):
+            return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    resolved: dict[str, Any] = {}
+    for key in removed:
+        problems.add([ConfigError(f"{key} was removed. Expected a value. Leave ~{key} out, or write null.", key=key)])
+        _put(resolved, key.split("."), removed[key])
+    for path, value in _leaves(config, ()):
+        key = ".".join(map(str, path))
+        found = None
+        try:
+            found = value()
+        except InterpolationToMissingValueError:
+            problems.unknown.add(key)  # the key that it refers to is reported itself
+        except MissingMandatoryValue:
+            problems.add([ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)])
+        except (RecursionError, OmegaConfBaseException) as error:
+            problems.add([_unresolved(error, key, config)])
+        _put(resolved, path, found)
+    return resolved
+
+
+def _unresolved(error: Exception, key: str, config: DictConfig) -> ConfigError:
+    text = str(getattr(error, "msg", None) or error).partition("\n")[0]
+    if isinstance(error, RecursionError) or text.startswith("Recursive"):
+        text = "This value refers to itself"
+    near = ""
+    if found := re.search(r"Interpolation key '(.*)' not found", text):
+        known = [".".join(map(str, path)) for path, _ in _leaves(config, ())]
+        text = f"There is no key {found.group(1)!r} to refer to"
+        near = did_you_mean(found.group(1), known)
+    elif found := re.search(r"Value '(.*)' of type", text):
+        text = f"{key} is {found.group(1)!r} once its ${{…}} is replaced"
+    elif words := expected(key):
+        near = f" {key} takes {words}."
+    return ConfigError(
+        f"{text.rstrip('.')}.{near} Expected a value, or ${{…}} with a key of this config. Correct it.", key=key
+    )
+
+
+def _put(node: dict[str, Any], path: Sequence[Any], value: Any) -> None:
+    for part in path[:-1]:
+        node = node.setdefault(part, {})
+    node[path[-1]] = value
+
+
+@functools.cache
+def _schema() -> Mapping[str, Any]:
+    return OmegaConf.to_container(OmegaConf.structured(Experiment))  # type: ignore[return-value]
+
+
+def _absent(schema: Mapping[str, Any], config: DictConfig, prefix: str) -> Iterator[tuple[str, Any]]:
+    """The schema's keys that the config does not have, with their defaults: `~key` took them away."""
+    for key, value in schema.items():
+        if key not in config._content:
+            yield prefix + key, value
+        elif value and isinstance(value, Mapping):
+            yield from _absent(value, config[key], f"{prefix}{key}.")
+
+
+def _leaves(node: DictConfig, above: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Callable[[], Any]]]:
+    """Every value as `(keys, function that reads it)`; an empty mapping is one."""
+    for key in node:
+        child = node._get_node(key)
+        inside = isinstance(child, DictConfig) and not child._is_interpolation() and not child._is_missing()
+        if inside and not child._is_none() and len(child):
+            yield from _leaves(child, (*above, key))
+        else:
+            yield (*above, key), lambda key=key: OmegaConf.to_container(OmegaConf.create([node[key]]), resolve=True)[0]
+
+
+def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Problems | None = None) -> Iterator[ConfigError]:
+    """One error for each value out of range and each target out of its role.
+
+    Args:
+        known: what is wrong already; a value that it covers is not looked at.
+    """
+    known = known or Problems()
+    for key, (low, high) in RANGES.items():
+        if not known.covers(key) and not low <= (value := _at(config, key)) <= high:
+            yield ConfigError(f"{key} is {value}. Expected {low} to {high}. Write: {key}={low}", key=key)
+    for key, choices in CHOICES.items():
+        if not known.covers(key) and (value := _at(config, key)) not in choices:
+            yield ConfigError(
+                f"{key} is {value!r}.{did_you_mean(str(value), choices)} Expected one of: {', '.join(choices)}. "
+                f"Write: {key}={nearest(str(value), choices) or choices[0]}",
+                key=key,
+            )
+    for key in ("data.validation_split", "data.test_split"):
+        if not known.covers(key) and not 0 <= (value := _at(config, key)) < 1:
+            yield ConfigError(f"{key} is {value}. Expected a share from 0 to below 1. Write: {key}=0.2", key=key)
+    for key, choices in (("save", SAVE_FORMS), ("silence", SILENCEABLE)):
+        for form in config[key] or ():
+            if form not in choices:
+                yield ConfigError(
+                    f"{key} holds {form!r}.{did_you_mean(str(form), choices)} Expected some of: {', '.join(choices)}. "
+                    f"Write: '{key}=[{choices[0]}]'",
+                    key=key,
+                )
+    for size in config["data"]["input_shape"] or ():
+        if not isinstance(size, int) or size < 1:
+            yield ConfigError(
+                f"data.input_shape holds {size!r}. Expected whole numbers of at least 1. Write: 'data.input_shape=[28,28,1]'",
+                key="data.input_shape",
+            )
+    layers = {name: layer for name, layer in (config["model"]["layers"] or {}).items() if layer is not None}
+    if not layers:
+        yield ConfigError(
+            "The model has no layers. Expected at least an output layer. Write: model=mlp", key="model.layers"
+        )
+    for key, cure in (("task.loss", "task=classification"), ("optimizer", "optimizer=adam")):
+        if not _at(config, key):
+            yield ConfigError(f"There is no {key}. Expected a mapping with `_target_`. Write: {cure}", key=key)
+    if not known.covers("data.num_classes"):
+        yield from _check_class_weight(config["task"]["class_weight"], config["data"]["num_classes"])
+    yield from check_targets(config, trusted)  # first: another error at the same place must not cover it
+    for part in ("model.layers", "optimizer", "task.loss", "task.metrics", "callbacks"):
+        yield from _check_arguments(_at(config, part), part)
+
+
+def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> dict[str, Any]:
+    """Hold a run's resolved config against the schema and the rules for a new one: it may be somebody else's.
+
+    Args:
+        where: the file it stands in.
+
+    Returns:
+        The config with the schema's types; keys that it is too old to have get their defaults.
+
+    Raises:
+        ConfigErrors: what would be refused in a new config.
+    """
+    try:
+        if "${" in str(config):
+            raise ValueError("it holds a ${…} that is not resolved")
+        known = OmegaConf.merge(OmegaConf.structured(Experiment), dict(config))
+        plain = OmegaConf.to_container(known, throw_on_missing=True)
+        errors = list(check_values(plain, trusted))  # type: ignore[arg-type]
+    except Exception as error:  # whatever OmegaConf lets through: the file may hold anything
+        text = str(error).partition("\n")[0].rstrip(".")
+        raise ConfigError(
+            f"This is not a run's config: {text}. Expected the resolved config that stackfit wrote. "
+            "Run the experiment again.",
+            where=where,
+        ) from None
+    for error in errors:
+        error.where = where
+    Problems(errors).raise_errors()
+    return plain  # type: ignore[return-value]
+
+
+def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:
+    if weights is None:
+        return
+    good = isinstance(weights, Mapping) and all(
+        str(number).isdecimal() and int(number) < classes and isinstance(weight, (int, float)) and weight >= 0
+        for number, weight in weights.items()
+    )
+    if not good:
+        yield ConfigError(
+            f"task.class_weight is {weights!r}. Expected class numbers from 0 to {classes - 1}, each with a weight of at "
+            "least 0. Write: 'task.class_weight={0: 2.0, 3: 0.5}'",
+            key="task.class_weight",
+        )
+
+
+def _check_arguments(node: Any, key: str) -> Iterator[ConfigError]:
+    """Hold the arguments of Keras's targets and ours, at every depth, against what their names stand for."""
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            yield from _check_arguments(item, key)
+    if not isinstance(node, Mapping):
+        return
+    ours = str(node.get("_target_")).startswith(("keras.", "stackfit."))
+    for name, value in node.items():
+        here = f"{key}.{name}"
+        if ours and name in COUNTS:
+            for one in value if isinstance(value, (list, tuple)) else [value]:
+                if one is not None and (isinstance(one, bool) or not isinstance(one, int) or one < 1):
+                    yield ConfigError(
+                        f"{name} is {one!r}. Expected a whole number of at least 1. Write: {here}={COUNTS[name]}", key=here
+                    )
+        elif ours and name in SHARES and not isinstance(value, (Mapping, type(None))):
+            low, high, words, example = SHARES[name]
+            if isinstance(value, (bool, str, list)) or not low <= value <= high:
+                yield ConfigError(f"{name} is {value!r}. Expected {words}. Write: {here}={example}", key=here)
+        yield from _check_arguments(value, here)
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    return value

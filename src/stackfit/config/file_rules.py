@@ -1,0 +1,174 @@
+"""The check of every YAML file in an experiment's defaults chain, before Hydra composes it.
+
+An experiment's own `hydra:` section is powerful: `hydra.callbacks` imports and runs code while Hydra starts, and
+`hydra.run.dir` writes anywhere. Of `hydra`, an experiment may set its mode and its sweeper's parameters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from stackfit.config import project, schema
+from stackfit.config.origins import GROUPS, ConfigFile
+from stackfit.config.trust import check_resolvers
+from stackfit.errors import ConfigError, did_you_mean
+
+_ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
+_PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
+_PARENT = re.compile(r"[\w-]+")
+_GROUP = re.compile(rf"((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*")
+_ENTRY = re.compile(r"((override|optional)\s+)*/?\w+")  # may be left out
+OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An error of a file, and what to leave out so that the rest can be composed; None: the file cannot be used."""
+
+    error: ConfigError
+    path: tuple[Any, ...] | None = None  # keys from the file's top, or `("defaults", number of the entry)`
+
+
+def find_faults(file: ConfigFile) -> Iterator[Fault]:
+    """Everything that one file of the chain may not hold, each with file and line.
+
+    It sets more of `hydra` than it may, uses a package, a resolver or a merge key, its defaults list names more than
+    experiments and groups, or a key is not in the schema.
+    """
+    if file.path in [folder / "config.yaml" for folder in (project.shipped("conf"), project.own("conf")) if folder]:
+        return  # the root, or a checkout's equal copy: it chooses our launcher and sweeper
+    top = {str(key.value): value for key, value in file.node.value} if file.node else {}
+    refused = "\0"
+    for key, origin in file.items():
+        parts = key.split(".")
+        if f"{key}.".startswith(f"{refused}."):
+            continue  # said of the key above
+        mapping = key == "hydra" and isinstance(top["hydra"], yaml.MappingNode)
+        if parts[0] == "hydra" and not mapping and not _ALLOWED.fullmatch(key):
+            refused = key
+            message = "Expected below `hydra` only mode and sweeper.params. Remove the line."
+            yield Fault(ConfigError(f"{key!r} is set by stackfit alone. {message}", where=str(origin), key=key))
+        elif "<<" in parts:
+            refused = key
+            message = "A merge key hides which keys it sets. Expected the keys themselves. Write them."
+            yield _fault(file, origin.line, message)
+    for path, node in _scalars(file.node):
+        if resolver := check_resolvers(node.value):
+            yield _fault(
+                file,
+                node.start_mark.line + 1,
+                f"The resolver {resolver!r} is not allowed: a result must not depend on the machine it ran on. "
+                "Expected ${key} of this config. Write the value itself.",
+                None if path is None or path[0] in ("defaults", "hydra") else path,
+            )
+    text = file.path.read_text(encoding="utf-8")
+    if found := _PACKAGE.search(text):
+        yield _fault(
+            file,
+            text[: found.start(1)].count("\n") + 1,
+            f"'@package {found.group(1)}' moves this file's keys elsewhere. Expected a group's file to stay in its "
+            "group. Remove the line.",
+        )
+    if "defaults" in top:
+        yield from _find_defaults(file, top["defaults"])
+    yield from _find_keys(file, file.node, file.package, ())
+
+
+def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
+    for number, entry in enumerate(defaults.value if isinstance(defaults, yaml.SequenceNode) else (None,)):
+        name, allowed, path = entry, _is(entry, _PARENT), None
+        if isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
+            name, option = entry.value[0]
+            options = option.value if isinstance(option, yaml.SequenceNode) else [option]
+            known = all(_is(one, OPTION) or one.tag.endswith(":null") for one in options)
+            allowed = _is(name, _GROUP) and known
+            path = ("defaults", number) if known and _is(name, _ENTRY) else None
+        if not isinstance(name, yaml.ScalarNode) or not name.tag.endswith(":str"):
+            message = "`defaults` is no list of names. Expected for example [config, override data: xor, _self_]. Correct it."
+            yield _fault(file, (entry or defaults).start_mark.line + 1, message)
+            return
+        if not allowed:
+            group = name.value.split()[-1].strip("/") if path else ""
+            found = f"There is no group {group!r}.{did_you_mean(group, GROUPS)}"
+            yield _fault(
+                file,
+                name.start_mark.line + 1,
+                f"{found if path else f'{name.value!r} reaches beyond an experiment.'} Expected an experiment, or an "
+                f"option of one of the groups {', '.join(GROUPS)}. {'Correct the name.' if path else 'Choose a launcher when you run: hydra/launcher=basic'}",
+                path,
+            )
+    if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):
+        message = "`defaults` does not say where this file's own keys come in. Expected `_self_`. Write it last: they then win."
+        yield _fault(file, defaults.start_mark.line + 1, message)
+
+
+def _find_keys(file: ConfigFile, node: yaml.Node | None, part: str, above: tuple[str, ...]) -> Iterator[Fault]:
+    """Hold keys against the schema, and mappings and lists against what belongs there; scalars are `schema.misfits`'."""
+    kind = schema.PARTS.get(part)
+    if kind is None or not isinstance(node, yaml.MappingNode):
+        return
+    hints = {field.name: str(field.type) for field in dataclasses.fields(kind)}
+    for key_node, value in node.value:
+        if not isinstance(key_node, yaml.ScalarNode) or (not part and key_node.value in ("defaults", "hydra", "<<")):
+            continue
+        name = key_node.value
+        key = f"{part}.{name}" if part else name
+        message = None
+        if name not in hints:
+            message = (
+                f"There is no key {name!r}{f' in {part}' if part else ''}.{did_you_mean(name, hints)} "
+                f"Expected one of: {', '.join(hints)}. Correct the name."
+            )
+        elif value.tag.endswith(":null"):
+            if "None" not in hints[name] and hints[name] != "Any":
+                message = f"{key} is null. Expected a value. Write one."
+        elif (key in schema.PARTS or hints[name].startswith("dict")) and not isinstance(value, yaml.MappingNode):
+            message = f"{key} is {_brief(value)}. Expected a mapping. Write its keys below it."
+        elif hints[name].startswith("list") and not _may_be_list(value):
+            message = f"{key} is {_brief(value)}. Expected a list. Write: {name}: [{_inside(value)}]"
+        if message:
+            where = f"{project.shown(file.path)}:{key_node.start_mark.line + 1}"
+            yield Fault(ConfigError(message, key=key, where=where), (*above, name))
+        else:
+            yield from _find_keys(file, value, key, (*above, name))
+
+
+def _may_be_list(value: yaml.Node) -> bool:
+    open_text = isinstance(value, yaml.ScalarNode) and value.value.startswith(("???", "${"))
+    return open_text or isinstance(value, yaml.SequenceNode)
+
+
+def _inside(value: yaml.Node) -> str:
+    return value.value if isinstance(value, yaml.ScalarNode) else "…"
+
+
+def _brief(value: yaml.Node) -> str:
+    return repr(value.value) if isinstance(value, yaml.ScalarNode) else f"a {value.id}"
+
+
+def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag.endswith(":str") and bool(pattern.fullmatch(node.value))
+
+
+def _fault(file: ConfigFile, line: int, message: str, path: tuple[Any, ...] | None = None) -> Fault:
+    return Fault(ConfigError(message, where=f"{project.shown(file.path)}:{line}"), path)
+
+
+def _scalars(node: yaml.Node | None, path: tuple[str, ...] | None = ()) -> Iterator[tuple[Any, yaml.ScalarNode]]:
+    """Every scalar with the keys above it; None instead where it is a key itself or the file's top."""
+    if isinstance(node, yaml.ScalarNode):
+        yield path or None, node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _scalars(item, path)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _scalars(key, None)
+            inside = isinstance(key, yaml.ScalarNode) and path is not None
+            yield from _scalars(value, (*path, key.value) if inside else None)

@@ -1,0 +1,137 @@
+"""Hydra's view of the YAML files: each is read once, checked, and handed on without what is wrong in it.
+
+So composing goes on behind a wrong key, type or option, and everything that is wrong is found at once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import DictConfig, OmegaConf
+
+from stackfit.config import schema
+from stackfit.config.experiments import find_experiments
+from stackfit.config.file_rules import OPTION, find_faults
+from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
+from stackfit.config.project import shown
+from stackfit.config.trust import check_resolvers
+from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
+
+
+class CheckedRepository(CachingConfigRepository):
+    """Keeps what it has parsed (6 ms a file). `faults`: by file, what was found wrong in it and left out."""
+
+    def __init__(self, delegate: Any):
+        super().__init__(delegate)
+        self.faults: dict[Path, list[ConfigError]] = {}
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """What Hydra gets to see of a file.
+
+        Raises:
+            ConfigError: the file cannot be used at all.
+        """
+        if f"config_path={config_path}" not in self.cache and (path := self.file(config_path)):
+            self._load_checked(config_path, path)
+        return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
+
+    def file(self, config_path: str) -> Path | None:
+        """The YAML file of a config, or None if Hydra has it elsewhere."""
+        name = config_path.removesuffix(".yaml") + ".yaml"
+        folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
+        return next((path for folder in folders if (path := folder / name).is_file()), None)
+
+    def _load_checked(self, config_path: str, path: Path) -> None:
+        group = config_path.rpartition("/")[0]
+        file = read_config_file(path, group.replace("/", "."))
+        faults = list(find_faults(file))
+        errors = [fault.error for fault in faults]
+        if any(fault.path is None for fault in faults):
+            raise ConfigErrors(errors) if len(errors) > 1 else errors[0]
+        try:
+            result = super().load_config(config_path)
+        except yaml.YAMLError as error:
+            raise ConfigErrors([*errors, yaml_problem(error)]) if errors else yaml_problem(error) from None
+        entries = {fault.path[1] for fault in faults if fault.path and fault.path[0] == "defaults"}
+        for fault in faults:
+            if fault.path and fault.path[0] != "defaults":
+                _leave_out(result.config, fault.path)
+        if errors and check_resolvers(OmegaConf.to_yaml(result.config)):
+            raise ConfigErrors(errors)
+        for number, error in self._wrong_entries(file, group):
+            if number not in entries:
+                entries.add(number)
+                errors.append(error)
+        result.defaults_list = [one for number, one in enumerate(result.defaults_list) if number not in entries]
+        if isinstance(result.config, DictConfig):
+            for keys, message in list(schema.misfits(result.config, file.package)):
+                _leave_out(result.config, keys)
+                key = ".".join(part for part in (file.package, *keys) if part)
+                lines = [origin for name, origin in file.items() if name == key]
+                errors.append(ConfigError(message, key=key, where=str(lines[-1]) if lines else shown(path)))
+        self.faults[path] = errors
+
+    def _wrong_entries(self, file: ConfigFile, group: str) -> Iterator[tuple[int, ConfigError]]:
+        """The entries of a defaults list that name no option.
+
+        Raises:
+            ConfigError: a parent that does not exist.
+        """
+        for number, entry in enumerate(defaults_of(file)):
+            where = f"{shown(file.path)}:{entry.start_mark.line + 1}"
+            if isinstance(entry, yaml.ScalarNode):
+                known = self.get_group_options(group) if group else ["config", *find_experiments()]
+                if entry.value not in (*known, "_self_", "stackfit_schema"):
+                    raise ConfigError(
+                        f"No config {entry.value!r} to inherit from.{did_you_mean(entry.value, known)} Expected one of: "
+                        f"{', '.join(sorted(known))}. Write: {(sorted(known) or ['NAME'])[0]}",
+                        where=where,
+                    )
+                continue
+            name, options = entry.value[0]
+            chosen = name.value.split()[-1]
+            if group and not chosen.startswith("/"):
+                continue
+            for option in options.value if isinstance(options, yaml.SequenceNode) else [options]:
+                if not option.tag.endswith(":null") and (error := self.wrong_option(chosen.strip("/"), option.value)):
+                    error.where = f"{shown(file.path)}:{option.start_mark.line + 1}"
+                    yield number, error
+
+    def wrong_option(self, group: str, option: Any) -> ConfigError | None:
+        """The error of an option that its group does not have; None where all is well."""
+        options = sorted(self.get_group_options(group))
+        if not options or (isinstance(option, str) and option in options):
+            return None
+        if isinstance(option, str) and "/" in option and OPTION.fullmatch(option) and self.config_exists(f"{group}/{option}"):
+            return None
+        return ConfigError(
+            f"{option!r} is no option of the group {group!r}.{did_you_mean(str(option), options)} "
+            f"Expected one of: {', '.join(options)}. Write: {group}={nearest(str(option), options) or options[0]}",
+            key=f"callbacks.{option}" if group == "callbacks" else group,
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CheckedRepository:
+        return self
+
+
+def defaults_of(file: ConfigFile) -> list[yaml.Node]:
+    """The entries of a file's defaults list."""
+    found = [value for key, value in (file.node.value if file.node else ()) if key.value == "defaults"]
+    return found[0].value if found and isinstance(found[0], yaml.SequenceNode) else []
+
+
+def _leave_out(config: Any, path: tuple[str, ...]) -> None:
+    """Take a key out, found by its text: YAML may have read `1` or `yes` in another type."""
+    for part in path[:-1]:
+        config = config._get_node(_key(config, part))
+    config._content.pop(_key(config, path[-1]), None)
+
+
+def _key(config: Any, text: str) -> Any:
+    return next((key for key in config if str(key).lower() == text.lower()), text)

@@ -1,0 +1,70 @@
+"""Where things live: the shipped configs, the user's own, the data cache, the outputs."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+from stackfit.errors import ConfigError
+
+PACKAGE = Path(__file__).resolve().parents[1]
+EXPERIMENT_SCHEMA = PACKAGE / "experiment.schema.json"
+
+
+def shipped(folder: str) -> Path:
+    """`conf` or `experiments` as shipped: inside the wheel, or at the top of a source checkout."""
+    inside = PACKAGE / folder
+    return inside if inside.is_dir() else PACKAGE.parents[1] / folder
+
+
+def own(folder: str) -> Path | None:
+    """The user's `./conf` or `./experiments`, or None where there is none or it is the shipped one."""
+    path = Path.cwd() / folder
+    return path if path.is_dir() and path.resolve() != shipped(folder).resolve() else None
+
+
+def outputs() -> Path:
+    """Where run folders go: `./outputs`."""
+    return Path.cwd() / "outputs"
+
+
+def cache() -> Path:
+    """Where data are kept between runs: `$STACKFIT_CACHE`, else `stackfit` in the user's cache folder (XDG)."""
+    if set_by_user := os.environ.get("STACKFIT_CACHE"):
+        return Path(set_by_user).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stackfit"
+
+
+def project_trust() -> tuple[str, ...]:
+    """The modules under `[tool.stackfit] trust` in the project's `pyproject.toml`.
+
+    Raises:
+        ConfigError: the file cannot be read as TOML, or `trust` is not a list of module names.
+    """
+    path = Path.cwd() / "pyproject.toml"
+    if not path.is_file():
+        return ()
+    try:
+        trust = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("stackfit", {}).get("trust", [])
+    except (ValueError, RecursionError, AttributeError, OSError) as error:
+        raise ConfigError(
+            f"This is not a project's TOML: {str(error).partition(chr(10))[0]}. Expected a table [tool.stackfit]. Correct it, then run again.",
+            where="pyproject.toml",
+        ) from None
+    if not isinstance(trust, list) or not all(isinstance(name, str) for name in trust):
+        raise ConfigError(
+            f"[tool.stackfit] trust is {trust!r}. Expected a list of module names. "
+            'Write: trust = ["experiments.my_callbacks"]',
+            where="pyproject.toml",
+        )
+    return tuple(trust)
+
+
+def shown(path: Path | str) -> str:
+    """A path as a user would type it: relative to the current folder if it lies below it."""
+    path = Path(path)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

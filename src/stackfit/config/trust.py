@@ -1,0 +1,189 @@
+"""A config is data, not a program: which `_target_` may stand where, decided by name before anything is imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from stackfit.config import project
+from stackfit.errors import ConfigError, TrustError, did_you_mean
+
+# Which modules a role may name.  `building.py` then checks that the name is a class of the role's base class.
+ROLES: dict[str, tuple[str, ...]] = {
+    "layers": ("keras.layers", "stackfit.layers"),
+    "optimizer": ("keras.optimizers",),
+    "loss": ("keras.losses",),
+    "metrics": ("keras.metrics",),
+    "callbacks": ("keras.callbacks", "stackfit.callbacks"),
+}
+# What may stand inside the arguments of a role's target.
+NESTED: dict[str, tuple[str, ...]] = {
+    "layers": (
+        "keras.layers",
+        "keras.regularizers",
+        "keras.initializers",
+        "keras.constraints",
+        "keras.dtype_policies",
+    ),
+    "optimizer": ("keras.optimizers", "keras.optimizers.schedules"),
+    "loss": (),
+    "metrics": (),
+    "callbacks": ("keras.optimizers.schedules",),
+}
+# They run code from a string, load a program, send data away, or write where they like.
+REFUSED = {"Lambda", "TFSMLayer", "RemoteMonitor", "LambdaCallback", "BackupAndRestore", "JaxLayer", "FlaxLayer",
+           "TorchModuleWrapper"}  # fmt: skip
+FILE_ARGUMENTS = {"filepath", "filename", "log_dir", "backup_dir", "path", "directory"}
+READ_ARGUMENTS = {"vocabulary", "idf_weights"}  # of layers: a list, or else a file of the machine that is read
+SHIPPED_MODULES = ("experiments.lab_callbacks",)
+# A resolver, `${oc.env:…}`, or a reference inside another, which can put a resolver's name together.
+_RESOLVER = re.compile(r"\$\{\s*([^{}]*?)\s*(:|\$\{)")
+# What a file's name may take from an epoch: a number. `{epoch.__doc__[17]}` and `{epoch:c}` can spell `../`.
+_FIELD = re.compile(r"\{[A-Za-z_]\w*(:0?\d?(\.\d)?[defg]?)?\}")
+
+
+def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterator[ConfigError]:
+    """One error for every `_target_` outside its role, every Hydra trick and every file argument that leaves the run.
+
+    Args:
+        config: the resolved config as plain containers.
+        trusted: modules the user trusts, such as `experiments.my_callbacks`.
+    """
+    layers = config["model"]["layers"] or {}
+    for name, layer in layers.items():
+        whole = [other for other, one in layers.items() if isinstance(one, Mapping) and "_target_" in one]
+        yield from _check(layer, f"model.layers.{name}", "layers", trusted, did_you_mean(name, whole))
+    yield from _check(config["optimizer"] or None, "optimizer", "optimizer", trusted)
+    yield from _check(config["task"]["loss"] or None, "task.loss", "loss", trusted)
+    for name, metric in (config["task"]["metrics"] or {}).items():
+        yield from _check(metric, f"task.metrics.{name}", "metrics", trusted)
+    for name, callback in (config["callbacks"] or {}).items():
+        yield from _check(callback, f"callbacks.{name}", "callbacks", trusted)
+
+
+def _check(node: Any, key: str, role: str, trusted: tuple[str, ...], near: str = "") -> Iterator[ConfigError]:
+    if node is None:
+        return
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        example = f"{ROLES[role][0]}.{EXAMPLES[role]}"
+        yield ConfigError(
+            f"Found {node!r}.{near} Expected a mapping with `_target_`, or null to remove it. Write: {{_target_: {example}}}",
+            key=key,
+        )
+        return
+    yield from _check_target(node["_target_"], f"{key}._target_", ROLES[role], role, trusted)
+    yield from _check_arguments(node, key, role, trusted)
+
+
+def _check_arguments(node: Mapping[str, Any], key: str, role: str, trusted: tuple[str, ...]) -> Iterator[ConfigError]:
+    for name, value in node.items():
+        here = f"{key}.{name}"
+        if name != "_target_" and str(name).startswith("_"):  # `_partial_`, `_args_`, …: Hydra's own
+            yield TrustError(
+                f"Found {name!r}. Expected only the target's own arguments by name. Remove the line.", key=here
+            )
+        if name == "class_name":
+            yield TrustError(
+                "Found Keras's own form of an object, which names any class. Expected a mapping with `_target_`. "
+                "Write: {_target_: keras.initializers.HeNormal}",
+                key=here,
+            )
+        if name in FILE_ARGUMENTS and value is not None:
+            yield from _check_file(value, here)
+        if name in READ_ARGUMENTS and role == "layers" and isinstance(value, str):
+            yield TrustError(
+                f"{value!r} names a file that the layer would read. Expected a list. Write: {name}: […]", key=here
+            )
+        yield from _check_nested(value, here, role, trusted)
+
+
+def _check_nested(value: Any, key: str, role: str, trusted: tuple[str, ...]) -> Iterator[ConfigError]:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            yield from _check_target(value["_target_"], f"{key}._target_", NESTED[role], role, trusted)
+        yield from _check_arguments(value, key, role, trusted)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _check_nested(item, key, role, trusted)
+    elif isinstance(value, str) and "${" in value:
+        yield TrustError(
+            f"{value!r} is put together to a reference, which would be read once more. Expected a value, or ${{key}}. "
+            "Write the value itself.",
+            key=key,
+        )
+
+
+def _check_target(
+    target: Any, key: str, modules: tuple[str, ...], role: str, trusted: tuple[str, ...]
+) -> Iterator[ConfigError]:
+    module, _, name = str(target).rpartition(".")
+    if name in REFUSED and module.split(".")[0] in ("keras", "tensorflow"):
+        yield TrustError(
+            f"{target} is refused: it runs code, reads or sends data beyond the run. "
+            "Expected a layer, callback or argument without that power. Write your own class in a module that you trust.",
+            key=key,
+        )
+    elif module not in modules and module not in (*trusted, *SHIPPED_MODULES):
+        where = " or ".join(modules) or "nothing nested"
+        yield TrustError(
+            f"{target} is not allowed as part of {role}. Expected a public class of {where}, or of a module that you "
+            f"trust. If {module or target!s} is your own file, add --trust {module or 'MODULE'}",
+            key=key,
+        )
+    elif module in trusted:
+        try:
+            module_file(module)
+        except TrustError as error:
+            error.key = key
+            yield error
+
+
+def _check_file(value: Any, key: str) -> Iterator[ConfigError]:
+    text = str(value).replace("\\", "/")
+    path = PurePosixPath(text)
+    leaves = path.is_absolute() or ".." in path.parts or re.match(r"^[A-Za-z]:|^\w+://|^~", text)
+    plain = _FIELD.sub("", text)
+    odd = not isinstance(value, str) or not text.isprintable() or len(text) > 200 or "{" in plain or "}" in plain
+    if leaves or odd:
+        found = f"{value!r} leaves the run folder" if leaves else f"{str(value)[:80]!r} is no file's name"
+        name = path.name if odd is False and path.name != ".." else ""
+        yield TrustError(
+            f"{found}. Expected a relative path without '..'; it is placed in the run folder. "
+            f"Write: {name or 'best.keras'}",
+            key=key,
+        )
+
+
+def module_file(module: str) -> Path:
+    """The file of a trusted module: below the project's root, or one of ours.
+
+    Raises:
+        TrustError: there is no such file there; a module from elsewhere is never imported.
+    """
+    relative = module.replace(".", "/")
+    named = all(part.isidentifier() for part in module.split("."))
+    root = project.shipped("experiments").parent if module in SHIPPED_MODULES else Path.cwd()
+    for file in (root / f"{relative}.py", root / relative / "__init__.py"):
+        if named and file.is_file():
+            return file
+    raise TrustError(
+        f"There is no module {module!r} in this project. Expected the file {relative}.py below "
+        f"{Path.cwd()}. Create it with: stackfit new --callback NAME"
+    )
+
+
+def check_resolvers(text: str) -> str | None:
+    """The first resolver in `text`, such as `oc.env`, or None: configs may refer to keys, not to the machine."""
+    found = _RESOLVER.search(text)
+    return (found.group(1) or found.group(0)) if found else None
+
+
+EXAMPLES = {
+    "layers": "Dense, units: 64",
+    "optimizer": "Adam",
+    "loss": "SparseCategoricalCrossentropy",
+    "metrics": "SparseCategoricalAccuracy",
+    "callbacks": "EarlyStopping, monitor: val_loss",
+}

@@ -1,0 +1,1 @@
+"""Cells become finished folders: a single run or a sweep."""

@@ -1,0 +1,102 @@
+"""What `environment.json` records: all that decides a number beside the config."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from stackfit.execution.cells import NUMERICS, Cell, code_digests
+from stackfit.training.tensorflow import runtime
+
+PACKAGES = ("stackfit", "tensorflow", "keras", "tensorflow-datasets", "hydra-core", "omegaconf", "numpy", "pandas")
+VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS", "XLA_FLAGS",
+             "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "TF_DETERMINISTIC_OPS",
+             "NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")  # fmt: skip
+
+
+def describe_environment(cell: Cell, data_fingerprint: str, model: Any) -> dict[str, Any]:
+    """Versions, platform, cores, instruction set, threads, device, determinism, code, git state and data.
+
+    Call it after `runtime.start`, with the cell's model before its first step.
+    """
+    commit, clean = git_state()
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "numerics": NUMERICS,
+        "platform": platform.platform(),
+        "cores": runtime.cores(),
+        "instruction_set": instruction_set(),
+        "threads": runtime.threads(),
+        "devices": runtime.devices(),
+        "determinism": describe_determinism(cell, model),
+        "code": code_digests(cell.config),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "git_commit": commit,
+        "git_clean": clean,
+        "data_fingerprint": data_fingerprint,
+    }
+
+
+def describe_determinism(cell: Cell, model: Any) -> dict[str, Any]:
+    """What `deterministic` asked for, and what is in force: read from TensorFlow and from the model that will train."""
+    import tensorflow as tf
+
+    config = cell.config
+    generators = {layer.name: getattr(layer, "seed_generator", None) for layer in model.layers}
+    return {
+        "asked": config["deterministic"],
+        "op_determinism": runtime.op_determinism(),
+        "seed": config["seed"],
+        "dropout_seeds": {name: one.state.numpy().tolist() for name, one in generators.items() if one is not None},
+        "order": "from seed and epoch" if config["shuffle"] else "as stored",
+        "dtype_policies": sorted({layer.dtype_policy.name for layer in model.layers}),
+        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "jit_compile": config["jit_compile"],
+    }
+
+
+def version(package: str) -> str | None:
+    """An installed package's version, or None."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def instruction_set() -> str:
+    """The processor's architecture and its widest vector instructions that decide how sums are split."""
+    machine = platform.machine()
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return machine
+    flags = next((line for line in info.read_text().splitlines() if line.startswith("flags")), "").split()
+    widest = next((flag for flag in ("avx512f", "avx2", "avx", "sse4_2") if flag in flags), "")
+    return f"{machine} {widest}".strip()
+
+
+def git_state() -> tuple[str | None, bool | None]:
+    """The commit of the current folder's repository and whether nothing in it is changed; None outside of one.
+
+    A repository's own settings can name programs, and it may be somebody else's: none is run.
+    """
+    try:
+        commit = _git("rev-parse", "HEAD")
+        if commit.returncode:
+            return None, None
+        scopes = _git("config", "--show-scope", "--name-only", "--get-regexp", r"^filter\.").stdout.split()
+        if "local" in scopes or "worktree" in scopes:
+            return commit.stdout.strip(), None
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+        return commit.stdout.strip(), not changes.stdout.strip() if changes.returncode == 0 else None
+    except (OSError, subprocess.TimeoutExpired):
+        return None, None
+
+
+def _git(*words: str) -> subprocess.CompletedProcess[str]:
+    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *words]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=5)

@@ -1,0 +1,118 @@
+"""Ending jobs: evaluate, save, mark the folder; several that ended together in one graph."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from stackfit.data import Dataset, StreamedDataset
+from stackfit.errors import StackfitError, TrainingError
+from stackfit.execution.jobs import Job
+
+
+class Finisher:
+    """Ends jobs: evaluates, saves and marks them, several that ended together in one graph."""
+
+    def __init__(self, dataset: Dataset | StreamedDataset, feeds: Any, ended: Callable[[Job], None]):
+        self.dataset, self.feeds, self.ended = dataset, feeds, ended
+        self.jobs: list[Job] = []
+
+    def later(self, job: Job) -> None:
+        """The job has trained to its end; `waiting` finishes it."""
+        self.jobs.append(job)
+
+    def waiting(self) -> None:
+        """Finish the jobs that have trained to their end since the last call."""
+        jobs, self.jobs = self.jobs, []
+        try:
+            tested = self._test(jobs)
+        except TrainingError as error:  # in a graph that they share: who caused it shows when each is tested alone
+            if len(jobs) == 1:
+                self.failed(jobs[0], error)
+            for job in jobs if len(jobs) > 1 else ():
+                self.jobs = [job]
+                self.waiting()
+            return
+        for job, (logs, scores) in zip(jobs, tested, strict=True):
+            try:
+                _save(job, {f"test_{name}": value for name, value in logs.items()}, scores, self.dataset)
+            except Exception as error:  # whatever it is, the others are saved
+                self.failed(job, error)
+            else:
+                self._end(job, "finished")
+
+    def _test(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], Any]]:
+        from stackfit.training.tensorflow.graphs import evaluate_all
+        from stackfit.training.tensorflow.pipeline import Targets
+
+        if not jobs or not self.feeds.has("test"):
+            return [({}, None)] * len(jobs)
+        tests = []
+        for job in jobs:
+            config = job.cell.config
+            targets = Targets(config["task"]["labels"], config["data"]["num_classes"], None)
+            tests.append(self.feeds.feed("test", config["batch_size"], targets))
+        return evaluate_all([job.member.model for job in jobs], tests)
+
+    def failed(self, job: Job, error: BaseException) -> None:
+        """The job ends here."""
+        job.fail(error)
+        self._end(job, "failed")
+
+    def _end(self, job: Job, state: str) -> None:
+        job.ended = True
+        job.reporter.ended(job.label, state)
+        self.ended(job)
+
+    def abandon(self, jobs: Sequence[Job], error: BaseException) -> None:
+        """Whatever stopped the cohort, no folder stays *running*."""
+        for job in jobs:
+            if job.folder is None or job.ended:
+                continue
+            if isinstance(error, KeyboardInterrupt):
+                with contextlib.suppress(OSError, StackfitError):
+                    job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
+                with contextlib.suppress(OSError, StackfitError):
+                    self.ended(job)
+            else:
+                self.failed(job, error)
+
+
+def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | StreamedDataset) -> None:
+    folder, model = job.folder, job.member.model
+    assert folder is not None
+    for form in job.cell.config["save"]:
+        folder.write(folder.model(form), lambda path: _save_model(model, path))
+    if scores is not None and isinstance(dataset, Dataset) and dataset.test is not None:
+        labels = dataset.test.y
+        folder.write(folder.predictions, lambda path: np.savez(path, scores=scores, labels=labels))
+    summary = {**job.logs, **test, "stopped_epoch": job.epoch, "parameters": model.count_params()}
+    if test:
+        job.say("test  " + "  ".join(f"{n.removeprefix('test_')} {v:.4f}" for n, v in test.items()))
+    folder.finish({**summary, "weights_sha256": weights_digest(model)}, summary)
+
+
+def _save_model(model: Any, path: Any) -> None:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # Keras calls .h5 legacy; the lab asks for it
+        logging.disable(logging.WARNING)
+        try:
+            model.save(path)
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def weights_digest(model: Any) -> str:
+    """SHA-256 over dtype, shape and bytes of `get_weights()`, in order."""
+    digest = hashlib.sha256()
+    for weight in model.get_weights():
+        digest.update(f"{weight.dtype.str}{weight.shape}".encode())
+        digest.update(weight.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""What a command would do: layers, cells, cost, problems. Trains and writes nothing."""

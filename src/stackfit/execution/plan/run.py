@@ -1,0 +1,157 @@
+"""What a command would do: its model, data, steps and time, or every cell of its sweep. Trains and writes nothing.
+
+Plans are plain containers, as `stackfit plan --json` prints them; sizes in bytes, times in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from stackfit.config import project
+from stackfit.config.hydra.composition import Composer
+from stackfit.data import Dataset, StreamedDataset
+from stackfit.errors import AbsentError, Problems
+from stackfit.execution import members, runner
+from stackfit.execution.cells import Cell, inspect_cell, trusted_modules
+from stackfit.execution.plan import probe
+from stackfit.model.sizes import size_layers, size_model
+from stackfit.results.run_folder import find_continuable
+
+FORMAT = 1  # of the document
+SPLITS = ("train", "validation", "test")
+
+
+def plan_run(
+    composer: Composer, overrides: Sequence[str], trust: Iterable[str] = (), began: float | None = None
+) -> dict[str, Any]:
+    """The plan of one experiment.
+
+    Args:
+        began: `time.perf_counter()` when the command started, to estimate the time by training a throw-away model for a
+            moment; None for no estimate.
+
+    Returns:
+        A mapping; what an error keeps from being known is None. `layers` ends above the layer that cannot be built.
+    """
+    cell, problems = inspect_cell(composer, overrides, trusted_modules(trust))
+    plan: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": "run",
+        "experiment": composer.experiment,
+        "overrides": list(overrides),
+        **dict.fromkeys(("model", "layers", "data", "steps", "memory", "time", "continues")),
+    }
+    if cell is None:
+        return _end(plan, problems)
+    dataset = None
+    if not problems.touches("data"):
+        with problems.collect():
+            dataset = look(cell)
+    problems.include(members.inspect_model(cell, problems))
+    if not problems.touches("data"):
+        plan["data"] = describe_data(cell, dataset)
+        if not problems.covers("epochs", "batch_size"):
+            plan["steps"] = count_steps(plan["data"], cell.config)
+    if problems.errors:
+        plan["layers"] = [asdict(layer) for layer in size_layers(members.build_layers(cell))]
+        return _end(plan, problems)
+    plan |= _describe_model(cell, plan["data"])
+    if dataset is not None:
+        left = find_continuable(project.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
+        plan["continues"] = left and project.shown(left.path)
+    if began is not None:
+        with problems.collect():
+            plan["time"] = _estimate(cell, dataset, plan["steps"], began)
+    return _end(plan, problems)
+
+
+def _end(plan: dict[str, Any], problems: Problems) -> dict[str, Any]:
+    return {**plan, **list_problems(problems), "exit_code": 2 if problems.errors else 0}
+
+
+def look(cell: Cell) -> Dataset | StreamedDataset | None:
+    """The cell's data if they are here."""
+    try:
+        return runner.load_data(cell, lambda line: None, build=False)
+    except AbsentError:
+        return None
+
+
+def _describe_model(cell: Cell, data: dict[str, Any]) -> dict[str, Any]:
+    built = members.make_model(cell, tuple(cell.config["data"]["input_shape"]))
+    model = size_model(built)
+    described = asdict(model)
+    memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
+    activations = cell.config["batch_size"] * model.activation_bytes
+    return {
+        "layers": described.pop("layers"),
+        "model": {"stack": members.describe_stack(built), **described},
+        "memory": {**memory, "activations": activations, "data": data["bytes"]},
+    }
+
+
+def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict[str, Any]:
+    """The data as they are here, or else as the config declares them: `examples` by split, None where that is open."""
+    config = cell.config["data"]
+    declared = dict(config["examples"] or {})
+    examples: dict[str, Any]
+    about = {
+        "name": config["name"] or config["kind"],
+        "here": dataset is not None,
+        "input_shape": config["input_shape"],
+    }
+    if isinstance(dataset, Dataset):
+        splits = {name: getattr(dataset, name) for name in SPLITS}
+        examples = {name: len(split) if split else 0 for name, split in splits.items()}
+        size = sum(split.x.nbytes + split.y.nbytes for split in splits.values() if split)
+        return {**about, "streamed": False, "examples": examples, "bytes": size}
+    if dataset is not None:
+        examples = {name: dataset.sizes.get(name, 0) for name in SPLITS}
+        return {**about, "streamed": True, "examples": examples, "bytes": 0}
+    train, share = declared.get("train"), config["validation_split"]
+    if train:
+        train = math.floor(train * (1 - share))  # as `data.settings.split_at` cuts
+    validation = train and declared["train"] - train
+    examples = {"train": train, "validation": validation, "test": declared.get("test")}
+    # Pictures are kept as they are stored, a byte a value; all else as float32.
+    item = (1 if config["scale"] == "unit" else 4) * math.prod(config["input_shape"]) + 8
+    size = None if None in examples.values() else item * sum(examples.values())
+    streamed = size is not None and size > config["max_memory_bytes"]
+    return {**about, "streamed": streamed, "examples": examples, "bytes": 0 if streamed else size}
+
+
+def count_steps(data: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """Steps of one pass over each split, and `train_total` over all epochs; None where the size is not known."""
+    steps: dict[str, Any] = {
+        name: None if examples is None else math.ceil(examples / config["batch_size"])
+        for name, examples in data["examples"].items()
+    }
+    return {**steps, "epochs": config["epochs"], "train_total": steps["train"] and steps["train"] * config["epochs"]}
+
+
+def list_problems(problems: Problems) -> dict[str, list[dict[str, Any]]]:
+    """Errors and warnings as containers."""
+    return {
+        name: [{"where": one.where, "key": one.key, "kind": one.kind, "message": one.message} for one in found]
+        for name, found in (("errors", problems.errors), ("warnings", problems.warnings))
+    }
+
+
+def _estimate(
+    cell: Cell, dataset: Dataset | StreamedDataset | None, steps: dict[str, Any], began: float
+) -> dict[str, Any]:
+    """Seconds, as the probe and the start of this process measured them; None where the number of steps is open."""
+    start = time.perf_counter() - began
+    pace = probe.measure([cell], dataset or probe.stand_in(cell))
+    passes = {name: steps[name] for name in SPLITS}
+    known = None not in passes.values()
+    return {
+        "start": start + pace.start,
+        "step": pace.train_step,
+        "epoch": pace.epoch(passes) if known else None,
+        "total": start + pace.seconds([steps["epochs"]], passes) if known else None,
+    }

@@ -1,0 +1,233 @@
+"""From cells to finished run folders. This is the only place that sees a whole config and a whole run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import yaml
+
+from stackfit.config import project
+from stackfit.data import Dataset, StreamedDataset, load_dataset
+from stackfit.errors import ConfigError, RunFolderError, TrainingError
+from stackfit.execution import interrupts
+from stackfit.execution.cells import Cell
+from stackfit.execution.finishing import Finisher
+from stackfit.execution.jobs import Job
+from stackfit.execution.members import build_callbacks, build_member, describe_stack, start
+from stackfit.execution.progress import Reporter
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder, find_continuable
+
+Claim = Callable[[Cell, str], RunFolder | None]  # None: somebody else has it
+
+
+def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
+    """Train one cell alone.
+
+    Raises:
+        ConfigError: the config does not fit its data, or its model cannot be built; no folder was left.
+        TrainingError: the run failed; its folder says why.
+    """
+    job = Job(cell, cell.experiment, reporter)
+    run_cohort([job], load_data(cell, job.say), claim, reporter)
+    assert job.folder is not None
+    if job.failure:
+        reason = job.failure.rstrip(".")
+        raise TrainingError(f"The run failed: {reason}. See {job.folder.log}, or its status.json for the traceback.")
+    return Run(job.folder.path)
+
+
+def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:
+    """A new folder, or the newest one of this fingerprint if it was interrupted."""
+    folder = project.outputs() / cell.experiment
+    left = None if fresh else find_continuable(folder, fingerprint)
+    if left is not None and left.claim(fingerprint, cell.about_run()):
+        reporter.line(
+            f"{project.shown(left.path)} was interrupted: going on there (--fresh makes a new folder)."
+        )
+        return left
+    return RunFolder.create(folder, fingerprint, cell.about_run())
+
+
+def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
+    """The cell's data, checked against what its config declares; only those that are here, without `build`.
+
+    Raises:
+        DataError: see `stackfit.data`; with file and line.
+    """
+    try:
+        return load_dataset(cell.config["data"], say, build=build)
+    except ConfigError as error:
+        raise cell.place(error) from error.__cause__
+
+
+class _Enough(Exception):
+    """The first failure of a sweep that is to stop there."""
+
+
+@interrupts.deferred()
+def run_cohort(
+    jobs: Sequence[Job],
+    dataset: Dataset | StreamedDataset,
+    claim: Claim,
+    reporter: Reporter,
+    ended: Callable[[Job], None] = lambda job: None,
+    fail_fast: bool = False,
+) -> list[Job]:
+    """Train cells together: build, trace, claim folders, train, evaluate, save.
+
+    Args:
+        ended: called when a job's folder says *finished* or *failed*.
+        fail_fast: interrupt the others at the first failure.
+
+    Returns:
+        The jobs to train alone, because the graph that they share raised; none after a cohort of one.
+
+    Raises:
+        ConfigError: a model cannot be built or traced; no folder was left.
+        KeyboardInterrupt: the user stopped it; every unfinished folder says *interrupted*.
+    """
+    start(jobs[0].cell, together=len(jobs) > 1)
+    from stackfit.training import events, loop
+    from stackfit.training.tensorflow import graphs
+    from stackfit.training.tensorflow.pipeline import Feeds
+
+    graphs.free()
+    feeds = Feeds(dataset)
+    for job in jobs:
+        job.alone = len(jobs) == 1 and not job.cell.axes
+        job.member = build_member(job.cell, dataset, feeds)
+        interrupts.check()
+    cohort = loop.Cohort([job.member for job in jobs])
+    with placing():
+        cohort.prepare()
+    interrupts.check()
+    finish = Finisher(dataset, feeds, ended)
+    reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
+    try:
+        for job in jobs:
+            _claim(job, dataset, claim)
+        for event in cohort.train():
+            interrupts.check()
+            if isinstance(event, events.Step):
+                finish.waiting()
+                reporter.step(event.epoch, event.done, event.running)
+                for folder in [jobs[number].folder for number in event.running]:
+                    assert folder is not None
+                    folder.beat()
+            elif isinstance(event, events.EpochEnd):
+                _end_epoch(jobs[event.member], event)
+                reporter.epoch(event.member, event.epoch, event.logs)
+            elif isinstance(event, events.Kept):
+                _keep(jobs[event.member], event.checkpoint)
+            elif isinstance(event, events.Failed):
+                jobs[event.member].epoch = event.epoch
+                finish.failed(jobs[event.member], event.error)
+                if fail_fast:
+                    raise _Enough
+            else:
+                finish.later(jobs[event.member])
+        finish.waiting()
+    except TrainingError as error:
+        if len(jobs) == 1:
+            finish.failed(jobs[0], error)
+            return []
+        reporter.line(f"The cohort stopped: {error} Each of its cells trains again, alone.", always=True)
+        return [job for job in jobs if job.folder is not None and not job.ended]
+    except BaseException as error:
+        finish.abandon(jobs, KeyboardInterrupt() if isinstance(error, _Enough) else error)
+        if not isinstance(error, (RunFolderError, _Enough)) or not any(job.failure for job in jobs):
+            raise
+    finally:
+        reporter.end()
+    return []
+
+
+@contextlib.contextmanager
+def placing() -> Iterator[None]:
+    """Turn what a layer or loss raises while the graph is traced into a ConfigError."""
+    try:
+        yield
+    except (ValueError, TypeError, NotImplementedError) as error:
+        text = " ".join(str(error).split())[:300].rstrip(".")
+        raise ConfigError(
+            f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "
+            "Compare `task` with the last layer."
+        ) from error
+
+
+def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
+    from stackfit.execution.environment import describe_environment
+
+    fingerprint = job.cell.fingerprint(dataset.fingerprint)
+    job.folder = claim(job.cell, fingerprint)
+    if job.folder is None:
+        job.reporter.line(f"{job.label}: another process has it.")
+        job.member.epochs, job.ended = 0, True
+        return
+    try:
+        job.member.callbacks = build_callbacks(job.cell, job.folder.path, job.say)
+    except ConfigError:
+        job.folder.discard()
+        job.folder = None
+        raise
+    job.member.printed = job.say
+    if job.folder.checkpoint.exists():
+        _resume(job)
+    text = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
+    model = job.member.model
+    job.folder.write_start(text, describe_environment(job.cell, dataset.fingerprint, model))
+    sizes = f"{dataset_sizes(dataset)} examples"
+    name = f"{job.label}: " if job.alone else ""
+    job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}", detail=True)
+
+
+def _resume(job: Job) -> None:
+    """Go on from the folder's checkpoint, if it and the history are whole."""
+    from stackfit.training.checkpoint import Checkpoint, fits
+
+    folder = job.folder
+    assert folder is not None
+    try:
+        checkpoint = Checkpoint.read(folder.checkpoint)
+    except Exception:  # damaged in whatever way
+        checkpoint = None
+    whole = checkpoint is not None and fits(checkpoint, job.member.model, len(job.member.callbacks))
+    if checkpoint is None or not whole or not folder.go_on(checkpoint.epoch, checkpoint.seconds):
+        folder.start_over()
+        job.say("Its checkpoint is damaged: starting again from the first epoch.")
+        return
+    job.member.checkpoint, job.epoch, job.logs = checkpoint, checkpoint.epoch, checkpoint.logs
+    job.say(f"Going on after epoch {checkpoint.epoch} of {job.member.epochs}.")
+    if checkpoint.lost:
+        job.say(f"warning: {', '.join(checkpoint.lost)} could not be kept and starts anew. "
+                "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
+
+
+def _keep(job: Job, checkpoint: Any) -> None:
+    assert job.folder is not None
+    checkpoint.seconds = job.folder.seconds
+    job.folder.keep(checkpoint.write)
+
+
+def _end_epoch(job: Job, event: Any) -> None:
+    assert job.folder is not None
+    job.epoch, job.logs = event.epoch, event.logs
+    job.folder.append_history(
+        {"epoch": event.epoch, **event.logs, "seconds": round(event.seconds, 3), "members": event.members}
+    )
+    every = max(1, job.cell.config["verbosity"])
+    if event.epoch % every == 0 or event.epoch in (1, job.member.epochs):
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
+        seconds = f"{event.seconds:.1f}" if event.seconds > 1 else f"{event.seconds:.2f}"
+        job.say(f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {seconds} s", detail=True)
+
+
+def dataset_sizes(dataset: Dataset | StreamedDataset) -> str:
+    """`60,000 + 10,000`: training, validation where there is one, and test examples."""
+    if isinstance(dataset, StreamedDataset):
+        return " + ".join(f"{size:,}" for size in dataset.sizes.values() if size)
+    splits = (dataset.train, dataset.validation, dataset.test)
+    return " + ".join(f"{len(split):,}" for split in splits if split is not None)

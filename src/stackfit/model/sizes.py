@@ -1,0 +1,83 @@
+"""What a model is made of and what it takes: layers, shapes, parameters, operations, bytes. Reads a model, trains none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """One layer, for one example. `flops` of a forward pass as `stackfit.model.flops` counts them; None where it cannot."""
+
+    name: str
+    type: str
+    output_shape: list[int | None]
+    parameters: int
+    trainable: int
+    flops: int | None
+    activation_bytes: int
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A model and its optimizer; `activation_bytes` are those of one example's outputs, which the backward pass needs."""
+
+    layers: list[LayerSize]
+    parameters: int
+    trainable: int
+    flops: int  # the sum of what is known: a lower bound unless `flops_complete`
+    flops_complete: bool
+    activation_bytes: int
+    weights_bytes: int
+    gradients_bytes: int
+    optimizer: str
+    optimizer_bytes: int  # of its real variables
+
+
+def size_layers(layers: Sequence[Any]) -> list[LayerSize]:
+    """The sizes of Keras layers that were each called once, in order."""
+    from stackfit.model.flops import count_flops
+
+    return [
+        LayerSize(
+            name=layer.name,
+            type=type(layer).__name__,
+            output_shape=list(layer.output.shape[1:]),
+            parameters=layer.count_params(),
+            trainable=sum(math.prod(weight.shape) for weight in layer.trainable_weights),
+            flops=count_flops(layer),
+            activation_bytes=math.prod(n or 1 for n in layer.output.shape[1:]) * _item_bytes(layer.output.dtype),
+        )
+        for layer in layers
+    ]
+
+
+def size_model(model: Any) -> ModelSize:
+    """The sizes of a compiled model whose optimizer is built."""
+    layers = size_layers(model.layers)
+    known = [layer.flops for layer in layers if layer.flops is not None]
+    return ModelSize(
+        layers=layers,
+        parameters=model.count_params(),
+        trainable=sum(layer.trainable for layer in layers),
+        flops=sum(known),
+        flops_complete=len(known) == len(layers),
+        activation_bytes=sum(layer.activation_bytes for layer in layers),
+        weights_bytes=_bytes(model.weights),
+        gradients_bytes=_bytes(model.trainable_weights),
+        optimizer=type(model.optimizer).__name__,
+        optimizer_bytes=_bytes(model.optimizer.variables),
+    )
+
+
+def _bytes(variables: Sequence[Any]) -> int:
+    return sum(math.prod(variable.shape) * _item_bytes(variable.dtype) for variable in variables)
+
+
+def _item_bytes(dtype: str) -> int:
+    import tensorflow as tf
+
+    return int(tf.as_dtype(dtype).size)

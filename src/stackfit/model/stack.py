@@ -1,0 +1,306 @@
+"""Config to model: the named layers become one Keras Functional model, compiled for its task.
+
+What is wrong is collected: a layer that cannot be built or called leaves the checks of all others as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from stackfit.errors import ConfigError, Problems, did_you_mean
+from stackfit.model.agreement import PASSING, Output, find_disagreements
+from stackfit.model.building import BASES, find_target, try_build
+from stackfit.model.callback_checks import find_idle
+
+INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
+
+
+def build_model(
+    model_cfg: Mapping[str, Any], input_shape: tuple[int, ...], called: list[keras.layers.Layer] | None = None
+) -> keras.Model:
+    """Stack the layers of the config, top to bottom; `after` moves a layer, `inputs` wires branches and skips.
+
+    Args:
+        model_cfg: a mapping `layers: {name: {_target_: ..., **arguments}}`; a null layer is left out.
+        input_shape: shape of one example, without the batch axis.
+        called: gets every layer as soon as it has been called.
+
+    Returns:
+        A built, uncompiled model. Output shape: `(batch, *last_layer_shape)`.
+
+    Raises:
+        ConfigError: a layer refuses its arguments or its input; carries the config key, the caller adds file and line.
+    """
+    problems = Problems()
+    stack = Stack(model_cfg["layers"], problems)
+    stack.build(input_shape)
+    if called is not None:
+        called += stack.called
+    problems.raise_errors()
+    assert stack.model is not None
+    return stack.model
+
+
+def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> keras.Model | None:
+    """The whole config's model, compiled, its optimizer built; None where something is wrong.
+
+    Args:
+        input_shape: None where it is not known, since the data are wrong.
+        problems: takes everything that is wrong with layers, output, loss, metrics, optimizer and callbacks.
+    """
+    stack = Stack(config["model"]["layers"] or {}, problems)
+    stack.build(input_shape)
+    loss, task = None, config["task"]
+    if task["loss"] and not problems.covers("task.loss._target_"):
+        with problems.collect():
+            loss = find_target(str(task["loss"]["_target_"]), "task.loss._target_", BASES["loss"])
+    parts = {
+        "optimizer": try_build(config["optimizer"], "optimizer", "optimizer", problems),
+        "loss": try_build(task["loss"], "task.loss", "loss", problems),
+        "metrics": [
+            try_build(metric, f"task.metrics.{name}", "metrics", problems, name=name)
+            for name, metric in (task["metrics"] or {}).items()
+            if metric is not None
+        ],
+    }
+    silent = config.get("silence") or ()
+    if stack.output and not problems.covers("data.num_classes", "task.labels"):
+        for warning, error in stack.find_axes(config, find_disagreements(stack.output, config, loss)):
+            follows = error.kind != "shape" and any(problems.touches(key) for key in error.among[:2])
+            if error.kind in silent or follows:
+                continue
+            (problems.warnings if warning else problems.errors).append(error)
+    for name, node in (config["callbacks"] or {}).items():
+        if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
+            with problems.collect():
+                target = find_target(str(node.get("_target_")), f"callbacks.{name}._target_", BASES["callbacks"])
+                problems.add(find_idle(name, target, config))
+    if problems.errors or stack.model is None:
+        return None
+    with problems.collect():
+        compile_model(stack.model, **parts)
+        return stack.model
+    return None
+
+
+def compile_model(model: keras.Model, optimizer: Any, loss: Any, metrics: list[Any]) -> None:
+    """Give the model its optimizer, loss and metrics; the optimizer is built at once."""
+    # The cohort's graph is compiled as a whole; see stackfit.training.
+    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+
+
+@dataclass
+class Stack:
+    """The layers of a config on their way to a model: what is wrong goes into `problems`, the rest is built."""
+
+    layers: Mapping[str, Any]
+    problems: Problems
+    model: keras.Model | None = None
+    output: Output | None = None
+    values: dict[str, Any] = field(default_factory=dict)  # by layer; None where it or a layer above is wrong
+    reads: dict[str, list[str]] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)  # Keras's names, and the keys they come from
+    called: list[Any] = field(default_factory=list)  # the Keras layers that fit, in order
+    parts: dict[str, list[Any]] = field(default_factory=dict)  # the Keras layers of each key
+
+    def build(self, input_shape: tuple[int, ...] | None) -> None:
+        """Build every layer, and connect them as far as they fit."""
+        used = {name: layer for name, layer in self.layers.items() if isinstance(layer, Mapping)}
+        used = order_layers(used, self.problems, [name for name, layer in self.layers.items() if layer is None])
+        inputs = None if input_shape is None else keras.Input(shape=tuple(input_shape), name=INPUT)
+        self.called = [] if inputs is None else [inputs._keras_history.operation]
+        self.values, self.names = {INPUT: inputs}, {INPUT: INPUT}
+        last, ends = INPUT, {INPUT}  # ends: what nothing reads yet
+        for name, layer in used.items():
+            sources = self._sources(name, layer.get("inputs"), last)
+            self.reads[name] = sources or [last]
+            arguments = {argument: value for argument, value in layer.items() if argument not in ("after", "inputs")}
+            extra = {} if "name" in arguments else {"name": name}
+            built = try_build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
+            parts = built if isinstance(built, list) else [built] if built is not None else []
+            values = [self.values[source] for source in sources or ()]
+            known = built is not None and values and all(value is not None for value in values)
+            self.values[name] = self._connect(name, parts, values) if known and self._named(name, parts) else None
+            ends = (ends - set(self.reads[name])) | {name}
+            last = name
+            self.parts[name] = parts
+            if parts:
+                self._end(name, parts)
+        if not any(e.key and e.key.endswith((".after", ".inputs")) for e in self.problems.errors):
+            self._find_loose(sorted(ends - {last}), last)
+        if self.values[last] is not None and not any(e.key and "model.layers" in e.key for e in self.problems.errors):
+            self.model = keras.Model(inputs, self.values[last], name="model")
+
+    def _sources(self, name: str, inputs: Any, last: str) -> list[str] | None:
+        sources = [last] if inputs is None else inputs if isinstance(inputs, list) else [inputs]
+        key = f"model.layers.{name}.inputs"
+        for source in sources:
+            if not isinstance(source, str) or source not in self.values:
+                removed = isinstance(source, str) and source in self.layers and self.layers[source] is None
+                error = ConfigError(
+                    f"There is no layer {source!r} above {name!r}{': it was set to null' if removed else ''}."
+                    f"{did_you_mean(str(source), self.values)} Expected some of: {', '.join(self.values)}. "
+                    "Correct the name, or move the layer up.",
+                    among=(key, *([f"model.layers.{source}"] if removed else [])),
+                )
+                self.problems.errors.append(error)
+                return None
+        return sources or [last]
+
+    def _named(self, name: str, parts: list[Any]) -> bool:
+        """Whether Keras's names of these layers are free; `hidden: {units: [8, 4]}` takes hidden_1 and hidden_2."""
+        for part in parts:
+            other = self.names.setdefault(part.name, name)
+            if other != name:
+                self.problems.errors.append(
+                    ConfigError(
+                        f"Two layers are called {part.name!r}: one of {other!r} and one of {name!r}. Expected a name of its "
+                        "own for each. Rename one of the keys, or its `name`.",
+                        among=tuple(f"model.layers.{one}" for one in (name, other) if one != INPUT),
+                    )
+                )
+                return False
+        return True
+
+    def _connect(self, name: str, parts: list[Any], values: list[Any]) -> Any:
+        value = values[0] if len(values) == 1 else values
+        for part in parts:
+            try:
+                value = part(value)
+                self.called.append(part)
+            except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
+                found = value if isinstance(value, list) else [value]
+                text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
+                text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
+                text = text.partition(" Arguments received")[0].partition(" Full shape received")[0]
+                said = ConfigError(
+                    f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "
+                    f"{' and '.join(str(tuple(one.shape[1:])) for one in found)}: {text[:300].rstrip('.')}. "
+                    f"Expected a shape that the layer accepts. The shapes along the stack: {self.shapes()}. "
+                    "Change this layer or the one above it.",
+                    kind="shape",
+                    among=self.causes(name),
+                )
+                said.__cause__ = error
+                self.problems.errors.append(said)
+                return None
+        return value
+
+    def _end(self, name: str, parts: list[Any]) -> None:
+        value = self.values[name]
+        written = list(self.layers)
+        null = [one for one in written if self.layers[one] is None]
+        behind = [one for one in null if written.index(one) > written.index(name)]
+        above, one = list(parts), name
+        while all(isinstance(part, PASSING) for part in above) and self.reads.get(one, [INPUT]) != [INPUT]:
+            one = self.reads[one][0]
+            above = [*self.parts.get(one, []), *above]
+        shape = None if value is None else tuple(value.shape[1:])
+        self.output = Output(name, above, shape, one, tuple(behind), tuple(one for one in null if one not in behind))
+
+    def _find_loose(self, ends: list[str], last: str) -> None:
+        for name in ends:
+            key = "model.layers" if name == INPUT else f"model.layers.{name}"
+            self.problems.errors.append(
+                ConfigError(
+                    f"The branch that ends in {name!r} leads nowhere. Expected every layer to be read by another, down to "
+                    f"{last!r}. Name it in a later layer's inputs: [{name}, …], or set it to null.",
+                    among=(key, *(f"model.layers.{one}.inputs" for one in self.reads)),
+                )
+            )
+
+    def shapes(self) -> str:
+        """`input (28, 28, 1) -> flatten (784,)`: what is connected so far."""
+        known = [(name, value) for name, value in self.values.items() if value is not None]
+        return " -> ".join(f"{name} {tuple(value.shape[1:])}" for name, value in known)
+
+    def causes(self, name: str) -> list[str]:
+        """The keys that make up a layer's input: its own, then those of the layers above it, then the data's shape."""
+        keys, waiting = [], [name]
+        while waiting:
+            one = waiting.pop(0)
+            key = f"model.layers.{one}"
+            if key not in keys and one != INPUT:
+                keys += [key, *(f"{key}.{argument}" for argument in self.layers[one])]
+                waiting += self.reads.get(one, [])
+        written = list(self.layers)
+        keys += [f"model.layers.{one}" for one in written[: written.index(name)] if self.layers[one] is None]
+        return [*keys, "data.input_shape"]
+
+    def find_axes(
+        self, config: Mapping[str, Any], others: Iterator[tuple[bool, ConfigError]]
+    ) -> Iterator[tuple[bool, ConfigError]]:
+        """An output with more axes than the labels have; then the other disagreements."""
+        assert self.output is not None
+        shape = self.output.shape
+        if shape is not None and len(shape) != 1:
+            removed = [f"model.layers.{name}" for name, layer in self.layers.items() if layer is None and "flat" in name]
+            causes = removed or self.causes(self.output.name)
+            text = self._explain_axes(shape, config["data"]["num_classes"])
+            yield False, ConfigError(text, kind="shape", among=causes)
+        yield from others
+
+    def _explain_axes(self, shape: tuple[int, ...], classes: int) -> str:
+        places = " x ".join(map(str, shape[:-1])) or "no"
+        targets = [str(layer.get("_target_")) for layer in self.layers.values() if isinstance(layer, Mapping)]
+        flattened = "keras.layers.Flatten" in targets
+        meaning = (
+            f"that is {places} sets of {shape[-1]} scores for one example, but an example has one label"
+            if shape
+            else "that is a single number without an axis of scores"
+        )
+        cure = (
+            "Let the last layer give one axis."
+            if flattened or not shape
+            else "A Dense layer works on the last axis only and keeps the others: put Flatten before the first Dense. "
+            "Write: flatten: {_target_: keras.layers.Flatten}, with after: input where it is not the first layer."
+        )
+        return (
+            f"The output has shape {shape}: {meaning}. Expected ({classes},). The shapes along the stack: {self.shapes()}. {cure}"
+        )
+
+
+def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[str]) -> dict[str, Any]:
+    """The layers in the order in which they run: as written, but one with `after: NAME` directly behind NAME.
+
+    Args:
+        problems: takes an `after` that names no layer, and layers that wait for one another; they stay where they are.
+        removed: the names of layers that were set to null.
+    """
+    waiting = {name: layer["after"] for name, layer in layers.items() if layer.get("after") is not None}
+    ordered = [name for name in layers if name not in waiting]
+    for name, before in list(waiting.items()):
+        if not isinstance(before, str) or (before not in layers and before != INPUT):
+            nulled = isinstance(before, str) and before in removed
+            problems.errors.append(
+                ConfigError(
+                    f"There is no layer {before!r} to stand after{': it was set to null' if nulled else ''}."
+                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join([INPUT, *(one for one in layers if one != name)])}. Correct the name.",
+                    among=(f"model.layers.{name}.after", *([f"model.layers.{before}"] if nulled else [])),
+                )
+            )
+            ordered.append(name)
+            del waiting[name]
+    while waiting:
+        ready = [name for name, before in waiting.items() if before in ordered or before == INPUT]
+        if not ready:
+            name = next(iter(waiting))
+            problems.errors.append(
+                ConfigError(
+                    f"The layers {', '.join(waiting)} each stand after one another. Expected an order. Remove one `after`.",
+                    among=tuple(f"model.layers.{one}.after" for one in waiting),
+                )
+            )
+            ordered += waiting
+            break
+        # Two layers after the same one keep the order in which they are written.
+        for name in reversed(ready):
+            before = waiting.pop(name)
+            ordered.insert(0 if before == INPUT else ordered.index(before) + 1, name)
+    return {name: layers[name] for name in ordered}

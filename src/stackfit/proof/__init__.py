@@ -1,0 +1,1 @@
+"""From a finished folder back to its numbers: check, verify, evaluate, eject."""

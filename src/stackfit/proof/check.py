@@ -1,0 +1,207 @@
+"""Experiments held against what their sources published: run what is missing, reuse what is finished, judge each claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from stackfit.config import project
+from stackfit.config.claims import Claim
+from stackfit.config.experiments import list_experiments
+from stackfit.config.hydra import axes
+from stackfit.config.hydra.composition import Composer
+from stackfit.errors import ConfigError, DataError
+from stackfit.execution import cohorts, members
+from stackfit.execution.cells import Cell, compose_cell, trusted_modules
+from stackfit.execution.jobs import Job
+from stackfit.execution.progress import Reporter
+from stackfit.execution.runner import claim_single
+from stackfit.proof.judgement import Verdict, judge
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder, find_run_folders, read_status, state_of
+
+ABSENT = (None, "data.name", "data.path", "data.test_path")
+"""Keys of a DataError that says where data were looked for in vain; others are about what the config declares of them."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One claim of one experiment, and what became of it."""
+
+    experiment: str
+    claim: Claim
+    verdict: Verdict
+    source: str
+
+
+@dataclass
+class Plan:
+    """One experiment and the cells that claims need. `own`: what its file declares; `seeded`: seeds 0 to n - 1."""
+
+    name: str
+    claims: list[Claim] = field(default_factory=list)
+    source: str = ""
+    own: list[Cell] = field(default_factory=list)
+    seeded: list[Cell] = field(default_factory=list)
+    problem: ConfigError | None = None  # the config, its data or its model
+    runs: dict[str, Run] = field(default_factory=dict)  # by fingerprint: finished before, or ended here
+
+    @cached_property
+    def composer(self) -> Composer:
+        """Raises ConfigError where there is no such experiment."""
+        return Composer(self.name)
+
+
+def checkable(long: bool) -> list[str]:
+    """Every shipped experiment with claims; the long ones only if asked for."""
+    records = [record for record in list_experiments() if not record.own and record.expect]
+    return [record.name for record in records if long or not record.about.get("long")]
+
+
+def check(
+    names: Sequence[str],
+    reporter: Reporter,
+    trust: Sequence[str] = (),
+    known: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Judge every claim of the named experiments, training first what is not finished, together where it can be.
+
+    Args:
+        known: told of every outcome as soon as it is known.
+
+    Returns:
+        The outcomes in the order of the names and of their claims.
+
+    Raises:
+        ConfigError: an experiment does not exist, or does not compose, or its `expect` is wrong; nothing was trained.
+    """
+    plans: dict[str, Plan] = {}
+    for name in names:
+        plan = plans.setdefault(name, Plan(name))
+        plan.claims = plan.composer.compose().claims
+        needed = {claim.other: claim.seeds or 0 for claim in plan.claims if claim.other}
+        _compose(plan, max([claim.seeds or 0 for claim in plan.claims], default=0), trust)
+        for other, seeds in needed.items():
+            _compose(plans.setdefault(other, Plan(other)), seeds, trust)
+    fingerprint_of = cohorts.fingerprints(reporter)
+    entries = [entry for plan in plans.values() for entry in _unfinished(plan, fingerprint_of)]
+    outcomes: dict[tuple[int, int], Outcome] = {}
+
+    def settle(last: bool = False) -> None:
+        """Judge what can be judged by now."""
+        for place, name in enumerate(names):
+            plan = plans[name]
+            for number, claim in enumerate(plan.claims):
+                other = plans[claim.other] if claim.other else None
+                if (place, number) in outcomes:
+                    continue
+                verdict = _judge(claim, plan, other, fingerprint_of)
+                if verdict is None and last:
+                    verdict = Verdict("failed", "a run that it needs did not end")
+                if verdict is not None:
+                    outcomes[place, number] = Outcome(name, claim, verdict, plan.source)
+                    known(outcomes[place, number])
+
+    settle()
+    if entries:
+        cells = sum(len(plan.runs) for plan in plans.values()) + len(entries)
+        reporter.line(f"{cells - len(entries)} of {cells} runs are finished, {len(entries)} to train.")
+        reporter.sweep(cells, cells - len(entries))
+
+    def claim_folder(cell: Cell, fingerprint: str) -> RunFolder:
+        return claim_single(cell, fingerprint, False, reporter)
+
+    def ended(job: Job) -> None:
+        run = Run(job.folder.path)
+        plans[job.cell.experiment].runs[run.status["fingerprint"]] = run
+
+    cohorts.Training(claim_folder, reporter, ended, between=settle).train(entries)
+    settle(last=True)
+    return [outcomes[key] for key in sorted(outcomes)]
+
+
+def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
+    """Compose what the plan still lacks; an error of the config or its data is kept, not raised."""
+    if plan.problem is not None or (plan.own and len(plan.seeded) >= seeds):
+        return
+    composer, trusted = plan.composer, trusted_modules(trust)
+    try:
+        base = composer.compose()
+        plan.source = str(base.config.about.source)
+        grids = axes.plan_axes([], *base.declared_axes) if base.declares_sweep else [([], [])]
+        points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
+        plan.own = [replace(compose_cell(composer, p.overrides, trusted), axes=p.axes) for p in points]
+        plan.seeded = [
+            replace(compose_cell(composer, [f"seed={seed}"], trusted), axes={"seed": str(seed)})
+            for seed in range(seeds)
+        ]
+    except ConfigError as error:
+        plan.problem = error
+
+
+def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str]) -> Iterator[cohorts.Entry]:
+    """The cells to train; where there are some, and where an error is claimed, the models are built first."""
+    if plan.problem is not None:
+        return
+    needed: dict[str, Cell] = {}
+    try:
+        if not any(claim.error for claim in plan.claims):
+            for cell in (*plan.own, *plan.seeded):
+                needed.setdefault(fingerprint_of(cell), cell)
+            plan.runs = _finished(plan.name, needed)
+        if len(needed) > len(plan.runs) or not needed:
+            members.start(plan.own[0], together=True)  # before the first model: threads are set once a process
+            for cell in plan.own:
+                members.weigh(cell)
+    except ConfigError as error:
+        plan.problem = error
+        return
+    for fingerprint, cell in needed.items():
+        if fingerprint not in plan.runs:
+            yield cohorts.Entry(cell, fingerprint, _label(cell))
+
+
+def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
+    """Finished runs of the experiment, single ones and sweeps' cells, that saved what these cells save."""
+    folder = project.outputs() / experiment
+    found = {}
+    for path in find_run_folders([folder]) if folder.is_dir() else ():
+        status = read_status(path, damaged_is_empty=True)
+        cell = needed.get(str(status.get("fingerprint")))
+        if cell and state_of(status) == "finished":
+            saved = [RunFolder(path).model(form).is_file() for form in cell.config["save"]]
+            if all(saved):
+                found[status["fingerprint"]] = Run(path)
+    return found
+
+
+def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callable[[Cell], str]) -> Verdict | None:
+    """The claim's verdict, or None while a run that it needs has not ended."""
+    if claim.error is not None:
+        kinds = {error.kind for error in getattr(plan.problem, "errors", filter(None, [plan.problem]))}
+        named = bool(kinds) and None not in kinds
+        found = f"{', '.join(sorted(map(str, kinds)))} error before training" if named else str(plan.problem or "no error")
+        return Verdict("passed" if kinds == {claim.error} else "failed", found)
+    used = [one for one in (plan, other) if one is not None]
+    for one in used:
+        if one.problem is not None:
+            absent = isinstance(one.problem, DataError) and one.problem.key in ABSENT
+            return Verdict("skipped" if absent else "failed", one.problem.message)
+    runs = []
+    for one in used:
+        cells = one.seeded[: claim.seeds] if claim.seeds else one.own
+        runs.append([one.runs.get(fingerprint_of(cell)) for cell in cells])
+    if any(run is None for group in runs for run in group):
+        return None
+    return judge(claim, runs[0], runs[1] if other else [], lambda run: _reloads(run, plan.own[0].trusted))
+
+
+def _reloads(run: Run, trusted: Sequence[str]) -> bool:
+    from stackfit.proof.saved import reloads_equal
+
+    return reloads_equal(run, trusted)
+
+
+def _label(cell: Cell) -> str:
+    return " ".join([cell.experiment, *(f"{key.rpartition('.')[2]}={value}" for key, value in cell.axes.items())])

@@ -1,0 +1,1 @@
+"""A run as a plain Keras script that does not import stackfit."""

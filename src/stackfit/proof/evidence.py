@@ -1,0 +1,122 @@
+"""Two executions of one run side by side: where their numbers part, and what was not the same around them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stackfit.config.project import shown
+from stackfit.errors import RunFolderError
+from stackfit.results import run_folder
+from stackfit.results.frames import read_epochs
+from stackfit.results.run import flatten
+
+CLOCK = ("seconds", "members")  # of a history's columns those that are no result
+# What environment.json holds that can change a number.
+FACTORS = ("versions", "numerics", "python", "threads", "instruction_set", "cores", "devices", "determinism",
+           "data_fingerprint", "code", "variables")  # fmt: skip
+OPTIONAL = ("code", "variables")  # groups in which a key may be absent: no such module, not set
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that is not the same; `epoch` is None for a final one, a value None where there is none."""
+
+    epoch: int | None
+    metric: str
+    was: Any
+    now: Any
+
+    @property
+    def size(self) -> float:
+        """How far apart; infinite for anything but two numbers."""
+        numbers = all(isinstance(value, (int, float)) for value in (self.was, self.now))
+        return abs(self.was - self.now) if numbers else math.inf
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The test set's scores in two executions: how many examples, how many differ, and by how much at most."""
+
+    examples: int
+    differ: int = 0
+    largest: float = 0.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one execution left: its history, final metrics, and test scores."""
+
+    epochs: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    folder: Path
+
+    @classmethod
+    def read(cls, folder: Path) -> Record:
+        """Read a finished run.
+
+        Raises:
+            RunFolderError: a file is missing or damaged.
+        """
+        record = cls(read_epochs(str(folder)), run_folder.read_metrics(folder), folder)
+        if len(record.epochs) != record.metrics.get("stopped_epoch") or "weights_sha256" not in record.metrics:
+            file = shown(run_folder.RunFolder(folder).history)
+            raise RunFolderError(
+                f"{file} has {len(record.epochs)} epochs, but the run's metrics are of epoch "
+                f"{record.metrics.get('stopped_epoch')}. Expected a row for every epoch. Run the experiment again."
+            )
+        return record
+
+
+def differences(was: Record, now: Record) -> Iterator[Difference]:
+    """Every metric that is not the same to the last digit: of each epoch, then the final ones and the weights."""
+    for number in range(max(len(was.epochs), len(now.epochs))):
+        rows = [record.epochs[number] if number < len(record.epochs) else {} for record in (was, now)]
+        yield from _unequal(number + 1, *rows)
+    yield from _unequal(None, was.metrics, now.metrics)
+
+
+def _unequal(epoch: int | None, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in dict.fromkeys([*was, *now]):
+        if name not in CLOCK and (name not in was or name not in now or was[name] != now[name]):
+            yield Difference(epoch, name, was.get(name), now.get(name))
+
+
+def compare_scores(was: Path, now: Path) -> Scores | None:
+    """The stored test scores of two executions, bit for bit; None where neither has any.
+
+    Raises:
+        RunFolderError: the first has none or damaged ones, though the second has some.
+    """
+    if not any(run_folder.RunFolder(folder).predictions.exists() for folder in (was, now)):
+        return None
+    (old, old_labels), (new, new_labels) = run_folder.read_predictions(was), run_folder.read_predictions(now)
+    if (old.dtype, old.shape, old_labels.shape) != (new.dtype, new.shape, new_labels.shape):
+        return Scores(len(old), len(old), math.inf)
+    unequal = (old != new).reshape(len(old), -1).any(axis=1) | (old_labels != new_labels).reshape(len(old), -1).any(1)
+    return Scores(len(old), int(unequal.sum()), float(np.abs(old - new).max(initial=0.0)))
+
+
+def factors(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[Difference], list[str]]:
+    """What differs between two environments, by its dotted key, and which factors the first does not record."""
+    found, unknown = [], []
+    for group in FACTORS:
+        if group not in was:
+            unknown.append(group)
+            continue
+        old, new = (flatten({group: environment.get(group)}) for environment in (was, now))
+        keys = dict.fromkeys([*old, *new]) if group in OPTIONAL else [key for key in old if key in new]
+        found += [Difference(None, key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+    return found, unknown
+
+
+def changed_settings(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """The settings by which a config is no longer the one that the run's status tells of."""
+    now = json.loads(json.dumps(now, default=str))
+    return [Difference(None, f"config.{key}", was[key], now[key]) for key in was if key in now and was[key] != now[key]]

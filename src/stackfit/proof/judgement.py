@@ -1,0 +1,120 @@
+"""Whether runs bear a claim out. Reads results; knows neither Hydra nor Keras."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackfit.config.claims import Claim
+from stackfit.results import run_folder
+from stackfit.results.run import Run
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`state`: passed, failed or skipped; `found`: our value, or why it was skipped."""
+
+    state: str
+    found: str
+
+
+def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Callable[[Run], bool]) -> Verdict:
+    """Hold one claim against finished runs.
+
+    Args:
+        runs: the experiment's runs: one for each seed, or its sweep's cells.
+        others: those of the experiment that it is compared with.
+        reload: whether a run's saved models predict what the run stored, bit for bit.
+    """
+    if claim.subject == "finished":
+        done = sum(run.state == "finished" for run in runs)
+        return _verdict(done == claim.finished, f"{done} finished")
+    chosen = [run for run in runs if _matches(run, claim.where)]
+    if not chosen:
+        return Verdict("failed", f"no cell with {claim.where}")
+    partners = [_partner(run, claim.above, runs) for run in chosen] if claim.above else []
+    if None in partners:
+        return Verdict("failed", f"no partner with {claim.above}")
+    used = [run for run in (*chosen, *partners, *others) if run is not None]
+    if any(run.state != "finished" for run in used):
+        return Verdict("failed", next(str(run.reason) for run in used if run.state != "finished"))
+    first = chosen[0]
+    if partners:
+        leads = [a.metrics[claim.metric] - b.metrics[claim.metric] for a, b in zip(chosen, partners, strict=True)]
+        won = sum(lead > 0 for lead in leads)
+        return _verdict(won == len(leads), f"{won} of {len(leads)} pairs, by {min(leads):.4f} to {max(leads):.4f}")
+    if claim.subject == "metric":
+        return _judge_metric(claim, chosen, others)
+    if claim.subject == "reload":
+        return _verdict(reload(first), "predictions are equal" if reload(first) else "predictions differ")
+    if claim.subject == "item":
+        scores, _ = run_folder.read_predictions(first.folder)
+        said = int(scores[claim.item].argmax())
+        return _verdict(said == claim.predicted, f"class {said}")
+    if claim.subject == "log":
+        lines = run_folder.RunFolder(first.folder).log.read_text(encoding="utf-8").splitlines()
+        found = sum(bool(re.search(str(claim.log), line)) for line in lines)
+        return _verdict(found == claim.times if claim.times is not None else found > 0, f"{found} lines")
+    value = int(first.metrics[claim.subject])
+    wanted = getattr(claim, claim.subject)
+    good = wanted[0] <= value <= wanted[1] if isinstance(wanted, list) else value == wanted
+    return _verdict(good, f"{value:,}")
+
+
+def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> Verdict:
+    name = str(claim.metric)
+    if claim.rule and claim.rule.startswith("rises"):
+        rise = _rise(runs[0], name)
+        if claim.rises_less_than:
+            limit = _rise(others[0], name)
+            return _verdict(rise < limit, f"rises by {rise:.4f} against {limit:.4f}")
+        good = rise <= claim.rises_at_most if claim.rises_at_most is not None else rise >= claim.rises_at_least
+        return _verdict(good, f"rises by {rise:.4f}")
+    values = [run.metrics[name] for run in runs]
+    mean = statistics.fmean(values)
+    spread = f" ± {statistics.stdev(values):.4f} (sd of {len(values)})" if len(values) > 1 else ""
+    limits = claim.between or claim.mean_between
+    if limits:
+        value = values[0] if claim.between else mean
+        low, high = limits
+        good = (low is None or value >= low) and (high is None or value <= high)
+        return _verdict(good, f"{value:.4f}{spread if claim.mean_between else ''}")
+    base = statistics.fmean(run.metrics[name] for run in others)
+    good = {
+        "mean_at_least": mean >= base - claim.margin,
+        "mean_within": abs(mean - base) <= claim.margin,
+        "mean_below": mean < base,
+    }[str(claim.rule)]
+    return _verdict(good, f"{mean:.4f}{spread} against {base:.4f}")
+
+
+def _rise(run: Run, metric: str) -> float:
+    values = [float(row[metric]) for row in run_folder.read_history(Path(run.folder))]
+    return values[-1] - min(values)
+
+
+def _matches(run: Run, where: Mapping[str, Any] | None) -> bool:
+    axes = _axes(run)
+    return all(axes.get(key) == _plain(value) for key, value in (where or {}).items())
+
+
+def _partner(run: Run, above: Mapping[str, Any], runs: Sequence[Run]) -> Run | None:
+    """The run that differs from `run` in these axes only."""
+    wanted = _axes(run) | {key: _plain(value) for key, value in above.items()}
+    return next((other for other in runs if _axes(other) == wanted), None)
+
+
+def _axes(run: Run) -> dict[str, str]:
+    return {key: _plain(value) for key, value in (run.status.get("axes") or {}).items()}
+
+
+def _plain(value: Any) -> str:
+    return str(value).replace(" ", "")
+
+
+def _verdict(good: bool, found: str) -> Verdict:
+    return Verdict("passed" if good else "failed", found)

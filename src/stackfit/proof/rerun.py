@@ -1,0 +1,34 @@
+"""From a run folder back to the cell that it ran. The folder may come from somebody else: its config is held to the
+same rules as any experiment before anything is imported or built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stackfit.config.checks import check_stored
+from stackfit.config.project import shown
+from stackfit.errors import RunFolderError
+from stackfit.execution.cells import Cell, trusted_modules
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
+
+
+def read_cell(run: Run, trust: Iterable[str] = ()) -> Cell:
+    """The cell of a finished run, from `config.yaml` and `status.json` alone.
+
+    Raises:
+        RunFolderError: the run did not finish, or its config cannot be read.
+        ConfigError: the config breaks a rule that every config must keep.
+    """
+    if run.state != "finished":
+        reason = f" ({run.reason.splitlines()[0].rstrip('.')})" if run.reason else ""
+        raise RunFolderError(
+            f"{shown(run.folder)} is {run.state}{reason}. Expected a finished run. Run the experiment again: the same "
+            "command finishes it."
+        )
+    trusted = trusted_modules(trust)
+    config = check_stored(run.config, trusted, shown(RunFolder(run.folder).config))
+    status = run.status
+    axes = status.get("axes") if isinstance(status.get("axes"), dict) else {}
+    experiment = str(status.get("experiment") or run.folder.resolve().parent.name)
+    return Cell(experiment, config, tuple(map(str, status.get("overrides") or ())), axes, trusted)

@@ -1,0 +1,198 @@
+"""What a finished run can still do: load its model, evaluate it on both splits, predict pictures and test items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stackfit.config import project
+from stackfit.config.checks import check_stored
+from stackfit.data import Dataset, load_dataset
+from stackfit.errors import DataError, RunFolderError
+from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.proof.archive import check_archive
+from stackfit.results import run_folder
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
+from stackfit.training.tensorflow import runtime
+
+
+def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> Any:
+    """The run's Keras model, from `model.keras` or else `model.h5` (or the `form` asked for), in Keras's safe mode.
+
+    Raises:
+        RunFolderError: there is no saved model, or it cannot be loaded.
+        ConfigError: the run's config or its model names what `trust` and the project do not trust.
+    """
+    trusted = check_config(run, trust)
+    folder = RunFolder(run.folder)
+    found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
+    if not found:
+        raise RunFolderError(
+            f"{project.shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
+            f"{run.config.get('save')}. Expected model.keras. Run the experiment again with 'save=[keras]'."
+        )
+    check_archive(found[0], trusted)
+    runtime.start(run.config.get("deterministic", True), run.config.get("batch_size", 32))
+    import keras
+
+    from stackfit.model.building import import_trusted
+
+    for module in sorted(used_modules(run.config)):
+        _register(import_trusted(module, "trust"))
+    try:
+        return keras.models.load_model(found[0], safe_mode=True)
+    except Exception as error:  # whatever a damaged or forged description makes Keras raise
+        raise RunFolderError(
+            f"{project.shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
+            "stackfit saves it. Run the experiment again."
+        ) from error
+
+
+def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[str, ...]:
+    """Hold the run's config, which may be somebody else's, against the rules for a new one; returns what is trusted.
+
+    Raises:
+        ConfigError: it would be refused as a new config.
+    """
+    trusted = trusted_modules(trust)
+    check_stored(run.config, trusted, project.shown(RunFolder(run.folder).config))
+    return trusted
+
+
+def _register(module: Any) -> None:
+    import keras
+
+    for name, value in vars(module).items():
+        if isinstance(value, type) and issubclass(value, keras.layers.Layer) and value.__module__ == module.__name__:
+            keras.utils.get_custom_objects()[name] = value
+
+
+def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
+    """Whether every model that the run saved, loaded again, gives the stored test scores, bit for bit.
+
+    Raises:
+        RunFolderError: no model or no predictions; DataError: the data are not to be had any more.
+    """
+    scores, _ = run_folder.read_predictions(run.folder)
+    folder = RunFolder(run.folder)
+    forms = [form for form in run.config["save"] if folder.model(form).is_file()]
+    return bool(forms) and all(
+        np.array_equal(scores, _test_scores(run, load_model(run, form, trust))) for form in forms
+    )
+
+
+def _test_scores(run: Run, model: Any) -> np.ndarray:
+    from stackfit.training.tensorflow.graphs import evaluate_all
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
+
+    feeds = Feeds(load_dataset(run.config["data"], lambda line: None))
+    targets = Targets(run.config["task"]["labels"], run.config["data"]["num_classes"], None)
+    return evaluate_all([model], [feeds.feed("test", run.config["batch_size"], targets)])[0][1]
+
+
+def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> dict[str, dict[str, float]]:
+    """Loss and metrics of the run's model on its training, validation and test splits.
+
+    Raises:
+        RunFolderError: no model; DataError: the data are not to be had any more; ConfigError: see `load_model`.
+    """
+    model = load_model(run, trust=trust)
+    from stackfit.training.tensorflow.graphs import evaluate_all
+    from stackfit.training.tensorflow.pipeline import Feeds, Targets
+
+    dataset = load_dataset(run.config["data"], say)
+    before = run_folder.read_environment(run.folder).get("data_fingerprint")
+    if before != dataset.fingerprint:
+        say("The data have changed since this run trained: their fingerprint is another one.")
+    feeds, task = Feeds(dataset), run.config["task"]
+    targets = Targets(task["labels"], run.config["data"]["num_classes"], None)
+    splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
+    tests = [feeds.feed(split, run.config["batch_size"], targets) for split in splits]
+    return {split: evaluate_all([model], [feed])[0][0] for split, feed in zip(splits, tests, strict=True)}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One example's prediction. `probabilities`: `(classes,)`, sums to 1; `label` is None where it is not known."""
+
+    name: str
+    probabilities: np.ndarray
+    predicted: int
+    label: int | None = None
+
+
+def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
+    """The test items' predictions as the run stored them, in the data's order.
+
+    Raises:
+        RunFolderError: the run stored none; ConfigError: see `check_config`.
+    """
+    check_config(run, trust)
+    scores, labels = run_folder.read_predictions(run.folder)
+    return [
+        _prediction(f"item {number}", row, run, int(label))
+        for number, (row, label) in enumerate(zip(scores, labels, strict=True))
+    ]
+
+
+def predict_pictures(
+    run: Run, files: Sequence[Path], invert: bool = False, trust: Iterable[str] = ()
+) -> list[Prediction]:
+    """Predict pictures of any size: made grey or RGB as the model needs, resized, scaled as in training.
+
+    Args:
+        invert: for dark objects on white paper, where the data show bright objects on black.
+
+    Raises:
+        DataError: a file is no picture, or the model does not take pictures; ConfigError: see `load_model`.
+    """
+    check_config(run, trust)
+    shape = tuple(run.config["data"]["input_shape"])
+    arrays = [read_picture(file, shape, invert) for file in files]
+    model = load_model(run, trust=trust)
+    dataset = load_dataset(run.config["data"], lambda line: None)
+    highest = float(dataset.train.x.max()) if isinstance(dataset, Dataset) else 255.0
+    pixels = np.stack(arrays) if highest == 255 else np.stack(arrays) * (highest / 255.0)  # digits go up to 16
+    scores = model.predict(dataset.scaling.apply(pixels), verbose=0)
+    return [_prediction(str(file), row, run) for file, row in zip(files, scores, strict=True)]
+
+
+def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np.ndarray:
+    """A PNG or JPEG as uint8 of `shape` `(height, width, channels)`.
+
+    Raises:
+        DataError: the file cannot be read as a picture, or `shape` is not a picture's.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise DataError(
+            f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
+            "Leave out the files to see its test items."
+        )
+    try:
+        with Image.open(file) as picture:
+            upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
+    except FileNotFoundError:
+        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.") from None
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read as a picture: {error}. Expected a PNG or JPEG. Convert it.") from None
+    resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+    array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
+    return array.reshape(shape)
+
+
+def _prediction(name: str, scores: np.ndarray, run: Run, label: int | None = None) -> Prediction:
+    """Logits become probabilities; a single sigmoid output becomes two."""
+    scores = np.asarray(scores, np.float64).reshape(-1)
+    logits = bool(run.config["task"]["loss"].get("from_logits"))
+    if len(scores) == 1:
+        scores = np.array([0 if logits else 1 - scores[0], scores[0]])
+    raised = np.exp(scores - scores.max()) if logits else scores
+    probabilities = raised / raised.sum() if logits else scores
+    return Prediction(name, probabilities, int(probabilities.argmax()), label)

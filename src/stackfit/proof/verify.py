@@ -1,0 +1,138 @@
+"""Run a run again, from its folder alone, and say whether it is the same: bit-equal, within tolerance, or diverged."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from stackfit.config import project
+from stackfit.errors import RunFolderError, TrainingError
+from stackfit.execution import runner
+from stackfit.execution.cells import Cell
+from stackfit.execution.progress import Reporter
+from stackfit.proof.evidence import Difference, Record, Scores, changed_settings, compare_scores, differences, factors
+from stackfit.proof.rerun import read_cell
+from stackfit.results import run_folder
+from stackfit.results.frames import folders_below, read_epochs
+from stackfit.results.run import Run
+from stackfit.results.run_folder import RunFolder
+
+TOLERANCE = 1e-3
+
+
+def find_runs(paths: Iterable[Path], reporter: Reporter) -> list[Run]:
+    """The runs at, and the finished ones below, these paths.
+
+    Raises:
+        RunFolderError: a path is no run folder and has no finished run below it.
+    """
+    chosen: list[Run] = []
+    for path in paths:
+        found = [Run(folder) for folder in folders_below(path)]
+        single = [run.folder for run in found] == [path]
+        finished = [run for run in found if single or run.state == "finished"]
+        for run in found:
+            if run not in finished:
+                reporter.line(f"{project.shown(run.folder)} is {run.state}: not verified.")
+        if not finished:
+            raise RunFolderError(
+                f"{project.shown(path)} has no finished run in it. Expected one. Try: stackfit table {project.shown(path)}"
+            )
+        chosen += finished
+    return chosen
+
+
+def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: float = TOLERANCE) -> dict[str, Any]:
+    """Train the run's cell again, alone and elsewhere, and compare every number; nothing in the folder changes.
+
+    Args:
+        tolerance: by how much a metric may differ, absolutely, in a run that is not bit-equal.
+
+    Returns:
+        The certificate, for `RunFolder.write_certificate`.
+
+    Raises:
+        RunFolderError: the run did not finish, or a file of it is missing or damaged.
+        ConfigError: its config is not allowed, or cannot be built any more; DataError: its data are not to be had.
+    """
+    cell = read_cell(run, trust)
+    was, began = Record.read(run.folder), time.perf_counter()
+    # `save` is cosmetic: a model that nobody will read need not be written.
+    with tempfile.TemporaryDirectory(prefix="stackfit-verify-") as private:
+        now, failure, status = _execute(replace(cell, config={**cell.config, "save": []}), Path(private), reporter)
+        found = list(differences(was, now))
+        scores = None if failure else compare_scores(was.folder, now.folder)
+        environments = [run_folder.read_environment(record.folder) for record in (was, now)]
+    if failure:
+        found.insert(0, Difference(len(now.epochs) + 1, "failure", None, failure))
+    changed, unknown = factors(*environments)
+    changed += changed_settings(run.status.get("settings") or {}, cell.settings)
+    if not changed and status.get("fingerprint") != run.status.get("fingerprint"):
+        changed = [Difference(None, "fingerprint", run.status.get("fingerprint"), status.get("fingerprint"))]
+    return {
+        "format": 1,
+        "verdict": _verdict(found, scores, tolerance),
+        "verified": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - began, 3),
+        "tolerance": tolerance,
+        "started": run.status.get("started"),  # which run of this folder
+        "fingerprint": run.status.get("fingerprint"),
+        "weights_sha256": was.metrics["weights_sha256"],
+        "compared": {
+            "epochs": len(was.epochs),
+            "weights": not failure,
+            "predictions": scores.examples if scores else 0,
+        },
+        "differences": len(found),
+        "first": _plain(_first(found)),
+        "largest": _plain(_largest(found)),
+        "weights_equal": not failure and all(one.metric != "weights_sha256" for one in found),
+        "predictions": asdict(scores) if scores else None,
+        "factors": [_plain(one) for one in changed],
+        "not_recorded": unknown,
+        "environment": {"was": environments[0], "now": environments[1]},
+    }
+
+
+def _execute(cell: Cell, private: Path, reporter: Reporter) -> tuple[Record, str | None, dict[str, Any]]:
+    """Train into a private folder: what it left, why it failed, and its status."""
+    folder = RunFolder(private / "run")
+
+    def claim(cell: Cell, fingerprint: str) -> RunFolder:
+        folder.claim(fingerprint, cell.about_run())
+        return folder
+
+    try:
+        runner.run_cell(cell, claim, reporter)
+    except TrainingError:
+        status = run_folder.read_status(folder.path)
+        return Record(read_epochs(str(folder.path)), {}, folder.path), str(status["reason"]), status
+    return Record.read(folder.path), None, run_folder.read_status(folder.path)
+
+
+def _verdict(found: Sequence[Difference], scores: Scores | None, tolerance: float) -> str:
+    if not found and not (scores and scores.differ):
+        return "bit-equal"
+    # Weights have no tolerance: what they do shows in the metrics.
+    far = [one for one in found if one.metric != "weights_sha256" and not one.size <= tolerance]
+    return "diverged" if far or (scores and math.isinf(scores.largest)) else "within tolerance"
+
+
+def _first(found: Sequence[Difference]) -> Difference | None:
+    """The first metric of the first epoch that differs; else the first final one."""
+    return min(found, key=lambda one: math.inf if one.epoch is None else one.epoch, default=None)
+
+
+def _largest(found: Sequence[Difference]) -> Difference | None:
+    numbers = [one for one in found if math.isfinite(one.size)]
+    return max(numbers, key=lambda one: one.size, default=None)
+
+
+def _plain(one: Difference | None) -> dict[str, Any] | None:
+    return one and asdict(one)

@@ -1,0 +1,1 @@
+"""Run folders written and read; tables and tests over them."""

@@ -1,0 +1,95 @@
+"""What differs between runs: which settings, what to call them, which runs differ in nothing but the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from stackfit.errors import ConfigError
+from stackfit.results.frames import Runs
+from stackfit.results.selection import check_column, order
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The other columns that a table can have.
+RESERVED = ("folder", "folders", "state", "reason", "started", "seconds", "sweep", "verified", "n", "epoch")
+
+
+def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:
+    """`{key: short name}` of the settings that are not the same in all runs, a sweep's axes first.
+
+    A missing key differs from any value. The choice of a group (`optimizer=adam`) counts if every run made
+    one. The short name is the shortest end of the key (before `._target_`) that no other of them has, and
+    that is no metric, no column of every table, and not `taken`: `units`, or `hidden.units`.
+    """
+    columns = runs.settings.loc[:, runs.settings.nunique(dropna=False) > 1]
+    keys = [key for key in columns if key not in runs.groups or not columns[key].hasnans]
+    words = {key: key.removesuffix("._target_").split(".") for key in keys}
+    ends = {key: [".".join(own[-n:]) for n in range(1, len(own) + 1)] for key, own in words.items()}
+    count = Counter([*RESERVED, *taken, *runs.metrics, *(end for own in ends.values() for end in own)])
+    return {key: next((end for end in own if count[end] == 1), key) for key, own in ends.items()}
+
+
+def following(runs: Runs) -> set[str]:
+    """The settings that a group's choice determines (`optimizer.learning_rate` by `optimizer=adam`).
+
+    Only within one sweep, where nothing but an axis changes a setting: elsewhere it may be a coincidence.
+    """
+    differ = differing(runs)
+    keys = [key for key in differ if key not in runs.axes]
+    if not keys or runs.about["sweep"].nunique(dropna=False) > 1:
+        return set()
+    values = [runs.settings.groupby(axis)[keys].nunique(dropna=False) for axis in runs.groups & differ.keys()]
+    return {key for key in keys if any(value[key].max() == 1 for value in values)}
+
+
+def in_order(runs: Runs) -> Runs:
+    """By experiment; the cells of a sweep by their settings, then single runs by their start."""
+    import pandas as pd
+
+    sweep = runs.about["sweep"]
+    cells = runs.settings[[*differing(runs)]].where(sweep.notna())
+    places = [runs.settings["experiment"], sweep, cells, runs.about[["started", "folder"]]]
+    rows = pd.concat(places, axis=1).map(order).itertuples(name=None)
+    return runs.pick([row[0] for row in sorted(rows, key=lambda row: row[1:])])
+
+
+def columns_of(runs: Runs) -> pd.DataFrame:
+    """What runs can be filtered and sorted by: settings by key, those that differ by short name too."""
+    import pandas as pd
+
+    differ = differing(runs)
+    short = runs.settings[[*differ]].rename(columns=differ)
+    frame = pd.concat([runs.settings[["experiment"]], short, runs.metrics, runs.about, runs.settings], axis=1)
+    return frame.loc[:, ~frame.columns.duplicated()]
+
+
+def key_of(runs: Runs, name: str, option: str) -> str:
+    """The key of a setting that was given by its key or by its short name; ConfigError if there is none."""
+    keys = {short: key for key, short in differing(runs).items()}
+    check_column(name, dict.fromkeys([*keys, *runs.settings]), option)
+    return keys.get(name, name)
+
+
+def group(runs: Runs, over: str) -> tuple[list[str], pd.Series]:
+    """The keys by which groups of runs differ that else differ only in `over`, and each run's group number.
+
+    A setting that equals `over` in every run follows it by interpolation (a layer's `seed: ${seed}`), and
+    divides none.
+    """
+    check_column(over, runs.settings, "--over")
+    keys = [key for key in differing(runs) if not runs.settings[key].equals(runs.settings[over])]
+    return keys, runs.settings.groupby(keys or "experiment", dropna=False, sort=False).ngroup()
+
+
+def choose_metric(runs: Runs, name: str | None, option: str) -> str:
+    """The metric asked for, or `test_accuracy`, or the first of the test metrics, or of all there are."""
+    if runs.metrics.empty:
+        raise ConfigError("No run has a metric. Expected a finished one. Try: stackfit table, for reasons")
+    if name is not None:
+        check_column(name, runs.metrics, option)
+        return name
+    tests = [name for name in runs.metrics if name.startswith("test_")]
+    return "test_accuracy" if "test_accuracy" in tests else [*tests, *runs.metrics][0]

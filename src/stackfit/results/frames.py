@@ -1,0 +1,158 @@
+"""Run folders as data frames. Only `status.json` is read, and `history.csv` for epochs: YAML is too slow."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackfit.config.project import outputs, shown
+from stackfit.errors import RunFolderError
+from stackfit.results import run_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
+COSMETIC = ("about", "expect", "save", "verbosity", "silence")  # schema.COSMETIC, without paying for omegaconf
+LONG = 2**63
+COUNTS = ("stopped_epoch", "parameters")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs: one row each in three frames with the same index."""
+
+    about: pd.DataFrame  # folder (as one types it), state, reason, started (ISO, UTC), seconds, sweep, verified
+    settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
+    metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
+    axes: frozenset[str]  # the columns of `settings` that a sweep varied
+    groups: frozenset[str]  # those of them that choose a group, such as `optimizer: adam`
+
+    def pick(self, rows: Any) -> Runs:
+        """The runs with these labels (or where it is true), in this order, and the metrics that they have."""
+        metrics = self.metrics.loc[rows].dropna(axis=1, how="all")
+        return replace(self, about=self.about.loc[rows], settings=self.settings.loc[rows], metrics=metrics)
+
+
+def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
+    """Each run at or below `paths` once (no path: `./outputs`), and a sentence for each that cannot be read.
+
+    Raises:
+        RunFolderError: a path does not exist, holds no run, or none of its runs can be read.
+    """
+    found = {os.path.abspath(folder): folder for path in as_paths(paths) for folder in folders_below(path)}
+    statuses: dict[Path, dict[str, Any]] = {}
+    problems: list[str] = []
+    for folder in found.values():
+        try:
+            status = run_folder.read_status(folder)
+            parts = {part: status.get(part) or {} for part in ("settings", "axes", "metrics")}
+            if not all(isinstance(part, dict) for part in parts.values()):
+                raise RunFolderError(
+                    f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as "
+                    "stackfit writes them. Run the experiment again."
+                )
+            verdict = run_folder.read_verdict(folder, status.get("started"))
+            statuses[folder] = {**status, **parts, "verified": verdict}
+        except RunFolderError as error:
+            problems.append(str(error))
+    if not statuses:
+        raise RunFolderError("\n".join(problems))
+    return runs_of(statuses), problems
+
+
+def as_paths(paths: Paths) -> list[Path]:
+    """One path or several as a list; `./outputs` for none."""
+    return [Path(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)] or [outputs()]
+
+
+def folders_below(path: Path) -> list[Path]:
+    """Every run folder at or below a path; RunFolderError if there is none."""
+    what = "has no run in it" if path.is_dir() else "is a file" if path.exists() else "does not exist"
+    try:
+        folders = list(run_folder.find_run_folders([path])) if path.is_dir() else []
+    except OSError as error:
+        what, folders = f"cannot be searched ({error.strerror}: {error.filename})", []
+    if not folders:
+        raise RunFolderError(
+            f"{shown(path)} {what}. Expected a run folder, or a folder with runs below it. "
+            "Try: stackfit table, for all in ./outputs, or: stackfit list, for what can be run"
+        )
+    return folders
+
+
+def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
+    """The runs of `{folder: content of status.json}`."""
+    import pandas as pd
+
+    about, settings, metrics = [], [], []
+    for folder, status in statuses.items():
+        state = run_folder.state_of(status)
+        fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
+        fields = {key: value if value is None or key == "seconds" else str(value) for key, value in fields.items()}
+        fields["seconds"] = _plain(fields["seconds"]) if isinstance(fields["seconds"], (int, float)) else None
+        fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
+        about.append({"folder": shown(folder), "state": state, **fields})
+        experiment = str(status.get("experiment") or folder.parent.name)
+        settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
+        final = status["metrics"].items() if state == "finished" else ()
+        metrics.append({name: _plain(value) if isinstance(value, (int, float)) else None for name, value in final})
+    keys = dict.fromkeys(key for own in settings for key in own if key.split(".")[0] not in COSMETIC)
+    everywhere = {key for key in keys if all(key in own for own in settings)}
+    typed = [{key: _typed(own[key], key in everywhere) for key in keys if key in own} for own in settings]
+    names = dict.fromkeys(name for own in metrics for name in own)
+    ranked = sorted(names, key=lambda name: (name in COUNTS, name.startswith("test_"), name.startswith("val_")))
+    axes = [(axis, axis in status["settings"]) for status in statuses.values() for axis in status["axes"]]
+    return Runs(
+        tidy(pd.DataFrame(about, dtype=object)),
+        tidy(pd.DataFrame(typed, columns=[*keys], dtype=object)),
+        tidy(pd.DataFrame(metrics, columns=ranked, index=range(len(about)), dtype=object)),
+        frozenset(axis for axis, _ in axes),
+        frozenset(axis for axis, is_setting in axes if not is_setting),
+    )
+
+
+def _typed(value: Any, everywhere: bool = False) -> Any:
+    """A setting as one types it. Null is blank, but `null` where other runs have no such key."""
+    if isinstance(value, list):
+        return "[" + ",".join(str(_typed(item)) for item in value) + "]"
+    if value is None:
+        return None if everywhere else "null"
+    return str(value) if isinstance(value, int) and abs(value) >= LONG else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """What a column can hold: no mapping or list, and of a whole number beyond 64 bits about its size."""
+    if isinstance(value, int) and abs(value) >= LONG:
+        return float(value) if abs(value) < 10**300 else math.inf if value > 0 else -math.inf
+    return str(value) if isinstance(value, (dict, list)) else value
+
+
+def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of objects with their own types: whole numbers and truth stay so, though some are missing."""
+    from pandas.api.types import infer_dtype
+
+    nullable = {"integer": "Int64", "boolean": "boolean"}
+    kinds = {name: nullable.get(infer_dtype(frame[name])) for name in frame if frame[name].hasnans}
+    return frame.astype({name: kind for name, kind in kinds.items() if kind}).infer_objects()
+
+
+def read_epochs(folder: str) -> list[dict[str, Any]]:
+    """The rows of a run folder's `history.csv` as numbers; RunFolderError if it is damaged."""
+    try:
+        rows = run_folder.read_history(Path(folder))
+        return [
+            {name: int(text) if text.isdecimal() else float(text) if text else None for name, text in row.items()}
+            for row in rows
+        ]
+    except (OSError, ValueError, AttributeError, csv.Error) as error:
+        raise RunFolderError(
+            f"{shown(run_folder.RunFolder(Path(folder)).history)} cannot be read: {error}. Expected a CSV of numbers, one row "
+            "an epoch. Run the experiment again; the folder's other files are as they were."
+        ) from None

@@ -1,0 +1,87 @@
+"""A run as the Python API hands it out: its folder, read back."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackfit.config.project import shown
+from stackfit.errors import RunFolderError
+from stackfit.results import run_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder. `Run(path)` raises RunFolderError if the path is none."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+        _ = self.status
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        """The content of `status.json`."""
+        return run_folder.read_status(self.folder)
+
+    @property
+    def state(self) -> str:
+        """`running`, `finished`, `failed`, `interrupted` or `pruned`."""
+        return run_folder.state_of(self.status)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the run did not finish, or None."""
+        return self.status.get("reason")
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The final metrics: `loss`, `accuracy`, `val_…`, `test_…`, `stopped_epoch`, `parameters`."""
+        return dict(self.status.get("metrics") or {})
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved config; RunFolderError if it is damaged, so that a setting of the run is missing in it."""
+        config = run_folder.read_config(self.folder)
+        missing = (self.status.get("settings") or {}).keys() - flatten(config).keys()
+        if missing:
+            raise RunFolderError(
+                f"{shown(run_folder.RunFolder(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
+                "the run's resolved config. Run the experiment again."
+            )
+        return config
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row an epoch, from 1.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        import pandas as pd
+
+        try:
+            frame = pd.DataFrame(run_folder.read_history(self.folder))
+            return frame.apply(pd.to_numeric) if len(frame) else frame
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise RunFolderError(
+                f"The history of {shown(self.folder)} cannot be read: {error}. Expected a CSV of numbers, one row an "
+                "epoch. Run the experiment again."
+            ) from None
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        here = f"{prefix}.{key}" if prefix else str(key)
+        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
+    return flat

@@ -1,0 +1,1 @@
+"""Members trained epoch by epoch; knows neither config nor folder."""

@@ -1,0 +1,55 @@
+"""What happens while a cohort trains, member by member."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stackfit.training.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a cohort is in its epoch: `done` of 1.0; `epoch` counts from 1."""
+
+    epoch: int
+    done: float
+    running: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """A member has completed an epoch (from 1). `seconds` is the cohort's time, `members` how many shared it."""
+
+    member: int
+    epoch: int
+    logs: dict[str, float]
+    seconds: float
+    members: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A member's state after an epoch and its callbacks."""
+
+    member: int
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class Done:
+    """A member has trained to its end, or its callbacks stopped it."""
+
+    member: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A member's loss is not finite, or a callback of its own raised; the others go on."""
+
+    member: int
+    epoch: int
+    error: BaseException
+
+
+Event = Step | EpochEnd | Kept | Done | Failed

@@ -1,0 +1,1 @@
+"""The TensorFlow engine: everything that imports TensorFlow is in this package."""
