@@ -14,6 +14,7 @@ from stackfit.errors import (
     TrustError,
     did_you_mean,
     nearest,
+    raising,
 )
 
 
@@ -52,3 +53,15 @@ def test_nothing_near_is_not_guessed():
     assert did_you_mean("zzz", ["epochs", "seed"]) == ""
     assert did_you_mean("epocs", ["epochs", "seed"]) == " Did you mean 'epochs'?"
     assert did_you_mean("x", []) == ""
+
+
+def test_what_is_collected_in_a_block_is_raised_at_its_end_with_the_error_that_ended_it():
+    with raising() as problems:
+        pass
+    assert problems.errors == []
+    with pytest.raises(ConfigErrors) as raised, raising() as problems:
+        problems.add([ConfigError("first", key="a")])
+        raise ConfigError("last", key="b")
+    assert [error.message for error in raised.value.errors] == ["first", "last"]
+    with pytest.raises(ConfigError, match=r"^a\n  only$"), raising() as problems:
+        problems.add([ConfigError("only", key="a")])

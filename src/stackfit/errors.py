@@ -123,6 +123,19 @@ class Problems:
             raise self.as_error()
 
 
+@contextlib.contextmanager
+def raising() -> Iterator[Problems]:
+    """Collect what is wrong inside the block, and raise it at its end: `with raising() as problems: build(…, problems)`.
+
+    Raises:
+        ConfigError: what was collected; an error that ended the block is the last of them.
+    """
+    problems = Problems()
+    with problems.collect():
+        yield problems
+    problems.raise_errors()
+
+
 class DataError(ConfigError):
     """Data are missing, damaged, or not what the config declares."""
 

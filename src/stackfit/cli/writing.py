@@ -77,7 +77,12 @@ def print_schema(output: Path | None, group: str | None, fresh: bool) -> None:
     Raises:
         ConfigError: no such group, or the file cannot be written.
     """
-    schema = json_schema.current(fresh)
+    schema = None if fresh else json_schema.shipped_schema()
+    if schema is None:
+        from stackfit.training.tensorflow import runtime
+
+        runtime.start()
+        schema = json_schema.generate()
     text = json_schema.text_of(json_schema.group_schema(schema, group) if group else schema)
     if output is None:
         sys.stdout.write(text)

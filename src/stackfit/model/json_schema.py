@@ -14,7 +14,6 @@ from stackfit.config import checks, claims, declarations, project, schema
 from stackfit.config.file_rules import GROUPS
 from stackfit.errors import ConfigError
 from stackfit.files import write_text
-from stackfit.training.tensorflow import runtime
 
 _REFERENCE = {"$ref": "#/$defs/reference"}
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
@@ -31,8 +30,7 @@ _KEYS = "|".join(schema.keys_of(schema.Experiment))
 
 
 def generate() -> dict[str, Any]:
-    """The schema, from the Keras that is installed. Imports TensorFlow."""
-    runtime.start()
+    """The schema, from the Keras that is installed; imports it. Whoever wants TensorFlow quiet has started it before."""
     from stackfit.model.keras_signatures import target_schemas
 
     definitions = target_schemas()
@@ -82,11 +80,10 @@ def text_of(value: dict[str, Any]) -> str:
     return head[:-1] + ',"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
-def current(fresh: bool = False) -> dict[str, Any]:
-    """The shipped schema where it was made with the Keras that is installed, else (or `fresh`) a new one."""
-    shipped = {} if fresh else json.loads(shipped_text())
-    same = shipped.get("$comment") == f"keras {importlib.metadata.version('keras')}"
-    return shipped if same else generate()
+def shipped_schema() -> dict[str, Any] | None:
+    """The shipped schema, or None where it was made with another Keras than the installed one."""
+    shipped = json.loads(shipped_text())
+    return shipped if shipped.get("$comment") == f"keras {importlib.metadata.version('keras')}" else None
 
 
 def place_beside(folder: Path) -> Path:
