@@ -9,8 +9,10 @@ import numpy as np
 from benchmarks.measure import HERE, KERAS_HOME, STACKFIT, CommandFailed, Program, run_program
 from benchmarks.report import describe_machine, write_result
 from benchmarks.suite import BENCHMARKS
+from stackfit.config.hydra.composition import Composer
 from stackfit.data import load_dataset
-from stackfit.execution.cells import compose_cells
+from stackfit.errors import raising
+from stackfit.execution.cells import compose_cell
 
 
 def prepare() -> None:
@@ -25,7 +27,9 @@ def prepare() -> None:
 
 def write_keras_files() -> None:
     """Fashion-MNIST's four IDX files, where keras.datasets looks before it turns to the network."""
-    dataset = load_dataset(compose_cells("codelab_base_128")[0].config["data"])
+    with raising() as problems:
+        cell = compose_cell(Composer("codelab_base_128"), (), (), problems)
+    dataset = load_dataset(cell.config["data"])
     folder = KERAS_HOME / "datasets" / "fashion-mnist"
     folder.mkdir(parents=True, exist_ok=True)
     for prefix, split in (("train", dataset.train), ("t10k", dataset.test)):

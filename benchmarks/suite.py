@@ -12,7 +12,9 @@ import yaml
 from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
 from benchmarks.measure import stackfit_run as run
 from benchmarks.report import Claim, Result
-from stackfit.execution.cells import compose_cells
+from stackfit.config.hydra.composition import Composer
+from stackfit.errors import raising
+from stackfit.execution.cells import compose_cell
 from stackfit.results.run_folder import RunFolder
 
 OURS, LAB, NUMPY = "stackfit run", "lab_script.py", "keras_numpy.py"
@@ -83,7 +85,8 @@ def heavy_modules(words: list[str], folder: Path) -> float:
 
 def make_runs(project: Path, count: int) -> None:
     """Put `count` finished runs into `project/outputs`, without training: widths with ten seeds each."""
-    (cell,) = compose_cells("gsp631_base")
+    with raising() as problems:
+        cell = compose_cell(Composer("gsp631_base"), (), (), problems)
     config = yaml.safe_dump(cell.config, sort_keys=False)
     for number in range(count):
         settings = {**cell.settings, UNITS: 16 * (1 + number // 10), "seed": number % 10}

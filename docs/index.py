@@ -25,6 +25,7 @@ from pathlib import Path
 from stackfit.config.experiments import Record, list_experiments
 from stackfit.config.hydra.composition import Composer
 from stackfit.data import list_data
+from stackfit.errors import raising
 from stackfit.files import write_text
 from stackfit.results.run import Run
 from stackfit.results.run_folder import csv_text, find_run_folders
@@ -134,7 +135,8 @@ def declares_sweep(record: Record) -> bool:
 
 def is_here(record: Record) -> bool:
     """Whether the experiment's data can be had without a network."""
-    data = Composer(record.name).compose().config.data
+    with raising() as problems:
+        data = Composer(record.name).compose((), problems).config.data
     ready = {row.name for row in list_data() if row.state == "ready"}
     return data.kind != "tfds" or str(data.name).partition(":")[0] in ready
 

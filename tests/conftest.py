@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from composing import compose_cell
 
 from stackfit.config.hydra.composition import Composer
-from stackfit.execution.cells import Cell, compose_cell
+from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
 
 

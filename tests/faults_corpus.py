@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from composing import compose
 from omegaconf import OmegaConf
 
 from stackfit.config import project
@@ -80,7 +81,7 @@ def bases() -> list[Base]:
     """Every sound shipped experiment, composed."""
     found = []
     for name in SOUND:
-        config = Composer(name).compose(["hydra.mode=RUN"]).config
+        config = compose(Composer(name), ["hydra.mode=RUN"]).config
         found.append(Base(name, OmegaConf.to_container(config)))  # type: ignore[arg-type]
     return found
 

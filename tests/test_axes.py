@@ -10,8 +10,27 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackfit.config.hydra.axes import Axis, count, expand, parse_params, plan_axes, read_axes
-from stackfit.errors import ConfigError
+from stackfit.config.hydra import axes
+from stackfit.config.hydra.axes import Axis, count, expand
+from stackfit.errors import ConfigError, raising
+
+
+def read_axes(parsed, always=()):
+    with raising() as problems:
+        found = axes.read_axes(parsed, always, problems)
+    return found
+
+
+def parse_params(params):
+    with raising() as problems:
+        parsed = axes.parse_params(params, problems)
+    return parsed
+
+
+def plan_axes(typed, params, union):
+    with raising() as problems:
+        grids = axes.plan_axes(typed, params, union, problems)
+    return grids
 
 
 def read(*overrides: str) -> tuple[list[str], list[Axis]]:
@@ -112,7 +131,7 @@ def test_an_interval_has_no_list_of_values():
 
 
 def test_a_param_that_is_no_override_is_an_error_with_its_key():
-    with pytest.raises(ConfigError, match="is no list of values") as error:
+    with pytest.raises(ConfigError, match="is not a list of values") as error:
         parse_params({"a": "1,[2"})
     assert error.value.key == "hydra.sweeper.params.a"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from composing import compose_cell
 
+from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError
 from stackfit.execution import cells
-from stackfit.execution.cells import compose_cells, flatten, used_modules
+from stackfit.execution.cells import flatten, trusted_modules, used_modules
 
 BASE = "gsp631_base"
 
@@ -100,10 +102,10 @@ def test_trust_comes_from_the_command_line_and_from_pyproject(write):
     write("experiments/mine.py", "")
     write("experiments/theirs.py", "")
     callbacks = [f"+callbacks.{name}={{_target_: experiments.{name}.Stop}}" for name in ("mine", "theirs")]
-    (cell,) = compose_cells(BASE, callbacks, trust=["experiments.mine"])
+    cell = compose_cell(Composer(BASE), callbacks, trusted_modules(["experiments.mine"]))
     assert used_modules(cell.config) == {"experiments.mine", "experiments.theirs"}
     with pytest.raises(ConfigError, match=r"experiments.mine.Stop is not allowed"):
-        compose_cells(BASE, callbacks)
+        compose_cell(Composer(BASE), callbacks, trusted_modules())
 
 
 def test_a_users_table_declares_its_columns_and_classes(compose, write):

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from composing import compose
 
 from stackfit.config.claims import Claim, check_claims, read_claims
 from stackfit.config.experiments import list_experiments
@@ -93,14 +94,14 @@ def test_a_typo_in_a_claim_is_an_error_when_the_experiment_is_composed_with_its_
         "  - metric: val_loss # there is no validation split\n    between: [0, 1]\n",
     )
     with pytest.raises(ConfigErrors) as error:
-        Composer("mine").compose(["epochs=1"])
+        compose(Composer("mine"), ["epochs=1"])
     assert [one.where for one in error.value.errors] == ["experiments/mine.yaml:4", "experiments/mine.yaml:5"]
     assert "Did you mean 'accuracy'?" in str(error.value)
 
 
 def test_another_task_may_have_other_metrics_than_the_claims_are_about(write):
     write("experiments/mine.yaml", "defaults: [digits_quickstart, _self_]\nexpect: [{metric: accuracy, between: [0, 1]}]\n")
-    assert Composer("mine").compose(["task=regression"]).config.task.metrics
+    assert compose(Composer("mine"), ["task=regression"]).config.task.metrics
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         ([*RUN, "+callbacks.a={_target_: experiments.mine.Stop}"], ["add --trust experiments.mine"]),
         ([*RUN, "--trust", "nowhere", "+callbacks.a={_target_: nowhere.Stop}"], ["There is no module 'nowhere'"]),
         ([*RUN, "+callbacks.a={_target_: keras.callbacks.CSVLogger, filename: ../x}"], ["leaves the run folder"]),
-        ([*RUN, "data=fashion"], ["'fashion' is no option of the group 'data'. Did you mean 'fashion_mnist'?"]),
+        ([*RUN, "data=fashion"], ["'fashion' is not an option of the group 'data'. Did you mean 'fashion_mnist'?"]),
         ([*RUN, "data=csv", "data.path=none.csv", "data.label=x"], ["data.path=none.csv  data.path\n", "no none.csv"]),
         ([*RUN, "hydra.run.dir=/tmp/x"], ["is set by stackfit alone"]),
         ([*RUN, "seed=${oc.env:HOME}"], ["The resolver 'oc.env' is not allowed"]),

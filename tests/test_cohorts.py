@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from composing import compose_cell
 
 from stackfit.config.hydra.composition import Composer
 from stackfit.execution import members
-from stackfit.execution.cells import compose_cell
-from stackfit.execution.cohorts import Entry, group
+from stackfit.execution.cohorts import group_jobs
+from stackfit.execution.jobs import Job
+from stackfit.execution.progress import Reporter
 
 
 @pytest.fixture(scope="module")
@@ -15,14 +17,13 @@ def digits() -> Composer:
     return Composer("digits_quickstart")
 
 
-def entries(digits: Composer, *overrides: tuple[str, ...]) -> list[Entry]:
-    cells = [compose_cell(digits, one) for one in overrides]
-    return [Entry(cell, "f" * 64, ",".join(one)) for cell, one in zip(cells, overrides, strict=True)]
+def jobs(digits: Composer, *overrides: tuple[str, ...]) -> list[Job]:
+    return [Job(compose_cell(digits, words), ",".join(words), Reporter(0)) for words in overrides]
 
 
-def split(found: list[Entry], member_bytes: int = 1, max_members: int | None = None) -> list[list[str]]:
+def split(found: list[Job], member_bytes: int = 1, max_members: int | None = None) -> list[list[str]]:
     """The labels of each cohort, for members of so many bytes."""
-    return [[entry.label for entry in cohort] for cohort in group(found, lambda cell: member_bytes, max_members)]
+    return [[job.label for job in cohort] for cohort in group_jobs(found, lambda cell: member_bytes, max_members)]
 
 
 @pytest.mark.tf
@@ -37,13 +38,13 @@ def split(found: list[Entry], member_bytes: int = 1, max_members: int | None = N
     ],
 )
 def test_cells_are_split_as_evenly_as_memory_and_eight_members_allow(digits, cells, member_bytes, sizes):
-    found = entries(digits, *[(f"seed={seed}",) for seed in range(cells)])
+    found = jobs(digits, *[(f"seed={seed}",) for seed in range(cells)])
     assert [len(cohort) for cohort in split(found, member_bytes)] == sizes
 
 
 @pytest.mark.tf
 def test_the_user_may_say_how_many_members_a_cohort_has(digits):
-    found = entries(digits, *[(f"seed={seed}",) for seed in range(5)])
+    found = jobs(digits, *[(f"seed={seed}",) for seed in range(5)])
     assert [len(cohort) for cohort in split(found, max_members=2)] == [2, 2, 1]
 
 
@@ -63,14 +64,14 @@ def test_cells_train_together_if_they_share_data_batch_size_precision_determinis
         ("deterministic=false",),
         ("data.validation_split=0.5",),
     ]
-    found = split(entries(digits, *together, *apart))
+    found = split(jobs(digits, *together, *apart))
     assert found == [[one[0] for one in together], *([one[0]] for one in apart)]
 
 
 @pytest.mark.tf
 def test_what_listens_to_batches_trains_alone(digits):
     listens = "+callbacks.stop={_target_: keras.callbacks.TerminateOnNaN}"
-    found = split(entries(digits, ("seed=0",), (listens,), ("seed=1",)))
+    found = split(jobs(digits, ("seed=0",), (listens,), ("seed=1",)))
     assert found == [["seed=0", "seed=1"], [listens]]
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from composing import compose
 from shells import Shell
 
 from stackfit.cli.completing import complete
@@ -40,7 +41,7 @@ def asked(words, at=None, shell="bash"):
 )
 def test_the_keys_that_are_offered_are_those_that_hydra_composes(lab, name):
     for typed in ([], ["optimizer=sgd_exponential"], ["model=cnn", "callbacks=[stop_at,early_stopping]"]):
-        explainer = Explainer(Composer(name).compose(typed))
+        explainer = Explainer(compose(Composer(name), typed))
         composed = {key for key in explainer.values if not key.startswith(("about.", "expect"))}
         offered = set(Keys(name, typed)._keys(""))
         assert {f"{key}=" for key in composed} <= offered | {"callbacks="}

@@ -9,9 +9,9 @@ import faults_corpus as corpus
 import pytest
 
 from stackfit.config.hydra.composition import Composer
-from stackfit.errors import ConfigError, ConfigErrors
+from stackfit.errors import Problems
 from stackfit.execution import members
-from stackfit.execution.cells import inspect_cell
+from stackfit.execution.cells import build_cell, compose_cell, compose_command
 from stackfit.execution.plan.sweep import plan_sweep
 
 SAMPLE = 30  # faults in `make test`
@@ -22,18 +22,17 @@ def reported(fault: corpus.Fault) -> list[str]:
     if fault.file is not None:
         Path(corpus.MINE).parent.mkdir(exist_ok=True)
         Path(corpus.MINE).write_text(fault.file, encoding="utf-8")
-    composer = Composer(fault.name)
-    if fault.sweep:
-        try:
-            return [one["where"] for one in plan_sweep(composer, fault.overrides)["errors"]]
-        except ConfigErrors as several:
-            return [str(error.where) for error in several.errors]
-        except ConfigError as error:
-            return [str(error.where)]
-    cell, problems = inspect_cell(composer, [*fault.overrides, "hydra.mode=RUN"])
-    if cell is not None:
+    problems = Problems()
+    with problems.collect():
+        composer = Composer(fault.name)
+        composition, problems, is_sweep = compose_command(
+            composer, fault.overrides if fault.sweep else [*fault.overrides, "hydra.mode=RUN"], fault.sweep
+        )
+        if is_sweep:
+            return [error["where"] for error in plan_sweep(composer, composition, problems, fault.overrides)["errors"]]
+        cell = build_cell(composition, (), problems)
         problems.include(members.inspect_model(cell, problems))
-    return [str(one.where) for one in (*problems.errors, *problems.warnings)]
+    return [str(problem.where) for problem in (*problems.errors, *problems.warnings)]
 
 
 def missed(faults: list[corpus.Fault]) -> list[str]:
@@ -77,6 +76,7 @@ def test_three_of_four_files_with_several_faults_are_reported_whole_and_every_on
 @pytest.mark.slow  # that none gives an error is shown by running each; see test_every_experiment
 def test_no_shipped_experiment_gives_a_false_alarm(lab, keras):
     for name in corpus.SOUND:
-        cell, problems = inspect_cell(Composer(name), ["hydra.mode=RUN"])
+        problems = Problems()
+        cell = compose_cell(Composer(name), ["hydra.mode=RUN"], (), problems)
         problems.include(members.inspect_model(cell, problems))
         assert (name, [str(one) for one in (*problems.errors, *problems.warnings)]) == (name, [])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from composing import compose
 
 import stackfit
 from stackfit.config import project
@@ -68,7 +69,7 @@ def test_its_first_line_is_the_command_that_runs_it(name):
 @pytest.mark.tf
 @pytest.mark.parametrize("name", SOUND)
 def test_it_builds_with_the_claimed_parameters_and_runs_one_tiny_epoch(lab, name, cut_down, keras):
-    words = cut_down(Composer(name).compose(["hydra.mode=RUN"]).config)
+    words = cut_down(compose(Composer(name), ["hydra.mode=RUN"]).config)
     run = stackfit.run(name, "hydra.mode=RUN", "epochs=1", *words, reporter=Reporter(0))
     assert run.state == "finished" and run.metrics["stopped_epoch"] == 1
     assert np.isfinite(list(run.metrics.values())).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from composing import compose
 from omegaconf import OmegaConf
 
 from stackfit.config import project
@@ -57,7 +58,7 @@ def explainer(write):
     write("experiments/parent.yaml", PARENT)
     write("experiments/child.yaml", CHILD)
     write("experiments/grandchild.yaml", GRANDCHILD)
-    return lambda name, *overrides: Explainer(Composer(name).compose(overrides))
+    return lambda name, *overrides: Explainer(compose(Composer(name), overrides))
 
 
 def conf(name):

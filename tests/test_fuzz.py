@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 import yaml
+from composing import compose, compose_cell
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from made_runs import make_run
@@ -31,7 +32,7 @@ from stackfit.config.explanation import Explainer
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigErrors, StackfitError
-from stackfit.execution.cells import compose_cell, flatten
+from stackfit.execution.cells import flatten
 from stackfit.results import comparison, run_folder, tables
 from stackfit.results.run import Run
 
@@ -227,7 +228,7 @@ def test_any_axes_give_cells_or_an_error(composer, count):
         own = [one for one in parsed if not one.is_hydra_override()]
         hydra = [one.input_line or "" for one in parsed if one.is_hydra_override()]
         fixed = [one.input_line or "" for one in own if not one.is_sweep_override()]
-        for rest, grid in axes.plan_axes(own, *composer.compose([*fixed, *hydra]).declared_axes):
+        for rest, grid in axes.plan_axes(own, *compose(composer, [*fixed, *hydra]).declared_axes):
             if axes.count(grid) <= 2000:
                 for point in itertools.islice(axes.expand(rest, grid), 3):
                     compose_cell(composer, point.overrides)
@@ -306,7 +307,7 @@ def test_any_file_is_an_experiment_or_an_error(lab, count):
     def check(content: bytes) -> None:
         list_experiments()
         composer = Composer("mine")
-        composition = composer.compose()
+        composition = compose(composer)
         explainer = Explainer(composition)
         for key in ("epochs", "model", "task.loss"):
             with contextlib.suppress(StackfitError):

@@ -230,9 +230,9 @@ HYDRA = {
     "another sweeper typed": typed("hydra/sweeper=basic", said="knows nothing of finished cells"),
     "logging typed": typed("hydra/job_logging=default", said=ALONE),
     "a package typed": typed("optimizer@_global_=sgd", said="The package @_global_ is not allowed"),
-    "an option by a path": typed("model=../data/xor", said="is no option of the group 'model'"),
-    "an option with a path to anywhere": typed("model=/etc/passwd", said="is no option of the group"),
-    "a launcher by a path": typed("hydra/launcher=../../evil", said="is no option of the group 'hydra/launcher'"),
+    "an option by a path": typed("model=../data/xor", said="is not an option of the group 'model'"),
+    "an option with a path to anywhere": typed("model=/etc/passwd", said="is not an option of the group"),
+    "a launcher by a path": typed("hydra/launcher=../../evil", said="is not an option of the group 'hydra/launcher'"),
     "a global package": Attack("# @package _global_\n", f"{FILE}:2", "moves this file's keys elsewhere"),
     "Hydra's package": Attack("# @package hydra\ncallbacks: {}\n", f"{FILE}:2", "moves this file's keys elsewhere"),
     **{

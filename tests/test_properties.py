@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from composing import compose, compose_cell
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -13,7 +14,7 @@ from omegaconf import OmegaConf
 from stackfit.config.hydra.composition import OWN_SETTINGS, Composer, search_path
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
-from stackfit.execution.cells import compose_cell, flatten
+from stackfit.execution.cells import flatten
 from stackfit.files import finite
 
 examples = settings(
@@ -85,11 +86,11 @@ def test_the_composers_result_is_hydras_own(composer, hydra, words):
         expected = hydra.load_configuration("gsp631_base", [*words, *OWN_SETTINGS], RunMode.RUN)
     except HydraException:
         with pytest.raises(ConfigError):
-            composer.compose(words)
+            compose(composer, words)
         return
     expected = OmegaConf.to_container(expected)
     del expected["hydra"]
-    ours = OmegaConf.to_container(composer.compose(words).config)
+    ours = OmegaConf.to_container(compose(composer, words).config)
     assert ours == expected
     assert list(ours["model"]["layers"]) == list(expected["model"]["layers"])  # their order is that of the stack
 

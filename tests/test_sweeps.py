@@ -15,11 +15,13 @@ from pathlib import Path
 
 import processes
 import pytest
+from composing import plan_sweep, start_sweep
 
 import stackfit
 from stackfit.errors import ConfigError, RunFolderError
+from stackfit.execution.jobs import label_of
 from stackfit.execution.progress import Reporter
-from stackfit.execution.sweep import Sweep, label_of
+from stackfit.execution.sweep import Sweep
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -40,7 +42,8 @@ class Lines(Reporter):
 def sweep(*overrides: str, experiment: str = "digits_quickstart", **options) -> tuple[Sweep, str]:
     """Run a sweep; it, and what it said."""
     lines = Lines()
-    return Sweep(experiment, overrides, reporter=lines, **options).run(), lines.text
+    fail_fast = options.pop("fail_fast", False)
+    return start_sweep(experiment, overrides, reporter=lines, **options).run(fail_fast), lines.text
 
 
 def status_of(folder: Path) -> dict:
@@ -258,11 +261,11 @@ def test_cells_that_failed_were_interrupted_or_changed_run_again_and_say_why(don
 @pytest.mark.tf
 def test_a_change_of_what_decides_the_numbers_trains_anew_and_says_so(done, monkeypatch):
     monkeypatch.setattr("stackfit.execution.cells.NUMERICS", -1)
-    planned = Sweep("digits_quickstart", GRID, reporter=Lines())
-    assert {entry.why for entry in planned.entries} == {
+    planned = plan_sweep("digits_quickstart", GRID, reporter=Lines())
+    assert {job.why for job in planned.jobs} == {
         "changed since it ran: its config, data, versions or code"
     }
-    assert not any(entry.folder.exists() for entry in planned.entries)  # what is there stays
+    assert not any(job.path.exists() for job in planned.jobs)  # what is there stays
 
 
 @pytest.mark.tf
@@ -303,9 +306,9 @@ def test_a_cell_gives_the_bits_of_the_single_run(done):
 @pytest.mark.tf
 def test_fresh_starts_over_beside_the_old_folder(done):
     before = tree(done)
-    planned = Sweep("digits_quickstart", GRID, reporter=Lines(), fresh=True)
+    planned = plan_sweep("digits_quickstart", GRID, reporter=Lines(), fresh=True)
     assert planned.folder.path.name == f"{done.name}-2" and all(
-        entry.why == "new" for entry in planned.entries
+        job.why == "new" for job in planned.jobs
     )
     assert tree(done) == before
 
@@ -313,14 +316,14 @@ def test_fresh_starts_over_beside_the_old_folder(done):
 @pytest.mark.tf
 def test_the_results_are_current_after_every_cell(lab, monkeypatch):
     seen = []
-    write = Sweep._write
+    write = Sweep.write_index
 
     def look(self):
         write(self)
         rows = results_of(self.folder.path)
         seen.append((len(rows), sum(row["state"] == "finished" for row in rows)))
 
-    monkeypatch.setattr(Sweep, "_write", look)
+    monkeypatch.setattr(Sweep, "write_index", look)
     sweep("batch_size=100", "epochs=1,2,3")
     assert seen == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
@@ -505,10 +508,10 @@ def test_groups_depths_and_batch_sizes_may_be_axes(lab):
     done, _ = sweep(
         "epochs=1", "optimizer=adam,sgd", "model.layers.hidden.units=[],[3,2]", "batch_size=100,200"
     )
-    assert set(states(done.folder.path).values()) == {"finished"} and len(done.entries) == 8
+    assert set(states(done.folder.path).values()) == {"finished"} and len(done.jobs) == 8
     parameters = {
-        entry.cell.axes["model.layers.hidden.units"]: status_of(entry.folder)["metrics"]["parameters"]
-        for entry in done.entries
+        job.cell.axes["model.layers.hidden.units"]: status_of(job.path)["metrics"]["parameters"]
+        for job in done.jobs
     }
     assert parameters == {"[]": 64 * 10 + 10, "[3,2]": (64 * 3 + 3) + (3 * 2 + 2) + (2 * 10 + 10)}
     lines = [path.read_text().splitlines()[-1] for path in done.folder.path.glob("*/history.csv")]
@@ -530,8 +533,8 @@ hydra:
 
 def test_an_experiment_may_declare_a_union_of_grids(write):
     write("experiments/union.yaml", UNION)
-    planned = Sweep("union", [], reporter=Lines())
-    assert [label_of(entry.cell.axes) for entry in planned.entries] == [
+    planned = plan_sweep("union", [], reporter=Lines())
+    assert [label_of(job.cell.axes) for job in planned.jobs] == [
         "seed=0, optimizer=sgd, learning_rate=0.1",
         "seed=0, optimizer=sgd, learning_rate=0.01",
         "seed=1, optimizer=sgd, learning_rate=0.1",
@@ -539,7 +542,7 @@ def test_an_experiment_may_declare_a_union_of_grids(write):
         "seed=0, optimizer=adam",
         "seed=1, optimizer=adam",
     ]
-    assert [entry.cell.config["optimizer"]["learning_rate"] for entry in planned.entries] == [
+    assert [job.cell.config["optimizer"]["learning_rate"] for job in planned.jobs] == [
         0.1,
         0.01,
         0.1,
@@ -547,7 +550,7 @@ def test_an_experiment_may_declare_a_union_of_grids(write):
         0.001,
         0.001,
     ]
-    assert len({entry.folder for entry in planned.entries}) == 6
+    assert len({job.path for job in planned.jobs}) == 6
 
 
 @pytest.mark.tf
@@ -600,9 +603,9 @@ def test_a_wrong_sweep_is_refused_and_leaves_no_folder(cli, lab, words, message)
 
 
 def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
-    monkeypatch.setattr("stackfit.execution.sweep.MANY", 2)
+    monkeypatch.setattr("stackfit.execution.sweep_cells.MANY", 2)
     asked = []
-    Sweep(
+    start_sweep(
         "digits_quickstart",
         ["seed=range(3)"],
         reporter=Lines(),
@@ -610,7 +613,7 @@ def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
     )
     assert asked == [3]
     with pytest.raises(ConfigError, match="This sweep has 3 cells"):
-        Sweep("digits_quickstart", ["seed=range(3)"], reporter=Lines(), confirm=lambda cells: False)
+        start_sweep("digits_quickstart", ["seed=range(3)"], reporter=Lines(), confirm=lambda cells: False)
 
 
 # ---- a folder of another version, or damaged

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from composing import compose, compose_cell
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from stackfit.config.hydra.composition import Composer
 from stackfit.data import Dataset, load_dataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.errors import ConfigError, TrainingError
-from stackfit.execution.cells import Cell, compose_cell
+from stackfit.execution.cells import Cell
 from stackfit.training.tensorflow import runtime
 
 pytestmark = [
@@ -43,7 +44,7 @@ CONVOLUTION = "+model.layers.conv={_target_: keras.layers.Conv2D, filters: 4, ke
 
 def digits(validation: bool = True) -> Dataset:
     """A few real digits with values 0 to 16, divided by 16."""
-    whole = load_dataset(DIGITS.compose().config.data)
+    whole = load_dataset(compose(DIGITS).config.data)
     x, y = whole.train.x, whole.train.y
     second = Split(x[TRAIN : TRAIN + VALIDATION], y[TRAIN : TRAIN + VALIDATION]) if validation else None
     test = Split(whole.test.x[:TEST], whole.test.y[:TEST])

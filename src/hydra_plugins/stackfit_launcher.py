@@ -1,11 +1,11 @@
-"""Hydra's launcher `fused`: trains the cells of a sweep together. A thin adapter; importing it must stay cheap."""
+"""Hydra's group `hydra/launcher`, option `fused`: stackfit reads it from the composed config. Importing it must stay cheap."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -18,22 +18,16 @@ class FusedConfig:
 
 
 class FusedLauncher(Launcher):
-    """Hands all cells of a batch to the sweep's task function at once."""
+    """Named by configs, for stackfit alone: another Hydra application cannot fuse its jobs."""
 
     def __init__(self, max_members: int | None = None):
         self.max_members = max_members
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.task_function = task_function
+        raise HydraException("The launcher 'fused' trains the cells of a stackfit sweep: stackfit run NAME -m …")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Train every cell named by its overrides; one JobReturn a cell, in order."""
-        sweep: Any = self.task_function
-        folders = sweep.launch_together(job_overrides, self.max_members)
-        return [
-            JobReturn(overrides=list(overrides), _return_value=folder, status=JobStatus.COMPLETED)
-            for overrides, folder in zip(job_overrides, folders, strict=True)
-        ]
+        raise NotImplementedError
 
 
 ConfigStore.instance().store(group="hydra/launcher", name="fused", node=FusedConfig, provider="stackfit")

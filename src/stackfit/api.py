@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.config.hydra.composition import Composer
-from stackfit.execution.cells import inspect_cell, trusted_modules
+from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.errors import Problems, raising
+from stackfit.execution.cells import build_cell, compose_command, trusted_modules
+from stackfit.execution.jobs import single_claim
 from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.execution.sweep_cells import wrong_names
 from stackfit.results.run import Run
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ def run(
     trust: Iterable[str] = (),
     fresh: bool = False,
     reporter: Reporter | None = None,
-    composer: Composer | None = None,
 ) -> Run:
     """Train one experiment: `stackfit.run("gsp631_base", "epochs=1")`.
 
@@ -37,18 +38,31 @@ def run(
         TrainingError: the run failed; its folder says why.
         KeyboardInterrupt: you stopped it; the folder says *interrupted*.
     """
-    from stackfit.execution.members import inspect_model
-    from stackfit.execution.runner import claim_single, run_cell
+    with raising() as problems:
+        composition = Composer(experiment).compose(overrides, problems)
+        return train(composition, problems, trust=trust, fresh=fresh, reporter=reporter)
 
-    cell, problems = inspect_cell(composer or Composer(experiment), overrides, trusted_modules(trust))
-    if cell is not None:
-        problems.include(inspect_model(cell, problems))
+
+def train(
+    composition: Composition,
+    problems: Problems,
+    *,
+    trust: Iterable[str] = (),
+    fresh: bool = False,
+    reporter: Reporter | None = None,
+) -> Run:
+    """`run`, of what is composed already; `problems` are those of the composition."""
+    cell = build_cell(composition, trusted_modules(trust), problems)
+    Problems(wrong_names(problems.errors)).raise_errors()
+    from stackfit.execution.members import inspect_model
+    from stackfit.execution.runner import run_cell
+
+    problems.include(inspect_model(cell, problems))
     problems.raise_errors()
-    assert cell is not None
     reporter = reporter or make_reporter(cell.config["verbosity"])
     for warning in problems.warnings:
         reporter.line(warning.as_warning())
-    return run_cell(cell, partial(claim_single, fresh=fresh, reporter=reporter), reporter)
+    return run_cell(cell, single_claim(fresh), reporter)
 
 
 def sweep(
@@ -75,9 +89,12 @@ def sweep(
     """
     from stackfit.execution.sweep import Sweep
 
-    reporter = reporter or make_reporter()
-    planned = Sweep(experiment, overrides, trust=trust, fresh=fresh, fail_fast=fail_fast, reporter=reporter)
-    return table(planned.run().folder.path)
+    composer = Composer(experiment)
+    composition, problems, _ = compose_command(composer, overrides, multirun=True)
+    planned = Sweep(
+        composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter or make_reporter()
+    )
+    return table(planned.run(fail_fast).folder.path)
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:

@@ -85,7 +85,8 @@ class Problems:
     def add(self, errors: Iterable[ConfigError]) -> None:
         """Keep errors, each once, but none about a key that is covered."""
         for error in errors:
-            if not (error.key and self.covers(error.key)):
+            known = any(error is other for other in self.errors)
+            if not known and not (error.key and self.covers(error.key)):
                 self.errors.append(error)
 
     def covers(self, *keys: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from stackfit.config.project import shown
 from stackfit.data import Progress, declare, fetch, list_data, render_picture, show_item, write_png
-from stackfit.errors import DataError
+from stackfit.errors import DataError, raising
 
 
 def print_data() -> None:
@@ -89,7 +89,8 @@ def data_config(name: str, overrides: list[str]) -> dict[str, Any]:
 
     from stackfit.config.hydra.composition import Composer
 
-    composition = Composer("digits_quickstart").compose([f"data={name}", *overrides])
+    with raising() as problems:
+        composition = Composer("digits_quickstart").compose([f"data={name}", *overrides], problems)
     data = OmegaConf.to_container(composition.config.data, resolve=True)
     assert isinstance(data, dict)
     return data

@@ -12,6 +12,7 @@ import yaml
 
 from stackfit.config.explanation import Explainer, Explanation
 from stackfit.config.hydra.composition import Composer
+from stackfit.errors import raising
 
 
 def print_explanation(experiment: str, key: str, overrides: list[str], *, as_json: bool) -> None:
@@ -20,7 +21,8 @@ def print_explanation(experiment: str, key: str, overrides: list[str], *, as_jso
     Raises:
         ConfigError: there is no such key, or as `compose`.
     """
-    explainer = Explainer(Composer(experiment).compose(overrides))
+    with raising() as problems:
+        explainer = Explainer(Composer(experiment).compose(overrides, problems))
     if explainer.is_mapping(key):
         found = explainer.below(key)
         lines = list(_table(found))

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from stackfit.config.experiments import Record, list_experiments
-from stackfit.errors import ConfigError, printable
+from stackfit.errors import ConfigError, printable, raising
 
 
 def print_experiments(pattern: str | None) -> None:
@@ -55,17 +55,21 @@ def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: s
     Raises:
         ConfigError: as `compose`.
     """
-    from stackfit.config.checks import resolve as resolve_config
     from stackfit.config.hydra.composition import Composer
+    from stackfit.config.resolving import resolve as resolve_config
 
-    composition = Composer(experiment).compose(overrides)
+    with raising() as problems:
+        composition = Composer(experiment).compose(overrides, problems)
+        if resolve:
+            config = resolve_config(composition.config, problems)
+            problems.place(composition.origins)
+        else:
+            config = plain(composition)
     for option in composition.replaced:
         print(f"note: {option} is yours, from ./conf; it replaces the shipped one", file=sys.stderr)
-    config = plain(composition)
-    if resolve:
-        config = resolve_config(composition.config, composition.origins)
     if diff is not None:
-        other = plain(Composer(diff).compose())
+        with raising() as problems:
+            other = plain(Composer(diff).compose((), problems))
         for line in differences(config, other, diff):
             sys.stdout.write(line + "\n")
         return

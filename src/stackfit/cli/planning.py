@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import shutil
@@ -31,17 +30,21 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
     if other := [flag for flag in typed.flags if flag != "--multirun"]:
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
     from stackfit.config.hydra.composition import Composer
-    from stackfit.execution.sweep import is_sweep
+    from stackfit.execution.cells import compose_command
+    from stackfit.execution.plan.run import plan_run, refused_plan
 
     composer = Composer(typed.experiment)
-    sweeps = typed.multirun
-    with contextlib.suppress(ConfigError):  # the plan says what is wrong
-        sweeps = is_sweep(composer, typed.overrides, typed.multirun)
-    if sweeps:
-        from stackfit.execution.plan.sweep import plan_sweep as plan
-    else:
-        from stackfit.execution.plan.run import plan_run as plan
-    found = plan(composer, typed.overrides, trust, began if probe else None)
+    sweeps, start = typed.multirun, began if probe else None
+    try:
+        composition, problems, sweeps = compose_command(composer, typed.overrides, typed.multirun)
+        if sweeps:
+            from stackfit.execution.plan.sweep import plan_sweep
+
+            found = plan_sweep(composer, composition, problems, typed.overrides, trust, start)
+        else:
+            found = plan_run(composition, problems, typed.overrides, trust, start)
+    except ConfigError as error:
+        found = refused_plan("sweep" if sweeps else "run", typed.experiment, typed.overrides, error)
     if as_json:
         sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     else:

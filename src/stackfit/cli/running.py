@@ -86,29 +86,24 @@ def run_command(
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
         hydra_shows(typed.experiment, typed.overrides, typed.flags)
         return 0
+    from stackfit.execution.cells import compose_command
     from stackfit.execution.progress import Reporter, make_reporter
-    from stackfit.execution.sweep import Sweep, is_sweep
 
     composer = Composer(typed.experiment)
-    if is_sweep(composer, typed.overrides, typed.multirun):
+    composition, problems, is_sweep = compose_command(composer, typed.overrides, typed.multirun)
+    if is_sweep:
+        from stackfit.execution.sweep import Sweep
+
         reporter = Reporter(0) if quiet else make_reporter()
         sweep = Sweep(
-            typed.experiment,
-            typed.overrides,
-            trust=trust,
-            fresh=fresh,
-            fail_fast=fail_fast,
-            reporter=reporter,
-            composer=composer,
-            confirm=lambda cells: yes or ask(cells),
+            composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter, confirm=lambda n: yes or ask(n)
         )
-        return finish_sweep(sweep)
+        return finish_sweep(sweep.run(fail_fast))
     from stackfit import api
     from stackfit.results.run_folder import RunFolder
 
-    quietly = Reporter(0) if quiet else None
-    run = api.run(typed.experiment, *typed.overrides, trust=trust, fresh=fresh, reporter=quietly, composer=composer)
-    items = [claim.item for claim in composer.compose().claims if claim.item is not None]
+    run = api.train(composition, problems, trust=trust, fresh=fresh, reporter=Reporter(0) if quiet else None)
+    items = [claim.item for claim in composition.claims if claim.item is not None]
     if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
         from stackfit.cli.results import print_predictions
 
@@ -126,12 +121,11 @@ def ask(cells: int) -> bool:
 
 
 def finish_sweep(sweep: Sweep) -> int:
-    """Run the sweep, print its table and, last, its folder; 1 unless every cell is finished."""
+    """Print the sweep's table and, last, its folder; 1 unless every cell is finished."""
     from stackfit.cli.results import complain, width
     from stackfit.config.project import shown
     from stackfit.results import formats, tables
 
-    sweep.run()
     try:
         frame, problems = tables.read_table(sweep.folder.path)
     except RunFolderError as error:  # somebody has removed them

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationToMissingValueError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf import OmegaConf
 
-from stackfit.config.origins import Origins
-from stackfit.config.schema import SILENCEABLE, Experiment, expected
+from stackfit.config.schema import SILENCEABLE, Experiment
 from stackfit.config.trust import check_targets
 from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 
@@ -51,93 +46,6 @@ SHARES = {
     "min_delta": (*_FROM, 0.001),
 }
 SAVE_FORMS = ("keras", "h5")
-
-
-def resolve(config: DictConfig, origins: Origins) -> dict[str, Any]:
-    """The config as plain containers, every interpolation resolved.
-
-    Raises:
-        ConfigErrors: interpolations that point nowhere and values that are missing, all of them, each with its place.
-    """
-    problems = Problems()
-    resolved = resolve_all(config, problems)
-    problems.place(origins)
-    problems.raise_errors()
-    return resolved
-
-
-def resolve_all(config: DictConfig, problems: Problems) -> dict[str, Any]:
-    """As `resolve`, but what is wrong goes into `problems`, and its value is None or the schema's default."""
-    removed = dict(_absent(_schema(), config, ""))
-    if not removed:
-        with contextlib.suppress(OmegaConfBaseException, RecursionError):
-            return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-    resolved: dict[str, Any] = {}
-    for key in removed:
-        problems.add([ConfigError(f"{key} was removed. Expected a value. Leave ~{key} out, or write null.", key=key)])
-        _put(resolved, key.split("."), removed[key])
-    for path, value in _leaves(config, ()):
-        key = ".".join(map(str, path))
-        found = None
-        try:
-            found = value()
-        except InterpolationToMissingValueError:
-            problems.unknown.add(key)  # the key that it refers to is reported itself
-        except MissingMandatoryValue:
-            problems.add([ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)])
-        except (RecursionError, OmegaConfBaseException) as error:
-            problems.add([_unresolved(error, key, config)])
-        _put(resolved, path, found)
-    return resolved
-
-
-def _unresolved(error: Exception, key: str, config: DictConfig) -> ConfigError:
-    text = str(getattr(error, "msg", None) or error).partition("\n")[0]
-    if isinstance(error, RecursionError) or text.startswith("Recursive"):
-        text = "This value refers to itself"
-    near = ""
-    if found := re.search(r"Interpolation key '(.*)' not found", text):
-        known = [".".join(map(str, path)) for path, _ in _leaves(config, ())]
-        text = f"There is no key {found.group(1)!r} to refer to"
-        near = did_you_mean(found.group(1), known)
-    elif found := re.search(r"Value '(.*)' of type", text):
-        text = f"{key} is {found.group(1)!r} once its ${{…}} is replaced"
-    elif words := expected(key):
-        near = f" {key} takes {words}."
-    return ConfigError(
-        f"{text.rstrip('.')}.{near} Expected a value, or ${{…}} with a key of this config. Correct it.", key=key
-    )
-
-
-def _put(node: dict[str, Any], path: Sequence[Any], value: Any) -> None:
-    for part in path[:-1]:
-        node = node.setdefault(part, {})
-    node[path[-1]] = value
-
-
-@functools.cache
-def _schema() -> Mapping[str, Any]:
-    return OmegaConf.to_container(OmegaConf.structured(Experiment))  # type: ignore[return-value]
-
-
-def _absent(schema: Mapping[str, Any], config: DictConfig, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The schema's keys that the config does not have, with their defaults: `~key` took them away."""
-    for key, value in schema.items():
-        if key not in config._content:
-            yield prefix + key, value
-        elif value and isinstance(value, Mapping):
-            yield from _absent(value, config[key], f"{prefix}{key}.")
-
-
-def _leaves(node: DictConfig, above: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Callable[[], Any]]]:
-    """Every value as `(keys, function that reads it)`; an empty mapping is one."""
-    for key in node:
-        child = node._get_node(key)
-        inside = isinstance(child, DictConfig) and not child._is_interpolation() and not child._is_missing()
-        if inside and not child._is_none() and len(child):
-            yield from _leaves(child, (*above, key))
-        else:
-            yield (*above, key), lambda key=key: OmegaConf.to_container(OmegaConf.create([node[key]]), resolve=True)[0]
 
 
 def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Problems | None = None) -> Iterator[ConfigError]:

@@ -6,7 +6,6 @@ An experiment's own `hydra:` section is powerful: `hydra.callbacks` imports and 
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from stackfit.config import project, schema
+from stackfit.config import project
 from stackfit.config.origins import GROUPS, ConfigFile
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, did_you_mean
@@ -38,8 +37,8 @@ class Fault:
 def find_faults(file: ConfigFile) -> Iterator[Fault]:
     """Everything that one file of the chain may not hold, each with file and line.
 
-    It sets more of `hydra` than it may, uses a package, a resolver or a merge key, its defaults list names more than
-    experiments and groups, or a key is not in the schema.
+    It sets more of `hydra` than it may, uses a package, a resolver or a merge key, or its defaults list names more than
+    experiments and groups. Keys and types are the schema's, which the composed config is held against.
     """
     if file.path in [folder / "config.yaml" for folder in (project.shipped("conf"), project.own("conf")) if folder]:
         return  # the root, or a checkout's equal copy: it chooses our launcher and sweeper
@@ -77,7 +76,6 @@ def find_faults(file: ConfigFile) -> Iterator[Fault]:
         )
     if "defaults" in top:
         yield from _find_defaults(file, top["defaults"])
-    yield from _find_keys(file, file.node, file.package, ())
 
 
 def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
@@ -106,50 +104,6 @@ def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
     if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):
         message = "`defaults` does not say where this file's own keys come in. Expected `_self_`. Write it last: they then win."
         yield _fault(file, defaults.start_mark.line + 1, message)
-
-
-def _find_keys(file: ConfigFile, node: yaml.Node | None, part: str, above: tuple[str, ...]) -> Iterator[Fault]:
-    """Hold keys against the schema, and mappings and lists against what belongs there; scalars are `schema.misfits`'."""
-    kind = schema.PARTS.get(part)
-    if kind is None or not isinstance(node, yaml.MappingNode):
-        return
-    hints = {field.name: str(field.type) for field in dataclasses.fields(kind)}
-    for key_node, value in node.value:
-        if not isinstance(key_node, yaml.ScalarNode) or (not part and key_node.value in ("defaults", "hydra", "<<")):
-            continue
-        name = key_node.value
-        key = f"{part}.{name}" if part else name
-        message = None
-        if name not in hints:
-            message = (
-                f"There is no key {name!r}{f' in {part}' if part else ''}.{did_you_mean(name, hints)} "
-                f"Expected one of: {', '.join(hints)}. Correct the name."
-            )
-        elif value.tag.endswith(":null"):
-            if "None" not in hints[name] and hints[name] != "Any":
-                message = f"{key} is null. Expected a value. Write one."
-        elif (key in schema.PARTS or hints[name].startswith("dict")) and not isinstance(value, yaml.MappingNode):
-            message = f"{key} is {_brief(value)}. Expected a mapping. Write its keys below it."
-        elif hints[name].startswith("list") and not _may_be_list(value):
-            message = f"{key} is {_brief(value)}. Expected a list. Write: {name}: [{_inside(value)}]"
-        if message:
-            where = f"{project.shown(file.path)}:{key_node.start_mark.line + 1}"
-            yield Fault(ConfigError(message, key=key, where=where), (*above, name))
-        else:
-            yield from _find_keys(file, value, key, (*above, name))
-
-
-def _may_be_list(value: yaml.Node) -> bool:
-    open_text = isinstance(value, yaml.ScalarNode) and value.value.startswith(("???", "${"))
-    return open_text or isinstance(value, yaml.SequenceNode)
-
-
-def _inside(value: yaml.Node) -> str:
-    return value.value if isinstance(value, yaml.ScalarNode) else "…"
-
-
-def _brief(value: yaml.Node) -> str:
-    return repr(value.value) if isinstance(value, yaml.ScalarNode) else f"a {value.id}"
 
 
 def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:

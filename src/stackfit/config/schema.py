@@ -7,12 +7,14 @@ the class that `_target_` names; no class here repeats a Keras signature.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from stackfit.errors import did_you_mean
 
 
 @dataclass
@@ -121,48 +123,69 @@ def expected(key: str) -> str | None:
     parent, _, name = key.rpartition(".")
     if parent not in PARTS:
         parent, _, name = parent.rpartition(".")
-    hints = {one.name: str(one.type) for one in fields(PARTS[parent])} if parent in PARTS else {}
-    hint = hints.get(name, "")
+    hint = hint_of(f"{parent}.{name}" if parent else name) or ""
     words = _WORDS.get(hint) or _WORDS.get(hint.removesuffix(" | None"))
     return f"{words} or null" if words and hint.endswith(" | None") else words
 
 
-def misfit(key: str, value: Any) -> str:
-    """The sentences about a value of the wrong type."""
-    return f"{key} is {value!r}. Expected {expected(key) or 'a value of another type'}. Correct the value."
-
-
-def misfits(config: DictConfig, part: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The values of a file that the schema cannot hold: `(keys from the file's top, message)`.
+def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What the schema cannot hold of a plain value, as `(keys from the top, sentences)`; references `${…}` are open.
 
     Args:
-        part: where the file's content goes, such as `data`; "" for the root.
+        value: what stands at `path`; the whole config where that is empty.
     """
-    if part not in PARTS:
+    if isinstance(value, str) and (value == MISSING or "${" in value):
         return
-    blank = _blank(PARTS[part])
-    for name in map(str, config):
-        node = config._get_node(name)
-        key = f"{part}.{name}" if part else name
-        if name not in keys_of(PARTS[part]) or node is None or node._is_interpolation() or node._is_missing():
-            continue
-        if key in PARTS and isinstance(node, DictConfig):
-            yield from (((name, *keys), message) for keys, message in misfits(node, key))
-        elif isinstance(node, DictConfig) and not node._is_none():
-            for item in node:
-                if not _holds(blank, name, {item: (value := _plain(node._get_node(item)))}):
-                    yield (name, str(item)), misfit(f"{key}.{item}", value)
-        elif not _holds(blank, name, value := _plain(node)):
-            yield (name,), misfit(key, value)
+    key, parent, name = ".".join(path), ".".join(path[:-1]), path[-1] if path else ""
+    hint = hint_of(key)
+    message = None
+    if path and parent not in PARTS:  # an item of a mapping, such as data.examples.train, or an argument of a target
+        above = ".".join(path[:-2])
+        if above in PARTS and hint_of(parent) and not _holds(above, path[-2], {name: value}):
+            message = _misfit(key, value)
+    elif path and hint is None:
+        known = keys_of(PARTS[parent])
+        place = f" in {parent}" if parent else ""
+        near = did_you_mean(name, known)
+        message = f"There is no key {name!r}{place}.{near} Expected one of: {', '.join(known)}. Correct the name."
+    elif value is None:
+        if hint != "Any" and "None" not in str(hint):
+            message = f"{key} is null. Expected a value. Write one."
+    elif key in PARTS or str(hint).startswith("dict"):
+        if isinstance(value, Mapping):
+            for item in value:
+                yield from find_misfits(value[item], (*path, str(item)))
+        else:
+            message = f"{key} is {_brief(value)}. Expected a mapping. Write its keys below it."
+    elif str(hint).startswith("list") and not isinstance(value, list):
+        inside = "…" if isinstance(value, Mapping) else value
+        message = f"{key} is {_brief(value)}. Expected a list. Write: {name}: [{inside}]"
+    elif not _holds(parent, name, value):
+        message = _misfit(key, value)
+    if message:
+        yield path, message
 
 
-def _plain(node: Any) -> Any:
-    return OmegaConf.to_container(node) if OmegaConf.is_config(node) else node._value()
+def _misfit(key: str, value: Any) -> str:
+    return f"{key} is {_brief(value)}. Expected {expected(key) or 'a value of another type'}. Correct the value."
 
 
-def _holds(blank: DictConfig, name: str, value: Any) -> bool:
+def _brief(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else repr(value)
+
+
+def hint_of(key: str) -> str | None:
+    """The type that a dataclass declares for a key, as written; None where it declares no such key."""
+    parent, _, name = key.rpartition(".")
+    declared = fields(PARTS[parent]) if parent in PARTS else ()
+    return next((str(field.type) for field in declared if field.name == name), None)
+
+
+def _holds(part: str, name: str, value: Any) -> bool:
     try:
-        blank[name] = value
+        _blank(PARTS[part])[name] = value
     except OmegaConfBaseException:
         return False
     return True

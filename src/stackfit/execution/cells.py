@@ -6,13 +6,15 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stackfit.config import project
-from stackfit.config.checks import check_values, resolve_all
+from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.hydra.overrides import refuse_axes
 from stackfit.config.origins import Origins
+from stackfit.config.resolving import resolve
 from stackfit.config.schema import COSMETIC
 from stackfit.config.trust import module_file
 from stackfit.data import declare
@@ -67,51 +69,67 @@ class Cell:
         return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def compose_cell(composer: Composer, overrides: Iterable[str], trusted: tuple[str, ...] = ()) -> Cell:
-    """Compose, complete and check one cell.
+def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Problems) -> Cell:
+    """Complete, resolve and check a composed config.
 
-    Raises:
-        ConfigError: something is wrong; all that can be known without TensorFlow, each with file and line.
+    Args:
+        trusted: modules that the user trusts; see `trusted_modules`.
+        problems: holds what is known of the composition, and takes everything else that is wrong and can be known
+            without an engine, each with its place. A cell with errors is not to be trained.
     """
-    cell, problems = inspect_cell(composer, overrides, trusted)
-    problems.raise_errors()
-    assert cell is not None
-    return cell
-
-
-def inspect_cell(
-    composer: Composer, overrides: Iterable[str], trusted: tuple[str, ...] = ()
-) -> tuple[Cell | None, Problems]:
-    """Everything that is wrong with one cell and can be known without TensorFlow, and the cell as far as it composes.
-
-    The cell is None where nothing composes. One with errors is not to be trained; `members.inspect_model(cell, problems)`
-    looks at the rest of it.
-    """
-    problems = Problems()
-    composition = composer.try_compose(overrides, problems)
-    if composition is None:
-        return None, problems
+    refuse_axes(composition.axes, problems)
     if not problems.covers("data"):
         try:
             _declare_data(composition)
         except ConfigError as error:
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}
-    config = resolve_all(composition.config, problems)
+    config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
     problems.place(composition.origins)
-    return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins), problems
+    return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
 
 
-def compose_cells(
-    experiment: str, overrides: Iterable[str] = (), trust: Iterable[str] = (), composer: Composer | None = None
-) -> list[Cell]:
-    """The cells that `stackfit run EXPERIMENT OVERRIDE…` would run: one.
+def compose_cell(
+    composer: Composer,
+    overrides: Iterable[str],
+    trusted: tuple[str, ...],
+    problems: Problems,
+    axes: Mapping[str, str] | None = None,
+) -> Cell:
+    """`build_cell` of the experiment with these overrides; `axes` are those that a sweep varies.
 
     Raises:
-        ConfigError: the experiment, an override or a value is wrong.
+        ConfigError: so much is wrong that nothing composes; the rest goes into `problems`.
     """
-    return [compose_cell(composer or Composer(experiment), overrides, trusted_modules(trust))]
+    cell = build_cell(composer.compose(overrides, problems), trusted, problems)
+    return replace(cell, axes=dict(axes)) if axes else cell
+
+
+def compose_command(
+    composer: Composer, overrides: Iterable[str], multirun: bool
+) -> tuple[Composition, Problems, bool]:
+    """Compose what was typed, once.
+
+    Returns:
+        The composition, its problems, and whether it is a sweep: by `-m`, or because its experiment declares one. Of a
+        sweep the problems are those of the overrides alone: what the files lack without a value of an axis, each cell
+        says for itself.
+
+    Raises:
+        ConfigError: nothing composes.
+    """
+    problems, composed = Problems(), Problems()
+    parsed = composer.parse(overrides, problems)
+    composition = None
+    with problems.collect():
+        composition = composer.compose(parsed, composed)
+    if composition is None:
+        raise problems.as_error()
+    is_sweep = multirun or composition.declares_sweep
+    if not is_sweep:
+        problems.include(composed)
+    return composition, problems, is_sweep
 
 
 def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:

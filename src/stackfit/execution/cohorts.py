@@ -5,32 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
-from stackfit.execution.jobs import Job
+from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
-from stackfit.results.run_folder import RunFolder
 
 MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
 MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
 SHARED = ("data", "batch_size", "precision", "jit_compile", "deterministic")  # settings that a cohort's cells share
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A cell to train, named by its fingerprint; `label` is what a user sees."""
-
-    cell: Cell
-    fingerprint: str
-    label: str
-
-
 T = TypeVar("T")
-AnEntry = TypeVar("AnEntry", bound=Entry)
 
 
 def once_per_data(load: Callable[[Cell], T]) -> Callable[[Cell], T]:
@@ -49,7 +38,7 @@ def once_per_data(load: Callable[[Cell], T]) -> Callable[[Cell], T]:
 def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str]:
     """A function that gives a cell's fingerprint and loads each different data set once.
 
-    The function raises DataError where a cell's data are not to be had. Without `build` nothing is fetched or written:
+    The function raises DataError where a cell's data are not available. Without `build` nothing is fetched or written:
     the fingerprint is empty while the data are not here.
     """
 
@@ -67,8 +56,8 @@ def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str
     return fingerprint
 
 
-class Trial:
-    """Builds every different model once, before anything is trained: `trial(cell)` is a member's bytes, or what is wrong.
+class ModelChecks:
+    """Builds every different model once, before anything is trained: `checks(cell)` is a member's bytes, or its problems.
 
     Args:
         look: gets a cell and its model, once for each different one.
@@ -89,23 +78,23 @@ class Trial:
         return self._known[key]
 
 
-def group(
-    entries: Sequence[AnEntry], weigh: Callable[[Cell], Any], max_members: int | None = None
-) -> list[list[AnEntry]]:
+def group_jobs(
+    jobs: Sequence[Job], estimate_bytes: Callable[[Cell], Any], max_members: int | None = None
+) -> list[list[Job]]:
     """Cells that share `SHARED` settings train together, a limited number each; what listens to batches trains alone.
 
     Args:
-        entries: cells that can be built; `weigh` gives their bytes.
+        jobs: cells that can be built; `estimate_bytes` gives their size in memory.
         max_members: of one cohort; None for as many as memory and tracing allow.
     """
-    groups: dict[str, list[AnEntry]] = {}
-    for entry in entries:
-        shared = [entry.cell.config[key] for key in SHARED]
-        alone = entry.label if members.trains_alone(entry.cell) else ""
-        groups.setdefault(json.dumps([shared, alone], default=str), []).append(entry)
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        shared = [job.cell.config[key] for key in SHARED]
+        alone = job.label if members.trains_alone(job.cell) else ""
+        groups.setdefault(json.dumps([shared, alone], default=str), []).append(job)
     cohorts = []
     for together in groups.values():
-        size = max_members or _most_members(max(weigh(entry.cell) for entry in together), len(together))
+        size = max_members or _most_members(max(estimate_bytes(job.cell) for job in together), len(together))
         cohorts += [together[start : start + size] for start in range(0, len(together), size)]
     return cohorts
 
@@ -117,81 +106,79 @@ def _most_members(largest: int, cells: int) -> int:
 
 
 @dataclass
-class Training:
-    """Trains entries in cohorts.
+class CohortRunner:
+    """Trains jobs in cohorts.
 
     Args:
-        claim: gives a cell's folder, or None where another process has it.
-        ended: called when a cell's folder says *finished* or *failed*.
-        skip: whether an entry needs no training any more, asked right before its cohort starts.
+        claim: gives a job's folder, or None where another process has it.
+        ended: called when a job's folder says *finished* or *failed*.
         fail_fast: leave out what is left after the first failure.
         between: called after every cohort.
     """
 
-    claim: runner.Claim
+    claim: Claim
     reporter: Reporter
     ended: Callable[[Job], None] = lambda job: None
-    skip: Callable[[Entry], bool] = lambda entry: False
     fail_fast: bool = False
     between: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         self.failed = 0
-        self.trial = Trial()
+        self.checks = ModelChecks()
 
-    def train(self, entries: Sequence[Entry], max_members: int | None = None) -> None:
-        """Train them all. A cell that cannot be built is recorded as failed before anything is trained."""
-        if entries:
-            members.start(entries[0].cell, together=len(entries) > 1 and max_members != 1)
-        good = self._buildable(entries)
-        for entry in good if len(good) > 1 else ():
-            if reason := members.trains_alone(entry.cell):
-                self.reporter.line(f"{entry.label}: trains alone: {reason}")
-        for cohort in group(good, self.trial, max_members):
-            self._train(cohort)
-            self.between()
-
-    def _train(self, cohort: Sequence[Entry]) -> None:
-        """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""
-        cohort = [entry for entry in cohort if not self.skip(entry)]
-        if not cohort or (self.fail_fast and self.failed):
-            return
-        dataset = runner.load_data(cohort[0].cell, self.reporter.line)
-        if any(entry.cell.fingerprint(dataset.fingerprint) != entry.fingerprint for entry in cohort):
-            names = "; ".join(entry.label for entry in cohort)
-            self.reporter.line(f"The data have changed since this command began. Not trained: {names}.", always=True)
-            return
-        jobs = [Job(entry.cell, entry.label, self.reporter) for entry in cohort]
-        again: list[Job] = []
-        try:
-            again = runner.run_cohort(jobs, dataset, self.claim, self.reporter, self._end, self.fail_fast)
-        except ConfigError as error:  # while the graph was traced: nothing is claimed yet
-            if len(cohort) == 1:
-                self._refuse(cohort[0], error)
+    def plan_cohorts(self, jobs: Sequence[Job], max_members: int | None = None) -> list[list[Job]]:
+        """The cohorts in which jobs train. A cell that cannot be built is recorded as failed."""
+        if jobs:
+            members.start(jobs[0].cell, together=len(jobs) > 1 and max_members != 1)
+        good = []
+        for job in jobs:  # every different model is built before anything is trained
+            if isinstance(found := self.checks(job.cell), ConfigError):
+                self._refuse(job, found)
             else:
-                again = jobs
-        for entry in [entry for entry, job in zip(cohort, jobs, strict=True) if job in again]:
-            self._train([entry])
+                good.append(job)
+        for job in good if len(good) > 1 else []:
+            if reason := members.trains_alone(job.cell):
+                self.reporter.line(f"{job.label}: trains alone: {reason}")
+        return group_jobs(good, self.checks, max_members)
+
+    def train(self, cohort: Sequence[Job]) -> None:
+        """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""
+        cohort = [job for job in cohort if not self._is_settled(job)]
+        if cohort and not (self.fail_fast and self.failed):
+            for job in self._train_together(cohort):
+                if not (self.fail_fast and self.failed):
+                    self._train_together([replace(job, folder=None, member=None, lines=[], logs={}, epoch=0)])
+        self.between()
+
+    def _is_settled(self, job: Job) -> bool:
+        """Whether another process has finished or claimed the cell since it was planned."""
+        if job.path is not None:
+            job.refresh()
+        return not job.waits
+
+    def _train_together(self, cohort: Sequence[Job]) -> Sequence[Job]:
+        """The jobs to train again, alone."""
+        dataset = runner.load_data(cohort[0].cell, self.reporter.line)
+        if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in cohort):
+            names = "; ".join(job.label for job in cohort)
+            self.reporter.line(f"The data have changed since this command began. Not trained: {names}.", always=True)
+            return []
+        try:
+            return runner.run_cohort(cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast)
+        except ConfigError as error:  # while the graph was traced: nothing is claimed yet
+            if len(cohort) > 1:
+                return cohort
+            self._refuse(cohort[0], error)
+            return []
 
     def _end(self, job: Job) -> None:
         if job.failure:
             self.failed += 1
         self.ended(job)
 
-    def _refuse(self, entry: Entry, error: ConfigError) -> None:
+    def _refuse(self, job: Job, error: ConfigError) -> None:
         """Record a cell that cannot be trained as failed."""
-        folder: RunFolder | None = self.claim(entry.cell, entry.fingerprint)
-        if folder is not None:
-            job = Job(entry.cell, entry.label, self.reporter, folder=folder)
+        job.folder = self.claim(job)
+        if job.folder is not None:
             job.fail(error)
             self._end(job)
-
-    def _buildable(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Build every different model before anything is trained; what cannot be built is a failed cell."""
-        good = []
-        for entry in entries:
-            if isinstance(found := self.trial(entry.cell), ConfigError):
-                self._refuse(entry, found)
-            else:
-                good.append(entry)
-        return good

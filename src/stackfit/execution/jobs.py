@@ -1,16 +1,29 @@
-"""A job: one cell on its way to a finished folder, what it says, and why it failed."""
+"""A job: a cell with its folder, its state and its reason, on its way to a finished run.
+
+Whether a cell is finished, what it is called and where it goes is decided here, for single runs, sweeps and `check`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from stackfit.config import project
 from stackfit.errors import StackfitError
 from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
-from stackfit.results.run_folder import RunFolder
+from stackfit.results import owner
+from stackfit.results.run_folder import RunFolder, find_continuable, read_status, state_of
+
+NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
+SETTLED = (FINISHED, BUSY, PRUNED)  # not to be trained by this command
+CHANGED = "changed since it ran"
+ABSENT = "unknown"  # its data are not here, so it has no fingerprint
 
 
 @dataclass
@@ -20,14 +33,37 @@ class Job:
     cell: Cell
     label: str
     reporter: Reporter
+    fingerprint: str = ""  # empty while its data are not here
+    path: Path | None = None  # where a sweep's cell goes; a single run gets a new folder when it is claimed
+    state: str = NEW
+    reason: str = ""
     alone: bool = True  # else what it says starts with its label
     member: Any = None  # training.Member
-    folder: RunFolder | None = None
+    folder: RunFolder | None = None  # once it is claimed
     lines: list[str] = field(default_factory=list)  # said before there was a folder to log to
     logs: dict[str, float] = field(default_factory=dict)
     epoch: int = 0
     ended: bool = False
     failure: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is to be trained."""
+        return self.state not in SETTLED
+
+    @property
+    def why(self) -> str:
+        """The state with its reason: `failed before: …`."""
+        return f"{self.state}: {self.reason}" if self.reason else self.state
+
+    def refresh(self, ran_before: bool = False) -> None:
+        """Read the state and its reason from the folder at `path`.
+
+        Args:
+            ran_before: another folder holds a run with the same axes.
+        """
+        assert self.path is not None
+        self.state, self.reason = find_state(self.path, self.fingerprint, ran_before)
 
     def say(self, text: str, detail: bool = False) -> None:
         """Print lines and log them; a live screen of several cells shows a `detail` in its own way."""
@@ -53,6 +89,58 @@ class Job:
         except OSError as second:
             self.reporter.line(f"{self.label}: its status could not be written either: {second}", always=True)
         self.reporter.line(f"{self.label}: failed: {self.failure}", always=True)
+
+
+Claim = Callable[[Job], RunFolder | None]  # gives a job's folder; None: another process has it
+
+
+def claim_cell(job: Job, sweep: str) -> RunFolder | None:
+    """The folder of a sweep's cell, or None where another process has it or it is finished."""
+    assert job.path is not None
+    folder = RunFolder(job.path)
+    about = {**job.cell.about_run(), "cell": job.label, "sweep": sweep}
+    return folder if folder.claim(job.fingerprint, about) else None
+
+
+def claim_single(job: Job, fresh: bool) -> RunFolder:
+    """A new folder, or without `fresh` the newest one of this fingerprint if it was interrupted."""
+    folder = project.outputs() / job.cell.experiment
+    left = None if fresh else find_continuable(folder, job.fingerprint)
+    if left is not None and left.claim(job.fingerprint, job.cell.about_run()):
+        job.reporter.line(f"{project.shown(left.path)} was interrupted: resuming there (--fresh makes a new folder).")
+        return left
+    return RunFolder.create(folder, job.fingerprint, job.cell.about_run())
+
+
+def single_claim(fresh: bool) -> Claim:
+    """`claim_single` as a `Claim`."""
+    return partial(claim_single, fresh=fresh)
+
+
+def find_state(folder: Path, fingerprint: str, ran_before: bool = False) -> tuple[str, str]:
+    """State and reason of the cell whose folder this is; both say why it must run, but for those in `SETTLED`."""
+    if not fingerprint:
+        return ABSENT, "its data are not here yet"
+    if not RunFolder(folder).status.exists():
+        return (CHANGED, "its config, data, versions or code") if ran_before else (NEW, "")
+    status = read_status(folder, damaged_is_empty=True)
+    state = state_of(status)
+    if state in (FINISHED, PRUNED) and status.get("fingerprint") == fingerprint:
+        return state, ""
+    if state == "running" and not owner.is_me(status.get("owner")):
+        return BUSY, ""
+    if state == "failed":
+        return "failed before", str(status.get("reason") or "").partition("\n")[0]
+    return ("was interrupted" if status else "its status is damaged"), ""
+
+
+def label_of(axes: Mapping[str, str]) -> str:
+    """`units=64, seed=0`: every axis by the last part of its key, or its whole key where two would be alike."""
+    last = [key.rpartition(".")[2] for key in axes]
+    return ", ".join(
+        f"{short if last.count(short) == 1 else key}={value}"
+        for short, (key, value) in zip(last, axes.items(), strict=True)
+    )
 
 
 def _text(error: BaseException) -> str:

@@ -8,19 +8,15 @@ from typing import Any
 
 import yaml
 
-from stackfit.config import project
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
 from stackfit.execution.finishing import Finisher
-from stackfit.execution.jobs import Job
+from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.members import build_callbacks, build_member, describe_stack, start
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
-from stackfit.results.run_folder import RunFolder, find_continuable
-
-Claim = Callable[[Cell, str], RunFolder | None]  # None: somebody else has it
 
 
 def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
@@ -31,24 +27,14 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
         TrainingError: the run failed; its folder says why.
     """
     job = Job(cell, cell.experiment, reporter)
-    run_cohort([job], load_data(cell, job.say), claim, reporter)
+    dataset = load_data(cell, job.say)
+    job.fingerprint = cell.fingerprint(dataset.fingerprint)
+    run_cohort([job], dataset, claim, reporter)
     assert job.folder is not None
     if job.failure:
         reason = job.failure.rstrip(".")
         raise TrainingError(f"The run failed: {reason}. See {job.folder.log}, or its status.json for the traceback.")
     return Run(job.folder.path)
-
-
-def claim_single(cell: Cell, fingerprint: str, fresh: bool, reporter: Reporter) -> RunFolder:
-    """A new folder, or the newest one of this fingerprint if it was interrupted."""
-    folder = project.outputs() / cell.experiment
-    left = None if fresh else find_continuable(folder, fingerprint)
-    if left is not None and left.claim(fingerprint, cell.about_run()):
-        reporter.line(
-            f"{project.shown(left.path)} was interrupted: going on there (--fresh makes a new folder)."
-        )
-        return left
-    return RunFolder.create(folder, fingerprint, cell.about_run())
 
 
 def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
@@ -161,8 +147,7 @@ def placing() -> Iterator[None]:
 def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
     from stackfit.execution.environment import describe_environment
 
-    fingerprint = job.cell.fingerprint(dataset.fingerprint)
-    job.folder = claim(job.cell, fingerprint)
+    job.folder = claim(job)
     if job.folder is None:
         job.reporter.line(f"{job.label}: another process has it.")
         job.member.epochs, job.ended = 0, True

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from stackfit.config import project
 from stackfit.config.claims import Claim
 from stackfit.config.experiments import list_experiments
 from stackfit.config.hydra import axes
-from stackfit.config.hydra.composition import Composer
-from stackfit.errors import ConfigError, DataError
+from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.errors import ConfigError, DataError, raising
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell, compose_cell, trusted_modules
-from stackfit.execution.jobs import Job
+from stackfit.execution.jobs import Job, label_of, single_claim
 from stackfit.execution.progress import Reporter
-from stackfit.execution.runner import claim_single
 from stackfit.proof.judgement import Verdict, judge
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder, find_run_folders, read_status, state_of
@@ -52,6 +51,13 @@ class Plan:
         """Raises ConfigError where there is no such experiment."""
         return Composer(self.name)
 
+    @cached_property
+    def composition(self) -> Composition:
+        """Of the experiment as its file stands. Raises ConfigError where it does not compose."""
+        with raising() as problems:
+            composition = self.composer.compose((), problems)
+        return composition
+
 
 def checkable(long: bool) -> list[str]:
     """Every shipped experiment with claims; the long ones only if asked for."""
@@ -79,13 +85,13 @@ def check(
     plans: dict[str, Plan] = {}
     for name in names:
         plan = plans.setdefault(name, Plan(name))
-        plan.claims = plan.composer.compose().claims
+        plan.claims = plan.composition.claims
         needed = {claim.other: claim.seeds or 0 for claim in plan.claims if claim.other}
         _compose(plan, max([claim.seeds or 0 for claim in plan.claims], default=0), trust)
         for other, seeds in needed.items():
             _compose(plans.setdefault(other, Plan(other)), seeds, trust)
     fingerprint_of = cohorts.fingerprints(reporter)
-    entries = [entry for plan in plans.values() for entry in _unfinished(plan, fingerprint_of)]
+    jobs = [job for plan in plans.values() for job in _unfinished(plan, fingerprint_of, reporter)]
     outcomes: dict[tuple[int, int], Outcome] = {}
 
     def settle(last: bool = False) -> None:
@@ -104,19 +110,18 @@ def check(
                     known(outcomes[place, number])
 
     settle()
-    if entries:
-        cells = sum(len(plan.runs) for plan in plans.values()) + len(entries)
-        reporter.line(f"{cells - len(entries)} of {cells} runs are finished, {len(entries)} to train.")
-        reporter.sweep(cells, cells - len(entries))
-
-    def claim_folder(cell: Cell, fingerprint: str) -> RunFolder:
-        return claim_single(cell, fingerprint, False, reporter)
+    if jobs:
+        cells = sum(len(plan.runs) for plan in plans.values()) + len(jobs)
+        reporter.line(f"{cells - len(jobs)} of {cells} runs are finished, {len(jobs)} to train.")
+        reporter.sweep(cells, cells - len(jobs))
 
     def ended(job: Job) -> None:
         run = Run(job.folder.path)
         plans[job.cell.experiment].runs[run.status["fingerprint"]] = run
 
-    cohorts.Training(claim_folder, reporter, ended, between=settle).train(entries)
+    runner = cohorts.CohortRunner(single_claim(fresh=False), reporter, ended, between=settle)
+    for cohort in runner.plan_cohorts(jobs):
+        runner.train(cohort)
     settle(last=True)
     return [outcomes[key] for key in sorted(outcomes)]
 
@@ -127,20 +132,20 @@ def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
         return
     composer, trusted = plan.composer, trusted_modules(trust)
     try:
-        base = composer.compose()
+        base = plan.composition
         plan.source = str(base.config.about.source)
-        grids = axes.plan_axes([], *base.declared_axes) if base.declares_sweep else [([], [])]
-        points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
-        plan.own = [replace(compose_cell(composer, p.overrides, trusted), axes=p.axes) for p in points]
-        plan.seeded = [
-            replace(compose_cell(composer, [f"seed={seed}"], trusted), axes={"seed": str(seed)})
-            for seed in range(seeds)
-        ]
+        with raising() as problems:
+            grids = axes.plan_axes([], *base.declared_axes, problems) if base.declares_sweep else [([], [])]
+            points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
+            plan.own = [compose_cell(composer, p.overrides, trusted, problems, p.axes) for p in points]
+            plan.seeded = [
+                compose_cell(composer, [f"seed={seed}"], trusted, problems, {"seed": str(seed)}) for seed in range(seeds)
+            ]
     except ConfigError as error:
         plan.problem = error
 
 
-def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str]) -> Iterator[cohorts.Entry]:
+def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Reporter) -> Iterator[Job]:
     """The cells to train; where there are some, and where an error is claimed, the models are built first."""
     if plan.problem is not None:
         return
@@ -159,7 +164,7 @@ def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str]) -> Iterator[c
         return
     for fingerprint, cell in needed.items():
         if fingerprint not in plan.runs:
-            yield cohorts.Entry(cell, fingerprint, _label(cell))
+            yield Job(cell, _label(cell), reporter, fingerprint)
 
 
 def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
@@ -204,4 +209,4 @@ def _reloads(run: Run, trusted: Sequence[str]) -> bool:
 
 
 def _label(cell: Cell) -> str:
-    return " ".join([cell.experiment, *(f"{key.rpartition('.')[2]}={value}" for key, value in cell.axes.items())])
+    return f"{cell.experiment} {label_of(cell.axes)}".rstrip()

@@ -15,6 +15,7 @@ from stackfit.config import project
 from stackfit.errors import RunFolderError, TrainingError
 from stackfit.execution import runner
 from stackfit.execution.cells import Cell
+from stackfit.execution.jobs import Job
 from stackfit.execution.progress import Reporter
 from stackfit.proof.evidence import Difference, Record, Scores, changed_settings, compare_scores, differences, factors
 from stackfit.proof.rerun import read_cell
@@ -104,8 +105,8 @@ def _execute(cell: Cell, private: Path, reporter: Reporter) -> tuple[Record, str
     """Train into a private folder: what it left, why it failed, and its status."""
     folder = RunFolder(private / "run")
 
-    def claim(cell: Cell, fingerprint: str) -> RunFolder:
-        folder.claim(fingerprint, cell.about_run())
+    def claim(job: Job) -> RunFolder:
+        folder.claim(job.fingerprint, job.cell.about_run())
         return folder
 
     try:

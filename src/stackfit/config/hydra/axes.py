@@ -39,21 +39,18 @@ class Point:
 
 
 def read_axes(
-    parsed: Sequence[Override], always: Collection[str] = (), problems: Problems | None = None
+    parsed: Sequence[Override], always: Collection[str], problems: Problems
 ) -> tuple[list[str], list[Axis]]:
     """Tell fixed overrides and axes apart; the keys in `always` are axes even with a single value.
 
     Args:
-        problems: takes an axis that has no finite list of values, or more than one tag; without it that is raised.
+        problems: takes an axis that has no finite list of values, or more than one tag.
     """
-    found = Problems() if problems is None else problems
     fixed: list[str] = []
     axes: list[Axis] = []
     for override in parsed:
-        with found.collect():
+        with problems.collect():
             _read_axis(override, always, fixed, axes)
-    if problems is None:
-        found.raise_errors()
     return fixed, axes
 
 
@@ -92,27 +89,24 @@ def _read_axis(override: Override, always: Collection[str], fixed: list[str], ax
     axes.append(Axis(key, values, tags[0] if tags else None))
 
 
-def parse_params(params: Mapping[str, Any] | None, problems: Problems | None = None) -> list[Override]:
+def parse_params(params: Mapping[str, Any] | None, problems: Problems) -> list[Override]:
     """A mapping `{key: "a,b"}`, as in `hydra.sweeper.params`, as overrides.
 
     Args:
-        problems: takes a value that is no override text; without it that is raised.
+        problems: takes a value that is not an override's text.
     """
-    found = Problems() if problems is None else problems
     parser = OverridesParser.create()
     parsed = []
     for key, value in (params or {}).items():
         try:
             parsed.append(parser.parse_override(f"{key}={_text(value)}"))
         except HydraException:
-            found.errors.append(
+            problems.errors.append(
                 ConfigError(
-                    f'{value!r} is no list of values. Expected Hydra\'s grammar. Write: {key}: "a,b,c"',
+                    f'{value!r} is not a list of values. Expected Hydra\'s grammar. Write: {key}: "a,b,c"',
                     key=f"hydra.sweeper.params.{key}",
                 )
             )
-    if problems is None:
-        found.raise_errors()
     return parsed
 
 
@@ -167,7 +161,7 @@ def plan_axes(
     typed: Sequence[Override],
     params: Mapping[str, Any] | None,
     union: Sequence[Mapping[str, Any]] | None,
-    problems: Problems | None = None,
+    problems: Problems,
 ) -> list[tuple[list[str], list[Axis]]]:
     """The grids of a sweep as `(fixed overrides, axes)`: what is typed replaces a param of the same key.
 

@@ -1,6 +1,6 @@
 """Hydra's view of the YAML files: each is read once, checked, and handed on without what is wrong in it.
 
-So composing goes on behind a wrong key, type or option, and everything that is wrong is found at once.
+So composing goes on after a wrong key or option, and everything that is wrong is found at once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from typing import Any
 import yaml
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from stackfit.config import schema
 from stackfit.config.experiments import find_experiments
 from stackfit.config.file_rules import OPTION, find_faults
 from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
@@ -30,6 +29,7 @@ class CheckedRepository(CachingConfigRepository):
     def __init__(self, delegate: Any):
         super().__init__(delegate)
         self.faults: dict[Path, list[ConfigError]] = {}
+        self._files: dict[Path, ConfigFile] = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         """What Hydra gets to see of a file.
@@ -47,9 +47,19 @@ class CheckedRepository(CachingConfigRepository):
         folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
         return next((path for folder in folders if (path := folder / name).is_file()), None)
 
+    def read(self, path: Path, package: str) -> ConfigFile:
+        """The parsed file, read once; `package` is where its content goes, "" for the top.
+
+        Raises:
+            ConfigError: see `read_config_file`.
+        """
+        if path not in self._files:
+            self._files[path] = read_config_file(path, package)
+        return self._files[path]
+
     def _load_checked(self, config_path: str, path: Path) -> None:
         group = config_path.rpartition("/")[0]
-        file = read_config_file(path, group.replace("/", "."))
+        file = self.read(path, group.replace("/", "."))
         faults = list(find_faults(file))
         errors = [fault.error for fault in faults]
         if any(fault.path is None for fault in faults):
@@ -69,12 +79,6 @@ class CheckedRepository(CachingConfigRepository):
                 entries.add(number)
                 errors.append(error)
         result.defaults_list = [one for number, one in enumerate(result.defaults_list) if number not in entries]
-        if isinstance(result.config, DictConfig):
-            for keys, message in list(schema.misfits(result.config, file.package)):
-                _leave_out(result.config, keys)
-                key = ".".join(part for part in (file.package, *keys) if part)
-                lines = [origin for name, origin in file.items() if name == key]
-                errors.append(ConfigError(message, key=key, where=str(lines[-1]) if lines else shown(path)))
         self.faults[path] = errors
 
     def _wrong_entries(self, file: ConfigFile, group: str) -> Iterator[tuple[int, ConfigError]]:
@@ -111,9 +115,10 @@ class CheckedRepository(CachingConfigRepository):
         if isinstance(option, str) and "/" in option and OPTION.fullmatch(option) and self.config_exists(f"{group}/{option}"):
             return None
         return ConfigError(
-            f"{option!r} is no option of the group {group!r}.{did_you_mean(str(option), options)} "
+            f"{option!r} is not an option of the group {group!r}.{did_you_mean(str(option), options)} "
             f"Expected one of: {', '.join(options)}. Write: {group}={nearest(str(option), options) or options[0]}",
             key=f"callbacks.{option}" if group == "callbacks" else group,
+            kind="name",
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CheckedRepository:

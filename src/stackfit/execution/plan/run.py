@@ -12,11 +12,11 @@ from dataclasses import asdict
 from typing import Any
 
 from stackfit.config import project
-from stackfit.config.hydra.composition import Composer
+from stackfit.config.hydra.composition import Composition
 from stackfit.data import Dataset, StreamedDataset
-from stackfit.errors import AbsentError, Problems
+from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
-from stackfit.execution.cells import Cell, inspect_cell, trusted_modules
+from stackfit.execution.cells import Cell, build_cell, trusted_modules
 from stackfit.execution.plan import probe
 from stackfit.model.sizes import size_layers, size_model
 from stackfit.results.run_folder import find_continuable
@@ -26,27 +26,25 @@ SPLITS = ("train", "validation", "test")
 
 
 def plan_run(
-    composer: Composer, overrides: Sequence[str], trust: Iterable[str] = (), began: float | None = None
+    composition: Composition,
+    problems: Problems,
+    overrides: Sequence[str],
+    trust: Iterable[str] = (),
+    began: float | None = None,
 ) -> dict[str, Any]:
     """The plan of one experiment.
 
     Args:
+        problems: of the composition.
+        overrides: as typed.
         began: `time.perf_counter()` when the command started, to estimate the time by training a throw-away model for a
             moment; None for no estimate.
 
     Returns:
         A mapping; what an error keeps from being known is None. `layers` ends above the layer that cannot be built.
     """
-    cell, problems = inspect_cell(composer, overrides, trusted_modules(trust))
-    plan: dict[str, Any] = {
-        "format": FORMAT,
-        "kind": "run",
-        "experiment": composer.experiment,
-        "overrides": list(overrides),
-        **dict.fromkeys(("model", "layers", "data", "steps", "memory", "time", "continues")),
-    }
-    if cell is None:
-        return _end(plan, problems)
+    plan = start_plan("run", composition.experiment, overrides)
+    cell = build_cell(composition, trusted_modules(trust), problems)
     dataset = None
     if not problems.touches("data"):
         with problems.collect():
@@ -67,6 +65,31 @@ def plan_run(
         with problems.collect():
             plan["time"] = _estimate(cell, dataset, plan["steps"], began)
     return _end(plan, problems)
+
+
+PARTS = {
+    "run": ("model", "layers", "data", "steps", "memory", "time", "continues"),
+    "sweep": ("axes", "folder", "cells", "cohorts", "totals"),
+}
+
+
+def start_plan(kind: str, experiment: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """A plan of which nothing is known yet."""
+    return {
+        "format": FORMAT,
+        "kind": kind,
+        "experiment": experiment,
+        "overrides": list(overrides),
+        **dict.fromkeys(PARTS[kind]),
+    }
+
+
+def refused_plan(kind: str, experiment: str, overrides: Sequence[str], error: ConfigError) -> dict[str, Any]:
+    """The plan of what does not compose."""
+    problems = Problems()
+    with problems.collect():
+        raise error
+    return _end(start_plan(kind, experiment, overrides), problems)
 
 
 def _end(plan: dict[str, Any], problems: Problems) -> dict[str, Any]:

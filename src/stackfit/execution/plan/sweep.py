@@ -7,58 +7,63 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from stackfit.config.hydra.composition import Composer
+from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.project import shown
 from stackfit.errors import ConfigError, ConfigErrors, Problems
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell
+from stackfit.execution.jobs import Job
 from stackfit.execution.plan import probe
-from stackfit.execution.plan.run import FORMAT, SPLITS, count_steps, describe_data, list_problems, look
+from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
 from stackfit.execution.progress import Reporter
-from stackfit.execution.sweep import Placed, Sweep, wrong_names
+from stackfit.execution.sweep import Sweep
+from stackfit.execution.sweep_cells import wrong_names
 from stackfit.model.sizes import ModelSize, size_model
 
 TRAINING = 3  # of a forward pass; the backward pass takes about two
 
 
 def plan_sweep(
-    composer: Composer, overrides: Sequence[str], trust: Iterable[str] = (), began: float | None = None
+    composer: Composer,
+    composition: Composition,
+    problems: Problems,
+    overrides: Sequence[str],
+    trust: Iterable[str] = (),
+    began: float | None = None,
 ) -> dict[str, Any]:
     """The plan of a sweep, made by what trains it: its cells and their states, its cohorts, and what cannot be built.
 
     Args:
+        problems: of the composition.
+        overrides: as typed.
         began: `time.perf_counter()` when the command started, to estimate times by training each different cohort, of
             throw-away models, for a moment; None for no estimates.
 
     Returns:
         A mapping; `cells` and what follows from them is None when a wrong key, value or target keeps it from starting.
     """
-    plan = {
-        "format": FORMAT,
-        "kind": "sweep",
-        "experiment": composer.experiment,
-        "overrides": list(overrides),
-        **dict.fromkeys(("axes", "folder", "cells", "cohorts", "totals")),
-    }
-    problems = Problems()
+    plan = start_plan("sweep", composer.experiment, overrides)
+    jobs: list[Job] = []
     with problems.collect():
-        sweep = Sweep(composer.experiment, overrides, trust=trust, reporter=Reporter(0), composer=composer, build=False)
+        sweep = Sweep(composer, composition, problems, trust=trust, reporter=Reporter(0))
+        jobs = sweep.plan_cells(sweep.axes.points, build=False)
     if problems.errors:
         return {**plan, **list_problems(problems), "exit_code": 2}
-    entries, data_of = sweep.entries, cohorts.once_per_data(look)
+    data_of = cohorts.once_per_data(look)
     sizes: dict[str, ModelSize] = {}
-    trial = cohorts.Trial(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
-    waiting = [entry for entry in entries if entry.waits]
-    members.start(entries[0].cell, together=len(waiting) > 1 and sweep.max_members != 1)
+    checks = cohorts.ModelChecks(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
+    waiting = [job for job in jobs if job.waits]
+    most = sweep.executor.max_members
+    members.start(jobs[0].cell, together=len(waiting) > 1 and most != 1)
     errors: dict[str, ConfigError] = {}  # by text: what several cells have is said once
     rows = []
-    for number, entry in enumerate(entries, 1):
-        found = trial(entry.cell)
+    for number, job in enumerate(jobs, 1):
+        found = checks(job.cell)
         wrong = found.errors if isinstance(found, ConfigErrors) else [found] if isinstance(found, ConfigError) else []
         errors |= {str(error): error for error in wrong}
-        unusual = trial.problems[members.model_key(entry.cell)].warnings
+        unusual = checks.problems[members.model_key(job.cell)].warnings
         problems.include(Problems(warnings=unusual))
-        row = _row(entry, sizes.get(members.model_key(entry.cell)), describe_data(entry.cell, data_of(entry.cell)))
+        row = _row(job, sizes.get(members.model_key(job.cell)), describe_data(job.cell, data_of(job.cell)))
         rows.append(
             {
                 "number": number,
@@ -68,8 +73,8 @@ def plan_sweep(
             }
         )
     problems.errors += errors.values()
-    good = [(entry, row) for entry, row in zip(entries, rows, strict=True) if entry.waits and not row["errors"]]
-    groups = _group(good, trial, sweep.max_members)
+    good = [(job, row) for job, row in zip(jobs, rows, strict=True) if job.waits and not row["errors"]]
+    groups = _group(good, checks, most)
     start = None
     if began is not None:
         start = time.perf_counter() - began
@@ -77,7 +82,7 @@ def plan_sweep(
             _estimate(groups, data_of)
     return {
         **plan,
-        "axes": sweep.axis_names,
+        "axes": list(sweep.axes.names),
         "folder": shown(sweep.folder.path),
         "cells": rows,
         "cohorts": [{key: group[key] for key in ("number", "cells", "alone", "seconds")} for group in groups],
@@ -91,7 +96,7 @@ def plan_sweep(
             "seconds": start and _sum([start, *(group["seconds"] for group in groups)]),
         },
         **list_problems(problems),
-        "exit_code": 2 if wrong_names(problems) else int(bool(problems.errors)),
+        "exit_code": 2 if wrong_names(problems.errors) else int(bool(problems.errors)),
     }
 
 
@@ -99,16 +104,15 @@ def _sum(values: Sequence[Any]) -> Any:
     return None if None in values else sum(values)
 
 
-def _row(entry: Placed, size: ModelSize | None, data: dict[str, Any]) -> dict[str, Any]:
-    steps = count_steps(data, entry.cell.config)
+def _row(job: Job, size: ModelSize | None, data: dict[str, Any]) -> dict[str, Any]:
+    steps = count_steps(data, job.cell.config)
     examples = data["examples"]["train"]
-    state, _, reason = entry.why.partition(": ")
     return {
-        "cell": entry.label,
-        "axes": entry.cell.axes,
-        "state": state,
-        "reason": reason or None,
-        "folder": shown(entry.folder) if entry.fingerprint and entry.folder.is_dir() else None,
+        "cell": job.label,
+        "axes": job.cell.axes,
+        "state": job.state,
+        "reason": job.reason or None,
+        "folder": shown(job.path) if job.fingerprint and job.path and job.path.is_dir() else None,
         "parameters": size and size.parameters,
         "flops": size and size.flops,
         "flops_complete": size and size.flops_complete,
@@ -120,19 +124,19 @@ def _row(entry: Placed, size: ModelSize | None, data: dict[str, Any]) -> dict[st
 
 
 def _group(
-    good: Sequence[tuple[Placed, dict[str, Any]]], trial: cohorts.Trial, most: int | None
+    good: Sequence[tuple[Job, dict[str, Any]]], checks: cohorts.ModelChecks, most: int | None
 ) -> list[dict[str, Any]]:
     """The cohorts, numbered from 1; each cell's row learns its number."""
-    row_of = {id(entry): row for entry, row in good}
+    row_of = {id(job): row for job, row in good}
     groups = []
-    for number, entries in enumerate(cohorts.group([entry for entry, _ in good], trial, most), 1):
-        rows = [row_of[id(entry)] for entry in entries]
+    for number, together in enumerate(cohorts.group_jobs([job for job, _ in good], checks, most), 1):
+        rows = [row_of[id(job)] for job in together]
         for row in rows:
             row["cohort"] = number
-        alone = _why_alone(entries[0].cell, [entry.cell for entry, _ in good], most) if len(entries) == 1 else None
+        alone = _why_alone(together[0].cell, [job.cell for job, _ in good], most) if len(together) == 1 else None
         groups.append({
             "number": number, "cells": [row["number"] for row in rows], "alone": alone, "seconds": None,
-            "rows": rows, "entries": entries,
+            "rows": rows, "jobs": together,
         })  # fmt: skip
     return groups
 
@@ -153,7 +157,7 @@ def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) 
     """Fill in every cohort's seconds, and each of its cells' share, by its epochs."""
     known: dict[str, probe.Pace] = {}
     for group in groups:
-        cells = sorted((entry.cell for entry in group["entries"]), key=members.model_key)
+        cells = sorted((job.cell for job in group["jobs"]), key=members.model_key)
         shared = [cells[0].config[key] for key in cohorts.SHARED]
         key = json.dumps([*map(members.model_key, cells), shared], default=str)
         if key not in known:

@@ -1,0 +1,187 @@
+"""Overrides in Hydra's grammar: read, held against what a run may set, and applied to a composed config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from stackfit.config.hydra.repository import CheckedRepository
+from stackfit.config.schema import PARTS, find_misfits, hint_of
+from stackfit.config.trust import check_resolvers
+from stackfit.errors import ConfigError, Problems, did_you_mean
+
+MOST_BRACKETS = 500
+OURS = {"hydra/launcher": ("fused", "basic"), "hydra/sweeper": ("cells",)}
+_TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.max_members|sweeper\.(params|union)(\..*)?)")
+# Below these, any argument of a target may be added.
+_OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
+
+
+def parse_overrides(overrides: Iterable[str], loader: ConfigLoaderImpl, problems: Problems) -> list[Override]:
+    """Parse overrides by Hydra's grammar, refusing what would reach beyond a run.
+
+    Args:
+        loader: knows the groups and their options.
+        problems: takes what is wrong, its `where` being the override as typed; that override is left out.
+    """
+    parsed = []
+    for typed in overrides:
+        with problems.collect():
+            parsed.append(_parse(typed, loader))
+    return parsed
+
+
+def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
+    try:
+        if len(re.sub(r"[^\[{(]", "", typed)) > MOST_BRACKETS:  # the parser takes seconds for thousands
+            raise HydraException(f"it has more than {MOST_BRACKETS} brackets")
+        override = OverridesParser.create(loader).parse_override(typed)  # glob(…) asks for a group's options
+    except (HydraException, RecursionError, ValueError) as error:
+        text = str(error).partition("\nSee https")[0].partition("\n")[0]
+        raise ConfigError(
+            f"This is not an override: {text}. Expected key=value in Hydra's grammar. "
+            "Write for example: epochs=3 or 'model.layers.hidden.units=[64,64]'",
+            where=typed,
+            kind="name",
+        ) from None
+    if not override.key_or_group:
+        raise ConfigError(
+            "This is not an override: nothing stands before '='. Expected key=value. Write for example: epochs=3",
+            where=typed,
+            kind="name",
+        )
+    check_override(override, typed)
+    repository = loader.repository
+    if not override.is_sweep_override() and not override.is_delete() and is_group(override, repository):
+        chosen = override.value()
+        for option in chosen if isinstance(chosen, list) else [chosen]:
+            if error := repository.wrong_option(override.key_or_group, option):
+                error.where = typed
+                raise error
+    return override
+
+
+def check_override(override: Override, typed: str) -> None:
+    """Refuse what only stackfit may set, and resolvers that read the machine.
+
+    Raises:
+        ConfigError: see above.
+    """
+    if override.is_hydra_override() and not _TYPABLE.fullmatch(override.key_or_group):
+        raise ConfigError(
+            f"{override.key_or_group!r} is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper "
+            "and its mode. Remove it; folders are described in outputs/README.md.",
+            where=typed,
+        )
+    names = OURS.get(override.key_or_group, ())
+    if names and not override.is_sweep_override() and override.value() not in names:
+        raise ConfigError(
+            f"{override.key_or_group}={override.value()} would train cells without stackfit's folders. Expected "
+            f"{' or '.join(names)}. Write: {override.key_or_group}={names[0]}, or leave it out.",
+            where=typed,
+        )
+    if override.is_hydra_override() and override.is_sweep_override():
+        raise ConfigError(
+            f"{override.key_or_group!r} cannot vary within a sweep. Expected one value. "
+            f"Write: {override.key_or_group}={(override.input_line or '').partition('=')[2].partition(',')[0]}",
+            where=typed,
+        )
+    if override.package is not None and not override.is_hydra_override():
+        raise ConfigError(
+            f"The package @{override.package} is not allowed. Expected GROUP=OPTION. Remove @{override.package}.",
+            where=typed,
+        )
+    if resolver := check_resolvers(typed):
+        raise ConfigError(
+            f"The resolver {resolver!r} is not allowed: a result must not depend on the machine it ran on. "
+            "Expected ${key} of this config. Write the value itself.",
+            where=typed,
+        )
+
+
+def is_group(override: Override, repository: CheckedRepository) -> bool:
+    """Whether Hydra takes the override as a choice of group (`optimizer=sgd`), not as a value."""
+    if not repository.group_exists(override.key_or_group):
+        return False
+    return override.is_sweep_override() or not isinstance(override.value(), dict)
+
+
+def refuse_axes(axes: Iterable[Override], problems: Problems) -> None:
+    """A single run has one value for each key: put every axis into `problems`."""
+    message = (
+        "Found several values for one key. Expected one value, or a sweep. "
+        "Add -m to sweep over them, or write a list as key=[a,b]"
+    )
+    problems.add(ConfigError(message, where=axis.input_line) for axis in axes)
+
+
+def apply_override(override: Override, config: DictConfig) -> None:
+    """Set, add or remove one value.
+
+    Raises:
+        ConfigError: there is no such key, `+` is out of place, or the schema cannot hold the value; `where` is the
+            override as typed.
+    """
+    key, value = override.key_or_group, override.value()
+    parent, _, last = key.rpartition(".")
+    above, missing = _walk(config, parent.split(".") if parent else [])
+    is_known = not missing and isinstance(above, DictConfig) and last in above._content
+    is_set = is_known and above._get_node(last)._value() is not None
+    adds = override.is_add() or override.is_force_add()
+    misfits = list(find_misfits(value, tuple(key.split(".")))) if not override.is_delete() else []
+    message, kind = None, None
+    if not isinstance(above, DictConfig):
+        message = (
+            f"{missing or parent} is not a mapping here. Expected a mapping of names. "
+            f"Write for example: {parent}={{}}, or model=mlp"
+        )
+    elif not is_known and not adds:
+        message, kind = _unknown_key(above, missing or last, key), "name"
+    elif override.is_add() and is_set and not isinstance(value, (dict, list)):
+        message = f"{key} exists already. Expected + only before a new key. Write it without the +"
+    elif misfits:
+        message, kind = misfits[0][1], "name" if hint_of(key) is None and parent in PARTS else None
+    elif override.is_delete():
+        if value is None or value == above._get_node(last)._value():
+            above._content.pop(last)
+        else:
+            message = f"{key} is not {value!r}. Expected its own value, or ~KEY alone. Write: ~{key}"
+    else:
+        try:
+            OmegaConf.update(config, key, value, merge=True, force_add=adds)
+        except Exception as error:  # OmegaConf also lets through what Python says of odd values
+            text = str(error).partition("\n")[0].rstrip(".")
+            message = f"{key} cannot be set: {text}. Expected a value that a config can hold. Correct the value."
+    if message:
+        raise ConfigError(message, key=key, where=override.input_line, kind=kind)
+
+
+def _walk(config: DictConfig, parts: list[str]) -> tuple[Any, str | None]:
+    """The node below these keys, or the last one that is there and the key that it does not have."""
+    node: Any = config
+    for number, part in enumerate(parts):
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_interpolation():
+            return None, ".".join(parts[:number])
+        if part not in node._content:
+            return node, part
+        node = node._get_node(part)
+    usable = isinstance(node, DictConfig) and not node._is_none() and not node._is_interpolation()
+    return (node if usable else None), None
+
+
+def _unknown_key(node: DictConfig, name: str, key: str) -> str:
+    known = [str(one) for one in node]
+    parts = key.split(".")
+    parent = ".".join(parts[: parts.index(name)])
+    add = f", or +{key}=… to pass a further argument" if f"{parent}.".startswith(_OPEN) else ""
+    return (
+        f"There is no key {name!r}{f' in {parent}' if parent else ''}.{did_you_mean(name, known)} "
+        f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
+    )

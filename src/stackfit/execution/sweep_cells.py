@@ -1,0 +1,85 @@
+"""From what was typed to the cells of a sweep: axes, points, and every cell composed and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from stackfit.config.hydra import axes
+from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.origins import override_key
+from stackfit.errors import ConfigError, Problems
+from stackfit.execution import members
+from stackfit.execution.cells import Cell, compose_cell
+
+MANY = 2_000  # cells; more are asked about first
+MANY_MODELS = 50  # cells whose models are checked too when there are other problems already
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What a sweep varies: the names of its axes, its points, and where each axis was written."""
+
+    fixed: tuple[str, ...]  # overrides of every cell
+    names: tuple[str, ...]
+    points: tuple[axes.Point, ...]
+    places: dict[str, str | None]
+
+    def place(self, problems: Problems) -> None:
+        """An error at the value of an axis belongs where the whole axis was written."""
+        for error in (*problems.errors, *problems.warnings):
+            if error.where is not None and error.where not in self.fixed:
+                error.where = self.places.get(override_key(error.where)) or error.where
+
+
+def read_axes(composition: Composition, confirm: Callable[[int], bool], problems: Problems) -> Axes:
+    """The axes that were typed, and those that the experiment declares.
+
+    Args:
+        confirm: asked before more than `MANY` cells are composed; gets their number.
+
+    Raises:
+        ConfigError: there are no cells, or more than were agreed to.
+    """
+    own = [override for override in composition.parsed if not override.is_hydra_override()]
+    grids = axes.plan_axes(own, *composition.declared_axes, problems)
+    total = sum(axes.count(grid) for _, grid in grids)
+    if total > MANY and not confirm(total):
+        raise ConfigError(f"This sweep has {total:,} cells. Expected a yes before so many. Add --yes.")
+    names = dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid)
+    places = {name: composition.origins.locate(f"hydra.sweeper.params.{name}") for name in names}
+    places |= {axis.get_key_element().lstrip("+"): axis.input_line for axis in composition.axes}
+    points: dict[tuple[str, ...], axes.Point] = {}
+    with problems.collect():
+        points = {point.overrides: point for fixed, grid in grids for point in axes.expand(fixed, grid)}
+    if total == 0 and not problems.errors:
+        raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
+    fixed = tuple(o.input_line or "" for o in own if not o.is_sweep_override())
+    return Axes(fixed, tuple(names), tuple(points.values()) if total else (), places)
+
+
+def compose_cells(
+    composer: Composer, points: Sequence[axes.Point], trusted: tuple[str, ...], spread: Axes, problems: Problems
+) -> list[Cell]:
+    """Every cell. Where one has problems, all problems of any go into `problems`, those of the models too."""
+    composed: list[tuple[Cell, Problems]] = []
+    for point in points:
+        own = Problems()
+        with own.collect():
+            composed.append((compose_cell(composer, point.overrides, trusted, own, axes=point.axes), own))
+        spread.place(own)
+        problems.include(own)
+    if problems.errors:
+        models = {members.model_key(cell): (cell, own) for cell, own in composed[:MANY_MODELS]}
+        for cell, own in models.values():
+            found = members.inspect_model(cell, own)
+            spread.place(found)
+            problems.include(found)
+    return [cell for cell, _ in composed]
+
+
+def wrong_names(problems: Iterable[ConfigError]) -> list[ConfigError]:
+    """What keeps a whole sweep from starting, not only the cells that have it: a key or target that no model has."""
+    from stackfit.errors import TrustError
+
+    return [error for error in problems if error.kind == "name" or isinstance(error, TrustError)]
