@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from stackfit.config import project
-from stackfit.results.run_folder import find_run_folders, read_history, read_status
+from stackfit.results.run_files import find_run_folders, read_history, read_status
 
 HERE = Path(__file__).parent
 STACKFIT = str(Path(sys.executable).with_name("stackfit"))

@@ -12,7 +12,7 @@ from PIL import Image
 import stackfit
 from stackfit.errors import ConfigError, DataError, RunFolderError, TrustError
 from stackfit.proof.saved import evaluate_run, load_model, predict_items, predict_pictures, read_picture
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 
 SHAPE = (8, 8, 1)
@@ -116,7 +116,7 @@ def test_data_that_are_no_pictures_say_so(lab, shape):
 def test_the_loaded_model_gives_the_stored_predictions_to_the_bit(finished, keras):
     run = Run(finished)
     model = load_model(run)
-    scores, labels = run_folder.read_predictions(finished)
+    scores, labels = run_files.read_predictions(finished)
     assert model.count_params() == run.metrics["parameters"] == (64 * 8 + 8) + (8 * 10 + 10)
     assert np.mean(scores.argmax(1) == labels) == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
     from stackfit.data import load_dataset
@@ -201,7 +201,7 @@ def test_changed_data_are_said(copied):
 
 
 def test_test_items_come_from_the_stored_predictions_in_order(finished):
-    scores, labels = run_folder.read_predictions(finished)
+    scores, labels = run_files.read_predictions(finished)
     predictions = predict_items(Run(finished))
     assert [p.label for p in predictions] == labels.tolist()
     assert [p.predicted for p in predictions] == scores.argmax(1).tolist()

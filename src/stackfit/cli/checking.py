@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 from stackfit.config.experiments import find_experiment, read_record
 from stackfit.errors import ConfigError
 from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.files import csv_text
 from stackfit.proof.check import Outcome, check, checkable
-from stackfit.results.run_folder import csv_text
 
 
 def check_command(

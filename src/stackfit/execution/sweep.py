@@ -22,7 +22,8 @@ from stackfit.execution.cohorts import Entry, Training, fingerprints
 from stackfit.execution.jobs import Job
 from stackfit.execution.progress import Reporter
 from stackfit.results import owner
-from stackfit.results.run_folder import RunFolder, read_status, state_of
+from stackfit.results.run_files import read_status, state_of
+from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
 
 ABSENT = "unknown: its data are not here yet"

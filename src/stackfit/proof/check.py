@@ -19,7 +19,8 @@ from stackfit.execution.progress import Reporter
 from stackfit.execution.runner import claim_single
 from stackfit.proof.judgement import Verdict, judge
 from stackfit.results.run import Run
-from stackfit.results.run_folder import RunFolder, find_run_folders, read_status, state_of
+from stackfit.results.run_files import find_run_folders, read_status, state_of
+from stackfit.results.run_folder import RunFolder
 
 ABSENT = (None, "data.name", "data.path", "data.test_path")
 """Keys of a DataError that says where data were looked for in vain; others are about what the config declares of them."""

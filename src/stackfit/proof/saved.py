@@ -15,7 +15,7 @@ from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import trusted_modules, used_modules
 from stackfit.proof.archive import check_archive
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 from stackfit.training.tensorflow import runtime
@@ -78,7 +78,7 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
     Raises:
         RunFolderError: no model or no predictions; DataError: the data are not to be had any more.
     """
-    scores, _ = run_folder.read_predictions(run.folder)
+    scores, _ = run_files.read_predictions(run.folder)
     folder = RunFolder(run.folder)
     forms = [form for form in run.config["save"] if folder.model(form).is_file()]
     return bool(forms) and all(
@@ -106,7 +106,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     dataset = load_dataset(run.config["data"], say)
-    before = run_folder.read_environment(run.folder).get("data_fingerprint")
+    before = run_files.read_environment(run.folder).get("data_fingerprint")
     if before != dataset.fingerprint:
         say("The data have changed since this run trained: their fingerprint is another one.")
     feeds, task = Feeds(dataset), run.config["task"]
@@ -133,7 +133,7 @@ def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
         RunFolderError: the run stored none; ConfigError: see `check_config`.
     """
     check_config(run, trust)
-    scores, labels = run_folder.read_predictions(run.folder)
+    scores, labels = run_files.read_predictions(run.folder)
     return [
         _prediction(f"item {number}", row, run, int(label))
         for number, (row, label) in enumerate(zip(scores, labels, strict=True))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
-from stackfit.results import run_folder
+from stackfit.results import run_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,12 +30,12 @@ class Run:
     @cached_property
     def status(self) -> dict[str, Any]:
         """The content of `status.json`."""
-        return run_folder.read_status(self.folder)
+        return run_files.read_status(self.folder)
 
     @property
     def state(self) -> str:
         """`running`, `finished`, `failed`, `interrupted` or `pruned`."""
-        return run_folder.state_of(self.status)
+        return run_files.state_of(self.status)
 
     @property
     def reason(self) -> str | None:
@@ -50,11 +50,11 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved config; RunFolderError if it is damaged, so that a setting of the run is missing in it."""
-        config = run_folder.read_config(self.folder)
+        config = run_files.read_config(self.folder)
         missing = (self.status.get("settings") or {}).keys() - flatten(config).keys()
         if missing:
             raise RunFolderError(
-                f"{shown(run_folder.RunFolder(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
+                f"{shown(run_files.RunFiles(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
                 "the run's resolved config. Run the experiment again."
             )
         return config
@@ -69,7 +69,7 @@ class Run:
         import pandas as pd
 
         try:
-            frame = pd.DataFrame(run_folder.read_history(self.folder))
+            frame = pd.DataFrame(run_files.read_history(self.folder))
             return frame.apply(pd.to_numeric) if len(frame) else frame
         except (OSError, ValueError, TypeError, csv.Error) as error:
             raise RunFolderError(
