@@ -74,7 +74,7 @@ def test_the_history_is_complete_after_every_epoch(lab):
     assert folder.history.read_text() == "epoch,loss\n1,0.5\n"
     folder.append_history({"epoch": 2, "loss": 0.25, "lr": 0.1})
     assert folder.history.read_text() == "epoch,loss,lr\n1,0.5,\n2,0.25,0.1\n"
-    assert run_files.read_history(folder.path)[1] == {"epoch": "2", "loss": "0.25", "lr": "0.1"}
+    assert run_files.read_history(folder.path)[1] == {"epoch": 2, "loss": 0.25, "lr": 0.1}
 
 
 def test_before_the_first_epoch_the_history_is_empty(lab):
@@ -209,4 +209,4 @@ def test_a_full_disk_keeps_the_earlier_files(lab):
     with pytest.raises(RunFolderError, match=r"cannot be written: No space left on device"):
         folder.write(folder.model(), full)
     assert sorted(os.listdir(folder.path)) == ["history.csv", "status.json"]
-    assert run_files.read_history(folder.path) == [{"epoch": "1", "loss": "0.5"}]
+    assert run_files.read_history(folder.path) == [{"epoch": 1, "loss": 0.5}]

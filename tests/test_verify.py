@@ -43,7 +43,7 @@ def copied(lab: Path, two_epochs: Path) -> Path:
 def edit_history(folder: Path, epoch: int, **by: float) -> None:
     rows = run_files.read_history(folder)
     for name, amount in by.items():
-        rows[epoch - 1][name] = repr(float(rows[epoch - 1][name]) + amount)
+        rows[epoch - 1][name] += amount
     RunFolder(folder).history.write_text(files.csv_text(rows))
 
 
@@ -64,7 +64,7 @@ def test_cells_that_trained_together_verify_bit_equal_alone(lab, cli):
     frame = stackfit.sweep("digits_quickstart", *words, "data.validation_split=0.1", reporter=QUIET)
     assert "verified" not in frame
     folders = [Path(folder) for folder in frame["folder"]]
-    assert [row["members"] for row in run_files.read_history(folders[0])] == ["2", "2"]
+    assert [row["members"] for row in run_files.read_history(folders[0])] == [2, 2]
     before = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
     code, out, err = cli("verify", "outputs", "--quiet")
     assert (code, err) == (0, "")

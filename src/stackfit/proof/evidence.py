@@ -14,7 +14,6 @@ import numpy as np
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
 from stackfit.results import run_files
-from stackfit.results.frames import read_epochs
 from stackfit.results.run import flatten
 
 CLOCK = ("seconds", "members")  # of a history's columns those that are no result
@@ -64,7 +63,7 @@ class Record:
         Raises:
             RunFolderError: a file is missing or damaged.
         """
-        record = cls(read_epochs(str(folder)), run_files.read_metrics(folder), folder)
+        record = cls(run_files.read_history(folder), run_files.read_metrics(folder), folder)
         if len(record.epochs) != record.metrics.get("stopped_epoch") or "weights_sha256" not in record.metrics:
             file = shown(run_files.RunFiles(folder).history)
             raise RunFolderError(

@@ -93,7 +93,7 @@ def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> V
 
 
 def _rise(run: Run, metric: str) -> float:
-    values = [float(row[metric]) for row in run_files.read_history(Path(run.folder))]
+    values = [row[metric] for row in run_files.read_history(Path(run.folder))]
     return values[-1] - min(values)
 
 

@@ -14,6 +14,7 @@ from stackfit.config.checks import check_stored
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.files import reading
 from stackfit.proof.archive import check_archive
 from stackfit.results import run_files
 from stackfit.results.run import Run
@@ -168,20 +169,17 @@ def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np
     Raises:
         DataError: the file cannot be read as a picture, or `shape` is not a picture's.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
             f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
             "Leave out the files to see its test items."
         )
-    try:
-        with Image.open(file) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
-    except FileNotFoundError:
-        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as a picture: {error}. Expected a PNG or JPEG. Convert it.") from None
+    if not file.exists():
+        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.")
+    with reading(file, "a picture: a PNG or JPEG", "Convert it.", DataError), Image.open(file) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
     resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
     array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
     return array.reshape(shape)

@@ -19,7 +19,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.proof.evidence import Difference, Record, Scores, changed_settings, compare_scores, differences, factors
 from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files
-from stackfit.results.frames import folders_below, read_epochs
+from stackfit.results.frames import folders_below
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -112,7 +112,7 @@ def _execute(cell: Cell, private: Path, reporter: Reporter) -> tuple[Record, str
         runner.run_cell(cell, claim, reporter)
     except TrainingError:
         status = run_files.read_status(folder.path)
-        return Record(read_epochs(str(folder.path)), {}, folder.path), str(status["reason"]), status
+        return Record(run_files.read_history(folder.path), {}, folder.path), str(status["reason"]), status
     return Record.read(folder.path), None, run_files.read_status(folder.path)
 
 

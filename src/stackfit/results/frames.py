@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -141,18 +140,3 @@ def tidy(frame: pd.DataFrame) -> pd.DataFrame:
     nullable = {"integer": "Int64", "boolean": "boolean"}
     kinds = {name: nullable.get(infer_dtype(frame[name])) for name in frame if frame[name].hasnans}
     return frame.astype({name: kind for name, kind in kinds.items() if kind}).infer_objects()
-
-
-def read_epochs(folder: str) -> list[dict[str, Any]]:
-    """The rows of a run folder's `history.csv` as numbers; RunFolderError if it is damaged."""
-    try:
-        rows = run_files.read_history(Path(folder))
-        return [
-            {name: int(text) if text.isdecimal() else float(text) if text else None for name, text in row.items()}
-            for row in rows
-        ]
-    except (OSError, ValueError, AttributeError, csv.Error) as error:
-        raise RunFolderError(
-            f"{shown(run_files.RunFiles(Path(folder)).history)} cannot be read: {error}. Expected a CSV of numbers, one row "
-            "an epoch. Run the experiment again; the folder's other files are as they were."
-        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,14 +67,7 @@ class Run:
         """
         import pandas as pd
 
-        try:
-            frame = pd.DataFrame(run_files.read_history(self.folder))
-            return frame.apply(pd.to_numeric) if len(frame) else frame
-        except (OSError, ValueError, TypeError, csv.Error) as error:
-            raise RunFolderError(
-                f"The history of {shown(self.folder)} cannot be read: {error}. Expected a CSV of numbers, one row an "
-                "epoch. Run the experiment again."
-            ) from None
+        return pd.DataFrame(run_files.read_history(self.folder))
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
+from stackfit.files import reading, shown
 from stackfit.results import owner
 
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
 STATES = ("running", "finished", "failed", "interrupted", "pruned")
+AGAIN = "Run the experiment again; the folder's other files are as they were."
 VERDICTS = ("bit-equal", "within tolerance", "diverged")
 
 
@@ -64,26 +65,20 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
     """
     file = Path(path) / STATUS
     try:
-        status = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise RunFolderError(
-            f"{shown(path)} is not a run folder: it has no {STATUS}. Expected a folder that `stackfit run` printed. "
-            "Try: stackfit table"
-        ) from None
-    except (ValueError, OSError, RecursionError) as error:
+        with reading(file, "JSON as stackfit writes it", AGAIN):
+            status = json.loads(file.read_bytes())
+        if not isinstance(status, dict) or status.get("status") not in STATES:
+            states = ", ".join(STATES)
+            raise RunFolderError(f"{shown(file)} holds no run status. Expected one of {states} under 'status'. {AGAIN}")
+    except RunFolderError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise RunFolderError(
+                f"{shown(path)} is not a run folder: it has no {STATUS}. Expected a folder that `stackfit run` printed. "
+                "Try: stackfit table"
+            ) from None
         if damaged_is_empty:
             return {}
-        raise RunFolderError(
-            f"{shown(file)} cannot be read: {error}. Expected JSON as stackfit writes it. "
-            "Run the experiment again; the folder's other files are as they were."
-        ) from None
-    if not isinstance(status, dict) or status.get("status") not in STATES:
-        if damaged_is_empty:
-            return {}
-        raise RunFolderError(
-            f"{shown(file)} holds no run status. Expected one of {', '.join(STATES)} under 'status'. "
-            "Run the experiment again; the folder's other files are as they were."
-        )
+        raise
     written = status.get("format", 0)
     if not isinstance(written, int) or written > FORMAT:
         raise RunFolderError(
@@ -120,16 +115,10 @@ def read_config(path: Path) -> dict[str, Any]:
     from stackfit.config.origins import check_events
 
     file = RunFiles(path).config
-    try:
+    with reading(file, "the run's resolved config"):
         text = file.read_text(encoding="utf-8")
         check_events(text, file)  # the file may be somebody else's: aliases can stand for 9^30 values
         config = yaml.safe_load(text)
-    except Exception as error:  # a YAML tag can raise anything
-        found = getattr(error, "message", None) or str(error).partition(chr(10))[0]
-        raise RunFolderError(
-            f"{shown(file)} cannot be read: {found.rstrip('.')}. Expected the run's resolved config. "
-            "Run the experiment again."
-        ) from None
     if not isinstance(config, dict):
         raise RunFolderError(
             f"{shown(file)} holds no config. Expected the run's resolved config. Run the experiment again."
@@ -183,26 +172,32 @@ def read_predictions(path: Path) -> tuple[Any, Any]:
     Raises:
         RunFolderError: the run stored none, or the file is damaged.
     """
-    import zipfile
-    import zlib
-
     import numpy as np
 
     file = RunFiles(path).predictions
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return stored["scores"], stored["labels"]
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise RunFolderError(
-            f"{shown(file)} cannot be read: {error}. Expected the test predictions of a finished run. "
-            "Run the experiment again."
-        ) from None
+    with (
+        reading(file, "the test predictions of a finished run"),
+        file.open("rb") as stream,
+        np.load(stream, allow_pickle=False) as stored,
+    ):
+        return stored["scores"], stored["labels"]
 
 
-def read_history(path: Path) -> list[dict[str, str]]:
-    """The rows of `history.csv`, or none if the run has not ended its first epoch."""
+def read_history(path: Path) -> list[dict[str, int | float | None]]:
+    """The rows of `history.csv`, or none if the run has not ended its first epoch; a blank is None.
+
+    Raises:
+        RunFolderError: the file is damaged.
+    """
     file = RunFiles(path).history
-    if not file.exists():
-        return []
-    with file.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+    with reading(file, "a CSV of numbers, one row an epoch", AGAIN):
+        if not file.exists():
+            return []
+        with file.open(newline="", encoding="utf-8") as stream:
+            return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
+
+
+def _number(text: str) -> int | float | None:
+    if text.isdecimal():
+        return int(text)
+    return float(text) if text else None

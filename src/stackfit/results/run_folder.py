@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from stackfit import files
-from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
+from stackfit.files import writing
 from stackfit.results import owner
 from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
 
@@ -118,11 +117,11 @@ class RunFolder(RunFiles):
         """Keep the history of an earlier try up to `epoch`, its time so far included; False if it is not there whole."""
         try:
             rows = read_history(self.path)[:epoch]
-        except (ValueError, csv.Error):
+        except RunFolderError:
             return False
-        if [row.get("epoch") for row in rows] != [str(number) for number in range(1, epoch + 1)]:
+        if [row.get("epoch") for row in rows] != [*range(1, epoch + 1)]:
             return False
-        self._rows = list(rows)
+        self._rows = rows
         self._began -= seconds
         self._status["resumed_after"] = [*self._status["resumed_after"], epoch]
         with writing(self.path):
@@ -211,15 +210,3 @@ def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | N
                 found.append((str(status.get("started")), path, state_of(status)))
     _, newest, state = max(found, default=("", experiment_folder, "finished"))
     return RunFolder(newest) if state == "interrupted" else None
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an OSError into an error that names the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise RunFolderError(
-            f"{shown(path)} cannot be written: {error.strerror or error}. Expected a folder with room and permission. "
-            "Free space or change into another folder, then run the same command again."
-        ) from error
