@@ -30,8 +30,9 @@ from stackfit.config.experiments import list_experiments
 from stackfit.config.explanation import Explainer
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.keys import flatten
 from stackfit.errors import ConfigErrors, StackfitError
-from stackfit.execution.cells import compose_cell, flatten
+from stackfit.execution.cells import compose_cell
 from stackfit.results import comparison, run_files, tables
 from stackfit.results.run import Run
 

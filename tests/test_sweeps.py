@@ -17,9 +17,10 @@ import processes
 import pytest
 
 import stackfit
+from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.progress import Reporter
-from stackfit.execution.sweep import Sweep, label_of
+from stackfit.execution.sweep import Sweep
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -177,13 +178,6 @@ def test_fresh_counts_up_and_the_newest_is_found(lab):
 )
 def test_a_cells_name_is_safe_and_at_most_100_characters_before_its_fingerprint(lab, axes, name):
     assert SweepFolder(lab).cell(axes, "0123456789ab").name == f"{name}-01234567"
-
-
-def test_a_label_is_as_short_as_it_can_be():
-    assert label_of({"model.layers.hidden.units": "3", "seed": "0"}) == "units=3, seed=0"
-    assert label_of({"model.layers.a.units": "3", "model.layers.b.units": "4"}) == (
-        "model.layers.a.units=3, model.layers.b.units=4"
-    )
 
 
 # ---- an incremental build

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stackfit.cli.running import parse_words
+from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats
@@ -169,7 +170,7 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     sizes = {group["number"]: len(group["cells"]) for group in plan["cohorts"]}
     timed = any(cell["seconds"] is not None for cell in cells)
     cheapest = min((cell["training_flops"] for cell in cells if cell["training_flops"]), default=1)
-    rows = [["", *_short(plan["axes"]), "parameters", "FLOPs", "time" if timed else "cost", "cohort"]]
+    rows = [["", *short_names(plan["axes"]).values(), "parameters", "FLOPs", "time" if timed else "cost", "cohort"]]
     for number, cell in enumerate(cells, 1):
         cost = f"{cell['training_flops'] / cheapest:.3g}x" if cell["training_flops"] else ""
         rows.append([
@@ -185,14 +186,6 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     rows = [[*row, state] for row, state in zip(rows, ["state", *states], strict=True)]
     yield from _table(rows, "r" + "l" * len(plan["axes"]) + "rrrll")
     yield from _notes(plan)
-
-
-def _short(keys: Sequence[str]) -> list[str]:
-    """The ends of dotted keys, as short as they stay different."""
-    parts = [key.split(".") for key in keys]
-    ends = [[".".join(part[-n:]) for n in range(1, len(part) + 1)] for part in parts]
-    taken = [end for names in ends for end in names]
-    return [next((name for name in names if taken.count(name) == 1), names[-1]) for names in ends]
 
 
 def _state(cell: dict[str, Any], errors: Sequence[dict[str, Any]]) -> str:

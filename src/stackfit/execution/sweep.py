@@ -14,6 +14,7 @@ from typing import Any
 from stackfit.config import project
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer, job_overrides, launch
+from stackfit.config.keys import label_of
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems, RunFolderError, TrustError
 from stackfit.execution import members
@@ -251,12 +252,3 @@ def _why(folder: Path, fingerprint: str, ran_before: bool = False) -> str:
 def wrong_names(problems: Problems) -> list[ConfigError]:
     """What keeps a whole sweep from starting, not only the cells that have it: a key or target that no model has."""
     return [one for one in problems.errors if one.kind == "name" or isinstance(one, TrustError)]
-
-
-def label_of(axes: dict[str, str]) -> str:
-    """`units=64, seed=0`: every axis by the last part of its key, or its whole key where two would be alike."""
-    last = [key.rpartition(".")[2] for key in axes]
-    return ", ".join(
-        f"{short if last.count(short) == 1 else key}={value}"
-        for short, (key, value) in zip(last, axes.items(), strict=True)
-    )

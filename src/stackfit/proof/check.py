@@ -11,6 +11,7 @@ from stackfit.config.claims import Claim
 from stackfit.config.experiments import list_experiments
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, DataError
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell, compose_cell, trusted_modules
@@ -205,4 +206,4 @@ def _reloads(run: Run, trusted: Sequence[str]) -> bool:
 
 
 def _label(cell: Cell) -> str:
-    return " ".join([cell.experiment, *(f"{key.rpartition('.')[2]}={value}" for key, value in cell.axes.items())])
+    return f"{cell.experiment} {label_of(cell.axes)}".rstrip()

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.keys import flatten
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
 from stackfit.results import run_files
-from stackfit.results.run import flatten
 
 CLOCK = ("seconds", "members")  # of a history's columns those that are no result
 # What environment.json holds that can change a number.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.config.project import shown
+from stackfit.config.keys import flatten
 from stackfit.errors import RunFolderError
+from stackfit.files import shown
 from stackfit.results import run_files
 
 if TYPE_CHECKING:
@@ -68,12 +68,3 @@ class Run:
         import pandas as pd
 
         return pd.DataFrame(run_files.read_history(self.folder))
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        here = f"{prefix}.{key}" if prefix else str(key)
-        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
-    return flat
