@@ -15,7 +15,7 @@ from made_runs import SETTINGS, make_run
 
 from stackfit.errors import ConfigError
 from stackfit.results import tables
-from stackfit.results.formats import render
+from stackfit.results.formats import lay_out, render
 from stackfit.results.frames import read_runs, runs_of
 from stackfit.results.tables import read_table, table
 
@@ -420,3 +420,16 @@ def test_the_python_function_warns_of_a_damaged_run_and_shows_the_others(tmp_pat
     with pytest.warns(UserWarning, match=r"a/status\.json cannot be read"):
         frame = table(tmp_path)
     assert len(frame) == 1 and len(read_runs(tmp_path)[0].about) == 1
+
+
+def test_columns_are_two_blanks_apart_and_a_cell_may_have_lines_of_its_own():
+    rows = [["name", "n"], ["a", "1"], ["b\nwide one", "20"], ["total", "21"]]
+    assert list(lay_out(rows, "lr", (1, 3))) == [
+        "name       n",
+        "────────  ──",
+        "a          1",
+        "b         20",
+        "wide one",
+        "────────  ──",
+        "total     21",
+    ]
