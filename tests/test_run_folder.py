@@ -84,10 +84,10 @@ def test_before_the_first_epoch_the_history_is_empty(lab):
 def test_a_heartbeat_is_renewed_only_when_it_is_old(lab):
     folder = create(lab)
     first = read_status(folder.path)["owner"]["heartbeat"]
-    folder.beat()
+    folder.heartbeat()
     assert read_status(folder.path)["owner"]["heartbeat"] == first
     folder._status["owner"]["heartbeat"] = time.time() - run_folder.HEARTBEAT_SECONDS - 1
-    folder.beat()
+    folder.heartbeat()
     assert read_status(folder.path)["owner"]["heartbeat"] >= first
 
 

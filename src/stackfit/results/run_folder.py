@@ -78,7 +78,7 @@ class RunFolder(RunFiles):
         for stale in (self.metrics, self.predictions, self.certificate):
             stale.unlink(missing_ok=True)
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
-            self.start_over()
+            self.reset()
         self._began = time.perf_counter()
         self._status = {
             "format": FORMAT,
@@ -107,13 +107,13 @@ class RunFolder(RunFiles):
         if parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
 
-    def start_over(self) -> None:
+    def reset(self) -> None:
         """Forget the epochs of an earlier try."""
         for stale in (self.checkpoint, self.history):
             stale.unlink(missing_ok=True)
         self._rows = []
 
-    def go_on(self, epoch: int, seconds: float) -> bool:
+    def resume(self, epoch: int, seconds: float) -> bool:
         """Keep the history of an earlier try up to `epoch`, its time so far included; False if it is not there whole."""
         try:
             rows = read_history(self.path)[:epoch]
@@ -151,16 +151,16 @@ class RunFolder(RunFiles):
         self._rows.append(row)
         with writing(self.path):
             files.write_text(self.history, files.csv_text(self._rows))
-        self.beat()
+        self.heartbeat()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Renew the heartbeat if the last one is older than `HEARTBEAT_SECONDS`."""
         if abs(time.time() - self._status["owner"]["heartbeat"]) > HEARTBEAT_SECONDS:  # abs: a clock that was set back
             self._status["owner"]["heartbeat"] = time.time()
             with writing(self.path):
                 files.write_json(self.status, self._status)
 
-    def keep(self, fill: Callable[[Path], None]) -> None:
+    def save_checkpoint(self, fill: Callable[[Path], None]) -> None:
         """Replace the checkpoint. It is not flushed to disk: if the machine loses power, the run starts over."""
         with writing(self.path):
             files.write_file(self.checkpoint, fill, flush=False)
