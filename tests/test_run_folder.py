@@ -54,7 +54,7 @@ def test_a_finished_run_has_metrics_seconds_and_the_summary_in_its_status(lab):
     assert json.loads(folder.metrics.read_text()) == {"loss": 0.5, "weights_sha256": "x"}
 
 
-@pytest.mark.parametrize("state", ["failed", "interrupted", "pruned"])
+@pytest.mark.parametrize("state", ["failed", "interrupted", "paused", "pruned"])
 def test_a_run_that_does_not_finish_says_why(lab, state):
     folder = create(lab)
     folder.fail("Because.", "Traceback …", status=state)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
@@ -21,6 +22,7 @@ from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
+from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -268,6 +270,19 @@ def test_cells_of_a_living_process_are_left_to_it(done):
     _, said = sweep(*GRID)
     assert "4 cells: 3 finished, 0 to run, 1 with another process." in said
     assert status_of(folder)["status"] == "running"
+
+
+def test_a_pruned_cell_is_settled_for_the_sweep_that_pruned_it_and_a_paused_one_is_not(lab):
+    for entry, state in zip(planned_waiting(), ("pruned", "paused"), strict=True):
+        folder = RunFolder(entry.folder)
+        assert folder.claim(entry.fingerprint, {"axes": entry.cell.axes})
+        folder.fail("rank 9 of 16 at epoch 2", status=state)
+    assert [entry.cell.axes["seed"] for entry in planned_waiting()] == ["1"]
+
+
+def planned_waiting() -> list[Any]:
+    planned = Sweep("digits_quickstart", (*SMALL, "seed=0,1"), reporter=Lines())
+    return [entry for entry in planned.entries if entry.waits]
 
 
 @pytest.mark.tf

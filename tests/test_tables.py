@@ -181,11 +181,13 @@ def test_the_same_seed_run_twice_is_not_two_observations():
     assert row["test_accuracy_mean"] == pytest.approx((0.32 + 0.321) / 2)
 
 
-def test_unfinished_runs_are_listed_with_their_reason_and_never_averaged():
-    lost = run("lost", {UNITS: 32, "seed": 9}, {}, state="failed", reason="loss is NaN in epoch 2", sweep="s")
+@pytest.mark.parametrize("state", ["failed", "interrupted", "paused", "pruned"])
+def test_unfinished_runs_are_listed_with_their_reason_and_never_averaged(state):
+    metrics = {"test_accuracy": 0.9}  # whatever its status says
+    lost = run("lost", {UNITS: 32, "seed": 9}, metrics, state=state, reason="loss is NaN in epoch 2", sweep="s")
     frame = build_table([*sweep(widths=(32,)), lost], over="seed")
     assert frame["n"].tolist() == [3, 0]
-    assert frame["state"].tolist() == ["finished", "failed"]
+    assert frame["state"].tolist() == ["finished", state]
     assert frame["reason"].tolist()[1] == "loss is NaN in epoch 2"
     assert frame["test_accuracy_mean"][0] == pytest.approx(0.321)
     assert frame["folders"].tolist()[1] == ["lost"]

@@ -241,7 +241,7 @@ def _why(folder: Path, fingerprint: str, ran_before: bool = False) -> str:
         return "changed since it ran: its config, data, versions or code" if ran_before else "new"
     status = read_status(folder, damaged_is_empty=True)
     state = state_of(status)
-    if state == "finished" and status.get("fingerprint") == fingerprint:
+    if state in ("finished", "pruned") and status.get("fingerprint") == fingerprint:  # pruned by this sweep: settled
         return "finished"
     if state == "running" and not owner.is_me(status.get("owner")):
         return "busy"

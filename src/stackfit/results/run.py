@@ -33,7 +33,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """`running`, `finished`, `failed`, `interrupted` or `pruned`."""
+        """One of `run_files.STATES`; `running` with a dead owner is `interrupted`."""
         return run_files.state_of(self.status)
 
     @property

@@ -18,7 +18,7 @@ from stackfit.results import owner
 
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
-STATES = ("running", "finished", "failed", "interrupted", "pruned")
+STATES = ("running", "finished", "failed", "interrupted", "paused", "pruned")
 AGAIN = "Run the experiment again; the folder's other files are as they were."
 VERDICTS = ("bit-equal", "within tolerance", "diverged")
 

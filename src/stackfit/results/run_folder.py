@@ -190,7 +190,7 @@ class RunFolder(RunFiles):
             files.write_json(self.certificate, certificate)
 
     def fail(self, reason: str, traceback: str | None = None, status: str = "failed") -> None:
-        """Record why the run did not finish. `status`: failed, interrupted or pruned."""
+        """Record why the run did not finish. `status`: failed, interrupted, paused or pruned."""
         self._end(status, reason=reason, traceback=traceback)
 
     def _end(self, status: str, **fields: Any) -> None:
