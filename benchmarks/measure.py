@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
 from stackfit.config import project
-from stackfit.results.run_folder import find_run_folders, read_history, read_status
+from stackfit.results.run_files import find_run_folders, read_history, read_status
 
 HERE = Path(__file__).parent
 STACKFIT = str(Path(sys.executable).with_name("stackfit"))
@@ -93,7 +93,7 @@ def stackfit_run(cells: int, *words: str) -> Program:
             status = read_status(path)
             if status["status"] != "finished":
                 raise CommandFailed(f"{path.name} is {status['status']}: {status['reason']}")
-            shares = [float(row["seconds"]) / int(row["members"]) for row in read_history(path)]
+            shares = [row["seconds"] / row["members"] for row in read_history(path)]
             epochs.append(statistics.median(shares[1:] or shares))
             accuracies.append(status["metrics"]["test_accuracy"])
         if len(epochs) != cells:

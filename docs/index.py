@@ -26,9 +26,9 @@ from stackfit.config.experiments import Record, list_experiments
 from stackfit.config.hydra.composition import Composer
 from stackfit.data import list_data
 from stackfit.errors import raising
-from stackfit.files import write_text
+from stackfit.files import csv_text, write_text
 from stackfit.results.run import Run
-from stackfit.results.run_folder import csv_text, find_run_folders
+from stackfit.results.run_files import find_run_folders
 
 ROOT = Path(__file__).resolve().parents[1]
 MEASURED = ROOT / "experiments" / "measured.csv"

@@ -8,7 +8,7 @@ from composing import compose_cell
 from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError
 from stackfit.execution import cells
-from stackfit.execution.cells import flatten, trusted_modules, used_modules
+from stackfit.execution.cells import trusted_modules, used_modules
 
 BASE = "gsp631_base"
 
@@ -78,14 +78,6 @@ def test_a_run_is_told_what_was_typed(compose):
     about = compose(BASE, "epochs=3", "seed=7").about_run()
     assert (about["experiment"], about["overrides"], about["seed"]) == (BASE, ["epochs=3", "seed=7"], 7)
     assert about["settings"]["epochs"] == 3
-
-
-def test_flattening_joins_keys_with_dots_and_drops_empty_mappings():
-    assert flatten({"a": {"b": {"c": 1}, "d": [{"e": 2}]}, "f": {}, "g": None}) == {
-        "a.b.c": 1,
-        "a.d": [{"e": 2}],
-        "g": None,
-    }
 
 
 def test_used_modules_are_those_beyond_keras_and_stackfit():

@@ -327,7 +327,7 @@ def test_a_folder_that_is_no_run_is_told(cli, lab):
 
 def test_an_unreadable_picture_is_told(cli, lab, finished):
     (lab / "a.png").write_text("no picture")
-    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read as a picture", "Convert it.")
+    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read", "Convert it.")
     check_refusal(cli("predict", str(finished), "none.png"), "There is no file none.png", "Correct the path.")
 
 

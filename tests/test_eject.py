@@ -25,7 +25,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.proof.eject.data import data_code
 from stackfit.proof.eject.expressions import WIDTH
 from stackfit.proof.eject.script import eject
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -57,7 +57,7 @@ def execute(text: str) -> str:
 
 
 def digest_of(run: Run) -> str:
-    return run_folder.read_metrics(run.folder)["weights_sha256"]
+    return run_files.read_metrics(run.folder)["weights_sha256"]
 
 
 # ---- with training
@@ -205,7 +205,7 @@ def copied(lab: Path, finished: Path) -> Path:
 
 
 def change(folder: Path, **fields) -> Run:
-    config = run_folder.read_config(folder)
+    config = run_files.read_config(folder)
     RunFolder(folder).config.write_text(yaml.safe_dump(config | fields, sort_keys=False))
     return Run(folder)
 
@@ -221,7 +221,7 @@ def test_the_command_prints_the_script_alone(copied, cli):
 @pytest.mark.tf
 @pytest.mark.parametrize("name", ["Dense(print('gone'))", "Dense'", "class"])
 def test_a_target_that_is_code_does_not_reach_the_script(copied, name):
-    layers = run_folder.read_config(copied)["model"]["layers"]
+    layers = run_files.read_config(copied)["model"]["layers"]
     layers["hidden"] = {**layers["hidden"], "_target_": f"keras.layers.{name}"}
     with pytest.raises(ConfigError):
         eject(change(copied, model={"layers": layers}))
@@ -229,11 +229,11 @@ def test_a_target_that_is_code_does_not_reach_the_script(copied, name):
 
 @pytest.mark.tf
 def test_a_name_with_line_ends_stays_in_its_comment_and_odd_layer_names_in_their_strings(copied):
-    status = run_folder.read_status(copied)
+    status = run_files.read_status(copied)
     RunFolder(copied).status.write_text(
         json.dumps({**status, "settings": {}, "experiment": "a\u2028import os\nimport os"})
     )
-    layers = run_folder.read_config(copied)["model"]["layers"]
+    layers = run_files.read_config(copied)["model"]["layers"]
     layers = {"1 a'\"": {**layers["hidden"], "after": "flatten"}, **layers}
     layers["output"] = {**layers["output"], "inputs": ["1 a'\""]}
     layers.pop("hidden")
@@ -255,7 +255,7 @@ def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):
         DataError, match=r"These data are streamed: 55,440,000 bytes are above data.max_memory_bytes, 1,000"
     ):
         data_code({"kind": "fashion_mnist", "order": "tfds", "max_memory_bytes": 1000}, True)
-    status = run_folder.read_status(copied)
+    status = run_files.read_status(copied)
     RunFolder(copied).status.write_text(json.dumps({**status, "status": "interrupted"}))
     with pytest.raises(RunFolderError, match=r"outputs/run is interrupted. Expected a finished run"):
         eject(Run(copied))

@@ -10,6 +10,8 @@ import threading
 import pytest
 
 from stackfit import files
+from stackfit.errors import DataError
+from stackfit.files import reading, writing
 
 
 def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_beside_it(tmp_path):
@@ -82,3 +84,26 @@ def test_a_lock_is_held_by_one_at_a_time_and_freed(tmp_path):
         order.append("first")
     other.join(timeout=5)
     assert order == ["first", "second"]
+
+
+def test_a_refused_write_names_the_path_the_reason_what_was_expected_and_what_to_do(lab):
+    with pytest.raises(DataError) as caught, writing(lab / "a" / "b", "room", "Free some.", DataError):
+        raise OSError(28, "No space left on device")
+    assert caught.value.message == "a/b cannot be written: No space left on device. Expected room. Free some."
+
+
+def test_whatever_a_parser_raises_names_the_file_and_its_first_line(lab):
+    for raised, said in (
+        (ValueError("column 3.\nand more"), "column 3"),
+        (FileNotFoundError(2, "No such file or directory"), "No such file or directory"),
+        (RecursionError(), "RecursionError"),
+    ):
+        with pytest.raises(DataError) as caught, reading(lab / "x.csv", "numbers", "Correct it.", DataError, key="data.path"):
+            raise raised
+        assert caught.value.message == f"x.csv cannot be read: {said}. Expected numbers. Correct it."
+        assert caught.value.key == "data.path" and caught.value.__cause__ is raised
+
+
+def test_an_error_that_says_it_all_already_stays_as_it_is(lab):
+    with pytest.raises(DataError, match=r"^Said.$"), reading(lab / "x", "numbers", kind=DataError):
+        raise DataError("Said.")

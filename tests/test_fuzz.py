@@ -31,9 +31,9 @@ from stackfit.config.experiments import list_experiments
 from stackfit.config.explanation import Explainer
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.keys import flatten
 from stackfit.errors import ConfigErrors, StackfitError
-from stackfit.execution.cells import flatten
-from stackfit.results import comparison, run_folder, tables
+from stackfit.results import comparison, run_files, tables
 from stackfit.results.run import Run
 
 SECONDS = 5.0  # of processor time: this machine may be busy with others
@@ -405,7 +405,7 @@ def test_any_run_folder_is_a_row_or_a_problem(lab, count):
             lambda: tables.read_table([lab / "outputs"], over="seed"),
             lambda: comparison.compare([folder, other]).render(),
             lambda: comparison.compare([lab / "outputs"]).render("md"),
-            lambda: run_folder.read_metrics(folder),
+            lambda: run_files.read_metrics(folder),
             lambda: Run(folder).history,
         ):
             with contextlib.suppress(StackfitError):

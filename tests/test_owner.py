@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,24 @@ def test_a_pid_that_names_no_single_process_is_dead(pid):
 
 def test_an_unknown_process_has_no_start():
     assert owner.process_start(2**22 + 1) == ""
+
+
+def test_on_linux_the_start_is_the_kernels_as_earlier_versions_recorded_it():
+    recorded = Path(f"/proc/{os.getpid()}/stat").read_text().rpartition(")")[2].split()[19]
+    assert owner.this_process()["process_start"] == recorded
+
+
+def test_an_owner_recorded_without_a_start_lives_while_its_pid_does():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    recorded = owner.this_process() | {"process_start": ""}
+    assert owner.is_alive(recorded) and not owner.is_alive(recorded | {"pid": ended.pid})
+
+
+def test_elsewhere_the_start_is_the_time_of_day_and_needs_no_boot_id(monkeypatch):
+    import psutil
+
+    monkeypatch.setattr(psutil, "LINUX", False)
+    me = owner.this_process() | {"boot_id": owner.boot_id()}
+    assert abs(float(me["process_start"]) - psutil.Process().create_time()) < 0.01
+    assert owner.is_alive(me) and not owner.is_alive(me | {"process_start": "1.00"})

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from stackfit.config.hydra.composition import OWN_SETTINGS, Composer, search_path
+from stackfit.config.keys import flatten
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
-from stackfit.execution.cells import flatten
 from stackfit.files import finite
 
 examples = settings(

@@ -11,7 +11,8 @@ from made_runs import make_run
 
 from stackfit.config import schema
 from stackfit.errors import RunFolderError
-from stackfit.results.frames import COSMETIC, read_epochs, read_runs
+from stackfit.results.frames import COSMETIC, read_runs
+from stackfit.results.run_files import read_history
 
 
 def test_one_row_a_run_in_frames_of_settings_and_metrics(tmp_path):
@@ -100,10 +101,10 @@ def test_cosmetic_settings_are_those_of_the_schema_and_no_column(tmp_path):
 
 def test_epochs_are_numbers_and_a_damaged_history_says_so(tmp_path):
     path = make_run(tmp_path / "a", history=2)
-    assert [(row["epoch"], row["loss"]) for row in read_epochs(str(path))] == [(1, 1.0), (2, 0.5)]
+    assert [(row["epoch"], row["loss"]) for row in read_history(path)] == [(1, 1.0), (2, 0.5)]
     (path / "history.csv").write_text("epoch,loss\n1,high\n")
     with pytest.raises(RunFolderError, match=r"history.csv cannot be read: .*high"):
-        read_epochs(str(path))
+        read_history(path)
 
 
 def test_importing_the_rooms_of_the_tables_imports_neither_pandas_nor_scipy_nor_tensorflow():

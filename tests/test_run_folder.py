@@ -1,4 +1,4 @@
-"""`run_folder`: claiming, states, whole files, what a damaged one says."""
+"""`run_folder`: claiming, states, whole files, a disk that refuses."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from stackfit.errors import RunFolderError
-from stackfit.results import owner, run_folder
-from stackfit.results.run_folder import RunFolder, find_continuable, find_run_folders, read_status, state_of
+from stackfit.results import owner, run_files, run_folder
+from stackfit.results.run_files import read_status, state_of
+from stackfit.results.run_folder import RunFolder, find_continuable
 
 ABOUT = {"experiment": "base", "overrides": ["epochs=2"], "axes": {}, "seed": 0, "settings": {"epochs": 2}}
 DEAD = owner.this_process() | {"process_start": "another process"}
@@ -34,7 +34,7 @@ def test_a_new_folder_is_named_by_the_time_and_is_running(lab):
     assert state_of(status) == "running"
     assert status | ABOUT == status
     assert {key: status[key] for key in ("format", "fingerprint", "reason", "metrics")} == {
-        "format": run_folder.FORMAT,
+        "format": run_files.FORMAT,
         "fingerprint": "f" * 64,
         "reason": None,
         "metrics": {},
@@ -54,7 +54,7 @@ def test_a_finished_run_has_metrics_seconds_and_the_summary_in_its_status(lab):
     assert json.loads(folder.metrics.read_text()) == {"loss": 0.5, "weights_sha256": "x"}
 
 
-@pytest.mark.parametrize("state", ["failed", "interrupted", "pruned"])
+@pytest.mark.parametrize("state", ["failed", "interrupted", "paused", "pruned"])
 def test_a_run_that_does_not_finish_says_why(lab, state):
     folder = create(lab)
     folder.fail("Because.", "Traceback …", status=state)
@@ -74,20 +74,20 @@ def test_the_history_is_complete_after_every_epoch(lab):
     assert folder.history.read_text() == "epoch,loss\n1,0.5\n"
     folder.append_history({"epoch": 2, "loss": 0.25, "lr": 0.1})
     assert folder.history.read_text() == "epoch,loss,lr\n1,0.5,\n2,0.25,0.1\n"
-    assert run_folder.read_history(folder.path)[1] == {"epoch": "2", "loss": "0.25", "lr": "0.1"}
+    assert run_files.read_history(folder.path)[1] == {"epoch": 2, "loss": 0.25, "lr": 0.1}
 
 
 def test_before_the_first_epoch_the_history_is_empty(lab):
-    assert run_folder.read_history(create(lab).path) == []
+    assert run_files.read_history(create(lab).path) == []
 
 
 def test_a_heartbeat_is_renewed_only_when_it_is_old(lab):
     folder = create(lab)
     first = read_status(folder.path)["owner"]["heartbeat"]
-    folder.beat()
+    folder.heartbeat()
     assert read_status(folder.path)["owner"]["heartbeat"] == first
     folder._status["owner"]["heartbeat"] = time.time() - run_folder.HEARTBEAT_SECONDS - 1
-    folder.beat()
+    folder.heartbeat()
     assert read_status(folder.path)["owner"]["heartbeat"] >= first
 
 
@@ -123,9 +123,9 @@ def test_a_certificate_does_not_outlive_the_run_that_it_is_about(lab):
     folder.claim("f", ABOUT)
     folder.finish({}, {})
     folder.certificate.write_text('{"verdict": "bit-equal"}')
-    assert run_folder.read_certificate(folder.path) == {"verdict": "bit-equal"}
+    assert run_files.read_certificate(folder.path) == {"verdict": "bit-equal"}
     assert RunFolder(lab / "a").claim("g", ABOUT)
-    assert not folder.certificate.exists() and run_folder.read_certificate(folder.path) == {}
+    assert not folder.certificate.exists() and run_files.read_certificate(folder.path) == {}
 
 
 def test_a_finished_cell_is_claimed_only_for_another_fingerprint(lab):
@@ -184,77 +184,6 @@ def test_discarding_leaves_no_empty_experiment_folder(lab):
     assert os.listdir(lab / "outputs") == []
 
 
-# ---- reading
-
-
-def test_run_folders_are_found_at_any_depth_and_not_inside_one_another(lab):
-    deep = RunFolder(lab / "outputs" / "base" / "sweep-1" / "cell")
-    deep.claim("f", ABOUT)
-    (deep.path / "inside").mkdir()
-    RunFolder(deep.path / "inside").claim("f", ABOUT)
-    single = create(lab)
-    assert set(find_run_folders([lab / "outputs"])) == {deep.path, single.path}
-    assert list(find_run_folders([deep.path])) == [deep.path]
-
-
-def test_a_folder_that_is_no_run_says_so(lab):
-    with pytest.raises(RunFolderError, match=r"^x is not a run folder: .*Expected a folder .*Try: stackfit table$"):
-        read_status(lab / "x")
-
-
-@pytest.mark.parametrize(
-    "content, said",
-    [
-        ("{", "status.json cannot be read: .*Expected JSON.*Run the experiment again"),
-        ("", "cannot be read"),
-        ("[]", "holds no run status. Expected one of running, finished"),
-        ('{"status": "happy"}', "holds no run status"),
-        ('{"status": ["finished"]}', "holds no run status"),
-        ('{"status": "finished", "format": 99}', "has format 99. This stackfit reads up to 1. Update stackfit"),
-        ('{"status": "finished", "format": "a"}', "has format 'a'"),
-        ("[" * 100_000, "cannot be read"),
-    ],
-)
-def test_a_damaged_status_is_named(lab, content, said):
-    folder = create(lab)
-    folder.status.write_text(content)
-    with pytest.raises(RunFolderError, match=said):
-        read_status(folder.path)
-
-
-def test_a_damaged_or_missing_config_is_named(lab):
-    folder = create(lab)
-    for content, said in ((None, "cannot be read"), ("a: [", "cannot be read"), ("3", "holds no config")):
-        if content is not None:
-            folder.config.write_text(content)
-        with pytest.raises(RunFolderError, match=f"config.yaml {said}.*Expected.*Run the experiment again"):
-            run_folder.read_config(folder.path)
-
-
-def test_config_and_environment_come_back(lab):
-    folder = create(lab)
-    assert run_folder.read_environment(folder.path) == {}
-    folder.write_start("epochs: 2\n", {"cores": 2})
-    assert run_folder.read_config(folder.path) == {"epochs": 2}
-    assert run_folder.read_environment(folder.path) == {"cores": 2}
-    folder.environment.write_text("[]")
-    assert run_folder.read_environment(folder.path) == {}
-
-
-def test_predictions_come_back_and_missing_or_truncated_ones_are_named(lab):
-    folder = create(lab)
-    with pytest.raises(RunFolderError, match=r"predictions.npz cannot be read"):
-        run_folder.read_predictions(folder.path)
-    scores = np.eye(3, dtype=np.float32)
-    folder.write(folder.predictions, lambda path: np.savez(path, scores=scores, labels=np.arange(3)))
-    assert [array.tolist() for array in run_folder.read_predictions(folder.path)] == [scores.tolist(), [0, 1, 2]]
-    whole = folder.predictions.read_bytes()
-    for length in (0, 10, len(whole) // 2, len(whole) - 5):
-        folder.predictions.write_bytes(whole[:length])
-        with pytest.raises(RunFolderError, match=r"predictions.npz cannot be read"):
-            run_folder.read_predictions(folder.path)
-
-
 # ---- a disk that refuses
 
 
@@ -280,4 +209,4 @@ def test_a_full_disk_keeps_the_earlier_files(lab):
     with pytest.raises(RunFolderError, match=r"cannot be written: No space left on device"):
         folder.write(folder.model(), full)
     assert sorted(os.listdir(folder.path)) == ["history.csv", "status.json"]
-    assert run_folder.read_history(folder.path) == [{"epoch": "1", "loss": "0.5"}]
+    assert run_files.read_history(folder.path) == [{"epoch": 1, "loss": 0.5}]

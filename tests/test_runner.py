@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 import stackfit
+from stackfit.config.keys import flatten
 from stackfit.errors import ConfigError, TrainingError
-from stackfit.execution.cells import flatten
 from stackfit.execution.progress import Reporter
 
 pytestmark = [

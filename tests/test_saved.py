@@ -12,7 +12,7 @@ from PIL import Image
 import stackfit
 from stackfit.errors import ConfigError, DataError, RunFolderError, TrustError
 from stackfit.proof.saved import evaluate_run, load_model, predict_items, predict_pictures, read_picture
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 
 SHAPE = (8, 8, 1)
@@ -72,21 +72,21 @@ def test_a_turned_photograph_is_set_upright(lab):
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_a_file_that_is_no_picture_is_named(lab, content):
     (lab / "a.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"a.png cannot be read as a picture: .* Expected a PNG or JPEG. Convert it."):
+    with pytest.raises(DataError, match=r"a.png cannot be read: .* Expected a picture: a PNG or JPEG. Convert it."):
         read_picture(lab / "a.png", SHAPE)
 
 
 def test_a_truncated_picture_is_named(lab):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)).save(lab / "a.png")
     (lab / "a.png").write_bytes((lab / "a.png").read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"a.png cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"a.png cannot be read"):
         read_picture(lab / "a.png", SHAPE)
 
 
 def test_a_missing_file_or_a_folder_is_named(lab):
     with pytest.raises(DataError, match=r"There is no file none.png. Expected a PNG or JPEG. Correct the path."):
         read_picture(Path("none.png"), SHAPE)
-    with pytest.raises(DataError, match=r"cannot be read as a picture: .*Expected a PNG or JPEG"):
+    with pytest.raises(DataError, match=r"cannot be read: .*Expected a picture: a PNG or JPEG"):
         read_picture(lab, SHAPE)
 
 
@@ -97,7 +97,7 @@ def test_a_picture_that_claims_to_be_enormous_is_refused(lab):
 
     whole[29:33] = zlib.crc32(whole[12:29]).to_bytes(4, "big")
     (lab / "a.png").write_bytes(whole)
-    with pytest.raises(DataError, match=r"cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"cannot be read"):
         read_picture(lab / "a.png", SHAPE)
 
 
@@ -116,7 +116,7 @@ def test_data_that_are_no_pictures_say_so(lab, shape):
 def test_the_loaded_model_gives_the_stored_predictions_to_the_bit(finished, keras):
     run = Run(finished)
     model = load_model(run)
-    scores, labels = run_folder.read_predictions(finished)
+    scores, labels = run_files.read_predictions(finished)
     assert model.count_params() == run.metrics["parameters"] == (64 * 8 + 8) + (8 * 10 + 10)
     assert np.mean(scores.argmax(1) == labels) == pytest.approx(run.metrics["test_accuracy"], abs=1e-6)
     from stackfit.data import load_dataset
@@ -201,7 +201,7 @@ def test_changed_data_are_said(copied):
 
 
 def test_test_items_come_from_the_stored_predictions_in_order(finished):
-    scores, labels = run_folder.read_predictions(finished)
+    scores, labels = run_files.read_predictions(finished)
     predictions = predict_items(Run(finished))
     assert [p.label for p in predictions] == labels.tolist()
     assert [p.predicted for p in predictions] == scores.argmax(1).tolist()

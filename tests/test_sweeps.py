@@ -12,16 +12,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
 from composing import plan_sweep, start_sweep
 
 import stackfit
+from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.execution.jobs import label_of
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
+from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -182,13 +184,6 @@ def test_a_cells_name_is_safe_and_at_most_100_characters_before_its_fingerprint(
     assert SweepFolder(lab).cell(axes, "0123456789ab").name == f"{name}-01234567"
 
 
-def test_a_label_is_as_short_as_it_can_be():
-    assert label_of({"model.layers.hidden.units": "3", "seed": "0"}) == "units=3, seed=0"
-    assert label_of({"model.layers.a.units": "3", "model.layers.b.units": "4"}) == (
-        "model.layers.a.units=3, model.layers.b.units=4"
-    )
-
-
 # ---- an incremental build
 
 
@@ -277,6 +272,19 @@ def test_cells_of_a_living_process_are_left_to_it(done):
     _, said = sweep(*GRID)
     assert "4 cells: 3 finished, 0 to run, 1 with another process." in said
     assert status_of(folder)["status"] == "running"
+
+
+def test_a_pruned_cell_is_settled_for_the_sweep_that_pruned_it_and_a_paused_one_is_not(lab):
+    for entry, state in zip(planned_waiting(), ("pruned", "paused"), strict=True):
+        folder = RunFolder(entry.folder)
+        assert folder.claim(entry.fingerprint, {"axes": entry.cell.axes})
+        folder.fail("rank 9 of 16 at epoch 2", status=state)
+    assert [entry.cell.axes["seed"] for entry in planned_waiting()] == ["1"]
+
+
+def planned_waiting() -> list[Any]:
+    planned = Sweep("digits_quickstart", (*SMALL, "seed=0,1"), reporter=Lines())
+    return [entry for entry in planned.entries if entry.waits]
 
 
 @pytest.mark.tf

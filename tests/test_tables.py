@@ -15,7 +15,7 @@ from made_runs import SETTINGS, make_run
 
 from stackfit.errors import ConfigError
 from stackfit.results import tables
-from stackfit.results.formats import render
+from stackfit.results.formats import lay_out, render
 from stackfit.results.frames import read_runs, runs_of
 from stackfit.results.tables import read_table, table
 
@@ -181,11 +181,13 @@ def test_the_same_seed_run_twice_is_not_two_observations():
     assert row["test_accuracy_mean"] == pytest.approx((0.32 + 0.321) / 2)
 
 
-def test_unfinished_runs_are_listed_with_their_reason_and_never_averaged():
-    lost = run("lost", {UNITS: 32, "seed": 9}, {}, state="failed", reason="loss is NaN in epoch 2", sweep="s")
+@pytest.mark.parametrize("state", ["failed", "interrupted", "paused", "pruned"])
+def test_unfinished_runs_are_listed_with_their_reason_and_never_averaged(state):
+    metrics = {"test_accuracy": 0.9}  # whatever its status says
+    lost = run("lost", {UNITS: 32, "seed": 9}, metrics, state=state, reason="loss is NaN in epoch 2", sweep="s")
     frame = build_table([*sweep(widths=(32,)), lost], over="seed")
     assert frame["n"].tolist() == [3, 0]
-    assert frame["state"].tolist() == ["finished", "failed"]
+    assert frame["state"].tolist() == ["finished", state]
     assert frame["reason"].tolist()[1] == "loss is NaN in epoch 2"
     assert frame["test_accuracy_mean"][0] == pytest.approx(0.321)
     assert frame["folders"].tolist()[1] == ["lost"]
@@ -420,3 +422,16 @@ def test_the_python_function_warns_of_a_damaged_run_and_shows_the_others(tmp_pat
     with pytest.warns(UserWarning, match=r"a/status\.json cannot be read"):
         frame = table(tmp_path)
     assert len(frame) == 1 and len(read_runs(tmp_path)[0].about) == 1
+
+
+def test_columns_are_two_blanks_apart_and_a_cell_may_have_lines_of_its_own():
+    rows = [["name", "n"], ["a", "1"], ["b\nwide one", "20"], ["total", "21"]]
+    assert list(lay_out(rows, "lr", (1, 3))) == [
+        "name       n",
+        "────────  ──",
+        "a          1",
+        "b         20",
+        "wide one",
+        "────────  ──",
+        "total     21",
+    ]

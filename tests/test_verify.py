@@ -12,12 +12,13 @@ import pytest
 import yaml
 
 import stackfit
+from stackfit import files
 from stackfit.errors import ConfigError, ConfigErrors, RunFolderError, TrustError
 from stackfit.execution.progress import Reporter
 from stackfit.proof import evidence
 from stackfit.proof.evidence import Difference, Scores
 from stackfit.proof.rerun import read_cell
-from stackfit.results import run_folder, tables
+from stackfit.results import run_files, tables
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -40,10 +41,10 @@ def copied(lab: Path, two_epochs: Path) -> Path:
 
 
 def edit_history(folder: Path, epoch: int, **by: float) -> None:
-    rows = run_folder.read_history(folder)
+    rows = run_files.read_history(folder)
     for name, amount in by.items():
-        rows[epoch - 1][name] = repr(float(rows[epoch - 1][name]) + amount)
-    RunFolder(folder).history.write_text(run_folder.csv_text(rows))
+        rows[epoch - 1][name] += amount
+    RunFolder(folder).history.write_text(files.csv_text(rows))
 
 
 def edit_json(path: Path, **fields) -> None:
@@ -51,7 +52,7 @@ def edit_json(path: Path, **fields) -> None:
 
 
 def edit_config(folder: Path, **fields) -> None:
-    RunFolder(folder).config.write_text(yaml.safe_dump(run_folder.read_config(folder) | fields, sort_keys=False))
+    RunFolder(folder).config.write_text(yaml.safe_dump(run_files.read_config(folder) | fields, sort_keys=False))
 
 
 # ---- with training
@@ -63,22 +64,22 @@ def test_cells_that_trained_together_verify_bit_equal_alone(lab, cli):
     frame = stackfit.sweep("digits_quickstart", *words, "data.validation_split=0.1", reporter=QUIET)
     assert "verified" not in frame
     folders = [Path(folder) for folder in frame["folder"]]
-    assert [row["members"] for row in run_folder.read_history(folders[0])] == ["2", "2"]
+    assert [row["members"] for row in run_files.read_history(folders[0])] == [2, 2]
     before = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
     code, out, err = cli("verify", "outputs", "--quiet")
     assert (code, err) == (0, "")
     expected = [f"bit-equal         {folder}  2 epochs, weights, 360 predictions" for folder in sorted(folders)]
     assert out.splitlines() == [*expected, "2 bit-equal"]
     assert {path: path.read_bytes() for path in before} == before
-    certificate = run_folder.read_certificate(folders[0])
-    assert certificate["weights_sha256"] == run_folder.read_metrics(folders[0])["weights_sha256"]
+    certificate = run_files.read_certificate(folders[0])
+    assert certificate["weights_sha256"] == run_files.read_metrics(folders[0])["weights_sha256"]
     assert set(certificate["environment"]["was"]) == set(certificate["environment"]["now"]) >= {"versions", "code"}
     assert list(stackfit.table("outputs")["verified"]) == ["bit-equal", "bit-equal"]
 
 
 @pytest.mark.tf
 def test_another_history_diverges_with_the_first_epoch_and_says_that_nothing_recorded_changed(copied, cli):
-    was = run_folder.read_history(copied)[1]
+    was = run_files.read_history(copied)[1]
     edit_history(copied, 2, accuracy=0.25)
     code, out, _ = cli("verify", str(copied), "-q")
     assert code == 1
@@ -89,7 +90,7 @@ def test_another_history_diverges_with_the_first_epoch_and_says_that_nothing_rec
     assert where == f"  first epoch 2: accuracy {old:.9g} -> {new:.9g}"
     assert why.startswith("  nothing that is recorded has changed since: versions")
     assert cause.startswith("  the cause is not known")
-    assert run_folder.read_verdict(copied, run_folder.read_status(copied)["started"]) == "diverged"
+    assert run_files.read_verdict(copied, run_files.read_status(copied)["started"]) == "diverged"
 
 
 @pytest.mark.tf
@@ -179,7 +180,7 @@ def test_a_missing_file_is_named_before_anything_is_trained(copied, cli, file, s
 
 
 def test_a_foreign_config_is_held_to_the_rules_of_every_config(copied):
-    layers = run_folder.read_config(copied)["model"]["layers"]
+    layers = run_files.read_config(copied)["model"]["layers"]
     evil = {**layers, "hidden": {**layers["hidden"], "_target_": "os.system"}}
     for fields, error, said in [
         ({"model": {"layers": evil}}, TrustError, "os.system is not allowed as part of layers"),
@@ -204,8 +205,8 @@ def test_an_escaped_interpolation_is_seen_too(copied):
 
 
 def test_a_cell_comes_back_as_it_was(copied):
-    cell, status = read_cell(Run(copied)), run_folder.read_status(copied)
-    assert cell.config == run_folder.read_config(copied)
+    cell, status = read_cell(Run(copied)), run_files.read_status(copied)
+    assert cell.config == run_files.read_config(copied)
     assert (cell.experiment, list(cell.overrides)) == ("digits_quickstart", status["overrides"])
     assert json.loads(json.dumps(cell.settings)) == status["settings"]
 
@@ -269,6 +270,6 @@ def test_a_damaged_certificate_or_one_of_another_start_is_no_verdict(copied, con
     assert "verified" not in tables.table("outputs")
     file.write_text(json.dumps({"verdict": "diverged", "started": "long ago"}))
     assert "verified" not in tables.table("outputs")
-    file.write_text(json.dumps({"verdict": "diverged", "started": run_folder.read_status(copied)["started"]}))
+    file.write_text(json.dumps({"verdict": "diverged", "started": run_files.read_status(copied)["started"]}))
     assert list(tables.table("outputs")["verified"]) == ["diverged"]
     assert len(tables.table("outputs", filter="verified == 'diverged'")) == 1

@@ -1,8 +1,10 @@
-"""Files appear whole: written beside, flushed to disk, then renamed over the old one."""
+"""Files appear whole (written next to the old one, flushed, renamed over it), and say so when they cannot."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import math
 import os
@@ -11,6 +13,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from stackfit.errors import RunFolderError, StackfitError
 
 try:
     import fcntl
@@ -59,6 +63,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def csv_text(rows: list[dict[str, Any]]) -> str:
+    """Rows as CSV under the union of their keys, in order of first appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
 def finite(value: Any) -> Any:
     """`value` with every NaN and infinity replaced by None, at any depth."""
     if isinstance(value, dict):
@@ -66,6 +80,52 @@ def finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def shown(path: Path | str) -> str:
+    """A path as a user would type it: relative to the current folder if it lies below it."""
+    path = Path(path)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+@contextlib.contextmanager
+def writing(
+    path: Path | str,
+    expected: str = "a folder with room and permission",
+    cure: str = "Free space or change into another folder, then run the same command again.",
+    kind: type[StackfitError] = RunFolderError,
+) -> Iterator[None]:
+    """Turn an OSError into an error that names the path, what was expected and what to do."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise kind(f"{shown(path)} cannot be written: {reason}. Expected {expected}. {cure}") from error
+
+
+@contextlib.contextmanager
+def reading(
+    path: Path | str,
+    expected: str,
+    cure: str = "Run the experiment again.",
+    kind: type[StackfitError] = RunFolderError,
+    **details: Any,
+) -> Iterator[None]:
+    """Turn whatever is raised for a damaged or missing file into an error that names it; one of `kind` stays.
+
+    `details` are further arguments of `kind`, such as `key`.
+    """
+    try:
+        yield
+    except kind:
+        raise
+    except Exception as error:  # whatever a parser raises for a file that is not what it should be
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+        reason = reason.partition("\n")[0].rstrip(".") or type(error).__name__
+        raise kind(f"{shown(path)} cannot be read: {reason}. Expected {expected}. {cure}", **details) from error
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 from stackfit.config.experiments import find_experiment, read_record
 from stackfit.errors import ConfigError
 from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.files import csv_text, writing
 from stackfit.proof.check import Outcome, check, checkable
-from stackfit.results.run_folder import csv_text
 
 
 def check_command(
@@ -56,13 +56,9 @@ def check_command(
 
 def _check_writable(path: Path | None) -> None:
     """Find out before hours of training, not after."""
-    try:
-        if path is not None:
+    if path is not None:
+        with writing(path, "a file's name", "Write for example: claims.csv", ConfigError):
             path.open("a").close()
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}. Expected a file's name. Write for example: claims.csv"
-        ) from None
 
 
 def _published(outcome: Outcome) -> str:

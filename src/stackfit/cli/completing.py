@@ -138,9 +138,9 @@ def _run_folders(text: str) -> Iterator[str]:
 
 
 def _is_run(path: Path) -> bool:
-    from stackfit.results import run_folder
+    from stackfit.results import run_files
 
-    return (path / run_folder.STATUS).is_file()
+    return (path / run_files.STATUS).is_file()
 
 
 def _finished(names: list[str], text: str) -> list[str]:

@@ -11,17 +11,18 @@ from typing import Any
 from stackfit.config.project import shown
 from stackfit.data import Progress, declare, fetch, list_data, render_picture, show_item, write_png
 from stackfit.errors import DataError, raising
+from stackfit.results.formats import lay_out
 
 
 def print_data() -> None:
     """One line a data set."""
+    rows = []
     for row in list_data():
         examples = " + ".join(f"{size:,}" for size in row.examples.values() if size) or "-"
         shape = " x ".join(map(str, row.shape)) or "-"
         size = f"{row.bytes / 1e6:.0f} MB" if row.bytes else ""
-        classes = row.classes if row.classes else "-"
-        line = f"{row.name:<16}{row.state:<20}{examples:<18}{shape:<14}{classes!s:<6}{size:<8}{row.where}"
-        sys.stdout.write(line.rstrip() + "\n")
+        rows.append([row.name, row.state, examples, shape, str(row.classes or "-"), size, str(row.where)])
+    sys.stdout.writelines(f"{line}\n" for line in lay_out(rows, "lllllll", ()))
 
 
 def fetch_data(name: str, overrides: list[str]) -> None:

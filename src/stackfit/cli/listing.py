@@ -12,6 +12,7 @@ import yaml
 
 from stackfit.config.experiments import Record, list_experiments
 from stackfit.errors import ConfigError, printable, raising
+from stackfit.results.formats import lay_out
 
 
 def print_experiments(pattern: str | None) -> None:
@@ -26,27 +27,22 @@ def print_experiments(pattern: str | None) -> None:
         print(printable(f"warning: {error}"), file=sys.stderr)
     if not records:
         raise ConfigError(f"No experiment matches {pattern!r}. Expected part of a name or question. Try: stackfit list")
-    width = max(len(record.name) for record in records)
-    columns = shutil.get_terminal_size((100, 24)).columns
-    for record in records:
-        sys.stdout.write(printable("\n".join(_entry(record, width, columns))) + "\n")
+    room = max(40, shutil.get_terminal_size((100, 24)).columns - max(len(record.name) for record in records) - 2)
+    for line in lay_out([(record.name, _entry(record, room)) for record in records], "ll", ()):
+        sys.stdout.write(f"{printable(line)}\n")
     sys.stdout.write(f"\nRun one:  stackfit run {records[0].name}\n")
 
 
-def _entry(record: Record, width: int, columns: int) -> Iterator[str]:
+def _entry(record: Record, width: int) -> str:
+    """Question and typical time, then what was published."""
     seconds = record.about.get("seconds")
     takes = f"about {seconds:g} s" if isinstance(seconds, (int, float)) else ""
     mark = "  (yours)" if record.own else ""
     question = str(record.about.get("question", "")).strip()
-    indent = " " * (width + 2)
-    text = textwrap.wrap(
-        f"{question}{mark}  [{takes}]" if takes else question + mark, max(40, columns - width - 2)
-    ) or [""]
-    yield f"{record.name:<{width}}  {text[0]}"
-    yield from (indent + line for line in text[1:])
+    lines = textwrap.wrap(f"{question}{mark}  [{takes}]" if takes else question + mark, width)
     if published := record.about.get("published"):
-        for line in textwrap.wrap(f"published: {published}", max(40, columns - width - 2)):
-            yield indent + line
+        lines += textwrap.wrap(f"published: {published}", width)
+    return "\n".join(lines)
 
 
 def print_config(experiment: str, overrides: list[str], *, origin: bool, diff: str | None, resolve: bool) -> None:
@@ -107,7 +103,7 @@ def _lines(node: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str,
 
 def differences(config: dict[str, Any], other: dict[str, Any], name: str) -> Iterator[str]:
     """One line for each key whose value differs from that of the experiment `name`."""
-    from stackfit.results.run import flatten
+    from stackfit.config.keys import flatten
 
     ours, theirs = flatten(config), flatten(other)
     for key in dict.fromkeys((*theirs, *ours)):

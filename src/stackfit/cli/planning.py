@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stackfit.cli.running import parse_words
+from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
+from stackfit.results.formats import lay_out
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",
@@ -102,22 +104,7 @@ def _layer_table(layers: Sequence[dict[str, Any]], model: dict[str, Any] | None)
         least = "" if model["flops_complete"] else "at least "
         rows.append(["total", "", "", f"{model['parameters']:,}" + (f" ({frozen:,} frozen)" if frozen else ""),
                      f"{least}{model['flops']:,}", _size(model["activation_bytes"])])  # fmt: skip
-    yield from _table(rows, "lllrrr", total=bool(model))
-
-
-def _table(rows: list[list[str]], align: str, total: bool = False) -> Iterator[str]:
-    from tabulate import tabulate
-
-    rule = ["─" * width for width in _widths(rows)]
-    lined = [rows[0], rule, *(rows[1:-1] if total else rows[1:]), *([rule, rows[-1]] if total else [])]
-    sides = ["right" if side == "r" else "left" for side in align]
-    yield from (
-        line.rstrip() for line in tabulate(lined, tablefmt="plain", disable_numparse=True, colalign=sides).split("\n")
-    )
-
-
-def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max(len(line) for cell in column for line in cell.split("\n")) for column in zip(*rows, strict=True)]
+    yield from lay_out(rows, "lllrrr", (1, len(rows) - 1) if model else (1,))
 
 
 def _columns() -> int:
@@ -172,7 +159,7 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     sizes = {group["number"]: len(group["cells"]) for group in plan["cohorts"]}
     timed = any(cell["seconds"] is not None for cell in cells)
     cheapest = min((cell["training_flops"] for cell in cells if cell["training_flops"]), default=1)
-    rows = [["", *_short(plan["axes"]), "parameters", "FLOPs", "time" if timed else "cost", "cohort"]]
+    rows = [["", *short_names(plan["axes"]).values(), "parameters", "FLOPs", "time" if timed else "cost", "cohort"]]
     for number, cell in enumerate(cells, 1):
         cost = f"{cell['training_flops'] / cheapest:.3g}x" if cell["training_flops"] else ""
         rows.append([
@@ -183,19 +170,12 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
             cost if not timed else "" if cell["seconds"] is None else _seconds(cell["seconds"]),
             f"{cell['cohort']} ({sizes[cell['cohort']]})" if cell["cohort"] else "",
         ])  # fmt: skip
-    room = max(24, _columns() - sum(width + 2 for width in _widths(rows)))
+    sides = "r" + "l" * len(plan["axes"]) + "rrrll"
+    room = max(24, _columns() - 2 - max(map(len, lay_out(rows, sides[:-1], ()))))
     states = [textwrap.shorten(_state(cell, plan["errors"]), room, placeholder="…") for cell in cells]
     rows = [[*row, state] for row, state in zip(rows, ["state", *states], strict=True)]
-    yield from _table(rows, "r" + "l" * len(plan["axes"]) + "rrrll")
+    yield from lay_out(rows, sides)
     yield from _notes(plan)
-
-
-def _short(keys: Sequence[str]) -> list[str]:
-    """The ends of dotted keys, as short as they stay different."""
-    parts = [key.split(".") for key in keys]
-    ends = [[".".join(part[-n:]) for n in range(1, len(part) + 1)] for part in parts]
-    taken = [end for names in ends for end in names]
-    return [next((name for name in names if taken.count(name) == 1), names[-1]) for names in ends]
 
 
 def _state(cell: dict[str, Any], errors: Sequence[dict[str, Any]]) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stackfit.config.project import shown
 from stackfit.errors import ConfigError, printable
+from stackfit.files import shown, writing
 
 
 def width() -> int | None:
@@ -41,12 +41,8 @@ def print_table(paths: list[Path] | None, *, csv: Path | None, format: str, pivo
     if str(csv) == "-":
         sys.stdout.write(text)
         return
-    try:
+    with writing(csv, "a file's name", "Try: --csv runs.csv", ConfigError):
         csv.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{csv} cannot be written: {error.strerror}. Expected a file's name. Try: --csv runs.csv"
-        ) from None
     sys.stdout.write(f"{shown(csv)}\n")
 
 

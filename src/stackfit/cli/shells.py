@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from stackfit.errors import ConfigError
+from stackfit.files import writing
 
 # A line at a time, so that no answer is taken for a pattern; COMP_WORDBREAKS splits words at = and :.
 BASH = """\
@@ -56,14 +57,12 @@ def install() -> list[str]:
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stackfit"
     script, start = home / f"completion.{name}", Path.home() / f".{name}rc"
     line = f"source '{script}'"
-    try:
+    advice = ("a home of yours", "Try: stackfit --show-completion", ConfigError)
+    with writing(script, *advice):
         home.mkdir(parents=True, exist_ok=True)
         script.write_text(SCRIPTS[name], encoding="utf-8")
+    with writing(start, *advice):
         text = start.read_text(encoding="utf-8") if start.is_file() else ""
         if line not in text:
             start.write_text(f"{text.rstrip()}\n{line}  # completion of stackfit\n".lstrip(), encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{error.filename} cannot be written: {error.strerror}. Expected a home of yours. Try: stackfit --show-completion"
-        ) from None
     return [str(script), f"{start} loads it. Start a new shell, or type: {line}"]

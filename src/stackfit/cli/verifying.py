@@ -11,7 +11,8 @@ from stackfit.config.project import shown
 from stackfit.errors import ConfigError, StackfitError
 from stackfit.execution.progress import Reporter, make_reporter
 from stackfit.proof.verify import find_runs, verify
-from stackfit.results.run_folder import VERDICTS, RunFolder
+from stackfit.results.run_files import VERDICTS
+from stackfit.results.run_folder import RunFolder
 
 NAMES = {"data_fingerprint": "data", "numerics": "stackfit's numerics"}
 PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "code of "}

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from stackfit.config.experiments import NAME, find_experiment, find_experiments
-from stackfit.config.project import shown
 from stackfit.errors import ConfigError
-from stackfit.files import write_text
+from stackfit.files import shown, write_text, writing
 from stackfit.model import json_schema
 
 EXPERIMENT = """\
@@ -87,10 +86,8 @@ def print_schema(output: Path | None, group: str | None, fresh: bool) -> None:
     if output is None:
         sys.stdout.write(text)
         return
-    try:
+    with writing(output, "a folder of yours", "Name one.", ConfigError):
         write_text(output, text)
-    except OSError as error:
-        raise ConfigError(f"{output} cannot be written: {error.strerror}. Expected a folder of yours. Name one.") from None
     sys.stdout.write(f"{output}\n")
 
 
@@ -138,13 +135,9 @@ def _trust(module: str) -> list[str]:
 
 
 def _create(path: Path, text: str) -> None:
-    try:
+    if path.exists():
+        raise ConfigError(f"{path} exists already. Expected a new name. Choose another, or edit that file.")
+    with writing(path, "a folder of yours", "Change into one.", ConfigError):
         path.parent.mkdir(exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise ConfigError(f"{path} exists already. Expected a new name. Choose another, or edit that file.") from None
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}. Expected a folder of yours. Change into one."
-        ) from None

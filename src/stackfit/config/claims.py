@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackfit.config.experiments import find_experiments
+from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, did_you_mean
 
 SUBJECTS = ("metric", "error", "stopped_epoch", "parameters", "reload", "item", "log", "finished")
@@ -64,7 +65,7 @@ class Claim:
     def text(self) -> str:
         """The claim in words."""
         if self.subject == "metric":
-            where = f", {_axes(self.where)}" if self.where else ""
+            where = f", {label_of(self.where)}" if self.where else ""
             mean = f"mean of {self.seeds} seeds, " if self.seeds else ""
             words = str(self.rule).removeprefix("mean_").replace("_", " ")
             margin = f" ± {self.margin}" if self.rule == "mean_within" else f" - {self.margin}" if self.margin else ""
@@ -215,11 +216,7 @@ FORMS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
 
 def _said(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"{_axes(value)} in every pair"
+        return f"{label_of(value)} in every pair"
     if isinstance(value, list):
         return " and ".join("…" if limit is None else f"{limit:g}" for limit in value)
     return str(value)
-
-
-def _axes(axes: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in axes.items())

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from stackfit.errors import ConfigError
+from stackfit.files import shown as shown
 
 PACKAGE = Path(__file__).resolve().parents[1]
 EXPERIMENT_SCHEMA = PACKAGE / "experiment.schema.json"
@@ -59,12 +60,3 @@ def project_trust() -> tuple[str, ...]:
             where="pyproject.toml",
         )
     return tuple(trust)
-
-
-def shown(path: Path | str) -> str:
-    """A path as a user would type it: relative to the current folder if it lies below it."""
-    path = Path(path)
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

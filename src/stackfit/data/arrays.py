@@ -16,7 +16,7 @@ import numpy as np
 from stackfit.config import project
 from stackfit.data.dataset import SILENT, Progress
 from stackfit.errors import AbsentError, DataError
-from stackfit.files import locked, write_json
+from stackfit.files import locked, write_json, writing
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
@@ -88,7 +88,8 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
         raise absent(folder.name)
     lock = folder.with_name(f".{folder.name}")
     private = lock / "new"  # ours alone while we hold the lock
-    try:
+    cure = "Set STACKFIT_CACHE to a folder that you can write to and that has room."
+    with writing(folder, "to keep data there", cure, DataError):
         lock.mkdir(parents=True, exist_ok=True)
         if private.exists():
             progress.say(f"Another process builds {folder.name}, or was killed; waiting while it lives.")
@@ -107,6 +108,3 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
             finally:
                 shutil.rmtree(private, ignore_errors=True)
             return stored
-    except OSError as error:
-        found = f"{project.shown(folder)} cannot be written: {error.strerror or error}. Expected to keep data there."
-        raise DataError(f"{found} Set STACKFIT_CACHE to a folder that you can write to and that has room.") from None

@@ -16,6 +16,7 @@ from stackfit.data.own import declare
 from stackfit.data.settings import OWN, settings_of
 from stackfit.data.tfds import tfds_folder
 from stackfit.errors import DataError
+from stackfit.files import writing
 
 SHADES = " .:-=+*#%@"
 
@@ -140,8 +141,5 @@ def write_png(picture: np.ndarray, path: Path | str) -> None:
     """Write a picture as PNG; DataError if the file cannot be written."""
     from PIL import Image
 
-    try:
+    with writing(path, "a file in a folder that exists", "Type another path.", DataError):
         Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path, format="PNG")
-    except OSError as error:
-        found = f"{project.shown(path)} cannot be written: {error.strerror or error}."
-        raise DataError(f"{found} Expected a file in a folder that exists. Type another path.") from None

@@ -14,25 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.project import shown
 from stackfit.config.schema import Data
 from stackfit.data.settings import check_declared, wrong
 from stackfit.errors import DataError, did_you_mean
+from stackfit.files import reading, shown
 
 Pair = tuple[np.ndarray, np.ndarray]
 SUFFIXES = (".png", ".jpg", ".jpeg")
 COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
 """Pillow's modes that become three channels; the others become one."""
-
-
-@contextmanager
-def _reading(path: Path, key: str, expected: str, cure: str) -> Iterator[None]:
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:  # whatever a parser raises for a file that is not what it should be
-        raise wrong(key, f"{shown(path)} cannot be read ({error}).", expected, cure) from None
 
 
 def unpacked_size(path: Path) -> int:
@@ -46,7 +36,8 @@ def unpacked_size(path: Path) -> int:
 
 def read_csv(path: Path, label: str | None, key: str) -> Pair:
     """Features `(rows, columns)`; row numbers in messages are those of the file, header included."""
-    with _reading(path, key, "a header line and rows of numbers with commas between", "Correct the file"):
+    expected = "a header line and rows of numbers with commas between"
+    with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}"):
         import pandas as pd
 
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -75,7 +66,8 @@ def read_csv(path: Path, label: str | None, key: str) -> Pair:
 
 def read_npz(path: Path, label: str | None, key: str) -> dict[str, Pair]:
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
-    with _reading(path, key, "an NPZ file of plain arrays", "Write one with numpy.savez(path, x=x, y=y)"):  # noqa: SIM117
+    cure = "Write one with numpy.savez(path, x=x, y=y)."
+    with reading(path, "an NPZ file of plain arrays", cure, DataError, key=f"data.{key}"):  # noqa: SIM117
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {array: archive[array] for array in archive.files}  # never objects, which run code
     names = {"all": ("x", label or "y")}
@@ -134,7 +126,7 @@ def read_pictures(files: Sequence[Path], settings: Data) -> np.ndarray:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    with _reading(path, "path", "a picture: a whole PNG or JPEG file", "Replace or remove it"):
+    with reading(path, "a picture: a whole PNG or JPEG file", "Replace or remove it.", DataError, key="data.path"):
         from PIL import Image
 
         with Image.open(path) as image:

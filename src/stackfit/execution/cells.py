@@ -13,13 +13,13 @@ from stackfit.config import project
 from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
+from stackfit.config.keys import flatten
 from stackfit.config.origins import Origins
 from stackfit.config.resolving import resolve
 from stackfit.config.schema import COSMETIC
 from stackfit.config.trust import module_file
 from stackfit.data import declare
 from stackfit.errors import ConfigError, Problems
-from stackfit.results.run import flatten
 
 # Raised whenever a change of ours changes a number that a config gives.
 NUMERICS = 1

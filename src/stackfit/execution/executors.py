@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, raising
 from stackfit.execution.cells import compose_cell, trusted_modules
 from stackfit.execution.cohorts import CohortRunner, fingerprints
-from stackfit.execution.jobs import Claim, Job, claim_cell, label_of
+from stackfit.execution.jobs import Claim, Job, claim_cell
 from stackfit.execution.progress import Reporter
 
 

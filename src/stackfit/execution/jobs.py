@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from stackfit.errors import StackfitError
 from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
 from stackfit.results import owner
-from stackfit.results.run_folder import RunFolder, find_continuable, read_status, state_of
+from stackfit.results.run_files import read_status, state_of
+from stackfit.results.run_folder import RunFolder, find_continuable
 
 NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
 SETTLED = (FINISHED, BUSY, PRUNED)  # not to be trained by this command
@@ -132,15 +133,6 @@ def find_state(folder: Path, fingerprint: str, ran_before: bool = False) -> tupl
     if state == "failed":
         return "failed before", str(status.get("reason") or "").partition("\n")[0]
     return ("was interrupted" if status else "its status is damaged"), ""
-
-
-def label_of(axes: Mapping[str, str]) -> str:
-    """`units=64, seed=0`: every axis by the last part of its key, or its whole key where two would be alike."""
-    last = [key.rpartition(".")[2] for key in axes]
-    return ", ".join(
-        f"{short if last.count(short) == 1 else key}={value}"
-        for short, (key, value) in zip(last, axes.items(), strict=True)
-    )
 
 
 def _text(error: BaseException) -> str:

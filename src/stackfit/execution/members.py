@@ -17,7 +17,7 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell, used_modules
-from stackfit.results.run_folder import is_own
+from stackfit.results.run_files import is_own
 from stackfit.training.tensorflow import runtime
 
 

@@ -102,7 +102,7 @@ def run_cohort(
                 reporter.step(event.epoch, event.done, event.running)
                 for folder in [jobs[number].folder for number in event.running]:
                     assert folder is not None
-                    folder.beat()
+                    folder.heartbeat()
             elif isinstance(event, events.EpochEnd):
                 _end_epoch(jobs[event.member], event)
                 reporter.epoch(event.member, event.epoch, event.logs)
@@ -180,8 +180,8 @@ def _resume(job: Job) -> None:
     except Exception:  # damaged in whatever way
         checkpoint = None
     whole = checkpoint is not None and fits(checkpoint, job.member.model, len(job.member.callbacks))
-    if checkpoint is None or not whole or not folder.go_on(checkpoint.epoch, checkpoint.seconds):
-        folder.start_over()
+    if checkpoint is None or not whole or not folder.resume(checkpoint.epoch, checkpoint.seconds):
+        folder.reset()
         job.say("Its checkpoint is damaged: starting again from the first epoch.")
         return
     job.member.checkpoint, job.epoch, job.logs = checkpoint, checkpoint.epoch, checkpoint.logs
@@ -194,7 +194,7 @@ def _resume(job: Job) -> None:
 def _keep(job: Job, checkpoint: Any) -> None:
     assert job.folder is not None
     checkpoint.seconds = job.folder.seconds
-    job.folder.keep(checkpoint.write)
+    job.folder.save_checkpoint(checkpoint.write)
 
 
 def _end_epoch(job: Job, event: Any) -> None:

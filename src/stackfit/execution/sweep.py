@@ -9,12 +9,13 @@ from functools import cached_property
 from stackfit.config import project
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.keys import label_of
 from stackfit.errors import Problems, RunFolderError
 from stackfit.execution import members
 from stackfit.execution.cells import trusted_modules
 from stackfit.execution.cohorts import CohortRunner, fingerprints
 from stackfit.execution.executors import Executor, describe_job, executor_of
-from stackfit.execution.jobs import BUSY, FINISHED, Job, claim_cell, find_state, label_of
+from stackfit.execution.jobs import BUSY, FINISHED, Job, claim_cell, find_state
 from stackfit.execution.progress import Reporter
 from stackfit.execution.samplers import Grid
 from stackfit.execution.sweep_cells import compose_cells, read_axes, wrong_names

@@ -11,14 +11,16 @@ from stackfit.config.claims import Claim
 from stackfit.config.experiments import list_experiments
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, DataError, raising
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell, compose_cell, trusted_modules
-from stackfit.execution.jobs import Job, label_of, single_claim
+from stackfit.execution.jobs import Job, single_claim
 from stackfit.execution.progress import Reporter
 from stackfit.proof.judgement import Verdict, judge
 from stackfit.results.run import Run
-from stackfit.results.run_folder import RunFolder, find_run_folders, read_status, state_of
+from stackfit.results.run_files import find_run_folders, read_status, state_of
+from stackfit.results.run_folder import RunFolder
 
 ABSENT = (None, "data.name", "data.path", "data.test_path")
 """Keys of a DataError that says where data were looked for in vain; others are about what the config declares of them."""

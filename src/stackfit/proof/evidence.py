@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.keys import flatten
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
-from stackfit.results import run_folder
-from stackfit.results.frames import read_epochs
-from stackfit.results.run import flatten
+from stackfit.results import run_files
 
 CLOCK = ("seconds", "members")  # of a history's columns those that are no result
 # What environment.json holds that can change a number.
@@ -64,9 +63,9 @@ class Record:
         Raises:
             RunFolderError: a file is missing or damaged.
         """
-        record = cls(read_epochs(str(folder)), run_folder.read_metrics(folder), folder)
+        record = cls(run_files.read_history(folder), run_files.read_metrics(folder), folder)
         if len(record.epochs) != record.metrics.get("stopped_epoch") or "weights_sha256" not in record.metrics:
-            file = shown(run_folder.RunFolder(folder).history)
+            file = shown(run_files.RunFiles(folder).history)
             raise RunFolderError(
                 f"{file} has {len(record.epochs)} epochs, but the run's metrics are of epoch "
                 f"{record.metrics.get('stopped_epoch')}. Expected a row for every epoch. Run the experiment again."
@@ -94,9 +93,9 @@ def compare_scores(was: Path, now: Path) -> Scores | None:
     Raises:
         RunFolderError: the first has none or damaged ones, though the second has some.
     """
-    if not any(run_folder.RunFolder(folder).predictions.exists() for folder in (was, now)):
+    if not any(run_files.RunFiles(folder).predictions.exists() for folder in (was, now)):
         return None
-    (old, old_labels), (new, new_labels) = run_folder.read_predictions(was), run_folder.read_predictions(now)
+    (old, old_labels), (new, new_labels) = run_files.read_predictions(was), run_files.read_predictions(now)
     if (old.dtype, old.shape, old_labels.shape) != (new.dtype, new.shape, new_labels.shape):
         return Scores(len(old), len(old), math.inf)
     unequal = (old != new).reshape(len(old), -1).any(axis=1) | (old_labels != new_labels).reshape(len(old), -1).any(1)

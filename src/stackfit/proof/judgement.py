@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.config.claims import Claim
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 
 
@@ -52,11 +52,11 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
     if claim.subject == "reload":
         return _verdict(reload(first), "predictions are equal" if reload(first) else "predictions differ")
     if claim.subject == "item":
-        scores, _ = run_folder.read_predictions(first.folder)
+        scores, _ = run_files.read_predictions(first.folder)
         said = int(scores[claim.item].argmax())
         return _verdict(said == claim.predicted, f"class {said}")
     if claim.subject == "log":
-        lines = run_folder.RunFolder(first.folder).log.read_text(encoding="utf-8").splitlines()
+        lines = run_files.RunFiles(first.folder).log.read_text(encoding="utf-8").splitlines()
         found = sum(bool(re.search(str(claim.log), line)) for line in lines)
         return _verdict(found == claim.times if claim.times is not None else found > 0, f"{found} lines")
     value = int(first.metrics[claim.subject])
@@ -93,7 +93,7 @@ def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> V
 
 
 def _rise(run: Run, metric: str) -> float:
-    values = [float(row[metric]) for row in run_folder.read_history(Path(run.folder))]
+    values = [row[metric] for row in run_files.read_history(Path(run.folder))]
     return values[-1] - min(values)
 
 

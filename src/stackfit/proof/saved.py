@@ -14,8 +14,9 @@ from stackfit.config.checks import check_stored
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.files import reading
 from stackfit.proof.archive import check_archive
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 from stackfit.training.tensorflow import runtime
@@ -78,7 +79,7 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
     Raises:
         RunFolderError: no model or no predictions; DataError: the data are not to be had any more.
     """
-    scores, _ = run_folder.read_predictions(run.folder)
+    scores, _ = run_files.read_predictions(run.folder)
     folder = RunFolder(run.folder)
     forms = [form for form in run.config["save"] if folder.model(form).is_file()]
     return bool(forms) and all(
@@ -106,7 +107,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     dataset = load_dataset(run.config["data"], say)
-    before = run_folder.read_environment(run.folder).get("data_fingerprint")
+    before = run_files.read_environment(run.folder).get("data_fingerprint")
     if before != dataset.fingerprint:
         say("The data have changed since this run trained: their fingerprint is another one.")
     feeds, task = Feeds(dataset), run.config["task"]
@@ -133,7 +134,7 @@ def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
         RunFolderError: the run stored none; ConfigError: see `check_config`.
     """
     check_config(run, trust)
-    scores, labels = run_folder.read_predictions(run.folder)
+    scores, labels = run_files.read_predictions(run.folder)
     return [
         _prediction(f"item {number}", row, run, int(label))
         for number, (row, label) in enumerate(zip(scores, labels, strict=True))
@@ -168,20 +169,17 @@ def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np
     Raises:
         DataError: the file cannot be read as a picture, or `shape` is not a picture's.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
             f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
             "Leave out the files to see its test items."
         )
-    try:
-        with Image.open(file) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
-    except FileNotFoundError:
-        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as a picture: {error}. Expected a PNG or JPEG. Convert it.") from None
+    if not file.exists():
+        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.")
+    with reading(file, "a picture: a PNG or JPEG", "Convert it.", DataError), Image.open(file) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
     resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
     array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
     return array.reshape(shape)

@@ -19,8 +19,8 @@ from stackfit.execution.jobs import Job
 from stackfit.execution.progress import Reporter
 from stackfit.proof.evidence import Difference, Record, Scores, changed_settings, compare_scores, differences, factors
 from stackfit.proof.rerun import read_cell
-from stackfit.results import run_folder
-from stackfit.results.frames import folders_below, read_epochs
+from stackfit.results import run_files
+from stackfit.results.frames import folders_below
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -69,7 +69,7 @@ def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: f
         now, failure, status = _execute(replace(cell, config={**cell.config, "save": []}), Path(private), reporter)
         found = list(differences(was, now))
         scores = None if failure else compare_scores(was.folder, now.folder)
-        environments = [run_folder.read_environment(record.folder) for record in (was, now)]
+        environments = [run_files.read_environment(record.folder) for record in (was, now)]
     if failure:
         found.insert(0, Difference(len(now.epochs) + 1, "failure", None, failure))
     changed, unknown = factors(*environments)
@@ -112,9 +112,9 @@ def _execute(cell: Cell, private: Path, reporter: Reporter) -> tuple[Record, str
     try:
         runner.run_cell(cell, claim, reporter)
     except TrainingError:
-        status = run_folder.read_status(folder.path)
-        return Record(read_epochs(str(folder.path)), {}, folder.path), str(status["reason"]), status
-    return Record.read(folder.path), None, run_folder.read_status(folder.path)
+        status = run_files.read_status(folder.path)
+        return Record(run_files.read_history(folder.path), {}, folder.path), str(status["reason"]), status
+    return Record.read(folder.path), None, run_files.read_status(folder.path)
 
 
 def _verdict(found: Sequence[Difference], scores: Scores | None, tolerance: float) -> str:

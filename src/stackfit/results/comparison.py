@@ -12,7 +12,8 @@ from stackfit.errors import ConfigError, RunFolderError, printable
 from stackfit.results.differences import choose_metric, columns_of, differing
 from stackfit.results.formats import render
 from stackfit.results.frames import COUNTS, Paths, Runs, as_paths, read_runs
-from stackfit.results.run_folder import RunFolder, read_predictions
+from stackfit.results.run_files import read_predictions
+from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.tables import grouped

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
 from stackfit.results.frames import Runs
 from stackfit.results.selection import check_column, order
@@ -21,15 +21,11 @@ def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:
     """`{key: short name}` of the settings that are not the same in all runs, a sweep's axes first.
 
     A missing key differs from any value. The choice of a group (`optimizer=adam`) counts if every run made
-    one. The short name is the shortest end of the key (before `._target_`) that no other of them has, and
-    that is no metric, no column of every table, and not `taken`: `units`, or `hidden.units`.
+    one. A short name is neither a metric nor a column of every table, nor `taken`.
     """
     columns = runs.settings.loc[:, runs.settings.nunique(dropna=False) > 1]
     keys = [key for key in columns if key not in runs.groups or not columns[key].hasnans]
-    words = {key: key.removesuffix("._target_").split(".") for key in keys}
-    ends = {key: [".".join(own[-n:]) for n in range(1, len(own) + 1)] for key, own in words.items()}
-    count = Counter([*RESERVED, *taken, *runs.metrics, *(end for own in ends.values() for end in own)])
-    return {key: next((end for end in own if count[end] == 1), key) for key, own in ends.items()}
+    return short_names(keys, [*RESERVED, *taken, *runs.metrics])
 
 
 def following(runs: Runs) -> set[str]:

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import textwrap
+from collections.abc import Collection, Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, did_you_mean
@@ -61,8 +63,6 @@ def _words(value: Any) -> str:
 
 
 def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], width: int | None) -> str:
-    from tabulate import tabulate
-
     cells = _cells(columns, follows)
     notes = []
     if width is not None:
@@ -78,11 +78,31 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
             notes.append(f"No room for {', '.join(left_out[:MOST_NAMED])}{more}: --csv FILE has every column.")
         fold = next((fold for fold in FOLDS if _width(cells, fold) <= width), FOLDS[-1])
         cells = {k: ["\n".join(textwrap.wrap(text, fold)) for text in texts] for k, texts in cells.items()}
-    # Not tabulate's own header: it widens every column by two.
-    rules = ["─" * _longest(name, "\n".join(texts).split("\n")) for name, texts in cells.items()]
-    rows = [[*map(_words, cells)], rules, *zip(*cells.values(), strict=True)]
-    align = ["left" if name in words else "right" for name in cells]
-    return "\n".join([tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=align), *notes]) + "\n"
+    rows = [[*map(_words, cells)], *zip(*cells.values(), strict=True)]
+    sides = "".join("l" if name in words else "r" for name in cells)
+    return "\n".join([*lay_out(rows, sides), *notes]) + "\n"
+
+
+def lay_out(rows: Sequence[Sequence[str]], sides: str, rules: Collection[int] = (1,)) -> Iterator[str]:
+    """The lines of a table: columns two blanks apart, a cell's own lines below each other.
+
+    Not Rich's table: 10,000 rows take it 3 s, and this 0.05 s.
+
+    Args:
+        sides: `l` or `r` for each column.
+        rules: numbers of the rows above which a line is drawn; the first row is often the header.
+    """
+    cells = [[cell.split("\n") for cell in row] for row in rows]
+    widths = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
+    for number, row in enumerate(cells):
+        if number in rules:
+            yield "  ".join("─" * width for width in widths)
+        for line in zip_longest(*row, fillvalue=""):
+            padded = (
+                text.rjust(width) if side == "r" else text.ljust(width)
+                for text, width, side in zip(line, widths, sides, strict=True)
+            )
+            yield "  ".join(padded).rstrip()
 
 
 def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackfit.config.project import outputs, shown
 from stackfit.errors import RunFolderError
-from stackfit.results import run_folder
+from stackfit.results import run_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,14 +50,14 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
     problems: list[str] = []
     for folder in found.values():
         try:
-            status = run_folder.read_status(folder)
+            status = run_files.read_status(folder)
             parts = {part: status.get(part) or {} for part in ("settings", "axes", "metrics")}
             if not all(isinstance(part, dict) for part in parts.values()):
                 raise RunFolderError(
                     f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as "
                     "stackfit writes them. Run the experiment again."
                 )
-            verdict = run_folder.read_verdict(folder, status.get("started"))
+            verdict = run_files.read_verdict(folder, status.get("started"))
             statuses[folder] = {**status, **parts, "verified": verdict}
         except RunFolderError as error:
             problems.append(str(error))
@@ -76,7 +75,7 @@ def folders_below(path: Path) -> list[Path]:
     """Every run folder at or below a path; RunFolderError if there is none."""
     what = "has no run in it" if path.is_dir() else "is a file" if path.exists() else "does not exist"
     try:
-        folders = list(run_folder.find_run_folders([path])) if path.is_dir() else []
+        folders = list(run_files.find_run_folders([path])) if path.is_dir() else []
     except OSError as error:
         what, folders = f"cannot be searched ({error.strerror}: {error.filename})", []
     if not folders:
@@ -93,7 +92,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
 
     about, settings, metrics = [], [], []
     for folder, status in statuses.items():
-        state = run_folder.state_of(status)
+        state = run_files.state_of(status)
         fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
         fields = {key: value if value is None or key == "seconds" else str(value) for key, value in fields.items()}
         fields["seconds"] = _plain(fields["seconds"]) if isinstance(fields["seconds"], (int, float)) else None
@@ -141,18 +140,3 @@ def tidy(frame: pd.DataFrame) -> pd.DataFrame:
     nullable = {"integer": "Int64", "boolean": "boolean"}
     kinds = {name: nullable.get(infer_dtype(frame[name])) for name in frame if frame[name].hasnans}
     return frame.astype({name: kind for name, kind in kinds.items() if kind}).infer_objects()
-
-
-def read_epochs(folder: str) -> list[dict[str, Any]]:
-    """The rows of a run folder's `history.csv` as numbers; RunFolderError if it is damaged."""
-    try:
-        rows = run_folder.read_history(Path(folder))
-        return [
-            {name: int(text) if text.isdecimal() else float(text) if text else None for name, text in row.items()}
-            for row in rows
-        ]
-    except (OSError, ValueError, AttributeError, csv.Error) as error:
-        raise RunFolderError(
-            f"{shown(run_folder.RunFolder(Path(folder)).history)} cannot be read: {error}. Expected a CSV of numbers, one row "
-            "an epoch. Run the experiment again; the folder's other files are as they were."
-        ) from None

@@ -14,18 +14,25 @@ SILENT_SECONDS = 300.0  # an owner on another host counts as dead after this lon
 
 @cache
 def boot_id() -> str:
-    """A word that changes when this host restarts, or the empty string where the system has none."""
+    """A word that changes when this host restarts, or the empty string where a process's start needs none."""
     path = Path("/proc/sys/kernel/random/boot_id")
     return path.read_text().strip() if path.exists() else ""
 
 
 def process_start(pid: int) -> str:
-    """When the process started, in clock ticks since boot: tells a reused pid apart. Empty if unknown."""
+    """When the process started: tells a reused pid apart. Empty if there is no such process.
+
+    On Linux in clock ticks since boot, which stay the same when the clock is set; elsewhere in seconds since 1970.
+    """
+    import psutil
+
     try:
-        # The name (field 2) may hold blanks and brackets, so count from the last bracket: starttime is field 22.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
+        start = psutil.Process(pid).create_time()
+    except (psutil.Error, ValueError, OverflowError):
         return ""
+    if psutil.LINUX:
+        return str(round((start - psutil.boot_time()) * os.sysconf("SC_CLK_TCK")))
+    return f"{start:.2f}"
 
 
 def this_process() -> dict[str, Any]:
@@ -48,15 +55,10 @@ def is_alive(owner: dict[str, Any] | None) -> bool:
         beat = owner.get("heartbeat")
         # abs: a clock that was set back must not make an owner immortal.
         return isinstance(beat, (int, float)) and abs(time.time() - beat) < SILENT_SECONDS
-    if owner.get("boot_id") != boot_id():
-        return False
-    try:
-        os.kill(owner["pid"], 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass  # another user's process: it exists
-    return process_start(owner["pid"]) == owner.get("process_start", "")
+    start = process_start(owner["pid"])
+    # Without /proc, earlier versions recorded an empty start: there the pid alone has to tell.
+    same = start != "" and owner.get("process_start", "") in (start, "")
+    return same and owner.get("boot_id") == boot_id()
 
 
 def is_me(owner: dict[str, Any] | None) -> bool:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.config.project import shown
+from stackfit.config.keys import flatten
 from stackfit.errors import RunFolderError
-from stackfit.results import run_folder
+from stackfit.files import shown
+from stackfit.results import run_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,12 +29,12 @@ class Run:
     @cached_property
     def status(self) -> dict[str, Any]:
         """The content of `status.json`."""
-        return run_folder.read_status(self.folder)
+        return run_files.read_status(self.folder)
 
     @property
     def state(self) -> str:
-        """`running`, `finished`, `failed`, `interrupted` or `pruned`."""
-        return run_folder.state_of(self.status)
+        """One of `run_files.STATES`; `running` with a dead owner is `interrupted`."""
+        return run_files.state_of(self.status)
 
     @property
     def reason(self) -> str | None:
@@ -50,11 +49,11 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved config; RunFolderError if it is damaged, so that a setting of the run is missing in it."""
-        config = run_folder.read_config(self.folder)
+        config = run_files.read_config(self.folder)
         missing = (self.status.get("settings") or {}).keys() - flatten(config).keys()
         if missing:
             raise RunFolderError(
-                f"{shown(run_folder.RunFolder(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
+                f"{shown(run_files.RunFiles(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
                 "the run's resolved config. Run the experiment again."
             )
         return config
@@ -68,20 +67,4 @@ class Run:
         """
         import pandas as pd
 
-        try:
-            frame = pd.DataFrame(run_folder.read_history(self.folder))
-            return frame.apply(pd.to_numeric) if len(frame) else frame
-        except (OSError, ValueError, TypeError, csv.Error) as error:
-            raise RunFolderError(
-                f"The history of {shown(self.folder)} cannot be read: {error}. Expected a CSV of numbers, one row an "
-                "epoch. Run the experiment again."
-            ) from None
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        here = f"{prefix}.{key}" if prefix else str(key)
-        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
-    return flat
+        return pd.DataFrame(run_files.read_history(self.folder))

@@ -13,7 +13,8 @@ from typing import Any
 from stackfit import files
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
-from stackfit.results.run_folder import FORMAT, STATUS, csv_text, read_status, state_of, writing
+from stackfit.files import csv_text, writing
+from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
 
 
 class SweepFolder:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.results.differences import choose_metric, columns_of, differing, following, group, in_order, key_of
-from stackfit.results.frames import Paths, Runs, read_epochs, read_runs, tidy
+from stackfit.results.frames import Paths, Runs, read_runs, tidy
+from stackfit.results.run_files import read_history
 from stackfit.results.selection import check_column, names_in, order, rows_where, sort_rows
 from stackfit.results.statistics import summarize
 
@@ -131,7 +133,7 @@ def _epochs(runs: Runs, problems: list[str]) -> pd.DataFrame:
     rows = []
     for number, folder in runs.about["folder"].items():
         try:
-            rows += [(number, row) for row in read_epochs(folder)]
+            rows += [(number, row) for row in read_history(Path(folder))]
         except RunFolderError as error:
             problems.append(str(error))
     owners = runs.pick([number for number, _ in rows])

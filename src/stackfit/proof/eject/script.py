@@ -20,7 +20,7 @@ from stackfit.proof.eject.data import check_resident, data_code
 from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement
 from stackfit.proof.eject.sources import Excerpts
 from stackfit.proof.rerun import read_cell
-from stackfit.results import run_folder
+from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -74,7 +74,7 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
         DataError: its data are streamed, or a file of the user's own is gone.
     """
     cell = read_cell(run, trust)
-    config, metrics = cell.config, run_folder.read_metrics(run.folder)
+    config, metrics = cell.config, run_files.read_metrics(run.folder)
     _check_code(cell, run)
     if config["jit_compile"]:
         raise ConfigError(
@@ -105,7 +105,7 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
 
 def _check_code(cell: Cell, run: Run) -> None:
     """The script holds the user's code by its source: it must be the one that the run trained with."""
-    recorded = run_folder.read_environment(run.folder).get("code") or {}
+    recorded = run_files.read_environment(run.folder).get("code") or {}
     for module, digest in code_digests(cell.config).items():
         if recorded.get(module, digest) != digest:
             raise ConfigError(
@@ -115,7 +115,7 @@ def _check_code(cell: Cell, run: Run) -> None:
 
 
 def _head(run: Run, metrics: Mapping[str, Any]) -> list[str]:
-    environment = run_folder.read_environment(run.folder)
+    environment = run_files.read_environment(run.folder)
     versions = environment.get("versions") or {}
     used = ", ".join(f"{name} {versions.get(name)}" for name in ("tensorflow", "keras", "numpy"))
     lines = [

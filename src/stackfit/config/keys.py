@@ -1,0 +1,34 @@
+"""Dotted keys: nested mappings made flat, and names as short as they stay different."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"a": {"b": 1}}` as `{"a.b": 1}`; an empty mapping disappears."""
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        here = f"{prefix}.{key}" if prefix else str(key)
+        flat |= flatten(value, here) if isinstance(value, Mapping) else {here: value}
+    return flat
+
+
+def short_names(keys: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """`{key: name}`: the shortest end of each key (before `._target_`) that no other key has and that is not `taken`.
+
+    `units`, or `hidden.units` where two layers have units; the whole key where every end is taken.
+    """
+    ends = {}
+    for key in keys:
+        words = key.removesuffix("._target_").split(".")
+        ends[key] = [".".join(words[-n:]) for n in range(1, len(words) + 1)]
+    count = Counter([*taken, *(end for own in ends.values() for end in own)])
+    return {key: next((end for end in own if count[end] == 1), key) for key, own in ends.items()}
+
+
+def label_of(axes: Mapping[str, Any]) -> str:
+    """`units=64, seed=0`: a sweep's axes under their short names."""
+    return ", ".join(f"{name}={axes[key]}" for key, name in short_names(axes).items())

@@ -1,0 +1,203 @@
+"""What is in a run folder: the names of its files, and how they are read. Its contract stands in `outputs/README.md`.
+
+Only this module and `run_folder`, which writes them, know the names.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from stackfit.errors import RunFolderError
+from stackfit.files import reading, shown
+from stackfit.results import owner
+
+STATUS = "status.json"
+FORMAT = 1  # of status.json; a reader refuses a higher one
+STATES = ("running", "finished", "failed", "interrupted", "paused", "pruned")
+AGAIN = "Run the experiment again; the folder's other files are as they were."
+VERDICTS = ("bit-equal", "within tolerance", "diverged")
+
+
+class RunFiles:
+    """Where the files of one run are; whether they are there is another question."""
+
+    def __init__(self, path: Path):
+        self.path = Path(path)
+
+    config = property(lambda self: self.path / "config.yaml")
+    status = property(lambda self: self.path / STATUS)
+    environment = property(lambda self: self.path / "environment.json")
+    history = property(lambda self: self.path / "history.csv")
+    metrics = property(lambda self: self.path / "metrics.json")
+    predictions = property(lambda self: self.path / "predictions.npz")
+    log = property(lambda self: self.path / "log.txt")
+    certificate = property(lambda self: self.path / "certificate.json")
+    checkpoint = property(lambda self: self.path / "checkpoint.npz")  # while the run is unfinished
+
+    def model(self, form: str = "keras") -> Path:
+        """`model.keras` or `model.h5`."""
+        return self.path / f"model.{form}"
+
+
+def is_own(path: Path, folder: Path) -> bool:
+    """Whether `path` is one of the files that stackfit itself writes into `folder`, or not in it at all."""
+    known = RunFiles(folder)
+    paths = [getattr(known, name) for name, value in vars(RunFiles).items() if isinstance(value, property)]
+    names = {file.name for file in (*paths, known.model("keras"), known.model("h5"))}
+    if "\0" in str(path):
+        return True
+    top = path.resolve()
+    while top.parent != folder.resolve() and top != top.parent:
+        top = top.parent
+    return top.name.lower() in names or top == top.parent
+
+
+def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
+    """The content of a run folder's `status.json`.
+
+    Raises:
+        RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
+    """
+    file = Path(path) / STATUS
+    try:
+        with reading(file, "JSON as stackfit writes it", AGAIN):
+            status = json.loads(file.read_bytes())
+        if not isinstance(status, dict) or status.get("status") not in STATES:
+            states = ", ".join(STATES)
+            raise RunFolderError(f"{shown(file)} holds no run status. Expected one of {states} under 'status'. {AGAIN}")
+    except RunFolderError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise RunFolderError(
+                f"{shown(path)} is not a run folder: it has no {STATUS}. Expected a folder that `stackfit run` printed. "
+                "Try: stackfit table"
+            ) from None
+        if damaged_is_empty:
+            return {}
+        raise
+    written = status.get("format", 0)
+    if not isinstance(written, int) or written > FORMAT:
+        raise RunFolderError(
+            f"{shown(file)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
+        )
+    return status
+
+
+def state_of(status: dict[str, Any]) -> str:
+    """The run's state; *running* with a dead owner counts as *interrupted*."""
+    state = status.get("status", "interrupted")
+    return "interrupted" if state == "running" and not owner.is_alive(status.get("owner")) else state
+
+
+def find_run_folders(paths: Sequence[Path]) -> Iterator[Path]:
+    """Every run folder at or below `paths`, sorted by name, however deep; a run folder's inside is not searched."""
+    for path in paths:
+        if (path / STATUS).is_file():
+            yield path
+            continue
+        with os.scandir(path) as entries:
+            below = sorted(Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        yield from find_run_folders(below)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The resolved config of a run.
+
+    Raises:
+        RunFolderError: there is none, or it is not YAML.
+    """
+    import yaml
+
+    from stackfit.config.origins import check_events
+
+    file = RunFiles(path).config
+    with reading(file, "the run's resolved config"):
+        text = file.read_text(encoding="utf-8")
+        check_events(text, file)  # the file may be somebody else's: aliases can stand for 9^30 values
+        config = yaml.safe_load(text)
+    if not isinstance(config, dict):
+        raise RunFolderError(
+            f"{shown(file)} holds no config. Expected the run's resolved config. Run the experiment again."
+        )
+    return config
+
+
+def read_environment(path: Path) -> dict[str, Any]:
+    """The content of `environment.json`, or an empty mapping where there is none or it is damaged."""
+    return _read_mapping(RunFiles(path).environment)
+
+
+def read_certificate(path: Path) -> dict[str, Any]:
+    """What `stackfit verify` found, or an empty mapping where there is nothing or it is damaged."""
+    return _read_mapping(RunFiles(path).certificate)
+
+
+def read_verdict(path: Path, started: Any) -> str | None:
+    """One of `VERDICTS` on the run that started then, or None."""
+    certificate = read_certificate(path)
+    verdict = certificate.get("verdict")
+    return verdict if verdict in VERDICTS and certificate.get("started") == started else None
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """The content of a finished run's `metrics.json`.
+
+    Raises:
+        RunFolderError: there is none, or it is damaged.
+    """
+    metrics = _read_mapping(RunFiles(path).metrics)
+    if not metrics:
+        raise RunFolderError(
+            f"{shown(RunFiles(path).metrics)} is missing or damaged. Expected the metrics of a finished run. "
+            "Run the experiment again."
+        )
+    return metrics
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_predictions(path: Path) -> tuple[Any, Any]:
+    """The test split's scores `(examples, outputs)` float32 and labels `(examples,)`.
+
+    Raises:
+        RunFolderError: the run stored none, or the file is damaged.
+    """
+    import numpy as np
+
+    file = RunFiles(path).predictions
+    with (
+        reading(file, "the test predictions of a finished run"),
+        file.open("rb") as stream,
+        np.load(stream, allow_pickle=False) as stored,
+    ):
+        return stored["scores"], stored["labels"]
+
+
+def read_history(path: Path) -> list[dict[str, int | float | None]]:
+    """The rows of `history.csv`, or none if the run has not ended its first epoch; a blank is None.
+
+    Raises:
+        RunFolderError: the file is damaged.
+    """
+    file = RunFiles(path).history
+    with reading(file, "a CSV of numbers, one row an epoch", AGAIN):
+        if not file.exists():
+            return []
+        with file.open(newline="", encoding="utf-8") as stream:
+            return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
+
+
+def _number(text: str) -> int | float | None:
+    if text.isdecimal():
+        return int(text)
+    return float(text) if text else None
