@@ -275,16 +275,16 @@ def test_cells_of_a_living_process_are_left_to_it(done):
 
 
 def test_a_pruned_cell_is_settled_for_the_sweep_that_pruned_it_and_a_paused_one_is_not(lab):
-    for entry, state in zip(planned_waiting(), ("pruned", "paused"), strict=True):
-        folder = RunFolder(entry.folder)
-        assert folder.claim(entry.fingerprint, {"axes": entry.cell.axes})
+    for job, state in zip(planned_waiting(), ("pruned", "paused"), strict=True):
+        folder = RunFolder(job.path)
+        assert folder.claim(job.fingerprint, {"axes": job.cell.axes})
         folder.fail("rank 9 of 16 at epoch 2", status=state)
-    assert [entry.cell.axes["seed"] for entry in planned_waiting()] == ["1"]
+    assert [job.cell.axes["seed"] for job in planned_waiting()] == ["1"]
 
 
 def planned_waiting() -> list[Any]:
-    planned = Sweep("digits_quickstart", (*SMALL, "seed=0,1"), reporter=Lines())
-    return [entry for entry in planned.entries if entry.waits]
+    planned = plan_sweep("digits_quickstart", (*SMALL, "seed=0,1"), reporter=Lines())
+    return [job for job in planned.jobs if job.waits]
 
 
 @pytest.mark.tf
