@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable
 from pathlib import Path
@@ -44,12 +45,20 @@ def write(lab: Path) -> Callable[[str, str], Path]:
     return write_file
 
 
+@functools.cache
+def shipped_composer(experiment: str) -> Composer:
+    """One composer for every test of a shipped experiment in a folder without files of its own."""
+    return Composer(experiment)
+
+
 @pytest.fixture
 def compose(lab: Path) -> Callable[..., Cell]:
     """`compose("digits_quickstart", "epochs=1")`: one checked cell."""
 
     def compose_one(experiment: str, *overrides: str, trust: tuple[str, ...] = ()) -> Cell:
-        return compose_cell(Composer(experiment), overrides, trust)
+        has_own_files = any((lab / folder).exists() for folder in ("conf", "experiments"))
+        composer = Composer(experiment) if has_own_files else shipped_composer(experiment)
+        return compose_cell(composer, overrides, trust)
 
     return compose_one
 
