@@ -18,28 +18,28 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+THREADS = "print(runtime.threads()['intra_op'], runtime.threads()['inter_op'] == runtime.cores())\n"
+"""Prints the threads in force: those within an operation (0: as many as there are cores), and whether all run operations."""
+
+
 @pytest.mark.tf
-def test_starting_prints_nothing_and_sets_the_threads_once():
+@pytest.mark.parametrize(
+    "first, later, threads",
+    [
+        ("batch_size=32", f"batch_size={runtime.LARGE_BATCH}, together=True", f"1 {runtime.cores() == 1}"),
+        (f"batch_size={runtime.LARGE_BATCH}, together=True", "batch_size=32", "0 True"),
+    ],
+    ids=["one model in small batches", "several models in large batches"],
+)
+def test_the_first_start_of_a_process_prints_nothing_and_sets_its_threads_and_later_ones_keep_them(first, later, threads):
     code = (
         "from stackfit.training.tensorflow import runtime\n"
-        "runtime.start(batch_size=32)\n"
-        "print(runtime.threads()['intra_op'], runtime.devices())\n"
-        "import tensorflow as tf\n"
-        "tf.constant(1) + 1\n"
-        "runtime.start(batch_size=1024)\n"
-        "print(runtime.threads()['intra_op'])\n"
+        f"runtime.start({first})\n{THREADS}"
+        "print(runtime.devices())\nimport tensorflow as tf\ntf.constant(1) + 1\n"
+        f"runtime.start({later})\n{THREADS}"
     )
     done = python(code, CUDA_VISIBLE_DEVICES="")
-    assert (done.stdout.split("\n")[:2], done.stderr) == (["1 ['CPU']", "1"], "")
-
-
-@pytest.mark.tf
-def test_large_batches_take_all_threads():
-    done = python(
-        f"from stackfit.training.tensorflow import runtime\nbackend.start(batch_size={runtime.LARGE_BATCH})\n"
-        "print(runtime.threads()['intra_op'])\n"
-    )
-    assert done.stdout.strip() == "0"  # 0: as many as there are cores
+    assert (done.stdout.splitlines(), done.stderr) == ([threads, "['CPU']", threads], "")
 
 
 def test_what_is_printed_while_quiet_is_shown_only_if_it_fails():
@@ -62,14 +62,3 @@ def test_a_users_own_log_level_stays(monkeypatch):
 
 def test_there_is_at_least_one_core():
     assert 1 <= runtime.cores() <= (os.cpu_count() or 1)
-
-
-@pytest.mark.tf
-@pytest.mark.parametrize("together", [True, False])
-def test_the_first_start_of_a_process_sets_its_threads_and_later_ones_keep_them(together):
-    code = (
-        f"from stackfit.training.tensorflow import runtime; runtime.start(together={together}); runtime.start(together={not together}); "
-        "print(runtime.threads()['inter_op'] == (runtime.cores() if " + str(together) + " else 1))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "True" and done.stderr == ""

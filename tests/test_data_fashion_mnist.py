@@ -156,8 +156,13 @@ def silent_proxy(monkeypatch):
         yield
 
 
-def test_with_nothing_reachable_one_error_within_30_seconds_says_what_to_do(new_cache, silent_proxy, monkeypatch):
+@pytest.mark.parametrize("patience", [1.0, pytest.param(fashion_mnist.PROBE_SECONDS, marks=pytest.mark.slow)])
+def test_with_nothing_reachable_one_error_within_30_seconds_says_what_to_do(
+    new_cache, silent_proxy, monkeypatch, patience
+):
     monkeypatch.setattr(fashion_mnist, "SOURCES", NO_DEBIAN_PACKAGE)
+    monkeypatch.setattr(fashion_mnist, "PROBE_SECONDS", patience)
+    monkeypatch.setattr(fashion_mnist.unreachable, "__defaults__", (patience,))
     start = time.monotonic()
     with pytest.raises(DataError) as caught:
         load_dataset(section())

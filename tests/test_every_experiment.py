@@ -1,4 +1,4 @@
-"""Every shipped experiment composes, says what it asks, builds as declared, and runs one tiny epoch."""
+"""Every shipped experiment composes, says what it asks and builds as declared; one of each kind runs a tiny epoch."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from composing import compose
 
 import stackfit
 from stackfit.config import project
 from stackfit.config.experiments import Record, read_record
 from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError
+from stackfit.execution.cells import targets_in
+from stackfit.execution.members import make_model
 from stackfit.execution.progress import Reporter
 
 RECORDS = {path.stem: read_record(path.stem, path) for path in sorted(project.shipped("experiments").glob("*.yaml"))}
@@ -26,6 +27,13 @@ def claims(record: Record, key: str) -> list[Any]:
 
 BROKEN = [name for name, record in RECORDS.items() if claims(record, "error")]
 SOUND = [name for name in RECORDS if name not in BROKEN]
+
+# Among them, every stack and everything that a config names. The others differ from one of these in numbers only, and
+# train in the full counts.
+ONE_OF_EACH_KIND = ("cb_epoch_log", "cb_lr_schedule", "cb_min_loss", "digits_quickstart", "dlai_digits_512",
+    "gsp631_save_and_load", "overfit_large_combined", "tf_hparams_grid", "xor_needs_a_hidden_layer", "zalando_cnn_113k",
+    "zalando_mlp_256_128_100", "zalando_mlp_relu_10")  # fmt: skip
+FULL_COUNT = [pytest.param(name, marks=pytest.mark.slow) for name in SOUND if name not in ONE_OF_EACH_KIND]
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +74,27 @@ def test_its_first_line_is_the_command_that_runs_it(name):
     assert first.split()[:4] == ["#", "stackfit", "run", name]
 
 
+def test_there_is_one_of_each_kind_among_those_that_run(compose):
+    def kinds(name: str) -> set[str]:
+        config = compose(name).config
+        stack = [layer["_target_"] for layer in config["model"]["layers"].values() if layer]
+        return {*targets_in(config), " ".join(stack), config["data"]["kind"], f"saves {config['save']}"}
+
+    assert set().union(*map(kinds, SOUND)) == set().union(*map(kinds, ONE_OF_EACH_KIND))
+
+
 @pytest.mark.tf
 @pytest.mark.parametrize("name", SOUND)
-def test_it_builds_with_the_claimed_parameters_and_runs_one_tiny_epoch(lab, name, cut_down, keras):
-    words = cut_down(compose(Composer(name), ["hydra.mode=RUN"]).config)
+def test_it_builds_with_the_claimed_parameters(compose, name, keras):
+    cell = compose(name)
+    model = make_model(cell, tuple(cell.config["data"]["input_shape"]))
+    assert claims(RECORDS[name], "parameters") in ([], [model.count_params()])
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("name", [*ONE_OF_EACH_KIND, *FULL_COUNT])
+def test_it_runs_one_tiny_epoch(lab, name, cut_down, keras):
+    words = cut_down(compose_config(Composer(name), ["hydra.mode=RUN"]).config)
     run = stackfit.run(name, "hydra.mode=RUN", "epochs=1", *words, reporter=Reporter(0))
     assert run.state == "finished" and run.metrics["stopped_epoch"] == 1
     assert np.isfinite(list(run.metrics.values())).all()

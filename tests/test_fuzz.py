@@ -37,7 +37,7 @@ from stackfit.results import comparison, run_files, tables
 from stackfit.results.run import Run
 
 SECONDS = 5.0  # of processor time: this machine may be busy with others
-FEW = pytest.mark.parametrize("count", [25, pytest.param(2000, marks=pytest.mark.slow)])
+FEW = pytest.mark.parametrize("count", [15, pytest.param(2000, marks=pytest.mark.slow)])
 pytestmark = pytest.mark.usefixtures("lab")
 
 # ---- the property

@@ -18,7 +18,7 @@ from stackfit.errors import ConfigError, Problems
 from stackfit.files import finite
 
 examples = settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,  # the first composition reads files
     derandomize=True,  # the same examples on every machine
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # an empty folder serves all examples

@@ -174,11 +174,14 @@ def plain_fit(one: Cell, dataset: Dataset) -> Trained:
     "overrides",
     [
         [ADAM, "task.class_weight={3: 2.5, 7: 0.25}"],
-        [SGD, "shuffle=false"],
+        pytest.param([SGD, "shuffle=false"], marks=pytest.mark.slow),
         [RMSPROP, DROPOUT, "seed=3"],
         [ADAMW, "model.layers.hidden.units=[7,4]", "task=classification_one_hot"],
         ["optimizer=adam_cosine", "optimizer.learning_rate.decay_steps=9"],
-        ["optimizer=sgd_exponential", "optimizer.learning_rate.decay_steps=4", "+optimizer.momentum=0.9"],
+        pytest.param(
+            ["optimizer=sgd_exponential", "optimizer.learning_rate.decay_steps=4", "+optimizer.momentum=0.9"],
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=" ".join,
 )
@@ -251,7 +254,7 @@ def check_together_is_alone(members: list[tuple[list[str], bool]], batch_size: i
 
 
 @given(COHORTS, st.sampled_from([7, 16, 50, 64]))
-@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=QUIET)
+@settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=QUIET)
 def test_members_of_any_kind_are_bit_equal_together_and_alone(members, batch_size):
     check_together_is_alone(members, batch_size)
 

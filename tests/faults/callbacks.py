@@ -107,7 +107,7 @@ def misdeeds() -> list[Misdeed]:
     return [*(Misdeed(what, "on_epoch_end") for what in WHATS), *others, *swept]
 
 
-@fault("callback", "a user's callback that raises, sleeps, exits, prints rubbish, changes the folder, at every hook", 2, misdeeds)
+@fault("callback", "a user's callback that raises, sleeps, exits, prints rubbish, changes the folder, at every hook", 1, misdeeds)
 def callback(case: Misdeed, folder: Path) -> str:
     (folder / "own_bad.py").write_text(MODULE)
     words = [*SHORT, "--trust", "own_bad"]

@@ -83,7 +83,7 @@ def bytes_of(run: Path) -> dict[str, bytes]:
 @fault(
     "damaged-run",
     "a file of a finished run empty, cut short, or random bytes; then a command that reads runs",
-    6,
+    2,
     lambda: [Damage(file, how, command) for command in commands(Path("a/b/c"), Path("a/b/d"))
              for file in RUN_FILES for how in DAMAGES[:3]],
 )  # fmt: skip
@@ -138,7 +138,7 @@ def killed() -> Path:
 @fault(
     "damaged-killed-run",
     "a file of a run that was killed damaged the same way, its checkpoint too; then the same command",
-    1,
+    0,
     lambda: [Damage(file, how, "the same run") for file in ("checkpoint.npz", "history.csv", "status.json", "config.yaml",
              "environment.json", "log.txt") for how in DAMAGES[:3]],
 )  # fmt: skip

@@ -71,7 +71,7 @@ def where(folder: Path) -> str:
     return "in training" if any(map(lab.epochs_in, found)) else "before the first epoch's end"
 
 
-@fault("kill", "SIGKILL at a random moment of a run or a fused sweep, then the same command", 5, lambda: kinds(100, 20, 5))
+@fault("kill", "SIGKILL at a random moment of a run or a fused sweep, then the same command", 2, lambda: kinds(100, 20, 5))
 def kill(moment: Moment, folder: Path) -> str:
     shares = shares_of(moment)
     while (process := started(moment, folder, shares)) is None:  # it was quicker: draw again
@@ -97,7 +97,7 @@ def kill(moment: Moment, folder: Path) -> str:
     return f"{at}: resumed to the identical digest"
 
 
-@fault("ctrl-c", "Ctrl-C at a random moment; every third time once more, soon after", 2, lambda: kinds(20, 5, 1))
+@fault("ctrl-c", "Ctrl-C at a random moment; every third time once more, soon after", 1, lambda: kinds(20, 5, 1))
 def interrupt(moment: Moment, folder: Path) -> str:
     return stop(moment, folder, signal.SIGINT, again=moment.number % 3 == 1)
 

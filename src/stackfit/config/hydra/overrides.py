@@ -83,7 +83,7 @@ def check_override(override: Override, typed: str) -> None:
     names = OURS.get(override.key_or_group, ())
     if names and not override.is_sweep_override() and override.value() not in names:
         raise ConfigError(
-            f"{override.key_or_group}={override.value()} would train cells without stackfit's folders. Expected "
+            f"{override.value()!r} is not one of stackfit's and knows nothing of finished cells. Expected "
             f"{' or '.join(names)}. Write: {override.key_or_group}={names[0]}, or leave it out.",
             where=typed,
         )

@@ -1,0 +1,49 @@
+"""Every shipped experiment keeps its fingerprint: finished runs of earlier versions are found and reused.
+
+`fingerprints.json` was written by the program as it was before its modules moved into packages (commit 32a40d2), with
+the versions that it names and with "data of KIND" in the place of the data's digest. A cell is written as its overrides,
+joined by spaces; `gsp631_base` has one more for every option of the groups.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stackfit.config import project
+
+WRITTEN = json.loads(Path(__file__).with_name("fingerprints.json").read_text(encoding="utf-8"))
+FINGERPRINTS: dict[str, dict[str, str]] = WRITTEN["experiments"]
+GROUPS = ("callbacks", "model", "optimizer", "task")
+
+
+@pytest.fixture(autouse=True)
+def versions_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: WRITTEN["versions"].get(name) or version(name))
+
+
+@pytest.mark.parametrize("experiment", FINGERPRINTS)
+def test_a_shipped_experiment_has_the_fingerprints_that_it_had(compose, experiment):
+    now = {}
+    for overrides in FINGERPRINTS[experiment]:
+        cell = compose(experiment, *overrides.split())
+        now[overrides] = cell.fingerprint(f"data of {cell.config['data']['kind']}")
+    assert now == FINGERPRINTS[experiment]
+
+
+def test_every_shipped_experiment_and_every_cell_of_its_sweep_is_written_down():
+    declared = {}
+    for path in sorted(project.shipped("experiments").glob("*.yaml")):
+        sweeper = yaml.safe_load(path.read_text(encoding="utf-8")).get("hydra", {}).get("sweeper", {})
+        assert set(sweeper) <= {"params"}
+        axes = [[f"{key}={value}" for value in values.split(",")] for key, values in sweeper.get("params", {}).items()]
+        declared[path.stem] = {" ".join(cell) for cell in itertools.product(*axes)}
+    for group in GROUPS:
+        declared["gsp631_base"] |= {f"{group}={path.stem}" for path in (project.shipped("conf") / group).glob("*.yaml")}
+    assert declared == {experiment: {*cells} for experiment, cells in FINGERPRINTS.items()}
