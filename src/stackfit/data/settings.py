@@ -8,16 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.checks import CHOICES
 from stackfit.config.schema import MISSING, Data
 from stackfit.data.dataset import Scaling
 from stackfit.errors import DataError, did_you_mean
-
-OWN = ("csv", "npz", "images")
-CHOICES = {
-    "kind": ("fashion_mnist", "tfds", "digits", "xor", *OWN),
-    "scale": ("unit", "standardize", "none"),
-    "order": ("tfds", "keras"),
-}
 
 
 def wrong(key: str, found: str, expected: str, cure: str) -> DataError:
@@ -37,7 +31,8 @@ def settings_of(data: Mapping[str, Any]) -> Data:
 
 def check_settings(settings: Data) -> None:
     """Refuse what is wrong whatever the data are."""
-    for key, choices in CHOICES.items():
+    for key in ("kind", "scale", "order"):
+        choices = CHOICES[f"data.{key}"]
         if (value := getattr(settings, key)) not in choices:
             found = f"data.{key} is {value!r}.{did_you_mean(str(value), choices)}"
             raise wrong(key, found, f"one of {', '.join(choices)}", f"Set data.{key} to one of them")
@@ -64,10 +59,10 @@ def check_declared(settings: Data, name: str, **found: Any) -> None:
             raise wrong(key, fact, "both the same", f"Set {key}: {value}, or correct the other")
 
 
-def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray], own: bool) -> None:
     """Numbers only, and labels that are class numbers in the declared range, at least two of them.
 
-    In a user's own data the highest class must occur, or an output would never be asked for.
+    In a user's `own` data the highest class must occur, or an output would never be asked for.
     """
     for part, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -78,7 +73,7 @@ def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray]) ->
         return
     labels = np.concatenate([array for part, array in arrays.items() if part.endswith("_y")])
     lowest, highest = labels.min(), labels.max()
-    unused = settings.kind in OWN and not settings.class_names and highest < classes - 1
+    unused = own and not settings.class_names and highest < classes - 1
     if lowest < 0 or highest >= classes or unused:
         found = f"data.num_classes is {classes}, but {name!r} has labels {lowest} to {highest}."
         cure = "Number the classes from 0" if lowest < 0 else f"Set num_classes: {highest + 1}"

@@ -9,14 +9,18 @@ from __future__ import annotations
 import keyword
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from stackfit.config.project import shown
 from stackfit.config.trust import module_file
+from stackfit.data.kinds import kind_of
+from stackfit.data.settings import settings_of
 from stackfit.errors import ConfigError, Problems
 from stackfit.execution.cells import Cell, code_digests, targets_in
 from stackfit.execution.members import make_model, start
-from stackfit.proof.eject.data import check_resident, data_code
+from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
 from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement
 from stackfit.proof.eject.sources import Excerpts
 from stackfit.proof.rerun import read_cell
@@ -65,16 +69,22 @@ for weight in model.get_weights():
 print("weights SHA-256", digest.hexdigest())"""
 
 
-def eject(run: Run, trust: Iterable[str] = ()) -> str:
+def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     """The run as a Keras script.
+
+    Args:
+        out: where to write it, with the arrays of the user's own data next to it; None: it is only returned.
 
     Raises:
         RunFolderError: the run did not finish, or its files are damaged.
-        ConfigError: its config is not allowed, or names code that a single script cannot hold.
-        DataError: its data are streamed, or a file of the user's own is gone.
+        ConfigError: its config is not allowed, or names code that a single script cannot hold; or `out` is taken, cannot
+            be written, or is missing where there are arrays to write.
+        DataError: its data are streamed, or the user's own are gone or have changed.
     """
     cell = read_cell(run, trust)
     config, metrics = cell.config, run_folder.read_metrics(run.folder)
+    kind = kind_of(config["data"]["kind"])
+    check_out(out, run, kind.own)
     _check_code(cell, run)
     if config["jit_compile"]:
         raise ConfigError(
@@ -85,22 +95,27 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
     start(cell)
     make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
     tested = any(name.startswith("test_") for name in metrics)
-    if tested and not RunFolder(run.folder).predictions.exists():
-        check_resident({**config["data"], "max_memory_bytes": 0})  # only of streamed data no scores are stored
+    if tested and kind.script and not RunFolder(run.folder).predictions.exists():
+        kind.script(replace(settings_of(config["data"]), max_memory_bytes=0))  # only of streamed data no scores are stored
     excerpts = Excerpts(sorted(set(targets_in(config))))
-    data = data_code(config["data"], tested)
+    arrays = own_arrays(run, config["data"])
+    lines = data_lines(config["data"], tested, out and arrays_of(out))
+    imported = {line for line in lines if line.startswith(("import ", "from "))}
     sections = {
         "Settings": _settings(config),
         "Code of its own": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
-        "Data": [*data.lines, *_targets(config, tested)],
+        "Data": [*(line for line in lines if line not in imported), *_targets(config, tested)],
         "Model": model_lines(config),
         "Training": _training(config),
         "Test": TEST if tested else [],
         "The weights, as one number to compare": [DIGEST],
     }
     body = "\n\n\n".join(f"# ---- {name}\n\n" + "\n".join(lines) for name, lines in sections.items() if lines)
-    imports = {line for name, line in IMPORTS.items() if f"{name}." in body} | excerpts.imports | data.imports
-    return "\n\n".join(["\n".join(_head(run, metrics)), "\n".join(_sorted(imports)), "\n" + body]) + "\n"
+    imports = {line for name, line in IMPORTS.items() if f"{name}." in body} | excerpts.imports | imported
+    text = "\n\n".join(["\n".join(_head(run, metrics)), "\n".join(_sorted(imports)), "\n" + body]) + "\n"
+    if out is not None:
+        write_script(out, text, arrays)
+    return text
 
 
 def _check_code(cell: Cell, run: Run) -> None:
