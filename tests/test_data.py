@@ -143,7 +143,7 @@ def test_unit_maps_the_highest_possible_value_to_one_and_none_changes_nothing():
         (section("fashion_mnist", order="kears"), "order", ["'kears'", "'keras'?", "tfds, keras"]),
         (section("xor", num_classes=1), "num_classes", ["is 1", "has 2", "Set num_classes: 2"]),
         (section("xor", validation_split=1.0), "validation_split", ["is 1.0", "leaves 0 of 4", "Set another share"]),
-        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "on either side", "or 0"]),
+        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "on each side", "or 0"]),
         (
             section("digits", input_shape=[64]),
             "input_shape",

@@ -42,7 +42,7 @@ def script_of(run: Run, trust: tuple[str, ...] = (), out: Path | None = None) ->
     modules = {node.module or "" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)}
     names = {alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for alias in node.names}
     assert not [name for name in modules | names if name.split(".")[0] in ("stackfit", "hydra", "omegaconf")]
-    own = text.partition("# ---- Code of its own")[2].partition("# ---- Data")[0]  # stands as its author wrote it
+    own = text.partition("# ---- Its own code")[2].partition("# ---- Data")[0]  # stands as its author wrote it
     assert max(map(len, text.replace(own, "").splitlines())) <= WIDTH
     return text
 

@@ -66,7 +66,7 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
 
 
 def fetch(name: str, data: Mapping[str, Any], progress: Progress = SILENT) -> Row:
-    """Bring a data set here, prepare, decode and check it; its row as it is now. DataError as in `load_dataset`."""
+    """Fetch a data set, prepare, decode and check it; returns its row afterwards. DataError as in `load_dataset`."""
     load_dataset({**data, **declare(data)}, progress.say, progress.step)
     kind_of(data["kind"]).fetched(progress)
     return describe(name, data)
@@ -116,7 +116,7 @@ def _range(values: np.ndarray) -> tuple[float, float]:
 
 
 def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:
-    """A picture as lines of text, without a newline at the end; wider ones than `max_columns` are thinned out.
+    """A picture as lines of text, without a newline at the end; ones wider than `max_columns` are thinned out.
 
     A line shows two rows of pixels as half blocks in 24-bit colour, or one row with two shade characters a pixel.
     """

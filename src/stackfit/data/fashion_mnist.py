@@ -63,7 +63,7 @@ def find_idx_files(progress: Progress) -> Path:
             reasons.append(f"\n    {name}: {reason}")
     raise DataError(
         f"Fashion-MNIST is not on this machine and could not be fetched:{''.join(reasons)}\n  It is needed once; "
-        f"afterwards no network is. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data fetch "
+        f"no network is needed afterwards. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data fetch "
         f"fashion_mnist  where there is a network, or put {', '.join(IDX_FILES)} into {downloads()}"
     )
 
@@ -88,14 +88,14 @@ def unzip(path: Path) -> bytes:
     """The content of one file, checked."""
     content = gzip.decompress(path.read_bytes())
     if hashlib.sha256(content).hexdigest() != IDX_FILES[path.name][1]:
-        raise OSError(f"{project.shown(path)} has not the SHA-256 of the original")
+        raise OSError(f"{project.shown(path)} does not have the SHA-256 of the original")
     return content
 
 
 def with_upstream_header(packed: bytes, name: str) -> bytes:
     """The gzip file as upstream serves it: Debian's package keeps the deflate stream, but not name and time.
 
-    Flag 8 means that a name follows; 3 is Unix (RFC 1952, section 2.3).
+    Flag 8: a name follows; 3: Unix (RFC 1952, section 2.3).
     """
     start = packed.index(b"\0", 10) + 1 if packed[3] & 8 else 10
     header = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", IDX_FILES[name][0], packed[8], 3)
@@ -131,28 +131,28 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
         except Exception as error:
             reasons.append(str(getattr(error, "reason", error)))
 
-    thread = threading.Thread(target=ask, daemon=True)  # because a name look-up knows no time-out
+    thread = threading.Thread(target=ask, daemon=True)  # because a name look-up has no time-out
     thread.start()
     thread.join(seconds)
     return reasons[-1]
 
 
 def apt_download(folder: Path, progress: Progress) -> Path:
-    """The Debian package by `apt-get download`, which needs no root when it has package lists of its own."""
+    """The Debian package by `apt-get download`, which does not need root when it has its own package lists."""
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         raise OSError("apt-get is not on this machine")
     (folder / "lists" / "partial").mkdir(parents=True)
     options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}"]
     progress.say(f"Fetching Fashion-MNIST as Debian's package {DEBIAN_PACKAGE} (31 MB, once).")
     for command, expected_bytes in (["update"], 9_400_000), (["download", DEBIAN_PACKAGE], 40_300_000):
-        # The first command finds out whether there is an archive; the second one knows, and is patient.
+        # The first command finds out whether there is an archive, the second one waits longer.
         patience, tries = (PROBE_SECONDS, 0) if command == ["update"] else (STALL_SECONDS, 1)
         times = [f"Acquire::Retries={tries}", *(f"Acquire::{kind}::Timeout={patience:.0f}" for kind in ("http", "https"))]
         apt = ["apt-get", "-q", *(word for option in (*options, *times) for word in ("-o", option))]
         size, grown, quiet = 0, time.monotonic(), subprocess.DEVNULL
         with subprocess.Popen([*apt, *command], cwd=folder, stdout=quiet, stderr=quiet) as process:
-            # A limit for the whole command would punish slow networks. Its own time-outs end it where there is none; this
-            # one is for a hang, and long enough for a busy machine to read the package lists.
+            # No limit for the whole command: it would fail on slow networks. apt's time-outs end it where there is none;
+            # this limit is for a hang, and long enough for a busy machine to read the package lists.
             while process.poll() is None and time.monotonic() - grown < HANG_SECONDS:
                 time.sleep(0.1)
                 with contextlib.suppress(FileNotFoundError):  # apt renames while it works

@@ -1,4 +1,4 @@
-"""A user's own data: a path, class numbers for their labels, the part held out for the test. `data/kinds` reads them."""
+"""A user's own data: their path, class numbers for their labels, the part held out for the test."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _store(settings: Data, parts: dict[str, Pair]) -> Stored:
 
 @contextmanager
 def reading(path: Path, key: str, expected: str, cure: str) -> Iterator[None]:
-    """Make one DataError about `data.KEY` of whatever a parser raises for a file that is not what it should be."""
+    """Make one DataError about `data.KEY` of whatever a parser raises for a damaged or wrong file."""
     try:
         yield
     except DataError:
@@ -179,10 +179,11 @@ def _divide(x: np.ndarray, y: np.ndarray, settings: Data) -> dict[str, np.ndarra
     """
     order = np.random.default_rng(settings.split_seed).permutation(len(y))
     kinds = y[order] if y.dtype.kind == "i" else np.zeros(len(y))
+    share = 0 if settings.test_path else settings.test_split
     held_out = np.zeros(len(y), bool)
-    for kind in np.unique(kinds) if not settings.test_path else ():
+    for kind in np.unique(kinds):
         members = np.flatnonzero(kinds == kind)
-        held_out[members[: min(round(len(members) * settings.test_split), len(members) - 1)]] = True
+        held_out[members[: min(round(len(members) * share), len(members) - 1)]] = True
     train, test = order[~held_out], order[held_out]
     arrays = {"train_x": x[train], "train_y": y[train]}
     return arrays | ({"test_x": x[test], "test_y": y[test]} if len(test) else {})

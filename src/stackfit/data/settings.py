@@ -30,7 +30,7 @@ def settings_of(data: Mapping[str, Any]) -> Data:
 
 
 def check_settings(settings: Data) -> None:
-    """Refuse what is wrong whatever the data are."""
+    """Refuse settings that no data could satisfy."""
     for key in ("kind", "scale", "order"):
         choices = CHOICES[f"data.{key}"]
         if (value := getattr(settings, key)) not in choices:
@@ -48,7 +48,7 @@ def check_size(settings: Data, name: str, size: int) -> None:
 
 
 def check_declared(settings: Data, name: str, **found: Any) -> None:
-    """Hold what was found, by its config key, against what is declared; what is empty is not known."""
+    """Compare what was found, by its config key, with what is declared; an empty value is not known."""
     for key, value in found.items():
         declared = getattr(settings, key)
         if key == "examples":
@@ -62,7 +62,7 @@ def check_declared(settings: Data, name: str, **found: Any) -> None:
 def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray], own: bool) -> None:
     """Numbers only, and labels that are class numbers in the declared range, at least two of them.
 
-    In a user's `own` data the highest class must occur, or an output would never be asked for.
+    In a user's `own` data the highest class must occur, or an output of the model would never be used.
     """
     for part, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -93,7 +93,7 @@ def split_at(examples: int, validation_split: float) -> int:
     at = math.floor(examples * (1 - validation_split))
     if validation_split and not 0 < at < examples:
         found = f"data.validation_split is {validation_split}, which leaves {at} of {examples} for training."
-        raise wrong("validation_split", found, "at least one on either side", "Set another share, or 0")
+        raise wrong("validation_split", found, "at least one on each side", "Set another share, or 0")
     return at
 
 

@@ -76,7 +76,7 @@ def digest_of(*values: Any) -> str:
 
 def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
-    # -P: no module of the folder that we are in stands in for a library's.
+    # -P: a module in the current folder must not replace a library's.
     command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
     paths = [str(project.PACKAGE.parent), os.environ.get("PYTHONPATH")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
@@ -100,8 +100,8 @@ def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     if answer.get("key"):
         raise DataError(answer["error"], key=answer["key"])
     if "error" in answer:
-        found = f"tensorflow-datasets could not bring {request['name']!r}: {answer['error']}."
-        cure = "If that cannot be written, set TFDS_DATA_DIR to a folder that can."
+        found = f"tensorflow-datasets could not load {request['name']!r}: {answer['error']}."
+        cure = "If that folder cannot be written, set TFDS_DATA_DIR to one that can."
         raise DataError(f"{found} Expected it in {tfds_folder()}. {cure}")
     return answer
 

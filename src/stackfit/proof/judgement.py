@@ -1,4 +1,4 @@
-"""Whether runs bear a claim out. Reads results; knows neither Hydra nor Keras."""
+"""Whether the results of runs confirm a claim. Knows neither Hydra nor Keras."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Verdict:
 
 
 def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Callable[[Run], bool]) -> Verdict:
-    """Hold one claim against finished runs.
+    """Judge one claim by finished runs.
 
     Args:
         runs: the experiment's runs: one for each seed, or its sweep's cells.

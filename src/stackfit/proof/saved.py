@@ -54,7 +54,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
 
 
 def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[str, ...]:
-    """Hold the run's config, which may be somebody else's, against the rules for a new one; returns what is trusted.
+    """Check the run's config, which may come from somebody else, by the rules for a new one; returns the trusted modules.
 
     Raises:
         ConfigError: it would be refused as a new config.
@@ -76,7 +76,7 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
     """Whether every model that the run saved, loaded again, gives the stored test scores, bit for bit.
 
     Raises:
-        RunFolderError: no model or no predictions; DataError: the data are not to be had any more.
+        RunFolderError: no model or no predictions; DataError: the data are not available any more.
     """
     scores, _ = run_folder.read_predictions(run.folder)
     folder = RunFolder(run.folder)
@@ -99,7 +99,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     """Loss and metrics of the run's model on its training, validation and test splits.
 
     Raises:
-        RunFolderError: no model; DataError: the data are not to be had any more; ConfigError: see `load_model`.
+        RunFolderError: no model; DataError: the data are not available any more; ConfigError: see `load_model`.
     """
     model = load_model(run, trust=trust)
     from stackfit.training.tensorflow.graphs import evaluate_all
@@ -108,7 +108,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     dataset = load_dataset(run.config["data"], say)
     before = run_folder.read_environment(run.folder).get("data_fingerprint")
     if before != dataset.fingerprint:
-        say("The data have changed since this run trained: their fingerprint is another one.")
+        say("The data have changed since this run trained: their fingerprint differs.")
     feeds, task = Feeds(dataset), run.config["task"]
     targets = Targets(task["labels"], run.config["data"]["num_classes"], None)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
@@ -149,7 +149,7 @@ def predict_pictures(
         invert: for dark objects on white paper, where the data show bright objects on black.
 
     Raises:
-        DataError: a file is no picture, or the model does not take pictures; ConfigError: see `load_model`.
+        DataError: a file is not a picture, or the model does not take pictures; ConfigError: see `load_model`.
     """
     check_config(run, trust)
     shape = tuple(run.config["data"]["input_shape"])

@@ -66,7 +66,7 @@ def _write_tfds_order(folder: Path, progress: Progress) -> dict[str, Any]:
     if (prepared := tfds_folder() / VERSION).is_dir():
         with contextlib.suppress(DataError):
             return _decode(request, progress)
-        progress.say(f"{prepared} is damaged; using the original files. To mend it, type: rm -r {prepared}")
+        progress.say(f"{prepared} is damaged; using the original files. To repair it, type: rm -r {prepared}")
         request["data_dir"] = str(folder / "tfds")
     request["feed"] = str(find_idx_files(progress))
     progress.say("Preparing Fashion-MNIST with tensorflow-datasets (about 25 s, once).")

@@ -96,14 +96,15 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
     tested = any(name.startswith("test_") for name in metrics)
     if tested and kind.script and not RunFolder(run.folder).predictions.exists():
-        kind.script(replace(settings_of(config["data"]), max_memory_bytes=0))  # only of streamed data no scores are stored
+        # No scores are stored for streamed data only: a limit of 0 makes this say so.
+        kind.script(replace(settings_of(config["data"]), max_memory_bytes=0))
     excerpts = Excerpts(sorted(set(targets_in(config))))
     arrays = own_arrays(run, config["data"])
     lines = data_lines(config["data"], tested, out and arrays_of(out))
     imported = {line for line in lines if line.startswith(("import ", "from "))}
     sections = {
         "Settings": _settings(config),
-        "Code of its own": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
+        "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
         "Data": [*(line for line in lines if line not in imported), *_targets(config, tested)],
         "Model": model_lines(config),
         "Training": _training(config),
@@ -139,7 +140,7 @@ def _head(run: Run, metrics: Mapping[str, Any]) -> list[str]:
         f"{metrics['weights_sha256']}.",
         "The same versions on the same kind of processor end with them again, to the bit.",
     ]
-    return [f"# {' '.join(line.split())}" for line in lines]  # one line each, whatever stands in the folder's files
+    return [f"# {' '.join(line.split())}" for line in lines]  # one line each, whatever the folder's files contain
 
 
 def _sorted(imports: set[str]) -> list[str]:
@@ -147,7 +148,9 @@ def _sorted(imports: set[str]) -> list[str]:
 
     def group(line: str) -> int:
         module = line.split()[1].partition(".")[0]
-        return 0 if module == "__future__" else 1 if module in sys.stdlib_module_names else 2
+        if module == "__future__":
+            return 0
+        return 1 if module in sys.stdlib_module_names else 2
 
     lines = sorted(imports, key=lambda line: (group(line), line.split()[1], line))
     breaks = [n for n in range(1, len(lines)) if group(lines[n]) != group(lines[n - 1])]
@@ -169,7 +172,7 @@ def _targets(config: Mapping[str, Any], tested: bool) -> list[str]:
         numbers = [int(number) for number in task["class_weight"]]
         lines += [
             f'weight_of_class = np.ones({classes}, "float32")',
-            f"weight_of_class[{numbers}] = {render([float(one) for one in task['class_weight'].values()])}",
+            f"weight_of_class[{numbers}] = {render([float(weight) for weight in task['class_weight'].values()])}",
             "weights = weight_of_class[y_train]",
         ]
     if task["labels"] == "one_hot":
@@ -205,7 +208,7 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
         for layer in layers:
             lines.append(statement(values[name], layer, f"({given})"))
             given = values[name]
-        if not layers:  # an empty stack hands on what it gets
+        if not layers:  # an empty stack passes its input on
             lines.append(f"{values[name]} = {given}")
         last = name
     lines.append(
@@ -264,5 +267,5 @@ def _training(config: Mapping[str, Any]) -> list[str]:
     arguments = [*head, *(f"{name}={render(value)}" for name, value in {**given, "verbose": 2}.items())]
     text = f"model.fit({', '.join(arguments)})"
     if len(text) > WIDTH:
-        text = "\n".join(["model.fit(", *(f"    {one}," for one in arguments), ")"])
+        text = "\n".join(["model.fit(", *(f"    {argument}," for argument in arguments), ")"])
     return [*lines, text]
