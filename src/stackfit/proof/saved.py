@@ -14,6 +14,7 @@ from stackfit.config.checks import check_stored
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive
 from stackfit.results import run_folder
 from stackfit.results.run import Run
@@ -40,10 +41,9 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
     runtime.start(run.config.get("deterministic", True), run.config.get("batch_size", 32))
     import keras
 
-    from stackfit.model.building import import_trusted
-
+    own_modules.refresh(used_modules(run.config))
     for module in sorted(used_modules(run.config)):
-        _register(import_trusted(module, "trust"))
+        _register(own_modules.import_trusted(module, "trust"))
     try:
         return keras.models.load_model(found[0], safe_mode=True)
     except Exception as error:  # whatever a damaged or forged description makes Keras raise
