@@ -29,7 +29,7 @@ def refusal(compose, *overrides: str) -> ConfigError:
         ("batch_size=9223372036854775808", "batch_size", "Expected 1 to 2147483647"),
         ("verbosity=-1", "verbosity", "verbosity is -1. Expected 0 to"),
         ("precision=float8", "precision", "Did you mean 'float64'? Expected one of: float32, mixed_bfloat16"),
-        ("data.kind=csvv", "data.kind", "data.kind is 'csvv'. Did you mean 'csv'? Expected one of: fashion_mnist"),
+        ("data.kind=csvv", "data.kind", "data.kind is 'csvv'. Did you mean 'csv'? Expected one of: csv, digits"),
         ("data.order=random", "data.order", "'random'. Expected one of: tfds, keras. Write: data.order=tfds"),
         ("data.scale=units", "data.scale", "Did you mean 'unit'?"),
         ("task.labels=classes", "task.labels", "Did you mean 'class'?"),

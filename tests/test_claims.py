@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from stackfit.config.claims import Claim, check_claims, read_claims
 from stackfit.config.experiments import list_experiments
 from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigErrors
+from stackfit.proof import judgement
 from stackfit.proof.judgement import Verdict, judge
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
@@ -66,12 +68,12 @@ def test_every_experiment_claims_something():
         ({"metric": "loss", "mean_between": [0, 1], "seeds": 0}, "seeds is 0. Expected how many seeds. Write: seeds: 5"),
         ({"metric": "loss", "between": [0, 1], "published": 0.87}, "published is 0.87. Expected numbers."),
         ({"stopped_epoch": [1, 2, 3]}, "stopped_epoch is [1, 2, 3]. Expected an epoch, or a range [first, last]."),
-        ({"log": "("}, "log is '('. Expected a regular expression."),
+        ({"log": "("}, "log is '('. Expected a regular expression of at most 500 characters."),
         ({"item": 0}, "A claim with 'item' lacks 'predicted'."),
         ({"metric": "loss", "above": {"optimizer": "sgd"}}, "A claim with 'above' lacks 'where'."),
-        ({"metric": "test_acuracy", "between": [0, 1]}, "'test_acuracy' is no metric of this experiment. Did you mean 'test_accuracy'?"),
-        ({"metric": "loss", "mean_below": "gsp631_bse"}, "mean_below names 'gsp631_bse', which is no experiment. Did you mean 'gsp631_base'?"),
-        ({"metric": "loss", "between": [0, 1], "where": {"optimiser": "sgd"}}, "'optimiser' is no axis of this experiment. Did you mean 'optimizer'?"),
+        ({"metric": "test_acuracy", "between": [0, 1]}, "'test_acuracy' is not a metric of this experiment. Did you mean 'test_accuracy'?"),
+        ({"metric": "loss", "mean_below": "gsp631_bse"}, "mean_below names 'gsp631_bse', which is not an experiment. Did you mean 'gsp631_base'?"),
+        ({"metric": "loss", "between": [0, 1], "where": {"optimiser": "sgd"}}, "'optimiser' is not an axis of this experiment. Did you mean 'optimizer'?"),
         ({"metric": "loss", "where": {"optimizer": "adam"}, "above": {"seed": 1}}, "'above' names seed, 'where' optimizer."),
     ],
 )  # fmt: skip
@@ -169,6 +171,38 @@ def test_lines_of_the_log_are_counted(make):
     assert verdict({"log": "^The average", "times": 2}, [run]) == Verdict("passed", "2 lines")
     assert verdict({"log": "^The average", "times": 3}, [run]).state == "failed"
     assert verdict({"log": "nothing of the kind"}, [run]).state == "failed"
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "^(a|aa)*$", "(?=(a+)+$)", "(.*a){20}$", "^((a?){20}){20}$"])
+def test_a_pattern_that_would_search_for_years_is_ended_and_fails_its_claim_alone(make, monkeypatch, pattern):
+    monkeypatch.setattr(judgement, "SEARCH_SECONDS", 1.0)
+    run = make(log="a" * 60 + "!\nthe end\n")
+    began = time.monotonic()
+    failed = verdict({"log": pattern}, [run])
+    assert time.monotonic() - began < 10
+    assert failed.state == "failed" and f"searching the log for {pattern!r} took longer than 1 s. Expected" in failed.found
+    assert verdict({"log": "^the end$", "times": 1}, [run]) == Verdict("passed", "1 lines")
+
+
+@pytest.mark.parametrize("pattern", ["(" * 200 + ")" * 200, "a{99999999999}", "(?i)" + "[\0-\U0010ffff]" * 90, "a" * 501])
+def test_a_pattern_that_is_costly_or_impossible_to_compile_is_decided_at_once(pattern):
+    began = time.monotonic()
+    said = messages({"log": pattern})
+    assert time.monotonic() - began < 5
+    assert said == [] or "Expected a regular expression of at most 500 characters." in said[0]
+
+
+def test_a_pattern_that_is_too_deep_too_long_or_overflows_is_no_traceback():
+    for pattern in ("(" * 5000 + ")" * 5000, "a{99999999999}", "a" * 501):
+        assert "Expected a regular expression of at most 500 characters." in messages({"log": pattern})[0]
+
+
+def test_a_log_that_is_gone_and_an_item_that_does_not_exist_fail_their_claims(make):
+    run = make()
+    RunFolder(run.folder).log.unlink()
+    assert verdict({"log": "x"}, [run]).found.endswith("log.txt cannot be read: No such file or directory")
+    np.savez(RunFolder(run.folder).predictions, scores=np.eye(3), labels=np.arange(3))
+    assert verdict({"item": 3, "predicted": 0}, [run]).found == "no test item 3: there are 3, from 0"
 
 
 def test_a_predicted_class_is_read_from_the_stored_scores(make):

@@ -163,7 +163,6 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
     assert "Traceback" in (folder / "log.txt").read_text()
     table = cli("table")
     assert table.code == 0 and "failed" in table.out
-    del sys.modules["experiments.mine"]
 
 
 # ---- bad input: 2, nothing trained, no folder left

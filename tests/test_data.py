@@ -1,5 +1,7 @@
 """Reading the `data` section: built-in data, splits, scaling, and declarations that do not hold."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +11,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from stackfit.config import project
 from stackfit.data import Scaling, declare, list_data, load_dataset, render_picture, show_item, write_png
 from stackfit.data.arrays import fingerprint
+from stackfit.data.kinds import kind_of
 from stackfit.errors import DataError
 
 CONF = Path(__file__).parents[1] / "conf" / "data"
@@ -139,7 +143,7 @@ def test_unit_maps_the_highest_possible_value_to_one_and_none_changes_nothing():
         (section("fashion_mnist", order="kears"), "order", ["'kears'", "'keras'?", "tfds, keras"]),
         (section("xor", num_classes=1), "num_classes", ["is 1", "has 2", "Set num_classes: 2"]),
         (section("xor", validation_split=1.0), "validation_split", ["is 1.0", "leaves 0 of 4", "Set another share"]),
-        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "on either side", "or 0"]),
+        (section("xor", validation_split=0.9), "validation_split", ["leaves 0 of 4", "on each side", "or 0"]),
         (
             section("digits", input_shape=[64]),
             "input_shape",
@@ -173,6 +177,43 @@ def test_a_wrong_setting_is_named_with_what_was_found_expected_and_what_to_type(
     error = refusal(data)
     assert error.key == f"data.{key}" and error.exit_code == 2
     assert [part for part in parts if part not in error.message] == []
+
+
+def test_every_module_of_kinds_is_one_and_every_shipped_data_file_names_one():
+    kinds = project.data_kinds()
+    assert {"csv", "digits", "fashion_mnist", "images", "npz", "tfds", "xor"} <= set(kinds) and "__init__" not in kinds
+    assert {yaml.safe_load(path.read_text())["kind"] for path in CONF.glob("*.yaml")} <= set(kinds)
+    assert {name for name in kinds if kind_of(name).own} == {"csv", "npz", "images"}
+
+
+def test_a_module_and_a_data_file_are_all_that_a_new_kind_needs(tmp_path):
+    """In a copy of the package: it is composed, listed, loaded, refused when misspelt, and in the editor's schema."""
+    package = shutil.copytree(project.PACKAGE, tmp_path / "stackfit", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("conf", "experiments"):
+        shutil.copytree(project.shipped(folder), package / folder)
+    code = (package / "data/kinds/xor.py").read_text().replace("[0, 1, 1, 0], np.int64", "[0, 0, 0, 1], np.int64")
+    (package / "data/kinds/both.py").write_text(code)
+    (package / "conf/data/both.yaml").write_text((CONF / "xor.yaml").read_text().replace("kind: xor", "kind: both"))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from stackfit.config.checks import CHOICES\n"
+            "from stackfit.config.hydra.composition import Composer\n"
+            "from stackfit.data import list_data, load_dataset\n"
+            "from composing import compose_cell\n"
+            "cell = compose_cell(Composer('xor_needs_a_hidden_layer'), ['data=both'])\n"
+            "print(load_dataset(cell.config['data']).train.y.tolist(), 'both' in CHOICES['data.kind'])\n"
+            "print([row.state for row in list_data() if row.name == 'both'])\n"
+            "compose_cell(Composer('xor_needs_a_hidden_layer'), ['data.kind=bothh'])\n",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(__file__).parent}"},
+    )
+    assert done.stdout == "[0, 0, 0, 1] True\n['part of a package']\n", done.stderr
+    assert "data.kind is 'bothh'. Did you mean 'both'? Expected one of: both, csv, digits" in done.stderr
 
 
 def test_nothing_needs_to_be_declared_for_built_in_data():

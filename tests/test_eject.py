@@ -22,7 +22,7 @@ from stackfit.data import Progress
 from stackfit.data.fashion_mnist import IDX_FILES, supply_keras, unzip
 from stackfit.errors import ConfigError, DataError, RunFolderError
 from stackfit.execution.progress import Reporter
-from stackfit.proof.eject.data import data_code
+from stackfit.proof.eject.data import data_lines, own_arrays
 from stackfit.proof.eject.expressions import WIDTH
 from stackfit.proof.eject.script import eject
 from stackfit.results import run_files
@@ -37,12 +37,12 @@ def train(name: str, *overrides: str, trust: tuple[str, ...] = ()) -> Run:
     return stackfit.run(name, *overrides, trust=trust, reporter=QUIET)
 
 
-def script_of(run: Run, trust: tuple[str, ...] = ()) -> str:
-    text = eject(run, trust)
+def script_of(run: Run, trust: tuple[str, ...] = (), out: Path | None = None) -> str:
+    text = eject(run, trust, out)
     modules = {node.module or "" for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)}
     names = {alias.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import) for alias in node.names}
     assert not [name for name in modules | names if name.split(".")[0] in ("stackfit", "hydra", "omegaconf")]
-    own = text.partition("# ---- Code of its own")[2].partition("# ---- Data")[0]  # stands as its author wrote it
+    own = text.partition("# ---- Its own code")[2].partition("# ---- Data")[0]  # stands as its author wrote it
     assert max(map(len, text.replace(own, "").splitlines())) <= WIDTH
     return text
 
@@ -50,9 +50,13 @@ def script_of(run: Run, trust: tuple[str, ...] = ()) -> str:
 def execute(text: str) -> str:
     """What a script's last line prints, after running it in this process."""
     Path("train.py").write_text(text)
+    return execute_file()
+
+
+def execute_file(path: str = "train.py") -> str:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        runpy.run_path("train.py", run_name="__main__")
+        runpy.run_path(path, run_name="__main__")
     return printed.getvalue().split()[-1]
 
 
@@ -183,7 +187,7 @@ class Other(keras.layers.Layer):
 
 
 @pytest.mark.tf
-def test_own_layers_and_callbacks_come_with_all_that_they_use_and_a_table_is_split_alike(lab, write, keras):
+def test_own_layers_and_callbacks_come_with_all_that_they_use_and_a_table_with_its_arrays(lab, write, keras):
     write("experiments/larger.py", LAYER)
     noise = np.random.default_rng(0)
     rows = [[*map(repr, map(float, noise.normal(size=3))), "abc"[number % 3]] for number in range(70)]
@@ -198,11 +202,17 @@ def test_own_layers_and_callbacks_come_with_all_that_they_use_and_a_table_is_spl
         "+model.layers.end={_target_: keras.layers.Dense, units: 3, activation: softmax}",
     )
     run = train("digits_quickstart", *words, trust=mine)
-    text = script_of(run, mine)
+    text = script_of(run, mine, Path("train.py"))
     for part in ("FACTOR = math.pi / 2", "def double(x):", "# Makes everything larger.", "class StopAt("):
         assert text.count(part) == 1
     assert "UNUSED" not in text and "Other" not in text and "import sys" not in text
-    assert execute(text) == digest_of(run)
+    assert "mine.csv" not in text and Path("train.py").read_text() == text
+    assert sorted(np.load("train.npz")) == ["x_test", "x_train", "x_val", "y_test", "y_train", "y_val"]
+    Path("mine.csv").unlink()
+    Path("elsewhere").mkdir()
+    shutil.move("train.py", "elsewhere/train.py")
+    shutil.move("train.npz", "elsewhere/train.npz")  # the two files are all that the script needs
+    assert execute_file("elsewhere/train.py") == digest_of(run)
 
 
 # ---- without training
@@ -226,6 +236,51 @@ def test_the_command_prints_the_script_alone(copied, cli):
     assert (code, err) == (0, "")
     assert ast.parse(out) and out.startswith("# digits_quickstart as a plain Keras script; made by stackfit")
     assert f"# {digest_of(Run(copied))}." in out
+
+
+@pytest.mark.tf
+def test_out_writes_the_script_and_prints_its_name_and_nothing_is_overwritten(copied, cli):
+    code, out, _ = cli("eject", str(copied), "--out", "train.py")
+    assert (code, out) == (0, "train.py\n") and not Path("train.npz").exists()  # these data are fetched by their name
+    assert Path("train.py").read_text() == eject(Run(copied))
+    Path("train.py").write_text("mine")
+    code, out, err = cli("eject", str(copied), "--out", "train.py")
+    assert (code, out) == (2, "") and "train.py exists already. Expected a new name." in err
+    assert Path("train.py").read_text() == "mine"
+    code, _, err = cli("eject", str(copied), "--out", "nowhere/train.py")
+    assert code == 2 and "nowhere/train.py cannot be written: No such file or directory." in err
+    code, _, err = cli("eject", str(copied), "--out", "train.npz")
+    assert code == 2 and "train.npz is not a script's name. Expected one that ends in .py." in err
+
+
+def own_run(folder: Path, **data) -> Run:
+    """A copy of a finished run that says that it was trained on `mine.npz`."""
+    x = np.arange(60, dtype=np.float32).reshape(20, 3)
+    np.savez("mine.npz", x=x, y=np.arange(20) % 2)
+    config = run_files.read_config(folder)
+    own = {"kind": "npz", "path": "mine.npz", "input_shape": [3], "num_classes": 2, "class_names": [],
+           "examples": {"train": None, "test": None}, "scale": "none", "max_memory_bytes": 10**9}  # fmt: skip
+    return change(folder, data={**config["data"], **own, **data})
+
+
+def test_own_data_need_a_file_and_that_of_their_arrays_is_not_overwritten(copied, cli):
+    own_run(copied)
+    code, out, err = cli("eject", str(copied))
+    assert (code, out) == (2, "") and "which a script alone cannot fetch" in err
+    assert "Type: stackfit eject outputs/run --out train.py" in err
+    Path("train.py").touch()  # as `stackfit eject RUN > train.py` leaves it
+    Path("train.npz").write_text("mine")
+    code, out, err = cli("eject", str(copied), "--out", "train.py")
+    assert (code, out) == (2, "") and "train.npz exists already." in err and Path("train.npz").read_text() == "mine"
+
+
+def test_own_data_that_have_changed_or_are_gone_are_not_ejected(copied):
+    run = own_run(copied)
+    with pytest.raises(DataError, match=r"mine\.npz has changed since this run: .* fingerprint [0-9a-f]{12}…"):
+        own_arrays(run, run.config["data"])
+    Path("mine.npz").unlink()
+    with pytest.raises(DataError, match=r"There is no mine\.npz"):
+        own_arrays(run, run.config["data"])
 
 
 @pytest.mark.tf
@@ -264,7 +319,7 @@ def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):
     with pytest.raises(
         DataError, match=r"These data are streamed: 55,440,000 bytes are above data.max_memory_bytes, 1,000"
     ):
-        data_code({"kind": "fashion_mnist", "order": "tfds", "max_memory_bytes": 1000}, True)
+        data_lines({"kind": "fashion_mnist", "order": "tfds", "max_memory_bytes": 1000}, True, None)
     status = run_files.read_status(copied)
     RunFolder(copied).status.write_text(json.dumps({**status, "status": "interrupted"}))
     with pytest.raises(RunFolderError, match=r"outputs/run is interrupted. Expected a finished run"):

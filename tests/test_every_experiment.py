@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from composing import compose as compose_config
 
 import stackfit
 from stackfit.config import project

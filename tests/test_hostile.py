@@ -317,8 +317,8 @@ DATA = {
     "a URL": typed("data=csv", "data.label=y", "data.path='http://localhost:9/x.csv'", said="There is no http:"),
     "a device": typed("data=csv", "data.label=y", "data.path=/dev/zero", said="/dev/zero is a device or a pipe"),
     "a device of arrays": typed("data=npz", "data.path=/dev/zero", said="is a device or a pipe"),
-    "a path without end": typed("data=npz", f"data.path={'a' * 5000}", said="is no path"),
-    "a path of nobody": typed("data=npz", "data.path='~nobody_there/x'", said="is no path"),
+    "a path without end": typed("data=npz", f"data.path={'a' * 5000}", said="is not a path"),
+    "a path of nobody": typed("data=npz", "data.path='~nobody_there/x'", said="is not a path"),
     "a NUL": Attack('data: {kind: npz, path: "a\\0b", input_shape: null, num_classes: null}\n', f"{FILE}:2", ""),
     "TFDS's own arguments": typed(
         "data=tfds", "data.name='mnist/data_dir=CANARY'", "data.input_shape=[2]", "data.num_classes=2",

@@ -247,15 +247,23 @@ def verify(
 
 
 @app.command()
-def eject(run: RunPath, trust: Trust = None) -> None:
-    """The run as a plain Keras script on stdout, without stackfit, whose weights are bit-equal to the run's.
+def eject(
+    run: RunPath,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it here, your own data next to it.", show_default=False),
+    ] = None,
+    trust: Trust = None,
+) -> None:
+    """The run as a plain Keras script, without stackfit, whose weights are bit-equal to the run's.
 
-    stackfit eject outputs/gsp631_base/2026-01-31_12-00-00 > train.py
+    stackfit eject outputs/gsp631_base/2026-01-31_12-00-00 --out train.py
     """
     from stackfit.proof.eject.script import eject as script_of
     from stackfit.results.run import Run
 
-    sys.stdout.write(script_of(Run(run), trust or []))
+    text = script_of(Run(run), trust or [], out)
+    sys.stdout.write(f"{out}\n" if out else text)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 from stackfit.config.project import shown
 from stackfit.data import Progress, declare, fetch, list_data, render_picture, show_item, write_png
-from stackfit.errors import DataError, raising
+from stackfit.errors import raising
 from stackfit.results.formats import lay_out
 
 
@@ -34,20 +34,8 @@ def fetch_data(name: str, overrides: list[str]) -> None:
     data = data_config(name, overrides)
     with progress_bar() as progress:
         row = fetch(name, data, progress)
-        if data["kind"] == "fashion_mnist":
-            _supply_keras(progress)
     examples = " + ".join(f"{size:,}" for size in row.examples.values() if size)
     sys.stdout.write(f"{name}: {row.state}, {examples} examples\n{row.where}".rstrip() + "\n")
-
-
-def _supply_keras(progress: Progress) -> None:
-    """For scripts that read Keras's order themselves; stackfit does not need these files."""
-    from stackfit.data.fashion_mnist import supply_keras
-
-    try:
-        progress.say(f"keras.datasets.fashion_mnist finds its files in {supply_keras(progress)}")
-    except (DataError, OSError) as error:
-        progress.say(f"keras.datasets.fashion_mnist gets no files: {error}")
 
 
 def show_data(name: str, index: int, overrides: list[str], split: str, png: Path | None) -> None:

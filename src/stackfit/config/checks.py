@@ -8,13 +8,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from stackfit.config import project
 from stackfit.config.schema import SILENCEABLE, Experiment
 from stackfit.config.trust import check_targets
 from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 
 CHOICES = {
     "precision": ("float32", "mixed_bfloat16", "mixed_float16", "float64"),
-    "data.kind": ("fashion_mnist", "tfds", "digits", "xor", "csv", "npz", "images"),
+    "data.kind": project.data_kinds(),
     "data.order": ("tfds", "keras"),
     "data.scale": ("unit", "standardize", "none"),
     "task.labels": ("class", "one_hot", "value"),

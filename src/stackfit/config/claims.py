@@ -1,4 +1,4 @@
-"""What an experiment's `expect` claims: the grammar, and everything that can be wrong in it before anything runs."""
+"""What an experiment's `expect` claims: the grammar, and every problem in it that can be found before anything runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from stackfit.errors import ConfigError, did_you_mean
 SUBJECTS = ("metric", "error", "stopped_epoch", "parameters", "reload", "item", "log", "finished")
 RULES = ("between", "above", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most",
          "rises_at_least", "rises_less_than")  # fmt: skip
+LONGEST_PATTERN = 500  # characters
 _EXAMPLE = "Write: {metric: test_accuracy, between: [0.86, 0.88]}"
 
 
@@ -75,14 +76,14 @@ class Claim:
 
 
 def read_claims(expect: Sequence[Mapping[str, Any]]) -> list[Claim]:
-    """`expect` as claims; `check_claims` has found nothing in it."""
+    """`expect` as claims; `check_claims` has found no problem in it."""
     return [Claim(**entry) for entry in expect]
 
 
 def check_claims(
     expect: Sequence[Any], places: Sequence[str], metrics: Collection[str], axes: Collection[str]
 ) -> Iterator[ConfigError]:
-    """Everything that is wrong in `expect`.
+    """Every problem in `expect`.
 
     Args:
         places: `file:line` of every entry.
@@ -124,18 +125,18 @@ def _grammar(entry: Any) -> Iterator[tuple[str, str]]:
 def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Iterator[tuple[str, str]]:
     if claim.metric and metrics and claim.metric not in metrics:
         yield "metric", (
-            f"{claim.metric!r} is no metric of this experiment.{did_you_mean(claim.metric, metrics)} "
+            f"{claim.metric!r} is not a metric of this experiment.{did_you_mean(claim.metric, metrics)} "
             f"Expected one of: {', '.join(metrics)}. Correct the name, or add it under task.metrics."
         )
     if claim.other and claim.other not in (known := find_experiments()):
         yield str(claim.rule), (
-            f"{claim.rule} names {claim.other!r}, which is no experiment.{did_you_mean(claim.other, known)} "
+            f"{claim.rule} names {claim.other!r}, which is not an experiment.{did_you_mean(claim.other, known)} "
             "Expected the one to compare with. Try: stackfit list"
         )
     for key, axis in [(one, axis) for one in ("where", "above") for axis in getattr(claim, one) or {}]:
         if axis not in axes:
             yield key, (
-                f"{axis!r} is no axis of this experiment.{did_you_mean(axis, axes)} "
+                f"{axis!r} is not an axis of this experiment.{did_you_mean(axis, axes)} "
                 f"Expected {'one of: ' + ', '.join(axes) if axes else 'a sweep in its file'}. "
                 "Correct it, or declare it under hydra.sweeper.params."
             )
@@ -169,9 +170,10 @@ def _is_axes(value: Any) -> bool:
 
 
 def _is_pattern(value: Any) -> bool:
+    """Short enough that compiling it takes milliseconds: one of 10,000 characters can take seconds, and be too deep."""
     try:
-        return _is_name(value) and bool(re.compile(value))
-    except re.error:
+        return _is_name(value) and len(value) <= LONGEST_PATTERN and bool(re.compile(value))
+    except (re.error, RecursionError, OverflowError):
         return False
 
 
@@ -193,7 +195,7 @@ FORMS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     "reload": (lambda value: value == "equal", "equal", "{reload: equal}"),
     "item": (_is_count, "the number of a test item", "{item: 0, predicted: 9}"),
     "predicted": (_is_count, "the number of a class", "{item: 0, predicted: 9}"),
-    "log": (_is_pattern, "a regular expression", "{log: '^Stopped', times: 1}"),
+    "log": (_is_pattern, f"a regular expression of at most {LONGEST_PATTERN} characters", "{log: '^Stopped', times: 1}"),
     "times": (_is_count, _COUNT, "{log: '^Stopped', times: 1}"),
     "finished": (_is_count, "a number of cells", "{finished: 5}"),
     "between": _LIMITS,

@@ -37,6 +37,11 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stackfit"
 
 
+def data_kinds() -> tuple[str, ...]:
+    """What `data.kind` may be: the names of the modules in `stackfit/data/kinds`."""
+    return tuple(sorted(path.stem for path in (PACKAGE / "data" / "kinds").glob("[!_]*.py")))
+
+
 def project_trust() -> tuple[str, ...]:
     """The modules under `[tool.stackfit] trust` in the project's `pyproject.toml`.
 

@@ -34,7 +34,7 @@ class About:
 class Data:
     """Which data, and what they declare; the loader checks every declaration against the data."""
 
-    kind: str = MISSING  # fashion_mnist, tfds, digits, xor, csv, npz, images
+    kind: str = MISSING  # what reads them: csv, npz or images for your own, tfds, or one data set by its name
     name: str | None = None  # name in the TFDS catalogue, for kind tfds
     order: str = "tfds"  # fashion_mnist: tfds, or keras as keras.datasets has it
     path: str | None = None  # csv, npz: a file; images: a folder with one subfolder a class

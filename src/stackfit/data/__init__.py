@@ -2,8 +2,7 @@
 
 from stackfit.data.catalogue import Item, Row, fetch, list_data, render_picture, show_item, write_png
 from stackfit.data.dataset import Dataset, Progress, Scaling, Split, StreamedDataset
-from stackfit.data.load import load_dataset
-from stackfit.data.own import declare
+from stackfit.data.load import declare, load_dataset
 
 __all__ = ["Dataset", "Item", "Progress", "Row", "Scaling", "Split", "StreamedDataset", "declare", "fetch"]
 __all__ += ["list_data", "load_dataset", "render_picture", "show_item", "write_png"]

@@ -29,7 +29,7 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
 
 
 def absent(name: str) -> AbsentError:
-    """The error of data that were only looked for."""
+    """The error for data that are missing and must not be fetched now."""
     return AbsentError(
         f"The data {name!r} are not on this machine yet. Expected them in {project.shown(project.cache())}. "
         "The first run fetches and prepares them, or: stackfit data fetch NAME",
@@ -92,7 +92,7 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
     with writing(folder, "to keep data there", cure, DataError):
         lock.mkdir(parents=True, exist_ok=True)
         if private.exists():
-            progress.say(f"Another process builds {folder.name}, or was killed; waiting while it lives.")
+            progress.say(f"Another process is building {folder.name}, or was killed; waiting while it runs.")
         with locked(lock):
             if stored := open_arrays(folder, progress):
                 return stored

@@ -11,10 +11,9 @@ import numpy as np
 
 from stackfit.config import project
 from stackfit.data.dataset import SILENT, Progress, Split, StreamedDataset
-from stackfit.data.load import load_dataset
-from stackfit.data.own import declare
-from stackfit.data.settings import OWN, settings_of
-from stackfit.data.tfds import tfds_folder
+from stackfit.data.kinds import kind_of
+from stackfit.data.load import declare, load_dataset
+from stackfit.data.settings import settings_of
 from stackfit.errors import DataError
 from stackfit.files import writing
 
@@ -46,15 +45,15 @@ def list_data() -> list[Row]:
 
 def describe(name: str, data: Mapping[str, Any]) -> Row:
     """The row of one `data` section."""
-    settings, state = settings_of({key: data[key] for key in data if key != "defaults"}), "your own"
-    tfds_name = (settings.name or "").partition(":")[0] if settings.kind == "tfds" else settings.kind
-    here = [Path(settings.path)] if settings.path else []
-    if settings.kind in ("digits", "xor"):
+    settings = settings_of({key: data[key] for key in data if key != "defaults"})
+    kind = kind_of(settings.kind) if settings.kind in project.data_kinds() else None
+    paths = kind.files(settings) if kind and kind.files else []
+    here = [path for path in paths if path.exists()]
+    state = "your own"
+    if kind and not kind.files:
         state = "part of a package"
-    elif tfds_name and settings.kind not in OWN:
-        here = [*(project.cache() / "arrays").glob(f"{tfds_name}-*"), tfds_folder() / tfds_name]
-        state = "ready" if any(path.exists() for path in here) else "can be fetched"
-    here = [path for path in here if path.exists()]
+    elif kind and not kind.own and paths:
+        state = "ready" if here else "can be fetched"
     files = [file for path in here for file in (path, *path.rglob("*")) if file.is_file()]
     return Row(
         name=name,
@@ -68,8 +67,9 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
 
 
 def fetch(name: str, data: Mapping[str, Any], progress: Progress = SILENT) -> Row:
-    """Bring a data set here, prepare, decode and check it; its row as it is now. DataError as in `load_dataset`."""
+    """Fetch a data set, prepare, decode and check it; returns its row afterwards. DataError as in `load_dataset`."""
     load_dataset({**data, **declare(data)}, progress.say, progress.step)
+    kind_of(data["kind"]).fetched(progress)
     return describe(name, data)
 
 
@@ -117,7 +117,7 @@ def _range(values: np.ndarray) -> tuple[float, float]:
 
 
 def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:
-    """A picture as lines of text, without a newline at the end; wider ones than `max_columns` are thinned out.
+    """A picture as lines of text, without a newline at the end; ones wider than `max_columns` are thinned out.
 
     A line shows two rows of pixels as half blocks in 24-bit colour, or one row with two shade characters a pixel.
     """

@@ -15,7 +15,7 @@ CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 p
 class Progress:
     """`say(line)` gets a sentence; `step(what, done, total)` suits a progress bar, total 0 while unknown.
 
-    Without `build` nothing is fetched or written: data that are not here raise AbsentError.
+    Without `build` nothing is fetched or written: data that are not on this machine raise AbsentError.
     """
 
     say: Callable[[str], None] = lambda line: None

@@ -1,7 +1,6 @@
-"""Fashion-MNIST in the order of tensorflow-datasets or of keras.datasets: the same pictures either way.
+"""The four original files of Fashion-MNIST: where they may come from, and whether they are the originals.
 
-TFDS shuffles when it writes; the lab (GSP631) reads that order and never shuffles, the codelab reads Keras's.
-Wherever the four original files come from, one counts only when its unzipped content has the known SHA-256.
+Wherever they come from, one counts only when its unzipped content has the known SHA-256.
 """
 
 from __future__ import annotations
@@ -19,25 +18,11 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from stackfit.config import project
-from stackfit.config.schema import Data
-from stackfit.data.arrays import Stored, absent, build_arrays, read_arrays
-from stackfit.data.dataset import Progress, StreamedDataset
-from stackfit.data.settings import check_size
-from stackfit.data.tfds import open_stream, run_tfds, tfds_folder
+from stackfit.data.dataset import Progress
 from stackfit.errors import DataError
 from stackfit.files import write_file
-
-NAMES = ["train_x", "train_y", "test_x", "test_y"]
-REQUEST: dict[str, Any] = {"name": "fashion_mnist", "splits": {"train": "train", "test": "test"}}
-BYTES = 70_000 * (28 * 28 + 8)
-VERSION = "fashion_mnist/3.0.1"  # of TFDS, the one that GSP631 read
-TFDS_ORDER = "dbb0b9b1021a0ad3deaaa8aef3b410380c351f8121a2f02416b9894135af5d7e"
-"""Fingerprint of the genuine arrays in TFDS's order; Keras's order is made of files with a checksum."""
 
 PROBE_SECONDS, STALL_SECONDS, HANG_SECONDS = 4.0, 8.0, 60.0
 UPSTREAM = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
@@ -78,7 +63,7 @@ def find_idx_files(progress: Progress) -> Path:
             reasons.append(f"\n    {name}: {reason}")
     raise DataError(
         f"Fashion-MNIST is not on this machine and could not be fetched:{''.join(reasons)}\n  It is needed once; "
-        f"afterwards no network is. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data fetch "
+        f"no network is needed afterwards. Type: apt-get install {DEBIAN_PACKAGE}, or run: stackfit data fetch "
         f"fashion_mnist  where there is a network, or put {', '.join(IDX_FILES)} into {downloads()}"
     )
 
@@ -87,7 +72,7 @@ def supply_keras(progress: Progress) -> Path:
     """Put the original files where `keras.datasets.fashion_mnist.load_data()` looks: it then needs no network either.
 
     Raises:
-        DataError: the original files cannot be had. OSError: the folder cannot be written.
+        DataError: the original files are not available. OSError: the folder cannot be written.
     """
     folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / "fashion-mnist"
     missing = [name for name in IDX_FILES if not (folder / name).exists()]
@@ -103,14 +88,14 @@ def unzip(path: Path) -> bytes:
     """The content of one file, checked."""
     content = gzip.decompress(path.read_bytes())
     if hashlib.sha256(content).hexdigest() != IDX_FILES[path.name][1]:
-        raise OSError(f"{project.shown(path)} has not the SHA-256 of the original")
+        raise OSError(f"{project.shown(path)} does not have the SHA-256 of the original")
     return content
 
 
 def with_upstream_header(packed: bytes, name: str) -> bytes:
     """The gzip file as upstream serves it: Debian's package keeps the deflate stream, but not name and time.
 
-    Flag 8 means that a name follows; 3 is Unix (RFC 1952, section 2.3).
+    Flag 8: a name follows; 3: Unix (RFC 1952, section 2.3).
     """
     start = packed.index(b"\0", 10) + 1 if packed[3] & 8 else 10
     header = b"\x1f\x8b\x08\x08" + struct.pack("<IBB", IDX_FILES[name][0], packed[8], 3)
@@ -146,28 +131,28 @@ def unreachable(url: str, seconds: float = PROBE_SECONDS) -> str | None:
         except Exception as error:
             reasons.append(str(getattr(error, "reason", error)))
 
-    thread = threading.Thread(target=ask, daemon=True)  # because a name look-up knows no time-out
+    thread = threading.Thread(target=ask, daemon=True)  # because a name look-up has no time-out
     thread.start()
     thread.join(seconds)
     return reasons[-1]
 
 
 def apt_download(folder: Path, progress: Progress) -> Path:
-    """The Debian package by `apt-get download`, which needs no root when it has package lists of its own."""
+    """The Debian package by `apt-get download`, which does not need root when it has its own package lists."""
     if not shutil.which("apt-get") or not shutil.which("dpkg"):
         raise OSError("apt-get is not on this machine")
     (folder / "lists" / "partial").mkdir(parents=True)
     options = [f"Dir::State::lists={folder}/lists", f"Dir::Cache={folder}"]
     progress.say(f"Fetching Fashion-MNIST as Debian's package {DEBIAN_PACKAGE} (31 MB, once).")
     for command, expected_bytes in (["update"], 9_400_000), (["download", DEBIAN_PACKAGE], 40_300_000):
-        # The first command finds out whether there is an archive; the second one knows, and is patient.
+        # The first command finds out whether there is an archive, the second one waits longer.
         patience, tries = (PROBE_SECONDS, 0) if command == ["update"] else (STALL_SECONDS, 1)
         times = [f"Acquire::Retries={tries}", *(f"Acquire::{kind}::Timeout={patience:.0f}" for kind in ("http", "https"))]
         apt = ["apt-get", "-q", *(word for option in (*options, *times) for word in ("-o", option))]
         size, grown, quiet = 0, time.monotonic(), subprocess.DEVNULL
         with subprocess.Popen([*apt, *command], cwd=folder, stdout=quiet, stderr=quiet) as process:
-            # A limit for the whole command would punish slow networks. Its own time-outs end it where there is none; this
-            # one is for a hang, and long enough for a busy machine to read the package lists.
+            # No limit for the whole command: it would fail on slow networks. apt's time-outs end it where there is none;
+            # this limit is for a hang, and long enough for a busy machine to read the package lists.
             while process.poll() is None and time.monotonic() - grown < HANG_SECONDS:
                 time.sleep(0.1)
                 with contextlib.suppress(FileNotFoundError):  # apt renames while it works
@@ -188,49 +173,3 @@ SOURCES: dict[str, Callable[[Path, Progress], Path]] = {
     "upstream by HTTP": upstream,
     "apt-get download": apt_download,
 }
-
-
-def read_fashion_mnist(settings: Data, progress: Progress) -> Stored | StreamedDataset:
-    """Pictures as uint8 `(examples, 28, 28, 1)`, in memory when they fit; else, in TFDS order, streamed."""
-    if settings.max_memory_bytes >= BYTES:
-        write = _write_keras_order if settings.order == "keras" else _write_tfds_order
-        folder = project.cache() / "arrays" / f"fashion_mnist-{settings.order}"
-        return build_arrays(folder, lambda private: write(private, progress), progress)
-    if settings.order == "keras":
-        check_size(settings, "fashion_mnist", BYTES)
-    if not (tfds_folder() / VERSION).is_dir():
-        if not progress.build:
-            raise absent("fashion_mnist")
-        run_tfds({**REQUEST, "feed": str(find_idx_files(progress)), "max_bytes": 0}, progress)
-    return open_stream(settings, REQUEST["name"], REQUEST["splits"], progress)
-
-
-def _write_keras_order(folder: Path, progress: Progress) -> dict[str, Any]:
-    packed = find_idx_files(progress)
-    for name, file in zip(NAMES, IDX_FILES, strict=True):
-        values = np.frombuffer(unzip(packed / file), np.uint8)  # behind a header of 16 and of 8 bytes
-        array = values[16:].reshape(-1, 28, 28, 1) if name.endswith("x") else values[8:].astype(np.int64)
-        np.save(folder / f"{name}.npy", array)
-    return {"arrays": NAMES}
-
-
-def _write_tfds_order(folder: Path, progress: Progress) -> dict[str, Any]:
-    request = {**REQUEST, "folder": str(folder)}
-    if (prepared := tfds_folder() / VERSION).is_dir():
-        with contextlib.suppress(DataError):
-            return _decode(request, progress)
-        progress.say(f"{prepared} is damaged; using the original files. To mend it, type: rm -r {prepared}")
-        request["data_dir"] = str(folder / "tfds")
-    request["feed"] = str(find_idx_files(progress))
-    progress.say("Preparing Fashion-MNIST with tensorflow-datasets (about 25 s, once).")
-    facts = _decode(request, progress)
-    shutil.rmtree(folder / "tfds", ignore_errors=True)
-    return facts
-
-
-def _decode(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    facts = run_tfds(request, progress)
-    if read_arrays(Path(request["folder"]), facts).fingerprint != TFDS_ORDER:
-        found = f"The pictures in {facts['folder']} are not Fashion-MNIST 3.0.1 in its order."
-        raise DataError(f"{found} Expected the original. Type: rm -r {facts['folder']}  and run this again.")
-    return facts

@@ -8,13 +8,23 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.schema import Data
+from stackfit.config import project
 from stackfit.data import settings as checks
-from stackfit.data.arrays import Stored
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
-from stackfit.data.fashion_mnist import read_fashion_mnist
-from stackfit.data.own import read_own
-from stackfit.data.tfds import read_tfds
+from stackfit.data.kinds import kind_of
+
+
+def declare(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
+
+    Called while a config is composed, so that the resolved config states what the model is built for. Reads the
+    file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
+    """
+    settings = checks.settings_of(data)
+    if settings.kind not in project.data_kinds() or None not in (settings.input_shape, settings.num_classes):
+        return {}
+    found = kind_of(settings.kind).declare(settings)
+    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [])}
 
 
 def load_dataset(
@@ -33,7 +43,8 @@ def load_dataset(
     """
     settings = checks.settings_of(data)
     checks.check_settings(settings)
-    loaded = READERS[settings.kind](settings, Progress(say, step, build))
+    kind = kind_of(settings.kind)
+    loaded = kind.read(settings, Progress(say, step, build))
     if isinstance(loaded, StreamedDataset):
         return loaded
     arrays, facts = loaded.arrays, loaded.facts
@@ -42,12 +53,12 @@ def load_dataset(
     sizes = {part[:-2]: len(array) for part, array in arrays.items() if part.endswith("_y")}
     x, y = arrays["train_x"], arrays["train_y"]
     checks.check_declared(settings, name, input_shape=list(x.shape[1:]), examples=sizes)
-    checks.check_values(settings, name, arrays)
+    checks.check_values(settings, name, arrays, kind.own)
     at = checks.split_at(len(y), settings.validation_split)
     scaling = Scaling()
     if settings.scale == "unit":
         highest = 255 if x.dtype == np.uint8 else x.max()
-        scaling = checks.unit_scaling(name, x.shape[1:], highest, facts.get("white", 255.0))
+        scaling = checks.unit_scaling(name, x.shape[1:], highest, kind.white)
     elif settings.scale == "standardize":
         scaling = Scaling.standardizing(x[start : min(start + CHUNK, at)] for start in range(0, at, CHUNK))
     return Dataset(
@@ -59,28 +70,3 @@ def load_dataset(
         scaling=scaling,
         fingerprint=loaded.fingerprint,
     )
-
-
-def read_digits(settings: Data, progress: Progress) -> Stored:
-    """scikit-learn's 8 x 8 digits, 0 to 16, as uint8 `(examples, 8, 8, 1)`; the last 360 are the test set."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    x, y = bunch.images.astype(np.uint8)[..., np.newaxis], bunch.target.astype(np.int64)
-    arrays = {"train_x": x[:-360], "train_y": y[:-360], "test_x": x[-360:], "test_y": y[-360:]}
-    return Stored(arrays, {"white": 16.0})
-
-
-def read_xor(settings: Data, progress: Progress) -> Stored:
-    """The corners of the unit square, 1 where exactly one coordinate is; train and test are the same."""
-    x, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32), np.array([0, 1, 1, 0], np.int64)
-    return Stored({"train_x": x, "train_y": y, "test_x": x, "test_y": y}, {})
-
-
-READERS: dict[str, Callable[[Data, Progress], Stored | StreamedDataset]] = {
-    "fashion_mnist": read_fashion_mnist,
-    "tfds": read_tfds,
-    "digits": read_digits,
-    "xor": read_xor,
-    **dict.fromkeys(checks.OWN, read_own),
-}

@@ -1,9 +1,11 @@
-"""A user's own data: what they declare, class numbers for their labels, the part held out for the test."""
+"""A user's own data: their path, class numbers for their labels, the part held out for the test."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,40 +15,60 @@ import numpy as np
 from stackfit.config.project import shown
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
-from stackfit.data.dataset import Progress
-from stackfit.data.readers import Pair, list_pictures, picture_shape, read_csv, read_npz, read_pictures, unpacked_size
-from stackfit.data.settings import OWN, check_declared, check_size, check_two_classes, settings_of, wrong
-from stackfit.errors import did_you_mean
+from stackfit.data.kinds import Kind
+from stackfit.data.settings import check_declared, check_size, check_two_classes, wrong
+from stackfit.errors import DataError, did_you_mean
 
-WHAT = {"csv": "a CSV file", "npz": "an NPZ file", "images": "a folder with one subfolder a class"}
+Pair = tuple[np.ndarray, np.ndarray]
 
 
-def declare(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
+def own_kind(
+    what: str,
+    read: Callable[[Path, Data, str], dict[str, Pair]],
+    declare: Callable[[Path, Data], dict[str, Any]] | None = None,
+    folder: bool = False,
+) -> Kind:
+    """The record of a kind that a user brings in `data.path`, and maybe in `data.test_path`.
 
-    Called while a config is composed, so that the resolved config states what the model is built for. Reads the
-    file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
+    Args:
+        what: what the path is to be, in words.
+        read: gets the path, the settings and the path's key; returns `all`, or `train` and maybe `test`: examples as
+            uint8 pictures or float32, labels as the file has them.
+        declare: finds `input_shape`, `num_classes` and `class_names` without reading everything.
+        folder: whether the path is a folder, not a file.
     """
-    settings = settings_of(data)
-    if settings.kind not in OWN or None not in (settings.input_shape, settings.num_classes):
-        return {}
-    if settings.kind == "images":
-        files = list_pictures(_path(settings, "path"), settings, "path")
-        shape, num_classes, names = picture_shape(next(iter(files.values()))[0]), len(files), list(files)
-    else:
-        x, labels = next(iter(_read_parts(settings).values()))
-        shape, (num_classes, names) = list(x.shape[1:]), _classes(settings, labels)
-    found = {"input_shape": shape, "num_classes": num_classes, "class_names": names}
-    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [])}
+
+    def read_one(settings: Data, key: str) -> dict[str, Pair]:
+        path = _path(settings, key, what, folder)
+        if not folder:
+            check_size(settings, str(path), _unpacked_size(path))
+        return read(path, settings, key)
+
+    def read_parts(settings: Data) -> dict[str, Pair]:
+        parts = read_one(settings, "path")
+        if settings.test_path:
+            parts["test"] = next(iter(read_one(settings, "test_path").values()))
+        return {part: (x, _plain(labels, str(settings.path))) for part, (x, labels) in parts.items()}
+
+    def declare_all(settings: Data) -> dict[str, Any]:
+        if declare:
+            return declare(_path(settings, "path", what, folder), settings)
+        x, labels = next(iter(read_parts(settings).values()))
+        num_classes, names = _classes(settings, labels)
+        return {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
+
+    def files(settings: Data) -> list[Path]:
+        return [Path(settings.path)] if settings.path else []
+
+    return Kind(lambda settings, progress: _store(settings, read_parts(settings)), files=files, declare=declare_all)
 
 
-def read_own(settings: Data, progress: Progress) -> Stored:
-    """Read, number the labels, and draw the test part.
+def _store(settings: Data, parts: dict[str, Pair]) -> Stored:
+    """Number the labels, and draw the test part.
 
     Examples are put in an order drawn with `split_seed`, so that the last part, which `validation_split` takes, is
     a fair sample even of a file that is sorted by class. Arrays that a file already divides keep their order.
     """
-    parts = _read_parts(settings)
     num_classes, class_names = _classes(settings, next(iter(parts.values()))[1])
     arrays: dict[str, np.ndarray] = {}
     for part, (x, labels) in parts.items():
@@ -58,7 +80,27 @@ def read_own(settings: Data, progress: Progress) -> Stored:
     return Stored(arrays, {"class_names": class_names})
 
 
-def _path(settings: Data, key: str) -> Path:
+@contextmanager
+def reading(path: Path, key: str, expected: str, cure: str) -> Iterator[None]:
+    """Make one DataError about `data.KEY` of whatever a parser raises for a damaged or wrong file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise wrong(key, f"{shown(path)} cannot be read ({error}).", expected, cure) from None
+
+
+def _unpacked_size(path: Path) -> int:
+    """How many bytes a file, or what is packed in it, says that it has."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError):
+        return path.stat().st_size
+
+
+def _path(settings: Data, key: str, what: str, folder: bool) -> Path:
     """The path in `data.path` or `data.test_path`, if a file or a folder is there as the kind needs."""
     given = getattr(settings, key)
     path = Path(given or "")
@@ -71,35 +113,11 @@ def _path(settings: Data, key: str) -> Path:
         elif not path.exists():
             near = did_you_mean(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
             found = f"There is no {shown(path)}.{near}"
-        elif kind == ("folder" if settings.kind == "images" else "file"):
+        elif kind == ("folder" if folder else "file"):
             return path
     except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL, ~nobody
-        found = f"{str(path)[:80]!r} is no path ({getattr(error, 'strerror', None) or error})."
-    raise wrong(key, found, WHAT[settings.kind], f"Type data.{key}=PATH with the path of one")
-
-
-def _read_parts(settings: Data) -> dict[str, Pair]:
-    """`all`, or `train`, and maybe `test`: examples, and labels as int64, float64 or words."""
-    parts = _read(settings, "path")
-    if settings.test_path:
-        parts["test"] = next(iter(_read(settings, "test_path").values()))
-    return {part: (x, _plain(labels, str(settings.path))) for part, (x, labels) in parts.items()}
-
-
-def _read(settings: Data, key: str) -> dict[str, Pair]:
-    path = _path(settings, key)
-    if settings.kind != "images":
-        check_size(settings, str(path), unpacked_size(path))
-    if settings.kind == "csv":
-        return {"all": read_csv(path, settings.label, key)}
-    if settings.kind == "npz":
-        return read_npz(path, settings.label, key)
-    classes = list_pictures(path, settings, key)
-    files = [file for members in classes.values() for file in members]
-    settings = replace(settings, input_shape=settings.input_shape or picture_shape(files[0]))
-    check_size(settings, str(settings.path), len(files) * int(np.prod(settings.input_shape)))
-    labels = np.repeat(list(classes), [len(members) for members in classes.values()])
-    return {"all": (read_pictures(files, settings), labels)}
+        found = f"{str(path)[:80]!r} is not a path ({getattr(error, 'strerror', None) or error})."
+    raise wrong(key, found, what, f"Type data.{key}=PATH with the path of one")
 
 
 def _plain(labels: np.ndarray, name: str) -> np.ndarray:
@@ -161,10 +179,11 @@ def _divide(x: np.ndarray, y: np.ndarray, settings: Data) -> dict[str, np.ndarra
     """
     order = np.random.default_rng(settings.split_seed).permutation(len(y))
     kinds = y[order] if y.dtype.kind == "i" else np.zeros(len(y))
+    share = 0 if settings.test_path else settings.test_split
     held_out = np.zeros(len(y), bool)
-    for kind in np.unique(kinds) if not settings.test_path else ():
+    for kind in np.unique(kinds):
         members = np.flatnonzero(kinds == kind)
-        held_out[members[: min(round(len(members) * settings.test_split), len(members) - 1)]] = True
+        held_out[members[: min(round(len(members) * share), len(members) - 1)]] = True
     train, test = order[~held_out], order[held_out]
     arrays = {"train_x": x[train], "train_y": y[train]}
     return arrays | ({"test_x": x[test], "test_y": y[test]} if len(test) else {})

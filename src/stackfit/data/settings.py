@@ -8,16 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from stackfit.config.checks import CHOICES
 from stackfit.config.schema import MISSING, Data
 from stackfit.data.dataset import Scaling
 from stackfit.errors import DataError, did_you_mean
-
-OWN = ("csv", "npz", "images")
-CHOICES = {
-    "kind": ("fashion_mnist", "tfds", "digits", "xor", *OWN),
-    "scale": ("unit", "standardize", "none"),
-    "order": ("tfds", "keras"),
-}
 
 
 def wrong(key: str, found: str, expected: str, cure: str) -> DataError:
@@ -36,8 +30,9 @@ def settings_of(data: Mapping[str, Any]) -> Data:
 
 
 def check_settings(settings: Data) -> None:
-    """Refuse what is wrong whatever the data are."""
-    for key, choices in CHOICES.items():
+    """Refuse settings that no data could satisfy."""
+    for key in ("kind", "scale", "order"):
+        choices = CHOICES[f"data.{key}"]
         if (value := getattr(settings, key)) not in choices:
             found = f"data.{key} is {value!r}.{did_you_mean(str(value), choices)}"
             raise wrong(key, found, f"one of {', '.join(choices)}", f"Set data.{key} to one of them")
@@ -53,7 +48,7 @@ def check_size(settings: Data, name: str, size: int) -> None:
 
 
 def check_declared(settings: Data, name: str, **found: Any) -> None:
-    """Hold what was found, by its config key, against what is declared; what is empty is not known."""
+    """Compare what was found, by its config key, with what is declared; an empty value is not known."""
     for key, value in found.items():
         declared = getattr(settings, key)
         if key == "examples":
@@ -64,10 +59,10 @@ def check_declared(settings: Data, name: str, **found: Any) -> None:
             raise wrong(key, fact, "both the same", f"Set {key}: {value}, or correct the other")
 
 
-def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray], own: bool) -> None:
     """Numbers only, and labels that are class numbers in the declared range, at least two of them.
 
-    In a user's own data the highest class must occur, or an output would never be asked for.
+    In a user's `own` data the highest class must occur, or an output of the model would never be used.
     """
     for part, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -78,7 +73,7 @@ def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray]) ->
         return
     labels = np.concatenate([array for part, array in arrays.items() if part.endswith("_y")])
     lowest, highest = labels.min(), labels.max()
-    unused = settings.kind in OWN and not settings.class_names and highest < classes - 1
+    unused = own and not settings.class_names and highest < classes - 1
     if lowest < 0 or highest >= classes or unused:
         found = f"data.num_classes is {classes}, but {name!r} has labels {lowest} to {highest}."
         cure = "Number the classes from 0" if lowest < 0 else f"Set num_classes: {highest + 1}"
@@ -98,7 +93,7 @@ def split_at(examples: int, validation_split: float) -> int:
     at = math.floor(examples * (1 - validation_split))
     if validation_split and not 0 < at < examples:
         found = f"data.validation_split is {validation_split}, which leaves {at} of {examples} for training."
-        raise wrong("validation_split", found, "at least one on either side", "Set another share, or 0")
+        raise wrong("validation_split", found, "at least one on each side", "Set another share, or 0")
     return at
 
 

@@ -1,4 +1,4 @@
-"""Any data set of tensorflow-datasets: decoded once into the array cache, or streamed when it is too big.
+"""tensorflow-datasets: prepared, described and decoded in a child process, or streamed while training.
 
 TFDS starts TensorFlow's runtime (after which threads can no longer be set), prints to both streams, keeps
 memory and waits minutes for a missing network: it runs in a child process, whose output goes to a log.
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,43 +24,13 @@ import numpy as np
 
 from stackfit.config import project
 from stackfit.config.schema import Data
-from stackfit.data.arrays import Stored, absent, build_arrays
+from stackfit.data.arrays import absent, build_arrays
 from stackfit.data.dataset import Progress, Scaling, StreamedDataset
-from stackfit.data.settings import check_declared, split_at, unit_scaling, wrong
+from stackfit.data.settings import check_declared, split_at, unit_scaling
 from stackfit.errors import DataError
 from stackfit.files import locked
 
-# TFDS itself also reads arguments from a name (`mnist/data_dir=…`) and runs code of others (`kaggle:…`).
-_NAME = re.compile(r"[A-Za-z]\w*(/[\w.\-]+)?(:[\d.*]+)?")
 BUFFER_BYTES = 64_000_000  # of a stream's shuffle buffer, which holds at most 10,000 examples
-
-
-def read_tfds(settings: Data, progress: Progress) -> Stored | StreamedDataset:
-    """From the array cache, else decoded by TFDS, which fetches and prepares if need be; else a stream."""
-    limit, splits = settings.max_memory_bytes, settings.splits or {"train": "train", "test": "test"}
-    if not (name := settings.name):
-        raise wrong("name", "data.name is not set.", "one of tensorflow.org/datasets/catalog", "Type data.name=kmnist")
-    if not _NAME.fullmatch(name):
-        cure = "Type for example data.name=emnist/letters"
-        raise wrong("name", f"data.name is {name!r}.", "a name of the catalogue, without other arguments", cure)
-    if "train" not in splits or set(splits) - {"train", "test"}:
-        cure = "Type for example 'data.splits={train: train, test: validation}'"
-        raise wrong("splits", f"data.splits has {', '.join(splits)}.", "train, and test if there is one", cure)
-
-    def write(private: Path) -> dict[str, Any]:
-        progress.say(f"Reading {name} with tensorflow-datasets.")
-        request = {"name": name, "splits": splits, "folder": str(private), "max_bytes": limit}
-        return run_tfds(request, progress)
-
-    cache = f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}-{_digest(name, splits)[:8]}"
-    stored = build_arrays(folder := project.cache() / "arrays" / cache, write, progress)
-    if stored.facts["bytes"] > limit:
-        return open_stream(settings, name, splits, progress)
-    if not stored.arrays:  # only described, for the limit was lower then
-        if not progress.build:
-            raise absent(name)
-        shutil.rmtree(folder)
-    return stored if stored.arrays else build_arrays(folder, write, progress)
 
 
 def tfds_folder() -> Path:
@@ -67,19 +38,51 @@ def tfds_folder() -> Path:
     return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
-def _digest(*values: Any) -> str:
+def tfds_files(name: str) -> list[Path]:
+    """Where a data set is when it is on this machine: prepared by TFDS, decoded by us."""
+    return [*(project.cache() / "arrays").glob(f"{name}-*"), tfds_folder() / name]
+
+
+def tfds_script(name: str, splits: Mapping[str, str]) -> str:
+    """Source that loads a data set into memory, as arrays by the name of our split."""
+    parts = [part for part in ("train", "test") if part in splits]
+    pairs = ", ".join(f"(x_{part}, y_{part})" for part in parts) + ("," if len(parts) == 1 else "")
+    return f"""\
+import tensorflow_datasets as tfds
+data = tfds.load(
+    {json.dumps(name)},
+    split={json.dumps([splits[part] for part in parts])},
+    batch_size=-1,  # everything at once, in the order in which TFDS has stored it
+    as_supervised=True,
+)
+{pairs} = tfds.as_numpy(data)"""
+
+
+def check_resident(size: int, limit: int) -> None:
+    """Refuse data that are read while training: their order is that of TFDS's buffer, which no short script has."""
+    if size > limit:
+        raise DataError(
+            f"These data are streamed: {size:,} bytes are above data.max_memory_bytes, {limit:,}. "
+            "Expected data that fit in memory, in an order that a script can draw. "
+            f"Run it with data.max_memory_bytes={size}, then eject that run",
+            key="data.max_memory_bytes",
+        )
+
+
+def digest_of(*values: Any) -> str:
+    """SHA-256 over values as JSON."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
-    # -P: no module of the folder that we are in stands in for a library's.
+    # -P: a module in the current folder must not replace a library's.
     command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
     paths = [str(project.PACKAGE.parent), os.environ.get("PYTHONPATH")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # training may want the GPU whole
     answer: dict[str, Any] = {"step": None}
-    lock = project.cache() / "tfds" / _digest(request["name"])[:16]  # TFDS must not prepare a data set twice at once
+    lock = project.cache() / "tfds" / digest_of(request["name"])[:16]  # TFDS must not prepare a data set twice at once
     lock.mkdir(parents=True, exist_ok=True)
     with locked(lock), tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, text=True)
@@ -97,8 +100,8 @@ def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     if answer.get("key"):
         raise DataError(answer["error"], key=answer["key"])
     if "error" in answer:
-        found = f"tensorflow-datasets could not bring {request['name']!r}: {answer['error']}."
-        cure = "If that cannot be written, set TFDS_DATA_DIR to a folder that can."
+        found = f"tensorflow-datasets could not load {request['name']!r}: {answer['error']}."
+        cure = "If that folder cannot be written, set TFDS_DATA_DIR to one that can."
         raise DataError(f"{found} Expected it in {tfds_folder()}. {cure}")
     return answer
 
@@ -107,7 +110,7 @@ def open_stream(settings: Data, name: str, splits: dict[str, str], progress: Pro
     """Describe a data set without decoding it. What TFDS says of it is kept until its files have changed."""
     share = settings.validation_split
     statistics = share if settings.scale == "standardize" else None
-    folder = project.cache() / "streams" / _digest(name, splits, statistics)[:16]
+    folder = project.cache() / "streams" / digest_of(name, splits, statistics)[:16]
 
     def write(private: Path) -> dict[str, Any]:
         progress.say(f"{name} is above data.max_memory_bytes and will be streamed; reading its files once.")
@@ -137,7 +140,7 @@ def open_stream(settings: Data, name: str, splits: dict[str, str], progress: Pro
         input_shape=tuple(shape),
         class_names=tuple(map(str, settings.class_names or facts["class_names"])),
         scaling=scaling,
-        fingerprint=_digest(name, facts["version"], splits, checksums),
+        fingerprint=digest_of(name, facts["version"], splits, checksums),
         batches=partial(_batches, facts, splits, sizes),
     )
 

@@ -17,9 +17,9 @@ from stackfit.config.keys import flatten
 from stackfit.config.origins import Origins
 from stackfit.config.resolving import resolve
 from stackfit.config.schema import COSMETIC
-from stackfit.config.trust import module_file
 from stackfit.data import declare
 from stackfit.errors import ConfigError, Problems
+from stackfit.model import own_modules
 
 # Raised whenever a change of ours changes a number that a config gives.
 NUMERICS = 1
@@ -85,6 +85,7 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}
     config = resolve(composition.config, problems)
+    own_modules.refresh(used_modules(config))
     problems.add(check_values(config, trusted, problems))
     problems.place(composition.origins)
     return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
@@ -161,7 +162,5 @@ def used_modules(config: Mapping[str, Any]) -> set[str]:
 
 
 def code_digests(config: Mapping[str, Any]) -> dict[str, str]:
-    """The SHA-256 of each trusted module's file that the config uses."""
-    return {
-        module: hashlib.sha256(module_file(module).read_bytes()).hexdigest() for module in sorted(used_modules(config))
-    }
+    """The SHA-256 of each trusted module's code that the config uses."""
+    return {module: own_modules.digest_of(module) for module in sorted(used_modules(config))}

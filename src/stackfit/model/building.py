@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import inspect
-import sys
-import types
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
 
-from stackfit.config import project, trust
 from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean
+from stackfit.model.own_modules import import_trusted
 
 BASES: dict[str, tuple[type, ...]] = {
     "layers": (keras.layers.Layer,),
@@ -165,67 +161,6 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
         kinds = " or ".join(sorted({base.__name__ for base in bases}))
         raise TrustError(f"{target} is no {kinds}. Expected a class derived from it. Correct the name.", key=key)
     return found
-
-
-def import_trusted(module: str, key: str) -> types.ModuleType:
-    """Import Keras's public modules, ours, and those that the user trusts from the project's root.
-
-    Raises:
-        ConfigError: the user's module does not exist or fails while it is imported.
-    """
-    if module.split(".")[0] in ("keras", "stackfit"):
-        return importlib.import_module(module)
-    file = trust.module_file(module)
-    _enter_project(str(Path.cwd()))
-    if module.startswith("experiments."):
-        _join_experiments()
-    try:
-        spec = importlib.util.find_spec(module)
-        if spec is None or not spec.origin or not file.samefile(spec.origin):
-            raise TrustError(
-                f"{module!r} is also {spec.origin if spec else None}. Expected a name of its own for "
-                f"{project.shown(file)}. Rename it, for example to my_{file.name}",
-                key=key,
-            )
-        _imported.add(module)
-        return importlib.import_module(module)
-    except TrustError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"{project.shown(file)} cannot be imported: {type(error).__name__}: {error}. "
-            "Expected a Python file that imports without error. Correct it.",
-            key=key,
-        ) from error
-
-
-_project = ""  # the project's root that this process works in
-_imported: set[str] = set()  # modules of that project
-
-
-def _enter_project(root: str) -> None:
-    """Put the project's root on the path; what another project brought before, as in a notebook, goes."""
-    global _project
-    if root != _project:
-        for name in _imported:
-            sys.modules.pop(name, None)
-        _imported.clear()
-        if _project in sys.path:
-            sys.path.remove(_project)
-        importlib.invalidate_caches()
-        _project = root
-    if root not in sys.path:
-        sys.path.append(root)  # last: a file of the project must not stand in for a library's
-
-
-def _join_experiments() -> None:
-    """Make `experiments` one package over the user's folder and the shipped one, which ships inside the wheel."""
-    package = sys.modules.get("experiments")
-    if package is None:
-        package = types.ModuleType("experiments")
-        sys.modules["experiments"] = package
-    folders = [str(project.shipped("experiments")), str(Path.cwd() / "experiments")]  # ours cannot be replaced
-    package.__path__ = list(dict.fromkeys(folders))
 
 
 def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]:

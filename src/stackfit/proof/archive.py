@@ -1,4 +1,4 @@
-"""What a saved model's file names, held against the rules of trust before Keras reads it: it may be somebody else's."""
+"""The code that a saved model names, checked before Keras reads the file, which may come from somebody else."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_archive(path: Path, trusted: tuple[str, ...]) -> None:
         for text in _read_h5(path) if path.suffix == ".h5" else _read_keras(path):
             for found in _foreign(json.loads(text), trusted):
                 raise TrustError(
-                    f"This model names {found}, which is refused: it runs code, reads or sends data. Expected layers of "
+                    f"This model names {found}, which is refused: it can run code, read or send data. Expected layers of "
                     "Keras, or of a module that you trust. Run the experiment again, or add --trust MODULE",
                     where=shown(path),
                 )
@@ -58,7 +58,12 @@ def _read_h5(path: Path) -> Iterator[Any]:
 
 def _foreign(node: Any, trusted: tuple[str, ...]) -> Iterator[str]:
     """Every class, function and module of a description that nobody trusts."""
-    if isinstance(node, Mapping) and "class_name" in node:
+    if isinstance(node, list):
+        for part in node:
+            yield from _foreign(part, trusted)
+    if not isinstance(node, Mapping):
+        return
+    if "class_name" in node:
         name, module = str(node["class_name"]), node.get("module")
         allowed = module is None or module in (*trusted, *SHIPPED_MODULES)
         if name == "function":
@@ -68,5 +73,5 @@ def _foreign(node: Any, trusted: tuple[str, ...]) -> Iterator[str]:
             allowed = allowed or str(module).split(".")[0] in ("keras", "builtins")
         if not allowed or name.rpartition(">")[2] in (*REFUSED, "__lambda__"):
             yield f"{module}.{name}" if module else name
-    for part in node.values() if isinstance(node, Mapping) else node if isinstance(node, list) else ():
+    for part in node.values():
         yield from _foreign(part, trusted)

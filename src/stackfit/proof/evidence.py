@@ -1,4 +1,4 @@
-"""Two executions of one run side by side: where their numbers part, and what was not the same around them."""
+"""Two executions of one run side by side: where their numbers differ, and what else was not the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
 from stackfit.results import run_files
 
-CLOCK = ("seconds", "members")  # of a history's columns those that are no result
+CLOCK = ("seconds", "members")  # columns of a history that are not results
 # What environment.json holds that can change a number.
 FACTORS = ("versions", "numerics", "python", "threads", "instruction_set", "cores", "devices", "determinism",
            "data_fingerprint", "code", "variables")  # fmt: skip
@@ -104,18 +104,18 @@ def compare_scores(was: Path, now: Path) -> Scores | None:
 
 def factors(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[Difference], list[str]]:
     """What differs between two environments, by its dotted key, and which factors the first does not record."""
-    found, unknown = [], []
+    changed, unknown = [], []
     for group in FACTORS:
         if group not in was:
             unknown.append(group)
             continue
         old, new = (flatten({group: environment.get(group)}) for environment in (was, now))
         keys = dict.fromkeys([*old, *new]) if group in OPTIONAL else [key for key in old if key in new]
-        found += [Difference(None, key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
-    return found, unknown
+        changed += [Difference(None, key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+    return changed, unknown
 
 
 def changed_settings(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The settings by which a config is no longer the one that the run's status tells of."""
+    """The settings in which a config differs from the one that the run's status records."""
     now = json.loads(json.dumps(now, default=str))
     return [Difference(None, f"config.{key}", was[key], now[key]) for key in was if key in now and was[key] != now[key]]

@@ -1,17 +1,27 @@
-"""Whether runs bear a claim out. Reads results; knows neither Hydra nor Keras."""
+"""Whether the results of runs confirm a claim. Knows neither Hydra nor Keras."""
 
 from __future__ import annotations
 
-import re
+import json
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stackfit.config.claims import Claim
+from stackfit.config.project import shown
 from stackfit.results import run_files
 from stackfit.results.run import Run
+
+SEARCH_SECONDS = 10.0  # a log takes milliseconds; `(a+)+$` on a line of 30 letters takes minutes, of 60 years
+SEARCH = (
+    "import json, re, sys\n"
+    "pattern, lines = json.load(sys.stdin)\n"
+    "print(sum(bool(re.search(pattern, line)) for line in lines))\n"
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Verdict:
 
 
 def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Callable[[Run], bool]) -> Verdict:
-    """Hold one claim against finished runs.
+    """Judge one claim by finished runs.
 
     Args:
         runs: the experiment's runs: one for each seed, or its sweep's cells.
@@ -50,19 +60,47 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
     if claim.subject == "metric":
         return _judge_metric(claim, chosen, others)
     if claim.subject == "reload":
-        return _verdict(reload(first), "predictions are equal" if reload(first) else "predictions differ")
+        equal = reload(first)
+        return _verdict(equal, "predictions are equal" if equal else "predictions differ")
     if claim.subject == "item":
         scores, _ = run_files.read_predictions(first.folder)
+        if claim.item >= len(scores):
+            return Verdict("failed", f"no test item {claim.item}: there are {len(scores):,}, from 0")
         said = int(scores[claim.item].argmax())
         return _verdict(said == claim.predicted, f"class {said}")
     if claim.subject == "log":
-        lines = run_files.RunFiles(first.folder).log.read_text(encoding="utf-8").splitlines()
-        found = sum(bool(re.search(str(claim.log), line)) for line in lines)
-        return _verdict(found == claim.times if claim.times is not None else found > 0, f"{found} lines")
+        return _judge_log(claim, run_files.RunFiles(first.folder).log)
     value = int(first.metrics[claim.subject])
     wanted = getattr(claim, claim.subject)
     good = wanted[0] <= value <= wanted[1] if isinstance(wanted, list) else value == wanted
     return _verdict(good, f"{value:,}")
+
+
+def _judge_log(claim: Claim, log: Path) -> Verdict:
+    """Count the lines that the pattern matches, in a process of its own: only that can be ended while `re` searches."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", SEARCH],
+            input=json.dumps([claim.log, lines]),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=SEARCH_SECONDS,
+        )
+    except OSError as error:
+        return Verdict("failed", f"{shown(log)} cannot be read: {error.strerror}")
+    except subprocess.TimeoutExpired:
+        return Verdict(
+            "failed",
+            f"searching the log for {claim.log!r} took longer than {SEARCH_SECONDS:g} s. Expected a pattern that takes "
+            "milliseconds. Write one without a repetition inside a repetition, such as a+ for (a+)+",
+        )
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip().rpartition("\n")[2]
+        return Verdict("failed", f"the log cannot be searched for {claim.log!r}: {reason}")
+    count = int(done.stdout)
+    return _verdict(count == claim.times if claim.times is not None else count > 0, f"{count} lines")
 
 
 def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> Verdict:

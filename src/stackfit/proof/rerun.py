@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from stackfit.config.checks import check_stored
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
-from stackfit.execution.cells import Cell, trusted_modules
+from stackfit.execution.cells import Cell, trusted_modules, used_modules
+from stackfit.model import own_modules
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -28,6 +29,7 @@ def read_cell(run: Run, trust: Iterable[str] = ()) -> Cell:
         )
     trusted = trusted_modules(trust)
     config = check_stored(run.config, trusted, shown(RunFolder(run.folder).config))
+    own_modules.refresh(used_modules(config))
     status = run.status
     axes = status.get("axes") if isinstance(status.get("axes"), dict) else {}
     experiment = str(status.get("experiment") or run.folder.resolve().parent.name)

@@ -15,6 +15,7 @@ from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import trusted_modules, used_modules
 from stackfit.files import reading
+from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive
 from stackfit.results import run_files
 from stackfit.results.run import Run
@@ -41,10 +42,9 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
     runtime.start(run.config.get("deterministic", True), run.config.get("batch_size", 32))
     import keras
 
-    from stackfit.model.building import import_trusted
-
+    own_modules.refresh(used_modules(run.config))
     for module in sorted(used_modules(run.config)):
-        _register(import_trusted(module, "trust"))
+        _register(own_modules.import_trusted(module, "trust"))
     try:
         return keras.models.load_model(found[0], safe_mode=True)
     except Exception as error:  # whatever a damaged or forged description makes Keras raise
@@ -55,7 +55,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
 
 
 def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[str, ...]:
-    """Hold the run's config, which may be somebody else's, against the rules for a new one; returns what is trusted.
+    """Check the run's config, which may come from somebody else, by the rules for a new one; returns the trusted modules.
 
     Raises:
         ConfigError: it would be refused as a new config.
@@ -77,7 +77,7 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
     """Whether every model that the run saved, loaded again, gives the stored test scores, bit for bit.
 
     Raises:
-        RunFolderError: no model or no predictions; DataError: the data are not to be had any more.
+        RunFolderError: no model or no predictions; DataError: the data are not available any more.
     """
     scores, _ = run_files.read_predictions(run.folder)
     folder = RunFolder(run.folder)
@@ -100,7 +100,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     """Loss and metrics of the run's model on its training, validation and test splits.
 
     Raises:
-        RunFolderError: no model; DataError: the data are not to be had any more; ConfigError: see `load_model`.
+        RunFolderError: no model; DataError: the data are not available any more; ConfigError: see `load_model`.
     """
     model = load_model(run, trust=trust)
     from stackfit.training.tensorflow.graphs import evaluate_all
@@ -109,7 +109,7 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     dataset = load_dataset(run.config["data"], say)
     before = run_files.read_environment(run.folder).get("data_fingerprint")
     if before != dataset.fingerprint:
-        say("The data have changed since this run trained: their fingerprint is another one.")
+        say("The data have changed since this run trained: their fingerprint differs.")
     feeds, task = Feeds(dataset), run.config["task"]
     targets = Targets(task["labels"], run.config["data"]["num_classes"], None)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
@@ -150,7 +150,7 @@ def predict_pictures(
         invert: for dark objects on white paper, where the data show bright objects on black.
 
     Raises:
-        DataError: a file is no picture, or the model does not take pictures; ConfigError: see `load_model`.
+        DataError: a file is not a picture, or the model does not take pictures; ConfigError: see `load_model`.
     """
     check_config(run, trust)
     shape = tuple(run.config["data"]["input_shape"])

@@ -31,14 +31,14 @@ def find_runs(paths: Iterable[Path], reporter: Reporter) -> list[Run]:
     """The runs at, and the finished ones below, these paths.
 
     Raises:
-        RunFolderError: a path is no run folder and has no finished run below it.
+        RunFolderError: a path is not a run folder and has no finished run below it.
     """
     chosen: list[Run] = []
     for path in paths:
-        found = [Run(folder) for folder in folders_below(path)]
-        single = [run.folder for run in found] == [path]
-        finished = [run for run in found if single or run.state == "finished"]
-        for run in found:
+        runs = [Run(folder) for folder in folders_below(path)]
+        single = [run.folder for run in runs] == [path]
+        finished = [run for run in runs if single or run.state == "finished"]
+        for run in runs:
             if run not in finished:
                 reporter.line(f"{project.shown(run.folder)} is {run.state}: not verified.")
         if not finished:
@@ -60,25 +60,25 @@ def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: f
 
     Raises:
         RunFolderError: the run did not finish, or a file of it is missing or damaged.
-        ConfigError: its config is not allowed, or cannot be built any more; DataError: its data are not to be had.
+        ConfigError: its config is not allowed, or cannot be built any more; DataError: its data are not available.
     """
     cell = read_cell(run, trust)
     was, began = Record.read(run.folder), time.perf_counter()
     # `save` is cosmetic: a model that nobody will read need not be written.
     with tempfile.TemporaryDirectory(prefix="stackfit-verify-") as private:
         now, failure, status = _execute(replace(cell, config={**cell.config, "save": []}), Path(private), reporter)
-        found = list(differences(was, now))
+        unequal = list(differences(was, now))
         scores = None if failure else compare_scores(was.folder, now.folder)
         environments = [run_files.read_environment(record.folder) for record in (was, now)]
     if failure:
-        found.insert(0, Difference(len(now.epochs) + 1, "failure", None, failure))
+        unequal.insert(0, Difference(len(now.epochs) + 1, "failure", None, failure))
     changed, unknown = factors(*environments)
     changed += changed_settings(run.status.get("settings") or {}, cell.settings)
     if not changed and status.get("fingerprint") != run.status.get("fingerprint"):
         changed = [Difference(None, "fingerprint", run.status.get("fingerprint"), status.get("fingerprint"))]
     return {
         "format": 1,
-        "verdict": _verdict(found, scores, tolerance),
+        "verdict": _verdict(unequal, scores, tolerance),
         "verified": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.perf_counter() - began, 3),
         "tolerance": tolerance,
@@ -90,12 +90,12 @@ def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: f
             "weights": not failure,
             "predictions": scores.examples if scores else 0,
         },
-        "differences": len(found),
-        "first": _plain(_first(found)),
-        "largest": _plain(_largest(found)),
-        "weights_equal": not failure and all(one.metric != "weights_sha256" for one in found),
+        "differences": len(unequal),
+        "first": _plain(_first(unequal)),
+        "largest": _plain(_largest(unequal)),
+        "weights_equal": not failure and all(difference.metric != "weights_sha256" for difference in unequal),
         "predictions": asdict(scores) if scores else None,
-        "factors": [_plain(one) for one in changed],
+        "factors": [_plain(factor) for factor in changed],
         "not_recorded": unknown,
         "environment": {"was": environments[0], "now": environments[1]},
     }
@@ -117,23 +117,23 @@ def _execute(cell: Cell, private: Path, reporter: Reporter) -> tuple[Record, str
     return Record.read(folder.path), None, run_files.read_status(folder.path)
 
 
-def _verdict(found: Sequence[Difference], scores: Scores | None, tolerance: float) -> str:
-    if not found and not (scores and scores.differ):
+def _verdict(unequal: Sequence[Difference], scores: Scores | None, tolerance: float) -> str:
+    if not unequal and not (scores and scores.differ):
         return "bit-equal"
     # Weights have no tolerance: what they do shows in the metrics.
-    far = [one for one in found if one.metric != "weights_sha256" and not one.size <= tolerance]
+    far = [each for each in unequal if each.metric != "weights_sha256" and not each.size <= tolerance]
     return "diverged" if far or (scores and math.isinf(scores.largest)) else "within tolerance"
 
 
-def _first(found: Sequence[Difference]) -> Difference | None:
+def _first(unequal: Sequence[Difference]) -> Difference | None:
     """The first metric of the first epoch that differs; else the first final one."""
-    return min(found, key=lambda one: math.inf if one.epoch is None else one.epoch, default=None)
+    return min(unequal, key=lambda each: math.inf if each.epoch is None else each.epoch, default=None)
 
 
-def _largest(found: Sequence[Difference]) -> Difference | None:
-    numbers = [one for one in found if math.isfinite(one.size)]
-    return max(numbers, key=lambda one: one.size, default=None)
+def _largest(unequal: Sequence[Difference]) -> Difference | None:
+    numbers = [each for each in unequal if math.isfinite(each.size)]
+    return max(numbers, key=lambda each: each.size, default=None)
 
 
-def _plain(one: Difference | None) -> dict[str, Any] | None:
-    return one and asdict(one)
+def _plain(difference: Difference | None) -> dict[str, Any] | None:
+    return difference and asdict(difference)

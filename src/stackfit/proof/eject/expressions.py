@@ -14,11 +14,11 @@ WIDTH = 100
 
 
 class Code(str):
-    """Source that stands as it is."""
+    """Source that is used as it is."""
 
 
 def statement(target: str, value: Any, suffix: str = "") -> str:
-    """`target = value`, as one line or as several; `suffix` follows the value, such as `(x)` behind a layer."""
+    """`target = value`, as one line or as several; `suffix` follows the value, such as `(x)` after a layer."""
     head = f"{target} = " if target else ""
     return head + render(value, len(head), len(suffix)) + suffix
 
@@ -27,7 +27,7 @@ def render(value: Any, column: int = 0, after: int = 0, indent: int = 0) -> str:
     """The source of a value that starts in `column` and is followed by `after` characters.
 
     Raises:
-        ConfigError: a name in it is no Python name.
+        ConfigError: a name in it is not a Python name.
     """
     flat = _flat(value)
     if column + len(flat) + after <= WIDTH and "\n" not in flat:
@@ -46,7 +46,7 @@ def call(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
-    """What stands before, between and behind the commas."""
+    """The source before, between and after the commas."""
     if isinstance(value, Mapping) and "_target_" in value:
         arguments = [(f"{_identifier(key)}=", item) for key, item in value.items() if key != "_target_"]
         return f"{target_name(value['_target_'])}(", arguments, ")"
@@ -71,10 +71,10 @@ def _flat(value: Any) -> str:
 
 
 def target_name(target: str) -> str:
-    """How a script names a target: Keras's classes in full, others by their class, whose source stands in the script.
+    """How a script names a target: Keras's classes in full, others by their class, whose source is in the script.
 
     Raises:
-        ConfigError: it is no dotted name, and so would be code.
+        ConfigError: it is not a dotted name, and so would be code.
     """
     if isinstance(target, Code):
         return target
@@ -84,5 +84,5 @@ def target_name(target: str) -> str:
 
 def _identifier(name: Any) -> str:
     if not (isinstance(name, str) and name.isidentifier()) or keyword.iskeyword(name):
-        raise ConfigError(f"{name!r} is no name in Python. Expected letters, digits and '_'. Correct the config.")
+        raise ConfigError(f"{name!r} is not a name in Python. Expected letters, digits and '_'. Correct the config.")
     return name

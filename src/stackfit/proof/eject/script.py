@@ -9,14 +9,18 @@ from __future__ import annotations
 import keyword
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from stackfit.config.project import shown
 from stackfit.config.trust import module_file
+from stackfit.data.kinds import kind_of
+from stackfit.data.settings import settings_of
 from stackfit.errors import ConfigError, Problems
 from stackfit.execution.cells import Cell, code_digests, targets_in
 from stackfit.execution.members import make_model, start
-from stackfit.proof.eject.data import check_resident, data_code
+from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
 from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement
 from stackfit.proof.eject.sources import Excerpts
 from stackfit.proof.rerun import read_cell
@@ -65,16 +69,22 @@ for weight in model.get_weights():
 print("weights SHA-256", digest.hexdigest())"""
 
 
-def eject(run: Run, trust: Iterable[str] = ()) -> str:
+def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     """The run as a Keras script.
+
+    Args:
+        out: where to write it, with the arrays of the user's own data next to it; None: it is only returned.
 
     Raises:
         RunFolderError: the run did not finish, or its files are damaged.
-        ConfigError: its config is not allowed, or names code that a single script cannot hold.
-        DataError: its data are streamed, or a file of the user's own is gone.
+        ConfigError: its config is not allowed, or names code that a single script cannot hold; or `out` is taken, cannot
+            be written, or is missing where there are arrays to write.
+        DataError: its data are streamed, or the user's own are gone or have changed.
     """
     cell = read_cell(run, trust)
     config, metrics = cell.config, run_files.read_metrics(run.folder)
+    kind = kind_of(config["data"]["kind"])
+    check_out(out, run, kind.own)
     _check_code(cell, run)
     if config["jit_compile"]:
         raise ConfigError(
@@ -85,22 +95,28 @@ def eject(run: Run, trust: Iterable[str] = ()) -> str:
     start(cell)
     make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
     tested = any(name.startswith("test_") for name in metrics)
-    if tested and not RunFolder(run.folder).predictions.exists():
-        check_resident({**config["data"], "max_memory_bytes": 0})  # only of streamed data no scores are stored
+    if tested and kind.script and not RunFolder(run.folder).predictions.exists():
+        # No scores are stored for streamed data only: a limit of 0 makes this say so.
+        kind.script(replace(settings_of(config["data"]), max_memory_bytes=0))
     excerpts = Excerpts(sorted(set(targets_in(config))))
-    data = data_code(config["data"], tested)
+    arrays = own_arrays(run, config["data"])
+    lines = data_lines(config["data"], tested, out and arrays_of(out))
+    imported = {line for line in lines if line.startswith(("import ", "from "))}
     sections = {
         "Settings": _settings(config),
-        "Code of its own": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
-        "Data": [*data.lines, *_targets(config, tested)],
+        "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
+        "Data": [*(line for line in lines if line not in imported), *_targets(config, tested)],
         "Model": model_lines(config),
         "Training": _training(config),
         "Test": TEST if tested else [],
         "The weights, as one number to compare": [DIGEST],
     }
     body = "\n\n\n".join(f"# ---- {name}\n\n" + "\n".join(lines) for name, lines in sections.items() if lines)
-    imports = {line for name, line in IMPORTS.items() if f"{name}." in body} | excerpts.imports | data.imports
-    return "\n\n".join(["\n".join(_head(run, metrics)), "\n".join(_sorted(imports)), "\n" + body]) + "\n"
+    imports = {line for name, line in IMPORTS.items() if f"{name}." in body} | excerpts.imports | imported
+    text = "\n\n".join(["\n".join(_head(run, metrics)), "\n".join(_sorted(imports)), "\n" + body]) + "\n"
+    if out is not None:
+        write_script(out, text, arrays)
+    return text
 
 
 def _check_code(cell: Cell, run: Run) -> None:
@@ -124,7 +140,7 @@ def _head(run: Run, metrics: Mapping[str, Any]) -> list[str]:
         f"{metrics['weights_sha256']}.",
         "The same versions on the same kind of processor end with them again, to the bit.",
     ]
-    return [f"# {' '.join(line.split())}" for line in lines]  # one line each, whatever stands in the folder's files
+    return [f"# {' '.join(line.split())}" for line in lines]  # one line each, whatever the folder's files contain
 
 
 def _sorted(imports: set[str]) -> list[str]:
@@ -132,7 +148,9 @@ def _sorted(imports: set[str]) -> list[str]:
 
     def group(line: str) -> int:
         module = line.split()[1].partition(".")[0]
-        return 0 if module == "__future__" else 1 if module in sys.stdlib_module_names else 2
+        if module == "__future__":
+            return 0
+        return 1 if module in sys.stdlib_module_names else 2
 
     lines = sorted(imports, key=lambda line: (group(line), line.split()[1], line))
     breaks = [n for n in range(1, len(lines)) if group(lines[n]) != group(lines[n - 1])]
@@ -154,7 +172,7 @@ def _targets(config: Mapping[str, Any], tested: bool) -> list[str]:
         numbers = [int(number) for number in task["class_weight"]]
         lines += [
             f'weight_of_class = np.ones({classes}, "float32")',
-            f"weight_of_class[{numbers}] = {render([float(one) for one in task['class_weight'].values()])}",
+            f"weight_of_class[{numbers}] = {render([float(weight) for weight in task['class_weight'].values()])}",
             "weights = weight_of_class[y_train]",
         ]
     if task["labels"] == "one_hot":
@@ -190,7 +208,7 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
         for layer in layers:
             lines.append(statement(values[name], layer, f"({given})"))
             given = values[name]
-        if not layers:  # an empty stack hands on what it gets
+        if not layers:  # an empty stack passes its input on
             lines.append(f"{values[name]} = {given}")
         last = name
     lines.append(
@@ -249,5 +267,5 @@ def _training(config: Mapping[str, Any]) -> list[str]:
     arguments = [*head, *(f"{name}={render(value)}" for name, value in {**given, "verbose": 2}.items())]
     text = f"model.fit({', '.join(arguments)})"
     if len(text) > WIDTH:
-        text = "\n".join(["model.fit(", *(f"    {one}," for one in arguments), ")"])
+        text = "\n".join(["model.fit(", *(f"    {argument}," for argument in arguments), ")"])
     return [*lines, text]

@@ -59,7 +59,7 @@ class Excerpts:
             self._add(module, {alias.name for alias in kept})
         elif getattr(node, "level", 0) or (module or kept[0].name).split(".")[0] == "stackfit":
             raise ConfigError(
-                f"{project.shown(path)}:{node.lineno} imports stackfit, or relatively, which a script of its own cannot. "
+                f"{project.shown(path)}:{node.lineno} imports stackfit, or relatively, which a standalone script cannot do. "
                 "Expected imports such as `from stackfit.callbacks import StopAt`. Change it and run the experiment again."
             )
         elif module == "__future__":
@@ -85,7 +85,7 @@ def _needed(body: list[ast.stmt], names: set[str]) -> set[int]:
 
 
 def _acts(node: ast.stmt) -> bool:
-    """Whether a statement does something beside binding names: a call, a star import, a switch of the language."""
+    """Whether a statement does something besides binding names: a call, a star import, a switch of the language."""
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Constant)
     return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
@@ -97,15 +97,15 @@ def _bound(node: ast.stmt) -> Iterator[str]:
     elif isinstance(node, (ast.Import, ast.ImportFrom)):
         yield from map(_name_of, node.names)
     elif not (isinstance(node, ast.If) and "__name__" in _used(node.test)):
-        for one in ast.walk(node):
-            if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-                yield one.id
-            elif isinstance(one, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
-                yield from _bound(one)
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                yield part.id
+            elif isinstance(part, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
+                yield from _bound(part)
 
 
 def _used(node: ast.AST) -> list[str]:
-    return [one.id for one in ast.walk(node) if isinstance(one, ast.Name)]
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
 
 
 def _name_of(alias: ast.alias) -> str:
@@ -115,7 +115,7 @@ def _name_of(alias: ast.alias) -> str:
 def _source(node: ast.stmt, text: str) -> str:
     """The statement as written, with its decorators and the comments right above it."""
     lines = text.splitlines()
-    first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", []))]) - 1
+    first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))]) - 1
     while first and lines[first - 1].startswith("#"):
         first -= 1
     return "\n".join(lines[first : node.end_lineno])

@@ -1,0 +1,41 @@
+"""A user's arrays: an NPZ file with `x` and `y`, or already divided into a training and a test part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stackfit.config.project import shown
+from stackfit.config.schema import Data
+from stackfit.data.own import Pair, own_kind, reading
+from stackfit.data.settings import wrong
+from stackfit.errors import did_you_mean
+
+
+def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
+    """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
+    label = settings.label
+    with reading(path, key, "an NPZ file of plain arrays", "Write one with numpy.savez(path, x=x, y=y)"):  # noqa: SIM117
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {array: archive[array] for array in archive.files}  # never objects, which run code
+    names = {"all": ("x", label or "y")}
+    if "x_train" in arrays and "x" not in arrays:
+        names = {part: (f"x_{part}", f"y_{part}") for part in ("train", "test") if f"x_{part}" in arrays}
+    parts = {}
+    for part, pair in names.items():
+        for array in pair:
+            if array not in arrays:
+                near, expected = did_you_mean(array, arrays), "x and y, or x_train, y_train, x_test and y_test"
+                found = f"{shown(path)} has no array {array!r}.{near} It holds {', '.join(arrays)}."
+                raise wrong("label" if array == label else key, found, expected, "Save it so, or type data.label=NAME")
+        x, y = (arrays[array] for array in pair)
+        if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
+            found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
+            raise wrong(key, found, "numbers, at least one example, and one label an example", "Save such arrays")
+        pictures = x[..., np.newaxis] if x.ndim == 3 else x  # grey ones get a channel axis
+        parts[part] = pictures if x.dtype == np.uint8 else x.astype(np.float32), y
+    return parts
+
+
+KIND = own_kind("an NPZ file", read)
