@@ -23,11 +23,11 @@ def test_starting_prints_nothing_and_sets_the_threads_once():
     code = (
         "from stackfit.training.tensorflow import runtime\n"
         "runtime.start(batch_size=32)\n"
-        "print(runtime.threads()['intra_op'], runtime.devices())\n"
+        "print(runtime.describe()['threads']['intra_op'], runtime.describe()['devices'])\n"
         "import tensorflow as tf\n"
         "tf.constant(1) + 1\n"
         "runtime.start(batch_size=1024)\n"
-        "print(runtime.threads()['intra_op'])\n"
+        "print(runtime.describe()['threads']['intra_op'])\n"
     )
     done = python(code, CUDA_VISIBLE_DEVICES="")
     assert (done.stdout.split("\n")[:2], done.stderr) == (["1 ['CPU']", "1"], "")
@@ -36,8 +36,8 @@ def test_starting_prints_nothing_and_sets_the_threads_once():
 @pytest.mark.tf
 def test_large_batches_take_all_threads():
     done = python(
-        f"from stackfit.training.tensorflow import runtime\nbackend.start(batch_size={runtime.LARGE_BATCH})\n"
-        "print(runtime.threads()['intra_op'])\n"
+        f"from stackfit.training.tensorflow import runtime\nruntime.start(batch_size={runtime.LARGE_BATCH})\n"
+        "print(runtime.describe()['threads']['intra_op'])\n"
     )
     assert done.stdout.strip() == "0"  # 0: as many as there are cores
 
@@ -69,7 +69,23 @@ def test_there_is_at_least_one_core():
 def test_the_first_start_of_a_process_sets_its_threads_and_later_ones_keep_them(together):
     code = (
         f"from stackfit.training.tensorflow import runtime; runtime.start(together={together}); runtime.start(together={not together}); "
-        "print(runtime.threads()['inter_op'] == (runtime.cores() if " + str(together) + " else 1))"
+        "print(runtime.describe()['threads']['inter_op'] == (runtime.cores() if " + str(together) + " else 1))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "True" and done.stderr == ""
+
+
+@pytest.mark.parametrize("words", ["['run', 'digits_quickstart']", "['run', 'digits_quickstart', '-m', 'seed=0,1']"])
+def test_keras_on_another_backend_is_said_before_anything_is_trained(lab, words):
+    code = (
+        "import sys, types\n"
+        "keras = types.ModuleType('keras')\n"
+        "keras.backend = types.SimpleNamespace(backend=lambda: 'jax')\n"
+        "sys.modules['keras'] = keras\n"
+        "from stackfit.cli import main\n"
+        f"main({words})\n"
+    )
+    done = python(code)
+    assert (done.returncode, done.stdout) == (2, "") and not (lab / "outputs").exists()
+    assert "Keras was imported with the backend 'jax' in this process. Expected 'tensorflow'" in done.stderr
+    assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr and "Traceback" not in done.stderr

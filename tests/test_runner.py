@@ -252,6 +252,15 @@ def test_a_model_that_does_not_fit_its_data_is_a_config_error_and_leaves_no_fold
     assert not (lab / "outputs").exists()
 
 
+def test_a_single_run_builds_one_model_which_is_checked_and_then_trained(lab, monkeypatch):
+    from stackfit.execution import members
+
+    built = []
+    build = members.build_model
+    monkeypatch.setattr(members, "build_model", lambda *words: built.append(words) or build(*words))
+    assert run("epochs=1").state == "finished" and len(built) == 1
+
+
 def test_callbacks_with_files_write_into_the_run_folder(lab):
     folder = run(
         "callbacks=checkpoint_best",

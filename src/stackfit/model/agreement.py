@@ -1,4 +1,4 @@
-"""Whether output, activation, loss, metrics and labels agree: what Keras would train on without a word, or stop at late."""
+"""Whether output, activation, loss, metrics and labels agree: what Keras would train on silently, or stop at late."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _REGRESSION = re.compile(r"(Mean|RootMean)?(Squared|Absolute|AbsolutePercentage|
 
 @dataclass(frozen=True)
 class Output:
-    """What the model ends in, as far as it is known: the last key, its Keras layers behind those they pass on, its shape."""
+    """What the model ends in, as far as it is known: the last key, its Keras layers after those they pass on, its shape."""
 
     name: str
     layers: Sequence[keras.layers.Layer]
     shape: tuple[int, ...] | None  # without the batch axis; None where a layer above is wrong
-    source: str  # the key of the layer whose activation counts: a dropout behind it has none
-    removed: tuple[str, ...] = ()  # layers that stood behind it in the config and are null
+    source: str  # the key of the layer whose activation counts: a dropout after it has none
+    removed: tuple[str, ...] = ()  # layers that stood after it in the config and are null
     others: tuple[str, ...] = ()  # further layers that are null
 
     @property
@@ -34,7 +34,7 @@ class Output:
         return f"model.layers.{self.name}"
 
     def causes(self, *keys: str) -> list[str]:
-        """The keys with those of layers that were set to null: first the ones behind it, last those above."""
+        """The keys with those of layers that were set to null: first the ones after it, last those above."""
         first, last = ([f"model.layers.{name}" for name in names] for names in (self.removed, self.others))
         return [*first, *keys, *last]
 

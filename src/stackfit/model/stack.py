@@ -1,6 +1,6 @@
-"""Config to model: the named layers become one Keras Functional model, compiled for its task.
+"""The named layers of a config become one Keras Functional model.
 
-What is wrong is collected: a layer that cannot be built or called leaves the checks of all others as they are.
+Problems are collected: a layer that cannot be built or called leaves the checks of all others as they are.
 """
 
 from __future__ import annotations
@@ -13,95 +13,24 @@ from typing import Any
 import keras
 
 from stackfit.errors import ConfigError, Problems, did_you_mean
-from stackfit.model.agreement import PASSING, Output, find_disagreements
-from stackfit.model.building import BASES, find_target, try_build
-from stackfit.model.callback_checks import find_idle
+from stackfit.model.agreement import PASSING, Output
+from stackfit.model.building import build
 
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
 
 
-def build_model(
-    model_cfg: Mapping[str, Any], input_shape: tuple[int, ...], called: list[keras.layers.Layer] | None = None
-) -> keras.Model:
-    """Stack the layers of the config, top to bottom; `after` moves a layer, `inputs` wires branches and skips.
-
-    Args:
-        model_cfg: a mapping `layers: {name: {_target_: ..., **arguments}}`; a null layer is left out.
-        input_shape: shape of one example, without the batch axis.
-        called: gets every layer as soon as it has been called.
-
-    Returns:
-        A built, uncompiled model. Output shape: `(batch, *last_layer_shape)`.
-
-    Raises:
-        ConfigError: a layer refuses its arguments or its input; carries the config key, the caller adds file and line.
-    """
-    problems = Problems()
-    stack = Stack(model_cfg["layers"], problems)
-    stack.build(input_shape)
-    if called is not None:
-        called += stack.called
-    problems.raise_errors()
-    assert stack.model is not None
-    return stack.model
-
-
-def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> keras.Model | None:
-    """The whole config's model, compiled, its optimizer built; None where something is wrong.
-
-    Args:
-        input_shape: None where it is not known, since the data are wrong.
-        problems: takes everything that is wrong with layers, output, loss, metrics, optimizer and callbacks.
-    """
-    stack = Stack(config["model"]["layers"] or {}, problems)
-    stack.build(input_shape)
-    loss, task = None, config["task"]
-    if task["loss"] and not problems.covers("task.loss._target_"):
-        with problems.collect():
-            loss = find_target(str(task["loss"]["_target_"]), "task.loss._target_", BASES["loss"])
-    parts = {
-        "optimizer": try_build(config["optimizer"], "optimizer", "optimizer", problems),
-        "loss": try_build(task["loss"], "task.loss", "loss", problems),
-        "metrics": [
-            try_build(metric, f"task.metrics.{name}", "metrics", problems, name=name)
-            for name, metric in (task["metrics"] or {}).items()
-            if metric is not None
-        ],
-    }
-    silent = config.get("silence") or ()
-    if stack.output and not problems.covers("data.num_classes", "task.labels"):
-        for warning, error in stack.find_axes(config, find_disagreements(stack.output, config, loss)):
-            follows = error.kind != "shape" and any(problems.touches(key) for key in error.among[:2])
-            if error.kind in silent or follows:
-                continue
-            (problems.warnings if warning else problems.errors).append(error)
-    for name, node in (config["callbacks"] or {}).items():
-        if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
-            with problems.collect():
-                target = find_target(str(node.get("_target_")), f"callbacks.{name}._target_", BASES["callbacks"])
-                problems.add(find_idle(name, target, config))
-    if problems.errors or stack.model is None:
-        return None
-    with problems.collect():
-        compile_model(stack.model, **parts)
-        return stack.model
-    return None
-
-
-def compile_model(model: keras.Model, optimizer: Any, loss: Any, metrics: list[Any]) -> None:
-    """Give the model its optimizer, loss and metrics; the optimizer is built at once."""
-    # The cohort's graph is compiled as a whole; see stackfit.training.
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
-
-
 @dataclass
 class Stack:
-    """The layers of a config on their way to a model: what is wrong goes into `problems`, the rest is built."""
+    """The layers of a config on their way to a model, top to bottom; `after` moves a layer, `inputs` wires branches.
+
+    Args:
+        layers: `{name: {_target_: ..., **arguments}}`; a null layer is left out.
+        problems: takes their errors; each carries the config key. The rest is built.
+    """
 
     layers: Mapping[str, Any]
     problems: Problems
-    model: keras.Model | None = None
+    model: keras.Model | None = None  # built, not compiled; its output is `(batch, *last_layer_shape)`
     output: Output | None = None
     values: dict[str, Any] = field(default_factory=dict)  # by layer; None where it or a layer above is wrong
     reads: dict[str, list[str]] = field(default_factory=dict)
@@ -110,7 +39,11 @@ class Stack:
     parts: dict[str, list[Any]] = field(default_factory=dict)  # the Keras layers of each key
 
     def build(self, input_shape: tuple[int, ...] | None) -> None:
-        """Build every layer, and connect them as far as they fit."""
+        """Build every layer, and connect them as far as they fit; `model` is None where something is wrong.
+
+        Args:
+            input_shape: shape of one example, without the batch axis; None where it is not known.
+        """
         used = {name: layer for name, layer in self.layers.items() if isinstance(layer, Mapping)}
         used = order_layers(used, self.problems, [name for name, layer in self.layers.items() if layer is None])
         inputs = None if input_shape is None else keras.Input(shape=tuple(input_shape), name=INPUT)
@@ -122,7 +55,7 @@ class Stack:
             self.reads[name] = sources or [last]
             arguments = {argument: value for argument, value in layer.items() if argument not in ("after", "inputs")}
             extra = {} if "name" in arguments else {"name": name}
-            built = try_build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
+            built = build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
             parts = built if isinstance(built, list) else [built] if built is not None else []
             values = [self.values[source] for source in sources or ()]
             known = built is not None and values and all(value is not None for value in values)
@@ -267,7 +200,7 @@ class Stack:
 
 
 def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[str]) -> dict[str, Any]:
-    """The layers in the order in which they run: as written, but one with `after: NAME` directly behind NAME.
+    """The layers in the order in which they run: as written, but one with `after: NAME` directly after NAME.
 
     Args:
         problems: takes an `after` that names no layer, and layers that wait for one another; they stay where they are.

@@ -1,4 +1,4 @@
-"""A member's state between two epochs: enough to go on as if nothing had happened.
+"""A member's state between two epochs: enough to continue as if nothing had happened.
 
 Weights, seed generators and optimizer are Keras variables; the data order is a function of (seed, epoch) and needs no
 state. What is left is what callbacks remember. No pickle: reading a checkpoint runs no code.
@@ -60,7 +60,7 @@ class Checkpoint:
 
 
 def variables_of(model: keras.Model) -> list[Any]:
-    """Everything of the model and its optimizer that training changes, beside the metrics."""
+    """Everything of the model and its optimizer that training changes, besides the metrics."""
     return [*model.variables, *model.optimizer.variables]
 
 
@@ -115,8 +115,8 @@ class Memory:
             setattr(self.callback, name, value)
 
 
-def go_on_in_file(callback: keras.callbacks.Callback, epoch: int) -> None:
-    """Let a CSVLogger go on in its file behind the row of the last complete epoch; call it before `on_train_begin`."""
+def resume_file(callback: keras.callbacks.Callback, epoch: int) -> None:
+    """Let a CSVLogger continue its file after the row of the last complete epoch; call it before `on_train_begin`."""
     if isinstance(callback, keras.callbacks.CSVLogger) and Path(callback.filename).is_file():
         lines = Path(callback.filename).read_text(encoding="utf-8").splitlines(keepends=True)
         Path(callback.filename).write_text("".join(lines[: epoch + 1]), encoding="utf-8")

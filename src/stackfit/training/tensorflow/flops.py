@@ -19,6 +19,8 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
+from stackfit.training.tensorflow.graphs import owning_gradients
+
 # One an element of the result, whatever the processor makes of it.
 ELEMENTWISE = re.compile(
     "Abs|Ceil|Cos|Elu|Erfc?|Exp|Expm1|Floor|FloorMod|LeakyRelu|Log1p|LogSoftmax|Relu6?|Round|Selu|Sigmoid|Sign|Sin|"
@@ -67,7 +69,7 @@ def _of_layer(layer: Any, specs: Any) -> int | None:
 def _of_call(call: Callable[..., Any], *specs: Any) -> int | None:
     """Of the operations that a call adds to a graph of its own; a `tf.function` takes twice as long."""
     graph = FuncGraph("flops")
-    with graph.as_default():
+    with graph.as_default(), owning_gradients():
         call(*tf.nest.map_structure(lambda spec: tf.compat.v1.placeholder(spec.dtype, spec.shape), specs))
     return _of_graph(graph)
 
