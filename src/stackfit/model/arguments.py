@@ -90,8 +90,8 @@ def describe_refusal(node: Mapping[str, Any], guilty: str | None, error: BaseExc
             f"There is no activation {value!r}.{did_you_mean(value, names)} "
             f"Expected one of: {', '.join(names)}. Write: {guilty}: {(closest(names, value))[0]}"
         )
-    found = f"argument {guilty!r}, {value!r}" if guilty else "arguments"
-    return f"{label} refuses its {found}: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them."
+    refused = f"argument {guilty!r}, {value!r}" if guilty else "arguments"
+    return f"{label} refuses its {refused}: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them."
 
 
 def closest(names: list[str], name: str) -> list[str]:

@@ -133,8 +133,8 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
     """
     module_name, _, name = target.rpartition(".")
     module = import_trusted(module_name, key)
-    found = getattr(module, name, None)
-    if name.startswith("_") or found is None:
+    named = getattr(module, name, None)
+    if name.startswith("_") or named is None:
         names = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, bases)]
         near = closest(names, name)
         raise ConfigError(
@@ -144,9 +144,9 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
             kind="name",
         )
     if target in OWN_FUNCTIONS:
-        return found
-    own = module_name.split(".")[0] not in ("keras", "stackfit")
-    if not (isinstance(found, type) and issubclass(found, bases)) or (own and found.__module__ != module_name):
+        return named
+    users = module_name.split(".")[0] not in ("keras", "stackfit")
+    if not (isinstance(named, type) and issubclass(named, bases)) or (users and named.__module__ != module_name):
         kinds = " or ".join(sorted({base.__name__ for base in bases}))
         raise TrustError(f"{target} is not a subclass of {kinds}. Expected a class derived from it. Correct the name.", key=key)
-    return found
+    return named

@@ -75,8 +75,8 @@ def shipped_text() -> str:
 
 def text_of(value: dict[str, Any]) -> str:
     """Compact JSON, a line for each definition, so that a change shows in a diff."""
-    lines = [f"{json.dumps(name)}:{_compact(one)}" for name, one in value["$defs"].items()]
-    head = _compact({key: one for key, one in value.items() if key != "$defs"})
+    lines = [f"{json.dumps(name)}:{_compact(definition)}" for name, definition in value["$defs"].items()]
+    head = _compact({key: part for key, part in value.items() if key != "$defs"})
     return head[:-1] + ',"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
@@ -87,7 +87,7 @@ def shipped_schema() -> dict[str, Any] | None:
 
 
 def place_beside(folder: Path) -> Path:
-    """A copy of the shipped schema as `.schema.json` in `folder`, written anew when it is another one."""
+    """A copy of the shipped schema as `.schema.json` in `folder`, written again when it is another one."""
     path = folder / ".schema.json"
     if not path.is_file() or path.read_text(encoding="utf-8") != shipped_text():
         write_text(path, shipped_text())
@@ -199,7 +199,7 @@ def _defaults() -> dict[str, Any]:
     }
 
 
-_AFTER = {"description": "The layer behind which this one stands.", "type": ["string", "null"]}
+_AFTER = {"description": "The layer after which this one runs.", "type": ["string", "null"]}
 _INPUTS = {
     "description": "The layers that this one reads, for branches and skips.",
     "type": ["array", "string", "null"],

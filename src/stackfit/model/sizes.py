@@ -82,5 +82,6 @@ def _bytes(variables: Sequence[Any]) -> int:
 
 def _item_bytes(dtype: str) -> int:
     """Of a Keras dtype, whose name says its bits: `float32`, `bfloat16`; `bool` takes a byte, a string a pointer."""
-    bits = re.search(r"\d+", dtype)
-    return int(bits.group()) // 8 if bits else 1 if dtype == "bool" else 8
+    if bits := re.search(r"\d+", dtype):
+        return int(bits.group()) // 8
+    return 1 if dtype == "bool" else 8

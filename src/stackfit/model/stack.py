@@ -56,7 +56,7 @@ class Stack:
             arguments = {argument: value for argument, value in layer.items() if argument not in ("after", "inputs")}
             extra = {} if "name" in arguments else {"name": name}
             built = build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
-            parts = built if isinstance(built, list) else [built] if built is not None else []
+            parts = [] if built is None else _as_list(built)
             values = [self.values[source] for source in sources or ()]
             known = built is not None and values and all(value is not None for value in values)
             self.values[name] = self._connect(name, parts, values) if known and self._named(name, parts) else None
@@ -71,7 +71,7 @@ class Stack:
             self.model = keras.Model(inputs, self.values[last], name="model")
 
     def _sources(self, name: str, inputs: Any, last: str) -> list[str] | None:
-        sources = [last] if inputs is None else inputs if isinstance(inputs, list) else [inputs]
+        sources = [last] if inputs is None else _as_list(inputs)
         key = f"model.layers.{name}.inputs"
         for source in sources:
             if not isinstance(source, str) or source not in self.values:
@@ -95,7 +95,7 @@ class Stack:
                     ConfigError(
                         f"Two layers are called {part.name!r}: one of {other!r} and one of {name!r}. Expected a name of its "
                         "own for each. Rename one of the keys, or its `name`.",
-                        among=tuple(f"model.layers.{one}" for one in (name, other) if one != INPUT),
+                        among=tuple(f"model.layers.{key}" for key in (name, other) if key != INPUT),
                     )
                 )
                 return False
@@ -108,13 +108,13 @@ class Stack:
                 value = part(value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
-                found = value if isinstance(value, list) else [value]
+                shapes = [str(tuple(tensor.shape[1:])) for tensor in _as_list(value)]
                 text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
                 text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
                 text = text.partition(" Arguments received")[0].partition(" Full shape received")[0]
                 said = ConfigError(
                     f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "
-                    f"{' and '.join(str(tuple(one.shape[1:])) for one in found)}: {text[:300].rstrip('.')}. "
+                    f"{' and '.join(shapes)}: {text[:300].rstrip('.')}. "
                     f"Expected a shape that the layer accepts. The shapes along the stack: {self.shapes()}. "
                     "Change this layer or the one above it.",
                     kind="shape",
@@ -128,14 +128,15 @@ class Stack:
     def _end(self, name: str, parts: list[Any]) -> None:
         value = self.values[name]
         written = list(self.layers)
-        null = [one for one in written if self.layers[one] is None]
-        behind = [one for one in null if written.index(one) > written.index(name)]
-        above, one = list(parts), name
-        while all(isinstance(part, PASSING) for part in above) and self.reads.get(one, [INPUT]) != [INPUT]:
-            one = self.reads[one][0]
-            above = [*self.parts.get(one, []), *above]
+        removed = [layer for layer in written if self.layers[layer] is None]
+        after = tuple(layer for layer in removed if written.index(layer) > written.index(name))
+        others = tuple(layer for layer in removed if layer not in after)
+        above, source = list(parts), name
+        while all(isinstance(part, PASSING) for part in above) and self.reads.get(source, [INPUT]) != [INPUT]:
+            source = self.reads[source][0]
+            above = [*self.parts.get(source, []), *above]
         shape = None if value is None else tuple(value.shape[1:])
-        self.output = Output(name, above, shape, one, tuple(behind), tuple(one for one in null if one not in behind))
+        self.output = Output(name, above, shape, source, after, others)
 
     def _find_loose(self, ends: list[str], last: str) -> None:
         for name in ends:
@@ -144,7 +145,7 @@ class Stack:
                 ConfigError(
                     f"The branch that ends in {name!r} leads nowhere. Expected every layer to be read by another, down to "
                     f"{last!r}. Name it in a later layer's inputs: [{name}, …], or set it to null.",
-                    among=(key, *(f"model.layers.{one}.inputs" for one in self.reads)),
+                    among=(key, *(f"model.layers.{reader}.inputs" for reader in self.reads)),
                 )
             )
 
@@ -157,13 +158,13 @@ class Stack:
         """The keys that make up a layer's input: its own, then those of the layers above it, then the data's shape."""
         keys, waiting = [], [name]
         while waiting:
-            one = waiting.pop(0)
-            key = f"model.layers.{one}"
-            if key not in keys and one != INPUT:
-                keys += [key, *(f"{key}.{argument}" for argument in self.layers[one])]
-                waiting += self.reads.get(one, [])
+            layer = waiting.pop(0)
+            key = f"model.layers.{layer}"
+            if key not in keys and layer != INPUT:
+                keys += [key, *(f"{key}.{argument}" for argument in self.layers[layer])]
+                waiting += self.reads.get(layer, [])
         written = list(self.layers)
-        keys += [f"model.layers.{one}" for one in written[: written.index(name)] if self.layers[one] is None]
+        keys += [f"model.layers.{layer}" for layer in written[: written.index(name)] if self.layers[layer] is None]
         return [*keys, "data.input_shape"]
 
     def find_axes(
@@ -211,10 +212,11 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
     for name, before in list(waiting.items()):
         if not isinstance(before, str) or (before not in layers and before != INPUT):
             nulled = isinstance(before, str) and before in removed
+            others = [INPUT, *(other for other in layers if other != name)]
             problems.errors.append(
                 ConfigError(
                     f"There is no layer {before!r} to stand after{': it was set to null' if nulled else ''}."
-                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join([INPUT, *(one for one in layers if one != name)])}. Correct the name.",
+                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join(others)}. Correct the name.",
                     among=(f"model.layers.{name}.after", *([f"model.layers.{before}"] if nulled else [])),
                 )
             )
@@ -223,11 +225,10 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
     while waiting:
         ready = [name for name, before in waiting.items() if before in ordered or before == INPUT]
         if not ready:
-            name = next(iter(waiting))
             problems.errors.append(
                 ConfigError(
                     f"The layers {', '.join(waiting)} each stand after one another. Expected an order. Remove one `after`.",
-                    among=tuple(f"model.layers.{one}.after" for one in waiting),
+                    among=tuple(f"model.layers.{name}.after" for name in waiting),
                 )
             )
             ordered += waiting
@@ -237,3 +238,7 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
             before = waiting.pop(name)
             ordered.insert(0 if before == INPUT else ordered.index(before) + 1, name)
     return {name: layers[name] for name in ordered}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -106,7 +106,7 @@ class _MemberState:
     def __init__(self, number: int, member: Member, program: Program):
         self.number, self.member, self.model, self.program = number, member, member.model, program
         self.running = member.epochs > 0
-        self.listens = any(listens_to_batches(type(one), partial(getattr, one)) for one in member.callbacks)
+        self.listens = any(listens_to_batches(type(callback), partial(getattr, callback)) for callback in member.callbacks)
         self.epoch = 0
         self.logs: Logs = {}
 

@@ -40,7 +40,7 @@ def count_flops(layer: keras.layers.Layer) -> int | None:
     A recurrent layer is its cell times the time steps, `TimeDistributed` its layer times the time steps.
     """
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-    specs = [tf.TensorSpec((1, *one.shape[1:]), one.dtype) for one in inputs]
+    specs = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in inputs]
     try:
         return _of_layer(layer, specs if isinstance(layer.input, list) else specs[0])
     except Exception:  # whatever a layer raises that cannot be traced for one example, or without a static shape
@@ -51,7 +51,7 @@ def _of_layer(layer: Any, specs: Any) -> int | None:
     if isinstance(layer, keras.layers.InputLayer):
         return 0
     if isinstance(layer, keras.layers.Bidirectional):
-        both = [_of_layer(one, specs) for one in (layer.forward_layer, layer.backward_layer)]
+        both = [_of_layer(half, specs) for half in (layer.forward_layer, layer.backward_layer)]
         return None if None in both else sum(both)  # type: ignore[arg-type]
     if isinstance(layer, (keras.layers.TimeDistributed, keras.layers.RNN)):
         _, steps, *shape = specs.shape
@@ -81,7 +81,7 @@ def _of_graph(graph: Any) -> int | None:
 
 def _of_operation(graph: Any, operation: tf.Operation) -> int | None:
     """None for what is neither registered nor known here, loops among them."""
-    kind, shapes = operation.type, [one.shape for one in operation.inputs]
+    kind, shapes = operation.type, [tensor.shape for tensor in operation.inputs]
     if FREE.fullmatch(kind) or not any(result.dtype.is_floating for result in operation.outputs):
         return 0
     size = math.prod(operation.outputs[0].shape) if kind not in ("PartitionedCall", "StatefulPartitionedCall") else 0
