@@ -6,11 +6,14 @@ import contextlib
 import io
 import json
 import math
+import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
@@ -71,11 +74,22 @@ def check_model(cell: Cell, problems: Problems) -> Any:
     start(cell)
     shape = None if problems.touches("data.input_shape") else tuple(config["data"]["input_shape"])
     stack = build_model(cell, shape, problems)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _random_state_kept():
         _build_callbacks(cell, Path(folder), problems)
     if problems.errors:
         stack.model = None
     return stack
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """What is drawn inside is drawn again afterwards: the model may be trained, and its callbacks are made once more."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
@@ -163,9 +177,7 @@ def model_key(cell: Cell) -> str:
     return json.dumps([parts, data], default=str)
 
 
-def estimate_bytes(
-    cell: Cell, problems: Problems, look: Callable[[Any], None] = lambda model: None
-) -> int:
+def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] = lambda model: None) -> int:
     """Check the cell's model, let `look` see it, then drop it.
 
     Returns:

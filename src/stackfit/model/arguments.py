@@ -37,9 +37,7 @@ def required_arguments(target: Any) -> list[str]:
     return [name for name, parameter in accepted_arguments(target)[0].items() if parameter.default is parameter.empty]
 
 
-def check_arguments(
-    target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]
-) -> Iterator[ConfigError]:
+def check_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> Iterator[ConfigError]:
     """Arguments that the target does not take, is not given, or takes of another kind; `extra` are those we add."""
     known, takes_more = accepted_arguments(target)
     label = str(node["_target_"]).rpartition(".")[2]

@@ -49,6 +49,8 @@ _CHOICES: dict[tuple[str, Any], list[Any]] = {
         None,
     ],
 }
+
+
 def target_schemas() -> Schema:
     """`$defs` of every role, of what may stand inside its arguments, and of every target, by name."""
     definitions: Schema = {}
