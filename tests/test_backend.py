@@ -18,7 +18,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-THREADS = "print(runtime.threads()['intra_op'], runtime.threads()['inter_op'] == runtime.cores())\n"
+THREADS = "print(runtime.describe()['threads']['intra_op'], runtime.describe()['threads']['inter_op'] == runtime.cores())\n"
 """Prints the threads in force: those within an operation (0: as many as there are cores), and whether all run operations."""
 
 
@@ -35,7 +35,7 @@ def test_the_first_start_of_a_process_prints_nothing_and_sets_its_threads_and_la
     code = (
         "from stackfit.training.tensorflow import runtime\n"
         f"runtime.start({first})\n{THREADS}"
-        "print(runtime.devices())\nimport tensorflow as tf\ntf.constant(1) + 1\n"
+        "print(runtime.describe()['devices'])\nimport tensorflow as tf\ntf.constant(1) + 1\n"
         f"runtime.start({later})\n{THREADS}"
     )
     done = python(code, CUDA_VISIBLE_DEVICES="")
@@ -62,3 +62,17 @@ def test_a_users_own_log_level_stays(monkeypatch):
 
 def test_there_is_at_least_one_core():
     assert 1 <= runtime.cores() <= (os.cpu_count() or 1)
+@pytest.mark.parametrize("words", ["['run', 'digits_quickstart']", "['run', 'digits_quickstart', '-m', 'seed=0,1']"])
+def test_keras_on_another_backend_is_said_before_anything_is_trained(lab, words):
+    code = (
+        "import sys, types\n"
+        "keras = types.ModuleType('keras')\n"
+        "keras.backend = types.SimpleNamespace(backend=lambda: 'jax')\n"
+        "sys.modules['keras'] = keras\n"
+        "from stackfit.cli import main\n"
+        f"main({words})\n"
+    )
+    done = python(code)
+    assert (done.returncode, done.stdout) == (2, "") and not (lab / "outputs").exists()
+    assert "Keras was imported with the backend 'jax' in this process. Expected 'tensorflow'" in done.stderr
+    assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr and "Traceback" not in done.stderr

@@ -6,15 +6,17 @@ import sys
 
 import pytest
 
-from stackfit.errors import ConfigError, TrustError
+from stackfit.errors import ConfigError, TrustError, raising
 
 pytestmark = [pytest.mark.tf, pytest.mark.usefixtures("keras")]
 
 
 def build(node, role="layers", key="model.layers.a", **extra):
-    from stackfit.model.building import build as build_one
+    from stackfit.model.building import build as build_into
 
-    return build_one(node, key, role, **extra)
+    with raising() as problems:
+        built = build_into(node, key, role, problems, **extra)
+    return built
 
 
 def refusal(node, role="layers", key="model.layers.a") -> ConfigError:
@@ -107,7 +109,7 @@ def test_an_unknown_target_names_the_nearest(target, role, said):
 def test_a_name_of_another_kind_is_refused(target, role):
     error = refusal({"_target_": target}, role)
     assert isinstance(error, TrustError)
-    assert f"{target} is no " in error.message and "Expected a class derived from it" in error.message
+    assert f"{target} is not a subclass of " in error.message and "Expected a class derived from it" in error.message
 
 
 def test_a_private_name_is_not_there():
@@ -213,7 +215,7 @@ def test_a_class_that_a_users_module_only_imports_is_not_its_own(own):
 def test_a_class_of_another_kind_in_a_users_module_is_refused(own):
     own("own_other", "class Stop:\n    pass\n\n\ndef run():\n    pass\n")
     for name in ("Stop", "run"):
-        assert "is no Callback" in refusal({"_target_": f"own_other.{name}"}, "callbacks").message
+        assert "is not a subclass of Callback" in refusal({"_target_": f"own_other.{name}"}, "callbacks").message
 
 
 def test_an_error_inside_a_users_class_is_told(own):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import stackfit
+from stackfit.errors import ConfigError
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
@@ -229,6 +230,36 @@ def test_a_run_that_goes_on_elsewhere_keeps_the_environments_and_the_time_of_its
     assert recorded["instruction_set"] == "another"
     assert [part["instruction_set"] for part in recorded["before_resume"]] == [first]
     assert run.status["seconds"] > part > 0
+
+
+WARY = """
+from pathlib import Path
+import keras
+
+class Wary(keras.callbacks.Callback):
+    def __init__(self, filepath):
+        super().__init__()
+        if Path(filepath).exists():
+            raise ValueError("there is such a file already")
+        self.file = Path(filepath)
+
+    def on_train_begin(self, logs=None):
+        self.file.write_text("mine")
+"""
+
+
+def test_a_callback_that_refuses_its_arguments_on_resume_leaves_the_run_as_it_was(write, lab, keras):
+    write("own_wary.py", WARY)
+    words = (*SMALL, "+callbacks.wary={_target_: own_wary.Wary, filepath: mine.txt}")
+    folder = stop(3, "in", *words, trust=["own_wary"])
+    with pytest.raises(ConfigError, match="there is such a file already"):
+        stackfit.run(*words, trust=["own_wary"], reporter=Reporter(0))
+    left = Run(folder)
+    assert left.state == "interrupted" and "there is such a file already" in left.status["reason"]
+    assert len(left.history) == 2 and RunFolder(folder).checkpoint.exists()
+    (folder / "mine.txt").unlink()
+    run = stackfit.run(*words, trust=["own_wary"], reporter=Reporter(0))
+    assert run.folder.resolve() == folder.resolve() and run.status["resumed_after"] == [2]
 
 
 def test_packing_keeps_types_and_bits():

@@ -31,7 +31,7 @@ def reported(fault: corpus.Fault) -> list[str]:
         if is_sweep:
             return [error["where"] for error in plan_sweep(composer, composition, problems, fault.overrides)["errors"]]
         cell = build_cell(composition, (), problems)
-        problems.include(members.inspect_model(cell, problems))
+        members.check_model(cell, problems)
     return [str(problem.where) for problem in (*problems.errors, *problems.warnings)]
 
 
@@ -78,5 +78,5 @@ def test_no_shipped_experiment_gives_a_false_alarm(lab, keras):
     for name in corpus.SOUND:
         problems = Problems()
         cell = compose_cell(Composer(name), ["hydra.mode=RUN"], (), problems)
-        problems.include(members.inspect_model(cell, problems))
+        members.check_model(cell, problems)
         assert (name, [str(one) for one in (*problems.errors, *problems.warnings)]) == (name, [])

@@ -39,10 +39,10 @@ def test_determinism_is_what_tensorflow_and_the_model_report(keras, compose, wan
     try:
         runtime.start(deterministic=wanted)
         model = make_model(cell, (8, 8, 1))
-        record = environment.describe_determinism(cell, model)
+        record = environment.describe_determinism(cell, model, runtime.describe())
         assert record["op_determinism"] == config.is_op_determinism_enabled() == record["asked"] == wanted
         config.enable_op_determinism()  # what is in force counts, not what was asked for
-        assert environment.describe_determinism(cell, model)["op_determinism"] is True
+        assert environment.describe_determinism(cell, model, runtime.describe())["op_determinism"] is True
     finally:
         runtime.start()
     assert (record["seed"], record["dtype_policies"]) == (7, ["mixed_bfloat16"])

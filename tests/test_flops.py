@@ -9,7 +9,7 @@ LSTM = 2 * (8 + 16) * 64 + 64 + 64 + 3 * 16 + 2 * 16 + 4 * 16  # products, two s
 
 
 def flops(keras, layer, *shapes: tuple[int, ...]) -> int | None:
-    from stackfit.model.flops import count_flops
+    from stackfit.training.tensorflow.flops import count_flops
 
     inputs = [keras.Input(shape) for shape in shapes]
     layer(inputs if len(inputs) > 1 else inputs[0])

@@ -83,7 +83,7 @@ def test_the_canary_sings_where_its_module_is_trusted(lab, cli):
     """Or the tests below could not fail."""
     (lab / FILE).write_text(HEAD + "callbacks: {x: {_target_: evil.Evil}}\n")
     answer = cli("run", "mine", "--trust", "evil")
-    assert answer.code == 2 and "evil.Evil is no Callback" in answer.err
+    assert answer.code == 2 and "evil.Evil is not a subclass of Callback" in answer.err
     assert (lab.parent / "outside" / "canary").exists()
 
 
@@ -395,8 +395,8 @@ def test_every_command_that_composes_refuses_a_hydra_section(lab, refused, comma
         (layer("keras.layers.InputSpec"), "keras.layers.InputSpec is no Layer"),
         (layer("keras.layers.__loader__"), "There is no '__loader__' in keras.layers"),
         (layer("stackfit.layers.keras"), "stackfit.layers.keras is no Layer"),
-        (callback("stackfit.callbacks.Callable"), "stackfit.callbacks.Callable is no Callback"),
-        (callback("experiments.lab_callbacks.keras"), "experiments.lab_callbacks.keras is no Callback"),
+        (callback("stackfit.callbacks.Callable"), "stackfit.callbacks.Callable is not a subclass of Callback"),
+        (callback("experiments.lab_callbacks.keras"), "experiments.lab_callbacks.keras is not a subclass of Callback"),
         ("optimizer: {_target_: keras.optimizers.get}\n", "keras.optimizers.get is no Optimizer"),
         ("task: {loss: {_target_: keras.losses.deserialize}}\n", "keras.losses.deserialize is no Loss"),
         ("task: {metrics: {m: {_target_: keras.metrics.get}}}\n", "keras.metrics.get is no Metric"),

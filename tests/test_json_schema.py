@@ -161,7 +161,8 @@ def broken(chance):
     elif kind == "choice" and key in ("_target_", "activation", "kernel_initializer", "order", "mode", "scale"):
         module, dot, name = value.rpartition(".")  # another module could be the user's own
         node[key] = module + dot + misspelt(name, chance)
-    elif kind == "type" and not (isinstance(value, str) or key in ("units", "learning_rate", "expect")):
+    elif kind == "type" and not (isinstance(value, str) or key in ("units", "rate", "learning_rate", "expect")):
+        # No default tells the type of `units` and `rate`.
         node[key] = chance.choice(["many", {"a": 1}, ["x"]])
         if isinstance(value, list):
             node[key] = {"a": 1}
@@ -221,7 +222,8 @@ def test_the_shipped_schema_is_what_the_installed_keras_says(keras, schema):
 
 @pytest.mark.tf
 def test_the_defaults_of_every_target_are_accepted(keras, schema):
-    from stackfit.model.building import accepted_arguments, find_target
+    from stackfit.model.arguments import accepted_arguments
+    from stackfit.model.building import find_target
 
     names = [name for name in schema["$defs"] if re.match(r"(keras|stackfit)\.", name)]
     assert len(names) > 250

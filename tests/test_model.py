@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, raising
 
 pytestmark = [pytest.mark.tf, pytest.mark.usefixtures("keras")]
 
@@ -19,9 +19,12 @@ def layer(name, **arguments):
 
 
 def build(layers, input_shape=(2,)):
-    from stackfit.model.stack import build_model
+    from stackfit.model.stack import Stack
 
-    return build_model({"layers": layers}, input_shape)
+    with raising() as problems:
+        stack = Stack(layers, problems)
+        stack.build(input_shape)
+    return stack.model
 
 
 def names(model):

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
+from stackfit.execution.engines import ENGINE
+from stackfit.training.engine import Member, Settings
 from stackfit.training.tensorflow import runtime
 
 pytestmark = pytest.mark.tf
@@ -41,9 +43,9 @@ def make_feed(
     split="train",
 ):
     runtime.start()
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
+    from stackfit.training.tensorflow.pipeline import Feeds
 
-    return Feeds(dataset()).feed(split, batch_size, Targets(labels, 3, weights), seed, training)
+    return Feeds(dataset()).feed(split, Settings(batch_size, labels, 3, weights, seed), training)
 
 
 # ---- order
@@ -120,10 +122,10 @@ def test_a_static_size_gives_the_same_batch():
 
 def test_arrays_are_made_resident_once_however_many_feeds_read_them():
     runtime.start()
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
+    from stackfit.training.tensorflow.pipeline import Feeds
 
     feeds = Feeds(dataset())
-    first, second = (feeds.feed("train", size, Targets("class", 3, None)) for size in (2, 5))
+    first, second = (feeds.feed("train", Settings(size)) for size in (2, 5))
     assert first.data is second.data
     assert feeds.has("test") and not feeds.has("validation")
 
@@ -199,10 +201,10 @@ def streamed() -> StreamedDataset:
 
 def test_a_stream_is_read_through_the_same_interface_and_a_pass_may_be_repeated():
     runtime.start()
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
+    from stackfit.training.tensorflow.pipeline import Feeds
 
     feeds = Feeds(streamed())
-    feed = feeds.feed("train", 4, Targets("class", 3, None), None, training=True)
+    feed = feeds.feed("train", Settings(4), training=True)
     assert (feed.steps, feed.remainder) == (3, 2)
     assert feeds.has("test") and not feeds.has("validation")
     for _ in range(2):
@@ -216,18 +218,18 @@ def test_a_model_trained_on_a_stream_is_bit_equal_to_one_trained_on_the_same_arr
     runtime.start()
     import keras
 
-    from stackfit.training.loop import Cohort, Member
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
+    from stackfit.training import loop
 
     def weights(data) -> list[np.ndarray]:
         keras.utils.set_random_seed(1)
         model = keras.Sequential([keras.Input((2, 2)), keras.layers.Flatten(), keras.layers.Dense(3)])
         model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
         model.optimizer.build(model.trainable_variables)
-        feed = Feeds(data).feed("train", 4, Targets("class", 3, None), None, training=True)
-        cohort = Cohort([Member(model, feed, None, epochs=2)])
-        cohort.prepare()
-        list(cohort.train())
+        feed = ENGINE.feeds(data).feed("train", Settings(4), training=True)
+        members = [Member(model, feed, None, epochs=2)]
+        program = ENGINE.program(members)
+        program.trace()
+        list(loop.train(members, program))
         return model.get_weights()
 
     assert all(map(np.array_equal, weights(streamed()), weights(dataset())))

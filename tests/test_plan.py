@@ -265,8 +265,8 @@ def test_models_that_differ_in_seed_epochs_or_learning_rate_are_built_once(plan,
     from stackfit.execution import members
 
     built = []
-    make = members._assemble
-    monkeypatch.setattr(members, "_assemble", lambda cell, *more: built.append(cell) or make(cell, *more))
+    make = members.build_model
+    monkeypatch.setattr(members, "build_model", lambda cell, *more: built.append(cell) or make(cell, *more))
     plan("digits_quickstart", "model.layers.hidden.units=3,4", "seed=0,1", "epochs=1,2",
          "optimizer.learning_rate=0.1,0.2", "-m")  # fmt: skip
     assert len(built) == 2

@@ -252,6 +252,43 @@ def test_a_model_that_does_not_fit_its_data_is_a_config_error_and_leaves_no_fold
     assert not (lab / "outputs").exists()
 
 
+def test_a_single_run_builds_one_model_which_is_checked_and_then_trained(lab, monkeypatch):
+    from stackfit.execution import members
+
+    built = []
+    build = members.build_model
+    monkeypatch.setattr(members, "build_model", lambda *words: built.append(words) or build(*words))
+    assert run("epochs=1").state == "finished" and len(built) == 1
+
+
+DRAWING = """
+import random
+import keras
+import numpy as np
+
+class Draws(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.drawn = random.random(), np.random.random(), keras.random.SeedGenerator().initial_seed
+
+    def on_train_begin(self, logs=None):
+        print("drawn", *self.drawn)
+"""
+
+
+def test_what_a_callback_draws_at_random_does_not_depend_on_how_its_run_was_checked(write, lab):
+    """The callbacks of a single run are made twice, on the same model; a cell of a sweep has its model built again."""
+    write("own_drawing.py", DRAWING)
+    words = ("+callbacks.draws={_target_: own_drawing.Draws}", "seed=3")
+    single = run(*words, trust=["own_drawing"]).folder
+    sweep = ("digits_quickstart", *SMALL, *words, "hydra.mode=MULTIRUN")
+    stackfit.sweep(*sweep, trust=["own_drawing"], reporter=QUIET)
+    (cell,) = (lab / "outputs" / "digits_quickstart").glob("sweep-*/*/log.txt")
+    logs = [path.read_text().splitlines() for path in (single / "log.txt", cell)]
+    drawn = [[line for line in log if line.startswith("drawn")] for log in logs]
+    assert len(drawn[0]) == 1 and drawn[0] == drawn[1]
+
+
 def test_callbacks_with_files_write_into_the_run_folder(lab):
     folder = run(
         "callbacks=checkpoint_best",

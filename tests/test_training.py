@@ -10,6 +10,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from stackfit.data import Dataset, load_dataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.errors import ConfigError, TrainingError
 from stackfit.execution.cells import Cell
+from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.training.tensorflow import runtime
 
 pytestmark = [
@@ -87,24 +89,19 @@ def train(
     runtime.start()
     from stackfit.execution.members import build_member
     from stackfit.training import loop
-    from stackfit.training.tensorflow import graphs
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
 
     dataset = dataset or digits(validation=False)
-    feeds = Feeds(dataset)
+    feeds = ENGINE.feeds(dataset)
     members = [build_member(one, dataset, feeds) for one in cells]
     for number, member in enumerate(members):
         member.callbacks = callbacks(number)
-    cohort = loop.Cohort(members)
-    cohort.prepare()
-    events = list(cohort.train())
-    tests = [
-        feeds.feed("test", one.config["batch_size"], Targets(one.config["task"]["labels"], 10, None))
-        for one in cells
-    ]
+    program = ENGINE.program(members)
+    program.trace()
+    events = list(loop.train(members, program))
+    tests = [feeds.feed("test", settings_of(one.config)) for one in cells]
     scores = [np.zeros(0)] * len(cells)
     if predict:
-        scores = [scores for _, scores in graphs.evaluate_all([member.model for member in members], tests)]
+        scores = [scores for _, scores in ENGINE.evaluate([member.model for member in members], tests)]
     ends = [event for event in events if isinstance(event, loop.EpochEnd)]
     return [
         Trained(
@@ -424,16 +421,15 @@ def test_what_a_callback_prints_goes_where_the_member_says(capsys):
 
     from stackfit.execution.members import build_member
     from stackfit.training import loop
-    from stackfit.training.tensorflow.pipeline import Feeds
 
     runtime.start()
     dataset, said = digits(), []
-    member = build_member(cell("epochs=1"), dataset, Feeds(dataset))
+    member = build_member(cell("epochs=1"), dataset, ENGINE.feeds(dataset))
     member.callbacks = [
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print("hello", epoch))
     ]
     member.printed = said.append
-    list(loop.Cohort([member]).train())
+    list(loop.train([member], ENGINE.program([member])))
     assert said == ["hello 0\n"] and capsys.readouterr().out == ""
 
 
@@ -518,7 +514,6 @@ def train_slowly(on_step: Callable[[], None]) -> None:
 
     from stackfit.execution.members import build_member
     from stackfit.training import loop
-    from stackfit.training.tensorflow.pipeline import Feeds
 
     class SlowFeed:
         def __init__(self, feed: Any):
@@ -530,9 +525,9 @@ def train_slowly(on_step: Callable[[], None]) -> None:
                 return self.feed.batch(epoch_input, tf.identity(step) * 0)
 
     dataset = digits(validation=False)
-    member = build_member(cell("epochs=1"), dataset, Feeds(dataset))
+    member = build_member(cell("epochs=1"), dataset, ENGINE.feeds(dataset))
     member.train = SlowFeed(member.train)
-    for event in loop.Cohort([member]).train():
+    for event in loop.train([member], ENGINE.program([member])):
         if isinstance(event, loop.Step):
             on_step()
 
@@ -540,12 +535,11 @@ def train_slowly(on_step: Callable[[], None]) -> None:
 def test_progress_counts_up_to_one_in_every_epoch():
     from stackfit.execution.members import build_member
     from stackfit.training import loop
-    from stackfit.training.tensorflow.pipeline import Feeds
 
     runtime.start()
     dataset = digits()
-    members = [build_member(cell(f"epochs={n}"), dataset, Feeds(dataset)) for n in (1, 2)]
-    steps = [event for event in loop.Cohort(members).train() if isinstance(event, loop.Step)]
+    members = [build_member(cell(f"epochs={n}"), dataset, ENGINE.feeds(dataset)) for n in (1, 2)]
+    steps = [event for event in loop.train(members, ENGINE.program(members)) if isinstance(event, loop.Step)]
     assert [(step.epoch, step.running) for step in steps if step.done == 1.0] == [(1, (0, 1)), (2, (1,))]
 
 
@@ -598,7 +592,7 @@ def test_the_number_of_threads_does_not_change_the_bits():
     """Here there is one intra-op thread and as many inter-op threads as cores; there it is two and one."""
     words = [sys.executable, "-W", "ignore", "-c", THREADS, os.path.dirname(__file__)]
     there = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
-    assert runtime.threads()["intra_op"] == 1
+    assert runtime.describe()["threads"]["intra_op"] == 1
     assert digest_of_some() == there
 
 
@@ -608,21 +602,93 @@ def test_the_number_of_threads_does_not_change_the_bits():
 def test_the_data_in_the_graphs_of_earlier_cohorts_are_let_go():
     from stackfit.execution.members import build_member
     from stackfit.training import loop
-    from stackfit.training.tensorflow import graphs
-    from stackfit.training.tensorflow.pipeline import Feeds
 
     runtime.start()
 
     def train_and_forget() -> weakref.ref[Any]:
         dataset = digits()
-        feeds = Feeds(dataset)
+        feeds = ENGINE.feeds(dataset)
         member = build_member(cell("epochs=1"), dataset, feeds)
-        list(loop.Cohort([member]).train())
+        list(loop.train([member], ENGINE.program([member])))
         return weakref.ref(member.train.data.x)
 
     data = [train_and_forget() for _ in range(2)]
-    graphs.free()
+    ENGINE.feeds(digits())
     assert [one() for one in data] == [None, None]
+
+
+def test_letting_go_of_our_graphs_leaves_the_custom_gradients_of_other_models():
+    runtime.start()
+    import tensorflow as tf
+    from tensorflow.python.framework import ops
+
+    @tf.function
+    def theirs(x):
+        @tf.custom_gradient
+        def doubled(x):
+            return 2 * x, lambda upstream: 100 * upstream
+
+        return doubled(x)
+
+    def registered() -> set[str]:
+        return {name for name in ops.gradient_registry._registry if name.startswith("CustomGradient-")}
+
+    forward = theirs.get_concrete_function(tf.TensorSpec((), tf.float32))
+    before = registered()
+    alone(cell("epochs=1"))
+    assert registered() > before  # Keras's optimizers make some
+    ENGINE.feeds(digits())
+    assert registered() >= before
+    with tf.GradientTape() as tape:
+        x = tf.Variable(3.0)
+        y = forward(x)
+    assert tape.gradient(y, x).numpy() == 100
+
+
+# ---- the engine's door
+
+
+def test_the_loop_asks_an_engines_program_for_every_step_and_knows_no_library():
+    """Two members of 3 and 5 steps, "trained" by a program that only counts."""
+    runtime.start()
+    import keras
+
+    from stackfit.training import loop
+    from stackfit.training.engine import Member
+
+    class Counted:
+        def __init__(self):
+            self.done, self.epochs = [0, 0], []
+
+        def begin(self, epochs):
+            self.epochs.append(list(epochs))
+            self.done = [0, 0]
+
+        def run(self, starts, stops):
+            assert list(starts) == self.done
+            self.done = list(stops)
+
+        def logs(self, number):
+            return {"loss": float(self.done[number])}
+
+        def validate(self, numbers):
+            return {number: {"loss": 0.5} for number in numbers}
+
+        def sync(self, number):
+            pass
+
+    def member(steps: int, epochs: int, validation: Any) -> Member:
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.optimizer.build(model.trainable_variables)
+        return Member(model, SimpleNamespace(steps=steps), validation, epochs)
+
+    program = Counted()
+    events = list(loop.train([member(3, 1, None), member(5, 2, SimpleNamespace(steps=1))], program))
+    ends = [(event.member, event.epoch, event.logs) for event in events if isinstance(event, loop.EpochEnd)]
+    assert ends == [(0, 1, {"loss": 3.0}), (1, 1, {"loss": 5.0, "val_loss": 0.5}), (1, 2, {"loss": 5.0, "val_loss": 0.5})]
+    assert program.epochs == [[0, 0], [1, 1]]
+    assert [event.member for event in events if isinstance(event, loop.Done)] == [0, 1]
 
 
 # ---- what cannot be traced

@@ -54,15 +54,15 @@ def train(
     """`run`, of what is composed already; `problems` are those of the composition."""
     cell = build_cell(composition, trusted_modules(trust), problems)
     Problems(wrong_names(problems.errors)).raise_errors()
-    from stackfit.execution.members import inspect_model
+    from stackfit.execution.members import check_model
     from stackfit.execution.runner import run_cell
 
-    problems.include(inspect_model(cell, problems))
+    model = check_model(cell, problems).model
     problems.raise_errors()
     reporter = reporter or make_reporter(cell.config["verbosity"])
     for warning in problems.warnings:
         reporter.line(warning.as_warning())
-    return run_cell(cell, single_claim(fresh), reporter)
+    return run_cell(cell, single_claim(fresh), reporter, model)
 
 
 def sweep(

@@ -1,8 +1,8 @@
-"""Callbacks of our own that Keras does not have, and which callbacks must be called at every step."""
+"""Callbacks of our own that Keras does not have."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -54,20 +54,3 @@ class EpochSchedule(keras.callbacks.Callback):
         reached = [start for start in self.learning_rates if start <= epoch + 1]
         if reached:
             self.model.optimizer.learning_rate = self.learning_rates[max(reached)]
-
-
-# Keras's own that look at every batch only where this setting says so.
-FREQUENCIES = {keras.callbacks.ModelCheckpoint: "save_freq", keras.callbacks.TensorBoard: "update_freq"}
-
-
-def listens_to_batches(kind: type, setting: Callable[[str, Any], Any]) -> bool:
-    """Whether callbacks of this class do something at a batch's begin or end.
-
-    Args:
-        setting: `setting(name, default)` looks up an argument of the callback.
-    """
-    for base, name in FREQUENCIES.items():
-        if issubclass(kind, base):
-            return setting(name, "epoch") != "epoch"
-    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-    return any(getattr(kind, hook) is not getattr(keras.callbacks.Callback, hook) for hook in hooks)

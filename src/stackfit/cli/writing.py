@@ -78,9 +78,10 @@ def print_schema(output: Path | None, group: str | None, fresh: bool) -> None:
     """
     schema = None if fresh else json_schema.shipped_schema()
     if schema is None:
-        from stackfit.training.tensorflow import runtime
+        from stackfit.execution.engines import ENGINE
+        from stackfit.training.engine import Settings
 
-        runtime.start()
+        ENGINE.start(Settings())
         schema = json_schema.generate()
     text = json_schema.text_of(json_schema.group_schema(schema, group) if group else schema)
     if output is None:

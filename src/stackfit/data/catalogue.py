@@ -101,7 +101,7 @@ def show_item(data: Mapping[str, Any], index: int = 0, split: str = "train", pro
     picture, black = None, min(low, 0.0)
     if x.ndim == 3 and x.shape[-1] in (1, 3):
         picture = np.round((x.astype(np.float64) - black) * (255 / ((high - black) or 1))).astype(np.uint8)
-    named = y.dtype.kind == "i" and y < len(dataset.class_names)
+    named = y.dtype.kind in "iu" and y < len(dataset.class_names)
     return Item(
         x=x,
         label=y.item(),

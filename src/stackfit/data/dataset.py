@@ -85,7 +85,7 @@ class StreamedDataset:
     """Data above `data.max_memory_bytes`: read from TFDS while training, in a seeded buffer-shuffled order.
 
     `batches(split, batch_size, seed, epoch)` returns a `tf.data.Dataset` of unscaled `(x, y)` batches of a split of
-    `sizes`, in stored order if the seed is None.
+    `sizes`, in TFDS's types, in stored order if the seed is None.
     """
 
     name: str

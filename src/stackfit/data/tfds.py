@@ -148,8 +148,7 @@ def open_stream(settings: Data, name: str, splits: dict[str, str], progress: Pro
 def _batches(
     facts: Any, splits: Any, sizes: Any, split: str, batch_size: int, seed: int | None = None, epoch: int = 0
 ) -> Any:
-    """A `tf.data.Dataset` of `(x, y)`: in stored order, or with a seed in the order of (seed, epoch)."""
-    import tensorflow as tf
+    """A `tf.data.Dataset` of `(x, y)` in TFDS's types: in stored order, or with a seed in the order of (seed, epoch)."""
     import tensorflow_datasets as tfds
 
     source, cut = splits["test" if split == "test" else "train"], sizes["train"]
@@ -165,5 +164,4 @@ def _batches(
         example_bytes = np.dtype(facts["dtype"]).itemsize * int(np.prod(facts["input_shape"]))
         buffer = max(1, min(10_000, BUFFER_BYTES // example_bytes))
         examples = examples.shuffle(buffer, seed=state, reshuffle_each_iteration=False)
-    x_type, y_type = facts["dtype"], facts["label_dtype"]
-    return examples.batch(batch_size).map(lambda x, y: (tf.cast(x, x_type), tf.cast(y, y_type))).prefetch(2)
+    return examples.batch(batch_size)

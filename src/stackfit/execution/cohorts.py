@@ -11,13 +11,9 @@ from typing import Any, TypeVar
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
+from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
-
-MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
-MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
-SHARED = ("data", "batch_size", "precision", "jit_compile", "deterministic")  # settings that a cohort's cells share
-
 
 T = TypeVar("T")
 
@@ -72,7 +68,7 @@ class ModelChecks:
         key = members.model_key(cell)
         if key not in self._known:
             found = Problems()
-            size = members.weigh(cell, lambda model: self.look(cell, model), found)
+            size = members.estimate_bytes(cell, found, lambda model: self.look(cell, model))
             self._known[key] = found.as_error() if found.errors else size
             self.problems[key] = found
         return self._known[key]
@@ -81,28 +77,21 @@ class ModelChecks:
 def group_jobs(
     jobs: Sequence[Job], estimate_bytes: Callable[[Cell], Any], max_members: int | None = None
 ) -> list[list[Job]]:
-    """Cells that share `SHARED` settings train together, a limited number each; what listens to batches trains alone.
+    """Cells of one group of the engine's train together, a limited number each; what listens to batches trains alone.
 
     Args:
         jobs: cells that can be built; `estimate_bytes` gives their size in memory.
         max_members: of one cohort; None for as many as memory and tracing allow.
     """
-    groups: dict[str, list[Job]] = {}
+    groups: dict[Any, list[Job]] = {}
     for job in jobs:
-        shared = [job.cell.config[key] for key in SHARED]
         alone = job.label if members.trains_alone(job.cell) else ""
-        groups.setdefault(json.dumps([shared, alone], default=str), []).append(job)
+        groups.setdefault((ENGINE.group_key(settings_of(job.cell.config)), alone), []).append(job)
     cohorts = []
     for together in groups.values():
-        size = max_members or _most_members(max(estimate_bytes(job.cell) for job in together), len(together))
+        size = max_members or ENGINE.limit(len(together), max(estimate_bytes(job.cell) for job in together))
         cohorts += [together[start : start + size] for start in range(0, len(together), size)]
     return cohorts
-
-
-def _most_members(largest: int, cells: int) -> int:
-    fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
-    cohorts = -(-cells // fitting)
-    return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
 
 @dataclass

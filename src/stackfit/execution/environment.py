@@ -1,4 +1,4 @@
-"""What `environment.json` records: all that decides a number beside the config."""
+"""What `environment.json` records: all that decides a number besides the config."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stackfit.execution.cells import NUMERICS, Cell, code_digests
-from stackfit.training.tensorflow import runtime
+from stackfit.execution.engines import ENGINE
 
 PACKAGES = ("stackfit", "tensorflow", "keras", "tensorflow-datasets", "hydra-core", "omegaconf", "numpy", "pandas")
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS", "XLA_FLAGS",
@@ -21,19 +22,20 @@ VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMA
 def describe_environment(cell: Cell, data_fingerprint: str, model: Any) -> dict[str, Any]:
     """Versions, platform, cores, instruction set, threads, device, determinism, code, git state and data.
 
-    Call it after `runtime.start`, with the cell's model before its first step.
+    Call it after the engine has started, with the cell's model before its first step.
     """
     commit, clean = git_state()
+    engine = ENGINE.describe()
     return {
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "numerics": NUMERICS,
         "platform": platform.platform(),
-        "cores": runtime.cores(),
+        "cores": engine["cores"],
         "instruction_set": instruction_set(),
-        "threads": runtime.threads(),
-        "devices": runtime.devices(),
-        "determinism": describe_determinism(cell, model),
+        "threads": engine["threads"],
+        "devices": engine["devices"],
+        "determinism": describe_determinism(cell, model, engine),
         "code": code_digests(cell.config),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "git_commit": commit,
@@ -42,20 +44,18 @@ def describe_environment(cell: Cell, data_fingerprint: str, model: Any) -> dict[
     }
 
 
-def describe_determinism(cell: Cell, model: Any) -> dict[str, Any]:
-    """What `deterministic` asked for, and what is in force: read from TensorFlow and from the model that will train."""
-    import tensorflow as tf
-
+def describe_determinism(cell: Cell, model: Any, engine: Mapping[str, Any]) -> dict[str, Any]:
+    """What `deterministic` asked for, and what is in force: read from the engine and from the model that will train."""
     config = cell.config
     generators = {layer.name: getattr(layer, "seed_generator", None) for layer in model.layers}
     return {
         "asked": config["deterministic"],
-        "op_determinism": runtime.op_determinism(),
+        "op_determinism": engine["op_determinism"],
         "seed": config["seed"],
-        "dropout_seeds": {name: one.state.numpy().tolist() for name, one in generators.items() if one is not None},
+        "dropout_seeds": {name: seeds.state.numpy().tolist() for name, seeds in generators.items() if seeds is not None},
         "order": "from seed and epoch" if config["shuffle"] else "as stored",
         "dtype_policies": sorted({layer.dtype_policy.name for layer in model.layers}),
-        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
+        "tensor_float_32": engine["tensor_float_32"],
         "jit_compile": config["jit_compile"],
     }
 

@@ -14,21 +14,23 @@ import numpy as np
 
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import StackfitError, TrainingError
+from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.execution.jobs import Job
+from stackfit.training.engine import Feeds
 
 
 class Finisher:
     """Ends jobs: evaluates, saves and marks them, several that ended together in one graph."""
 
-    def __init__(self, dataset: Dataset | StreamedDataset, feeds: Any, ended: Callable[[Job], None]):
+    def __init__(self, dataset: Dataset | StreamedDataset, feeds: Feeds, ended: Callable[[Job], None]):
         self.dataset, self.feeds, self.ended = dataset, feeds, ended
         self.jobs: list[Job] = []
 
-    def later(self, job: Job) -> None:
-        """The job has trained to its end; `waiting` finishes it."""
+    def enqueue(self, job: Job) -> None:
+        """The job has trained to its end; `flush` finishes it."""
         self.jobs.append(job)
 
-    def waiting(self) -> None:
+    def flush(self) -> None:
         """Finish the jobs that have trained to their end since the last call."""
         jobs, self.jobs = self.jobs, []
         try:
@@ -36,9 +38,10 @@ class Finisher:
         except TrainingError as error:  # in a graph that they share: who caused it shows when each is tested alone
             if len(jobs) == 1:
                 self.failed(jobs[0], error)
-            for job in jobs if len(jobs) > 1 else ():
+                return
+            for job in jobs:
                 self.jobs = [job]
-                self.waiting()
+                self.flush()
             return
         for job, (logs, scores) in zip(jobs, tested, strict=True):
             try:
@@ -49,17 +52,10 @@ class Finisher:
                 self._end(job, "finished")
 
     def _test(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], Any]]:
-        from stackfit.training.tensorflow.graphs import evaluate_all
-        from stackfit.training.tensorflow.pipeline import Targets
-
         if not jobs or not self.feeds.has("test"):
             return [({}, None)] * len(jobs)
-        tests = []
-        for job in jobs:
-            config = job.cell.config
-            targets = Targets(config["task"]["labels"], config["data"]["num_classes"], None)
-            tests.append(self.feeds.feed("test", config["batch_size"], targets))
-        return evaluate_all([job.member.model for job in jobs], tests)
+        tests = [self.feeds.feed("test", settings_of(job.cell.config)) for job in jobs]
+        return ENGINE.evaluate([job.member.model for job in jobs], tests)
 
     def failed(self, job: Job, error: BaseException) -> None:
         """The job ends here."""
@@ -71,7 +67,7 @@ class Finisher:
         job.reporter.ended(job.label, state)
         self.ended(job)
 
-    def abandon(self, jobs: Sequence[Job], error: BaseException) -> None:
+    def abort(self, jobs: Sequence[Job], error: BaseException) -> None:
         """Whatever stopped the cohort, no folder stays *running*."""
         for job in jobs:
             if job.folder is None or job.ended:

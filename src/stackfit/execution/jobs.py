@@ -39,6 +39,7 @@ class Job:
     state: str = NEW
     reason: str = ""
     alone: bool = True  # else what it says starts with its label
+    model: Any = None  # built already, while it was checked; else the runner builds it
     member: Any = None  # training.Member
     folder: RunFolder | None = None  # once it is claimed
     lines: list[str] = field(default_factory=list)  # said before there was a folder to log to

@@ -1,4 +1,4 @@
-"""From a cell to a member ready to train: its compiled model, its feeds, its callbacks, and what they weigh."""
+"""From a cell to a member ready to train: its compiled model, its feeds, its callbacks, and what they take."""
 
 from __future__ import annotations
 
@@ -6,60 +6,47 @@ import contextlib
 import io
 import json
 import math
+import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
-from stackfit.errors import ConfigError, Problems
+from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell, used_modules
+from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
-from stackfit.training.tensorflow import runtime
+from stackfit.training.engine import Feeds, Member, Settings
+
+# What a model is looked at with where the config's own value is wrong.
+DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
 
 
-def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Any) -> Any:
-    """The cell's compiled model with its feeds, still without callbacks.
+def start(cell: Cell, together: bool = False) -> None:
+    """Start the engine as the cell asks for; with all of Keras where it names code of the user's."""
+    config = cell.config
+    lean = not used_modules(config)
+    ENGINE.start(Settings(config["batch_size"], deterministic=config["deterministic"], lean=lean), together)
+
+
+def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:
+    """The cell's layers, a `stackfit.model.stack.Stack`; as `model` compiled, or None where there is a problem.
 
     Weights and dropout masks are functions of the cell's seed alone.
 
-    Raises:
-        ConfigError: with file and line.
+    Args:
+        problems: takes every problem, each with its place.
     """
-    from stackfit.training.loop import Member
-    from stackfit.training.tensorflow.pipeline import Targets
-
-    config = cell.config
-    model = make_model(cell, dataset.input_shape)
-    task = config["task"]
-    targets = Targets(task["labels"], config["data"]["num_classes"], task["class_weight"])
-    batch, seed = config["batch_size"], config["seed"] if config["shuffle"] else None
-    validation = feeds.feed("validation", batch, targets) if feeds.has("validation") else None
-    train = feeds.feed("train", batch, targets, seed, training=True)
-    return Member(model, train, validation, config["epochs"], [], config["jit_compile"])
-
-
-def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
-    """The cell's compiled model for examples of `input_shape`.
-
-    Raises:
-        ConfigError: all that is wrong; with file and line.
-    """
-    problems = Problems()
-    model = _assemble(cell, input_shape, problems)
-    if cell.origins:
-        problems.place(cell.origins)
-    problems.raise_errors()
-    return model
-
-
-def _assemble(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:
     import keras
 
-    from stackfit.model.stack import assemble
+    from stackfit.model.assembly import assemble
 
     keras.utils.set_random_seed(cell.config["seed"])
     keras.config.set_dtype_policy(cell.config["precision"])
@@ -67,56 +54,70 @@ def _assemble(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problem
         return assemble(cell.config, input_shape, problems)
     finally:
         keras.config.set_dtype_policy("float32")
-
-
-def build_layers(cell: Cell) -> list[Any]:
-    """The Keras layers of the cell's model, in order, down to one that cannot be built."""
-    import keras
-
-    from stackfit.model.stack import build_model
-
-    built: list[Any] = []
-    try:
-        with contextlib.suppress(ConfigError, ValueError, TypeError):  # the cell may have errors anywhere
-            keras.config.set_dtype_policy(cell.config["precision"])
-            build_model(cell.config["model"], tuple(cell.config["data"]["input_shape"]), built)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    return built
+        if cell.origins:
+            problems.place(cell.origins)
 
 
 @interrupts.step()
-def inspect_model(cell: Cell, known: Problems | None = None) -> Problems:
-    """Everything that is wrong with the cell's model, optimizer, task and callbacks, without training; starts TensorFlow.
+def check_model(cell: Cell, problems: Problems) -> Any:
+    """Build the cell's model as it will train, and its callbacks, which are dropped; starts the engine.
 
     Args:
-        known: what `cells.inspect_cell` has found already; what it covers is not looked at again.
+        problems: what is known already, which is not looked at again; takes what else is wrong with model, optimizer,
+            task and callbacks, each with its place.
 
     Returns:
-        Further errors and warnings, each with its place; both are empty when the cell can be trained.
+        The `Stack`; its `model` is None where there is a problem.
     """
-    known = known or Problems()
-    found, _ = _inspect(cell, Problems([*known.errors], [], {*known.unknown}))
-    return Problems(found.errors[len(known.errors) :], found.warnings)
-
-
-def _inspect(cell: Cell, problems: Problems) -> tuple[Problems, Any]:
-    defaults = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
-    config = {**cell.config, **{key: value for key, value in defaults.items() if problems.covers(key)}}
+    config = {**cell.config, **{key: value for key, value in DEFAULTS.items() if problems.covers(key)}}
     cell = replace(cell, config=config)
     start(cell)
-    from stackfit.model.building import try_build
-
     shape = None if problems.touches("data.input_shape") else tuple(config["data"]["input_shape"])
-    model = _assemble(cell, shape, problems)
-    with contextlib.redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as folder:
-        for name, node in (config["callbacks"] or {}).items():
-            if isinstance(node, dict):
-                with problems.collect():
-                    try_build(_placed(node, Path(folder), name), f"callbacks.{name}", "callbacks", problems)
-    if cell.origins:
-        problems.place(cell.origins)
-    return problems, None if problems.errors else model
+    stack = build_model(cell, shape, problems)
+    with tempfile.TemporaryDirectory() as folder, _random_state_kept():
+        _build_callbacks(cell, Path(folder), problems)
+    if problems.errors:
+        stack.model = None
+    return stack
+
+
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """What is drawn inside is drawn again afterwards: the model may be trained, and its callbacks are made once more."""
+    states = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
+    """The cell's compiled model for examples of `input_shape`.
+
+    Raises:
+        ConfigError: every problem, with file and line.
+    """
+    with raising() as problems:
+        stack = build_model(cell, input_shape, problems)
+    return stack.model
+
+
+def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds, model: Any = None) -> Member:
+    """The cell's compiled model with its feeds, still without callbacks.
+
+    Args:
+        model: as `check_model` has built it, not trained yet; built here if it is None.
+
+    Raises:
+        ConfigError: with file and line.
+    """
+    config, settings = cell.config, settings_of(cell.config)
+    if model is None:
+        model = make_model(cell, dataset.input_shape)
+    train = feeds.feed("train", settings, training=True)
+    validation = feeds.feed("validation", settings) if feeds.has("validation") else None
+    return Member(model, train, validation, config["epochs"], [], config["jit_compile"])
 
 
 def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
@@ -125,41 +126,44 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
     Raises:
         ConfigError: a callback refuses its arguments; with file and line.
     """
-    from stackfit.model.building import build
-
-    built = []
-    printed = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(printed):
-            for name, node in cell.config["callbacks"].items():
-                if node is not None:
-                    built.append(build(_placed(node, folder, name), f"callbacks.{name}", "callbacks"))
-    except ConfigError as error:
-        raise cell.place(error) from error.__cause__
-    if not printed.closed and printed.getvalue():
-        say(printed.getvalue())
+    with raising() as problems:
+        built, printed = _build_callbacks(cell, folder, problems)
+    if printed:
+        say(printed)
     return built
 
 
-def _check_file(file: Path, folder: Path, key: str) -> None:
-    if is_own(file, folder):
-        raise ConfigError(
-            f"{file.name!r} is a file of the run itself. Expected a name of its own, in the run folder. "
-            f"Write: {key}=my_{file.name}",
-            key=key,
-        )
+def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list[Any], str]:
+    """The callbacks, and what their constructors printed."""
+    from stackfit.model.building import build
+
+    built, printed = [], io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        for name, node in (cell.config["callbacks"] or {}).items():
+            if isinstance(node, dict):
+                with problems.collect():
+                    placed = _place_files(node, folder, f"callbacks.{name}")
+                    built.append(build(placed, f"callbacks.{name}", "callbacks", problems))
+    if cell.origins:
+        problems.place(cell.origins)
+    return built, "" if printed.closed else printed.getvalue()
 
 
-def _placed(node: dict[str, Any], folder: Path, name: str) -> dict[str, Any]:
+def _place_files(node: dict[str, Any], folder: Path, key: str) -> dict[str, Any]:
     """A callback's node with its files inside `folder`.
 
     Raises:
         ConfigError: one of them is a file of the run itself.
     """
-    files = {key: folder / node[key] for key in FILE_ARGUMENTS & node.keys() if isinstance(node[key], str)}
-    for key, file in files.items():
-        _check_file(file, folder, f"callbacks.{name}.{key}")
-    return {**node, **{key: str(file) for key, file in files.items()}}
+    files = {name: folder / node[name] for name in FILE_ARGUMENTS & node.keys() if isinstance(node[name], str)}
+    for name, file in files.items():
+        if is_own(file, folder):
+            raise ConfigError(
+                f"{file.name!r} is a file of the run itself. Expected a name of its own, in the run folder. "
+                f"Write: {key}.{name}=my_{file.name}",
+                key=f"{key}.{name}",
+            )
+    return {**node, **{name: str(file) for name, file in files.items()}}
 
 
 def model_key(cell: Cell) -> str:
@@ -173,48 +177,31 @@ def model_key(cell: Cell) -> str:
     return json.dumps([parts, data], default=str)
 
 
-def start(cell: Cell, together: bool = False) -> None:
-    """Start TensorFlow as the cell asks for; with all of Keras where it names code of the user's."""
-    lean = not used_modules(cell.config)
-    runtime.start(cell.config["deterministic"], cell.config["batch_size"], together, lean)
-
-
-@interrupts.step()
-def weigh(
-    cell: Cell, look: Callable[[Any], None] = lambda model: None, problems: Problems | None = None
-) -> int:
-    """Build and compile the cell's model and its callbacks, let `look` see the model, then drop them.
-
-    Args:
-        problems: takes what is wrong; without it that is raised.
+def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] = lambda model: None) -> int:
+    """Check the cell's model, let `look` see it, then drop it.
 
     Returns:
-        About how many bytes one member takes: weights, gradients, Adam's two moments, and a batch's activations.
-
-    Raises:
-        ConfigError: they cannot be built; with file and line.
+        About how many bytes one member takes: weights, gradients, the optimizer's variables, and a batch's activations;
+        0 where there is a problem.
     """
-    found, model = _inspect(cell, Problems() if problems is None else problems)
-    if problems is None:
-        found.raise_errors()
+    model = check_model(cell, problems).model
     if model is None:
         return 0
     look(model)
-    units = sum(math.prod(layer.output.shape[1:]) for layer in model.layers)
-    return 4 * (4 * model.count_params() + 2 * cell.config["batch_size"] * units)
+    return size_model(model).member_bytes(cell.config["batch_size"])
 
 
 def trains_alone(cell: Cell) -> str | None:
     """Why the cell cannot share a graph with others, or None."""
-    from stackfit.callbacks import listens_to_batches
     from stackfit.model.building import BASES, find_target
+    from stackfit.training.listeners import listens_to_batches
 
+    listener = None
     for name, node in cell.config["callbacks"].items():
-        if node is not None:
+        if node is not None and listener is None:
             kind = find_target(node["_target_"], f"callbacks.{name}", BASES["callbacks"])
-            if listens_to_batches(kind, node.get):
-                return f"callbacks.{name} listens to every batch"
-    return None
+            listener = f"callbacks.{name}" if listens_to_batches(kind, node.get) else None
+    return ENGINE.why_alone(listener)
 
 
 def describe_stack(model: Any) -> str:

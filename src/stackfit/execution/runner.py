@@ -12,6 +12,7 @@ from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.members import build_callbacks, build_member, describe_stack, start
@@ -19,14 +20,17 @@ from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 
 
-def run_cell(cell: Cell, claim: Claim, reporter: Reporter) -> Run:
+def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) -> Run:
     """Train one cell alone.
+
+    Args:
+        model: the cell's, as `members.check_model` has built it; None to build it here.
 
     Raises:
         ConfigError: the config does not fit its data, or its model cannot be built; no folder was left.
         TrainingError: the run failed; its folder says why.
     """
-    job = Job(cell, cell.experiment, reporter)
+    job = Job(cell, cell.experiment, reporter, model=model)
     dataset = load_data(cell, job.say)
     job.fingerprint = cell.fingerprint(dataset.fingerprint)
     run_cohort([job], dataset, claim, reporter)
@@ -77,28 +81,27 @@ def run_cohort(
     """
     start(jobs[0].cell, together=len(jobs) > 1)
     from stackfit.training import events, loop
-    from stackfit.training.tensorflow import graphs
-    from stackfit.training.tensorflow.pipeline import Feeds
 
-    graphs.free()
-    feeds = Feeds(dataset)
+    feeds = ENGINE.feeds(dataset)
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes
-        job.member = build_member(job.cell, dataset, feeds)
+        job.member = build_member(job.cell, dataset, feeds, job.model)
+        job.model = None
         interrupts.check()
-    cohort = loop.Cohort([job.member for job in jobs])
+    members = [job.member for job in jobs]
+    program = ENGINE.program(members)
     with placing():
-        cohort.prepare()
+        program.trace()
     interrupts.check()
     finish = Finisher(dataset, feeds, ended)
-    reporter.begin([job.label for job in jobs], [job.member.epochs for job in jobs])
+    reporter.begin([job.label for job in jobs], [member.epochs for member in members])
     try:
         for job in jobs:
             _claim(job, dataset, claim)
-        for event in cohort.train():
+        for event in loop.train(members, program):
             interrupts.check()
             if isinstance(event, events.Step):
-                finish.waiting()
+                finish.flush()
                 reporter.step(event.epoch, event.done, event.running)
                 for folder in [jobs[number].folder for number in event.running]:
                     assert folder is not None
@@ -106,7 +109,7 @@ def run_cohort(
             elif isinstance(event, events.EpochEnd):
                 _end_epoch(jobs[event.member], event)
                 reporter.epoch(event.member, event.epoch, event.logs)
-            elif isinstance(event, events.Kept):
+            elif isinstance(event, events.Checkpointed):
                 _keep(jobs[event.member], event.checkpoint)
             elif isinstance(event, events.Failed):
                 jobs[event.member].epoch = event.epoch
@@ -114,8 +117,8 @@ def run_cohort(
                 if fail_fast:
                     raise _Enough
             else:
-                finish.later(jobs[event.member])
-        finish.waiting()
+                finish.enqueue(jobs[event.member])
+        finish.flush()
     except TrainingError as error:
         if len(jobs) == 1:
             finish.failed(jobs[0], error)
@@ -123,7 +126,7 @@ def run_cohort(
         reporter.line(f"The cohort stopped: {error} Each of its cells trains again, alone.", always=True)
         return [job for job in jobs if job.folder is not None and not job.ended]
     except BaseException as error:
-        finish.abandon(jobs, KeyboardInterrupt() if isinstance(error, _Enough) else error)
+        finish.abort(jobs, KeyboardInterrupt() if isinstance(error, _Enough) else error)
         if not isinstance(error, (RunFolderError, _Enough)) or not any(job.failure for job in jobs):
             raise
     finally:
@@ -152,10 +155,15 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
         job.reporter.line(f"{job.label}: another process has it.")
         job.member.epochs, job.ended = 0, True
         return
+    begun = job.folder.config.exists()  # by an earlier try
     try:
         job.member.callbacks = build_callbacks(job.cell, job.folder.path, job.say)
-    except ConfigError:
-        job.folder.discard()
+    except ConfigError as error:
+        if begun:
+            with contextlib.suppress(OSError):
+                job.folder.fail(str(error), status="interrupted")
+        else:
+            job.folder.discard()
         job.folder = None
         raise
     job.member.printed = job.say

@@ -72,9 +72,9 @@ def compose_cells(
     if problems.errors:
         models = {members.model_key(cell): (cell, own) for cell, own in composed[:MANY_MODELS]}
         for cell, own in models.values():
-            found = members.inspect_model(cell, own)
-            spread.place(found)
-            problems.include(found)
+            members.check_model(cell, own)
+            spread.place(own)
+            problems.include(own)
     return [cell for cell, _ in composed]
 
 

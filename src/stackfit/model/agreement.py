@@ -1,4 +1,4 @@
-"""Whether output, activation, loss, metrics and labels agree: what Keras would train on without a word, or stop at late."""
+"""Whether output, activation, loss, metrics and labels agree: what Keras would train on silently, or stop at late."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _REGRESSION = re.compile(r"(Mean|RootMean)?(Squared|Absolute|AbsolutePercentage|
 
 @dataclass(frozen=True)
 class Output:
-    """What the model ends in, as far as it is known: the last key, its Keras layers behind those they pass on, its shape."""
+    """What the model ends in, as far as it is known: the last key, its Keras layers after those they pass on, its shape."""
 
     name: str
     layers: Sequence[keras.layers.Layer]
     shape: tuple[int, ...] | None  # without the batch axis; None where a layer above is wrong
-    source: str  # the key of the layer whose activation counts: a dropout behind it has none
-    removed: tuple[str, ...] = ()  # layers that stood behind it in the config and are null
+    source: str  # the key of the layer whose activation counts: a dropout after it has none
+    removed: tuple[str, ...] = ()  # layers that stood after it in the config and are null
     others: tuple[str, ...] = ()  # further layers that are null
 
     @property
@@ -34,7 +34,7 @@ class Output:
         return f"model.layers.{self.name}"
 
     def causes(self, *keys: str) -> list[str]:
-        """The keys with those of layers that were set to null: first the ones behind it, last those above."""
+        """The keys with those of layers that were set to null: first the ones after it, last those above."""
         first, last = ([f"model.layers.{name}" for name in names] for names in (self.removed, self.others))
         return [*first, *keys, *last]
 
@@ -79,16 +79,16 @@ def find_disagreements(output: Output, config: Mapping[str, Any], loss: type | N
 
 def _loss_against_labels(loss: str, labels: str, classes: int) -> Iterator[ConfigError]:
     among = ("task.loss._target_", "task.labels", "data.num_classes")
-    found = None
+    labelled = None
     if loss.startswith("Sparse") and labels != "class":
-        found, wants, cure = _LABELS[labels], "class numbers", "task.labels=class"
+        labelled, wants, cure = _LABELS[labels], "class numbers", "task.labels=class"
     elif loss.startswith("Categorical") and labels != "one_hot":
-        found, wants, cure = _LABELS[labels], "one-hot labels", "task.labels=one_hot"
+        labelled, wants, cure = _LABELS[labels], "one-hot labels", "task.labels=one_hot"
     elif loss.startswith("Binary") and labels == "value":
-        found, wants, cure = "values", "classes", "task=regression"
-    if found:
+        labelled, wants, cure = "values", "classes", "task=regression"
+    if labelled:
         yield ConfigError(
-            f"{loss} compares with {wants}, but the labels are {found}. Expected a loss and labels that agree. "
+            f"{loss} compares with {wants}, but the labels are {labelled}. Expected a loss and labels that agree. "
             f"Write: {cure}, or task=classification",
             kind="labels",
             among=among,
@@ -137,38 +137,38 @@ def _width_against_classes(output: Output, config: Mapping[str, Any], loss: str)
 
 
 def _activation_against_loss(output: Output, config: Mapping[str, Any], loss: str) -> Iterator[tuple[bool, ConfigError]]:
-    found, width, node = output.activation, output.width, config["task"]["loss"]
+    activation, width, node = output.activation, output.width, config["task"]["loss"]
     logits = bool(node.get("from_logits", False))
     many = loss.startswith(("Sparse", "Categorical"))
-    said = f"The output's activation is {found}"
+    said = f"The output's activation is {activation}"
     layer = f"model.layers.{output.source}"
     key = f"{layer}.activation"
     message, warning = None, False
     if not (many or loss.startswith("Binary")):
-        if found == "softmax" and width == 1:
+        if activation == "softmax" and width == 1:
             message = f"{said} over one unit: that is always 1. Expected no activation. Write: {key}=null"
-    elif logits and found != "linear":
-        if found in (*SIGMOIDS, *DISTRIBUTIONS, "log_softmax"):
+    elif logits and activation != "linear":
+        if activation in (*SIGMOIDS, *DISTRIBUTIONS, "log_softmax"):
             message = (
                 f"{said}, and {loss} has from_logits: true, so it applies {'softmax' if many else 'sigmoid'} again and the "
                 f"loss is wrong. Expected logits, or a loss for probabilities. Write: {key}=null, or task.loss.from_logits=false"
             )
     elif not logits and many:
-        if found in SIGMOIDS:
+        if activation in SIGMOIDS:
             warning = True
             message = (
                 f"{said} over {width} units: each is a probability by itself, and {loss} divides by their sum. Expected "
                 f"softmax, which gives one distribution over the classes. Write: {key}=softmax"
             )
-        elif found not in DISTRIBUTIONS:
+        elif activation not in DISTRIBUTIONS:
             message = (
                 f"{said}, but {loss} has from_logits: false and takes the outputs for probabilities: the loss is wrong. "
                 f"Expected softmax, or a loss for logits. Write: {key}=softmax, or task=classification_logits"
             )
     elif not logits:
-        if found in DISTRIBUTIONS and width == 1:
+        if activation in DISTRIBUTIONS and width == 1:
             message = f"{said} over one unit: that is always 1. Expected sigmoid. Write: {key}=sigmoid"
-        elif found not in (*SIGMOIDS, *DISTRIBUTIONS):
+        elif activation not in (*SIGMOIDS, *DISTRIBUTIONS):
             message = (
                 f"{said}, but {loss} has from_logits: false and takes the output for a probability: the loss is wrong. "
                 f"Expected sigmoid, or a loss for logits. Write: {key}=sigmoid, or +task.loss.from_logits=true"

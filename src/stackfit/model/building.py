@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean
+from stackfit.model.arguments import check_arguments, closest, describe_refusal, required_arguments
 from stackfit.model.own_modules import import_trusted
 
 BASES: dict[str, tuple[type, ...]] = {
@@ -30,30 +29,20 @@ NESTED_BASES = (
 )
 _SHAPING = {"padding", "strides", "pool_size", "kernel_size", "dilation_rate", "data_format", "axis", "return_sequences"}
 OWN_FUNCTIONS = ("stackfit.layers.dense_stack",)
-# Arguments that every layer takes through **kwargs (keras.layers.Layer).
-LAYER_ARGUMENTS = ("name", "dtype", "trainable", "activity_regularizer", "autocast")
-_LAYER = {name: inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in LAYER_ARGUMENTS}
 
 
-def build(node: Mapping[str, Any], key: str, role: str, **extra: Any) -> Any:
+def build(node: Any, key: str, role: str, problems: Problems, **extra: Any) -> Any:
     """Make the object of one config node of a role.
 
     Args:
         node: `{_target_: …, **arguments}`, resolved, already checked by `stackfit.config.trust`.
         key: the node's dotted config key, for errors.
+        problems: takes a target that does not exist or is not a class of the role, and the arguments that it refuses.
         extra: arguments that stackfit adds, such as `name`.
 
-    Raises:
-        ConfigError: the target does not exist, is no class of the role, or refuses its arguments.
+    Returns:
+        The object, without the arguments that are wrong; None where it cannot be made without them.
     """
-    problems = Problems()
-    built = try_build(node, key, role, problems, **extra)
-    problems.raise_errors()
-    return built
-
-
-def try_build(node: Mapping[str, Any], key: str, role: str, problems: Problems, **extra: Any) -> Any:
-    """As `build`, but what is wrong goes into `problems`, and is left out of the object; None where that does not do."""
     if not isinstance(node, Mapping) or "_target_" not in node:
         return None
     return _build(node, key, BASES[role], problems, extra)
@@ -78,62 +67,62 @@ def _build(node: Any, key: str, bases: tuple[type, ...], problems: Problems, ext
         target = find_target(str(node["_target_"]), f"{key}._target_", bases)
     if target is None:
         return None
-    problems.add(_wrong_arguments(target, node, key, extra))
-    wrong = [name for name in arguments if problems.touches(f"{key}.{name}")]
+    problems.add(check_arguments(target, node, key, extra))
+    wrong = {name for name in arguments if problems.touches(f"{key}.{name}")}
     sound = {name: value for name, value in arguments.items() if name not in wrong}
-    lacking = any(name not in sound and name not in extra for name in _required(target))
-    return None if lacking else _construct(target, sound, node, key, problems, extra, set(wrong))
+    if any(name not in sound and name not in extra for name in required_arguments(target)):
+        return None
+    built, guilty = _construct(target, sound, node, key, problems, extra)
+    # What is built without its wrong arguments still shows whether the shapes fit, unless those decide the shape.
+    return None if _SHAPING & {*wrong, guilty} else built
 
 
 def _construct(
     target: Any,
-    arguments: dict[str, Any],
+    arguments: Mapping[str, Any],
     node: Mapping[str, Any],
     key: str,
     problems: Problems,
     extra: Mapping[str, Any],
-    wrong: set[str],
-) -> Any:
-    """Call the target; an argument that it refuses is left out and the rest tried again, to find the next.
-
-    What is built without the wrong ones still shows whether the shapes fit; None where those decide the shape.
-    """
-    while True:
-        try:
-            built = target(**{**arguments, **extra})
-            return None if wrong & _SHAPING else built
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # Keras's own, and whatever a user's class raises, even sys.exit
-            guilty = _guilty(target, arguments, extra, error)
-            cause = error
-        said = ConfigError(_refused(node, guilty, cause), key=f"{key}.{guilty}" if guilty else key)
-        said.__cause__ = cause
-        problems.add([said])
-        if guilty is None or guilty in _required(target):
-            return None
-        wrong.add(guilty)
-        del arguments[guilty]
+) -> tuple[Any, str | None]:
+    """Call the target: what it made, and the argument that had to be left out because the target refuses it."""
+    built, error = _call(target, arguments, extra)
+    if error is None:
+        return built, None
+    guilty, without = _find_guilty(target, arguments, extra, error)
+    said = ConfigError(describe_refusal(node, guilty, error), key=f"{key}.{guilty}" if guilty else key)
+    said.__cause__ = error
+    problems.add([said])
+    return without, guilty
 
 
-def _guilty(target: Any, arguments: Mapping[str, Any], extra: Mapping[str, Any], error: BaseException) -> str | None:
-    """The argument without which the target is content, or complains of something else."""
+def _call(target: Any, arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return target(**{**arguments, **extra}), None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # Keras's own, and whatever a user's class raises, even sys.exit
+        return None, error
+
+
+def _find_guilty(
+    target: Any, arguments: Mapping[str, Any], extra: Mapping[str, Any], error: BaseException
+) -> tuple[str | None, Any]:
+    """The argument without which the target is content, or complains of something else; and what it makes without it."""
+    required = [name for name in arguments if name in required_arguments(target)]
     for name in arguments:
-        if name not in _required(target):
-            try:
-                target(**{other: value for other, value in arguments.items() if other != name}, **extra)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as other:
-                if str(other) == str(error):
-                    continue
-            return name
+        if name not in required:
+            others = {other: value for other, value in arguments.items() if other != name}
+            built, second = _call(target, others, extra)
+            if second is None or str(second) != str(error):
+                return name, built
     text = str(error)
     if "name" in extra and str(extra["name"]) in text:
-        return None  # the key itself is no name for a layer
+        return None, None  # the key itself is not a name for a layer
     named = [name for name, value in arguments.items() if f"`{name}`" in text or (isinstance(value, str) and value in text)]
-    required = [name for name in arguments if name in _required(target)]
-    return named[0] if named else required[0] if len(required) == 1 else None
+    if named:
+        return named[0], None
+    return (required[0] if len(required) == 1 else None), None
 
 
 def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
@@ -144,97 +133,20 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
     """
     module_name, _, name = target.rpartition(".")
     module = import_trusted(module_name, key)
-    found = getattr(module, name, None)
-    if name.startswith("_") or found is None:
+    named = getattr(module, name, None)
+    if name.startswith("_") or named is None:
         names = [n for n, v in vars(module).items() if isinstance(v, type) and issubclass(v, bases)]
-        near = did_you_mean(name, names)
+        near = closest(names, name)
         raise ConfigError(
-            f"There is no {name!r} in {module_name}.{near} Expected a public name such as "
-            f"{', '.join(_some(names, name))}. Write: _target_: {module_name}.{_some(names, name)[0] if names else name}",
+            f"There is no {name!r} in {module_name}.{did_you_mean(name, names)} Expected a public name such as "
+            f"{', '.join(near)}. Write: _target_: {module_name}.{near[0] if names else name}",
             key=key,
             kind="name",
         )
     if target in OWN_FUNCTIONS:
-        return found
-    own = module_name.split(".")[0] not in ("keras", "stackfit")
-    if not (isinstance(found, type) and issubclass(found, bases)) or (own and found.__module__ != module_name):
+        return named
+    users = module_name.split(".")[0] not in ("keras", "stackfit")
+    if not (isinstance(named, type) and issubclass(named, bases)) or (users and named.__module__ != module_name):
         kinds = " or ".join(sorted({base.__name__ for base in bases}))
-        raise TrustError(f"{target} is no {kinds}. Expected a class derived from it. Correct the name.", key=key)
-    return found
-
-
-def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]:
-    """The arguments that a target takes by name, those of its **kwargs included, and whether it takes any others."""
-    parameters = inspect.signature(target).parameters
-    known = {n: p for n, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-    takes_more = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    if takes_more and isinstance(target, type) and issubclass(target, keras.layers.Layer):
-        known = known | _LAYER | known  # its own come first
-        takes_more = not target.__module__.startswith("keras.")
-    elif takes_more and getattr(target, "__name__", "") == "dense_stack":
-        known = known | accepted_arguments(keras.layers.Dense)[0] | known
-        takes_more = False
-    elif takes_more and isinstance(target, type) and issubclass(target, keras.optimizers.Optimizer):
-        takes_more = False
-    return known, takes_more
-
-
-def _required(target: Any) -> list[str]:
-    return [name for name, one in accepted_arguments(target)[0].items() if one.default is one.empty]
-
-
-def _wrong_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mapping[str, Any]) -> Iterator[ConfigError]:
-    known, takes_more = accepted_arguments(target)
-    label = str(node["_target_"]).rpartition(".")[2]
-    for name, value in node.items():
-        if name.startswith("_"):
-            continue
-        if name not in known and not takes_more:
-            yield ConfigError(
-                f"{label} has no argument {name!r}.{did_you_mean(name, known)} Expected some of: {', '.join(known)}. "
-                "If it was left over by a change of _target_, set the old layer to null and add a new name.",
-                among=(f"{key}.{name}", f"{key}._target_"),
-                kind="name",
-            )
-        elif name in known and (wants := _other_kind(known[name].default, value)):
-            yield ConfigError(
-                f"{label}'s argument {name!r} is {value!r}. Expected {wants}, such as its default "
-                f"{known[name].default}. Correct the value.",
-                key=f"{key}.{name}",
-                kind="name",
-            )
-    for name in _required(target):
-        if name not in node and name not in extra:
-            yield ConfigError(
-                f"{label} needs the argument {name!r}. Expected a value. Write: {name}: …",
-                among=(f"{key}.{name}", f"{key}._target_"),
-                kind="name",
-            )
-
-
-def _other_kind(default: Any, value: Any) -> str | None:
-    """What an argument takes by its default, where the value is of another kind; Keras's signatures have no types."""
-    if isinstance(default, bool):
-        return "true or false" if isinstance(value, (str, float, list, Mapping)) else None
-    if isinstance(default, (int, float)):
-        return "a number" if isinstance(value, str) else None
-    return None
-
-
-def _refused(node: Mapping[str, Any], guilty: str | None, error: BaseException) -> str:
-    label = str(node.get("_target_")).rpartition(".")[2]
-    text = " ".join(str(error).split())
-    value = node.get(guilty) if guilty else None
-    if isinstance(value, str) and guilty and guilty.endswith("activation"):
-        names = [n for n in dir(keras.activations) if n.islower() and callable(getattr(keras.activations, n))]
-        names = [n for n in names if n not in ("deserialize", "get", "serialize")]
-        return (
-            f"There is no activation {value!r}.{did_you_mean(value, names)} "
-            f"Expected one of: {', '.join(names)}. Write: {guilty}: {(_some(names, value))[0]}"
-        )
-    found = f"argument {guilty!r}, {value!r}" if guilty else "arguments"
-    return f"{label} refuses its {found}: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them."
-
-
-def _some(names: list[str], name: str) -> list[str]:
-    return difflib.get_close_matches(name, names, n=3, cutoff=0.0) or names[:3]
+        raise TrustError(f"{target} is not a subclass of {kinds}. Expected a class derived from it. Correct the name.", key=key)
+    return named

@@ -18,7 +18,7 @@ SETTERS = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateSchedu
 def find_idle(name: str, target: type, config: Mapping[str, Any]) -> Iterator[ConfigError]:
     """What keeps the callback from working in this run: a metric that it will not have, a schedule, a missing extra."""
     node, key = config["callbacks"][name], f"callbacks.{name}"
-    metrics = ["loss", *(metric for metric, one in (config["task"]["metrics"] or {}).items() if one is not None)]
+    metrics = ["loss", *(name for name, node in (config["task"]["metrics"] or {}).items() if node is not None)]
     validated = (config["data"]["validation_split"] or 0) > 0
     known = [*metrics, *(f"val_{metric}" for metric in metrics if validated)]
     parameter = inspect.signature(target).parameters.get("monitor")

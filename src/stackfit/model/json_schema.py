@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ def generate() -> dict[str, Any]:
 
     definitions = target_schemas()
     for part, kind in list(schema.PARTS.items())[1:]:
-        definitions[part] = _dataclass(kind, part)
+        definitions[part] = _dataclass(kind, lambda name, hint, part=part: _field(f"{part}.{name}", hint))
     definitions |= {"claim": _claim(), "after": _AFTER, "inputs": _INPUTS, "defaults": _defaults(), "hydra": _HYDRA}
-    root = _dataclass(schema.Experiment, "")
+    root = _dataclass(schema.Experiment, _field)
     root["properties"] = {
         "defaults": {"$ref": "#/$defs/defaults"},
         **root["properties"],
@@ -75,8 +76,8 @@ def shipped_text() -> str:
 
 def text_of(value: dict[str, Any]) -> str:
     """Compact JSON, a line for each definition, so that a change shows in a diff."""
-    lines = [f"{json.dumps(name)}:{_compact(one)}" for name, one in value["$defs"].items()]
-    head = _compact({key: one for key, one in value.items() if key != "$defs"})
+    lines = [f"{json.dumps(name)}:{_compact(definition)}" for name, definition in value["$defs"].items()]
+    head = _compact({key: part for key, part in value.items() if key != "$defs"})
     return head[:-1] + ',"$defs":{\n' + ",\n".join(lines) + "\n}}\n"
 
 
@@ -87,7 +88,7 @@ def shipped_schema() -> dict[str, Any] | None:
 
 
 def place_beside(folder: Path) -> Path:
-    """A copy of the shipped schema as `.schema.json` in `folder`, written anew when it is another one."""
+    """A copy of the shipped schema as `.schema.json` in `folder`, written again when it is another one."""
     path = folder / ".schema.json"
     if not path.is_file() or path.read_text(encoding="utf-8") != shipped_text():
         write_text(path, shipped_text())
@@ -98,13 +99,12 @@ def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _dataclass(kind: type, part: str) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind)
-    properties = {}
+def _dataclass(kind: type, schema_of: Callable[[str, Any], dict[str, Any]]) -> dict[str, Any]:
+    """A dataclass, each of its fields by `schema_of(name, hint)` and with the comment that stands at it."""
+    hints, lines, properties = typing.get_type_hints(kind), declarations.lines_of(kind), {}
     for field in fields(kind):
-        key = f"{part}.{field.name}" if part else field.name
-        said = declarations.lines_of(kind)[field.name][1]
-        properties[field.name] = _field(key, hints[field.name]) | ({"description": said} if said else {})
+        said = lines[field.name][1]
+        properties[field.name] = schema_of(field.name, hints[field.name]) | ({"description": said} if said else {})
     doc = " ".join((kind.__doc__ or "").split())
     return {"description": doc, "type": "object", "properties": properties, "additionalProperties": False}
 
@@ -114,17 +114,14 @@ def _field(key: str, hint: Any) -> dict[str, Any]:
         return {"$ref": f"#/$defs/{key}"}
     if key in _ROLES:
         role, many = _ROLES[key]
-        one = {"$ref": f"#/$defs/{role}"}
+        target = {"$ref": f"#/$defs/{role}"}
         if not many:
-            return {"type": "object", **one}
-        return {"type": "object", "additionalProperties": {"type": ["object", "null"], **one}}
+            return {"type": "object", **target}
+        return {"type": "object", "additionalProperties": {"type": ["object", "null"], **target}}
     if key == "expect":
         return {"type": "array", "items": {"$ref": "#/$defs/claim"}}
-    if key in ("save", "silence"):
-        return {
-            "type": "array",
-            "items": {"enum": list({"save": checks.SAVE_FORMS, "silence": schema.SILENCEABLE}[key])},
-        }
+    if key in _LISTED:
+        return {"type": "array", "items": {"enum": list(_LISTED[key])}}
     if key == "task.class_weight":
         return {"type": ["object", "null"], "additionalProperties": {"type": "number", "minimum": 0}}
     if key in checks.CHOICES:
@@ -156,16 +153,8 @@ def _hinted(hint: Any) -> dict[str, Any]:
 
 
 def _claim() -> dict[str, Any]:
-    hints = typing.get_type_hints(claims.Claim)
-    properties = {}
-    for field in fields(claims.Claim):
-        said = declarations.lines_of(claims.Claim)[field.name][1]
-        properties[field.name] = _hinted(hints[field.name]) | ({"description": said} if said else {})
     return {
-        "description": " ".join((claims.Claim.__doc__ or "").split()),
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": False,
+        **_dataclass(claims.Claim, lambda name, hint: _hinted(hint)),
         "oneOf": [{"required": [subject]} for subject in claims.SUBJECTS],
         "if": {"required": ["metric"]},
         "then": {"oneOf": [{"required": [rule]} for rule in claims.RULES]},
@@ -199,7 +188,7 @@ def _defaults() -> dict[str, Any]:
     }
 
 
-_AFTER = {"description": "The layer behind which this one stands.", "type": ["string", "null"]}
+_AFTER = {"description": "The layer after which this one runs.", "type": ["string", "null"]}
 _INPUTS = {
     "description": "The layers that this one reads, for branches and skips.",
     "type": ["array", "string", "null"],

@@ -1,6 +1,6 @@
 """Keras's targets as JSON Schema: which a role may name, with their arguments, types, choices and descriptions.
 
-A type comes from the default and from what the docstring says first; where neither says anything, any value may stand.
+A type comes from the default: Keras's signatures have no others. Where it says nothing, any value may stand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import keras
 
 from stackfit.config.trust import NESTED, REFUSED, ROLES
-from stackfit.model.building import BASES, NESTED_BASES, OWN_FUNCTIONS, accepted_arguments
+from stackfit.model.arguments import accepted_arguments
+from stackfit.model.building import BASES, NESTED_BASES, OWN_FUNCTIONS
 
 Schema = dict[str, Any]
 
@@ -48,22 +49,6 @@ _CHOICES: dict[tuple[str, Any], list[Any]] = {
         None,
     ],
 }
-_WORDS = {
-    "integer": r"\bints?\b|\bintegers?\b",
-    "number": r"\bfloats?\b|\bscalars?\b|fraction|floating|\bnumbers? between",
-    "boolean": r"\bbool(ean)?s?\b|whether|`?true`?",
-    "string": r"\bstr(ing)?s?\b|\bnames?\b|\bpath\b",
-    "array": r"\blists?\b|\btuples?\b|\barrays?\b|\btensors?\b|\bshapes?\b|sequence|iterable",
-    "object": r"\bdict|mapping|instance|callable|function|schedule|\blayers?\b|initializer|regularizer|constraint",
-    "null": r"\bnone\b|\boptional\b",
-}
-# A docstring that begins with a type means it; one that mentions a type later may not.
-_BEGINS = re.compile(
-    r"((an?|the|one|python|positive|non-negative|optional|initial|tuple|list) )*(of )?`?(int|float|bool|str|tuple|list|dict|whether|one of)",
-    re.IGNORECASE,
-)
-_OF_DEFAULT = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array", list: "array"}
-_OF_DEFAULT |= {dict: "object", type(None): "null"}
 
 
 def target_schemas() -> Schema:
@@ -95,7 +80,7 @@ def _shared(definitions: Schema) -> Schema:
 
 
 def _names(modules: tuple[str, ...], bases: tuple[type, ...]) -> dict[str, Any]:
-    found = {}
+    targets = {}
     for module in modules:
         for name, value in sorted(vars(importlib.import_module(module)).items()):
             full = f"{module}.{name}"
@@ -105,8 +90,8 @@ def _names(modules: tuple[str, ...], bases: tuple[type, ...]) -> dict[str, Any]:
                 and value.__module__.split(".")[0] == module.split(".")[0]
             )
             if not name.startswith("_") and name not in REFUSED and (kind or full in OWN_FUNCTIONS):
-                found[full] = value
-    return found
+                targets[full] = value
+    return targets
 
 
 def _choice(targets: Mapping[str, Any], definitions: Schema, role: str) -> Schema:
@@ -159,40 +144,20 @@ def _type(parameter: inspect.Parameter, said: str, role: str) -> Schema:
     if isinstance(default, (str, type(None))) and (name, default) in _CHOICES:
         names = [choice for choice in _CHOICES[name, default] if choice != "causal" or "causal" in said]
         return {"anyOf": [{"enum": names}, _REFERENCE]}
-    kinds = _kinds(parameter, said)
-    if not kinds:
-        return nested
-    schema: Schema = {"type": [kind for kind in (*_WORDS,) if kind in kinds]}
-    if "string" not in kinds:  # a pattern looks at strings only: they may be references
-        wanted = " or ".join([*schema["type"], "${KEY}"])
-        schema |= {"type": [*schema["type"], "string"], "pattern": REFERENCE["pattern"]}
-        schema["patternErrorMessage"] = f"Expected {wanted}."  # what VS Code says in place of the pattern
-    return {**schema, **nested} if kinds & {"array", "object"} else schema
-
-
-def _kinds(parameter: inspect.Parameter, said: str) -> set[str]:
-    """The JSON types that an argument takes; empty: not known."""
-    name, default = parameter.name, parameter.default
-    if name in ("name", "dtype"):
-        return {"string", "null"} | ({"object"} if name == "dtype" else set())
-    if name in ("trainable", "autocast"):
-        return {"boolean", "null"}
+    if name == "trainable" or isinstance(default, bool):
+        return _typed(["boolean", "null"] if default is None else ["boolean"])
     if isinstance(parameter.annotation, str) and "units" in name:  # our own functions say it in the signature
-        return {"integer", "array"}
-    first = re.split(r"\.\s|\n\n|: ?\n", f"{said.removeprefix('(Optional)').removeprefix('Optional.').strip()}. ")[0]
-    kinds = {kind for kind, words in _WORDS.items() if re.search(words, first, re.IGNORECASE)}
-    if default is parameter.empty or default is None:
-        if not _BEGINS.match(first):
-            return set()
-        return kinds | {"null"} if default is None else kinds - {"null"}
-    own = _OF_DEFAULT[type(default)]
-    if own == "boolean":
-        return {"boolean"} | kinds & {"null"}
-    if own == "integer" and "integer" not in kinds:
-        own = "number"  # `min_delta: 0` takes 0.001 too
-    if own == "array":
-        kinds |= {"integer", "number"}
-    return (kinds - {"boolean"}) | {own} | ({"array"} if not said and own in ("integer", "number") else set())
+        return {**_typed(["integer", "array"]), **nested}
+    if isinstance(default, (int, float, tuple)):  # an object may stand for a number: a schedule for a rate
+        numbers = {"anyOf": [{"type": ["number", "array"]}, _REFERENCE]}
+        return {**_typed(["number", "array", "object", "null"]), "items": numbers, "required": ["_target_"], **nested}
+    return nested
+
+
+def _typed(kinds: list[str]) -> Schema:
+    """A value of these types, or a reference; a pattern looks at strings only."""
+    said = f"Expected {' or '.join([*kinds, '${KEY}'])}."  # what VS Code says in place of the pattern
+    return {"type": [*kinds, "string"], "pattern": REFERENCE["pattern"], "patternErrorMessage": said}
 
 
 def named_schemas() -> Schema:
@@ -214,23 +179,21 @@ def _registered(module: Any) -> Iterator[str]:
 
 def _said(target: Any) -> dict[str, str]:
     """What the docstring says of each argument."""
-    lines = iter((inspect.getdoc(target) or "").splitlines())
-    found: dict[str, str] = {}
-    inside, name = False, ""
-    for line in lines:
+    said: dict[str, str] = {}
+    inside = False
+    names: list[str] = []
+    for line in (inspect.getdoc(target) or "").splitlines():
         if re.match(r"(Args|Arguments):\s*$", line):
             inside = True
         elif inside and line and not line.startswith(" "):
             break
         elif inside and (entry := re.match(r" {4}(`?\w+`?(?:, `?\w+`?)*): ?(.*)", line)):
-            name = entry.group(1)
-            for one in re.findall(r"\w+", name):
-                found[one] = entry.group(2)
-            names = re.findall(r"\w+", name)
-        elif inside and name:
-            for one in names:
-                found[one] += f"\n{line.strip()}"
-    return {key: text.strip() for key, text in found.items()}
+            names = re.findall(r"\w+", entry.group(1))
+            said |= dict.fromkeys(names, entry.group(2))
+        else:
+            for name in names:
+                said[name] += f"\n{line.strip()}"
+    return {name: text.strip() for name, text in said.items()}
 
 
 def _short(text: str) -> str:

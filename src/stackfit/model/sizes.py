@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class LayerSize:
-    """One layer, for one example. `flops` of a forward pass as `stackfit.model.flops` counts them; None where it cannot."""
+    """One layer, for one example. `flops` of a forward pass, as the engine counts them; None where it cannot."""
 
     name: str
     type: str
@@ -36,11 +37,13 @@ class ModelSize:
     optimizer: str
     optimizer_bytes: int  # of its real variables
 
+    def member_bytes(self, batch_size: int) -> int:
+        """About what one model in training takes; of a batch's activations also their gradients."""
+        return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + 2 * batch_size * self.activation_bytes
 
-def size_layers(layers: Sequence[Any]) -> list[LayerSize]:
+
+def size_layers(layers: Sequence[Any], count_flops: Callable[[Any], int | None]) -> list[LayerSize]:
     """The sizes of Keras layers that were each called once, in order."""
-    from stackfit.model.flops import count_flops
-
     return [
         LayerSize(
             name=layer.name,
@@ -55,9 +58,9 @@ def size_layers(layers: Sequence[Any]) -> list[LayerSize]:
     ]
 
 
-def size_model(model: Any) -> ModelSize:
-    """The sizes of a compiled model whose optimizer is built."""
-    layers = size_layers(model.layers)
+def size_model(model: Any, count_flops: Callable[[Any], int | None] = lambda layer: None) -> ModelSize:
+    """The sizes of a compiled model whose optimizer is built; `flops` only as far as `count_flops` tells."""
+    layers = size_layers(model.layers, count_flops)
     known = [layer.flops for layer in layers if layer.flops is not None]
     return ModelSize(
         layers=layers,
@@ -78,6 +81,7 @@ def _bytes(variables: Sequence[Any]) -> int:
 
 
 def _item_bytes(dtype: str) -> int:
-    import tensorflow as tf
-
-    return int(tf.as_dtype(dtype).size)
+    """Of a Keras dtype, whose name says its bits: `float32`, `bfloat16`; `bool` takes a byte, a string a pointer."""
+    if bits := re.search(r"\d+", dtype):
+        return int(bits.group()) // 8
+    return 1 if dtype == "bool" else 8

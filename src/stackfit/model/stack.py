@@ -1,6 +1,6 @@
-"""Config to model: the named layers become one Keras Functional model, compiled for its task.
+"""The named layers of a config become one Keras Functional model.
 
-What is wrong is collected: a layer that cannot be built or called leaves the checks of all others as they are.
+Problems are collected: a layer that cannot be built or called leaves the checks of all others as they are.
 """
 
 from __future__ import annotations
@@ -13,95 +13,24 @@ from typing import Any
 import keras
 
 from stackfit.errors import ConfigError, Problems, did_you_mean
-from stackfit.model.agreement import PASSING, Output, find_disagreements
-from stackfit.model.building import BASES, find_target, try_build
-from stackfit.model.callback_checks import find_idle
+from stackfit.model.agreement import PASSING, Output
+from stackfit.model.building import build
 
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
 
 
-def build_model(
-    model_cfg: Mapping[str, Any], input_shape: tuple[int, ...], called: list[keras.layers.Layer] | None = None
-) -> keras.Model:
-    """Stack the layers of the config, top to bottom; `after` moves a layer, `inputs` wires branches and skips.
-
-    Args:
-        model_cfg: a mapping `layers: {name: {_target_: ..., **arguments}}`; a null layer is left out.
-        input_shape: shape of one example, without the batch axis.
-        called: gets every layer as soon as it has been called.
-
-    Returns:
-        A built, uncompiled model. Output shape: `(batch, *last_layer_shape)`.
-
-    Raises:
-        ConfigError: a layer refuses its arguments or its input; carries the config key, the caller adds file and line.
-    """
-    problems = Problems()
-    stack = Stack(model_cfg["layers"], problems)
-    stack.build(input_shape)
-    if called is not None:
-        called += stack.called
-    problems.raise_errors()
-    assert stack.model is not None
-    return stack.model
-
-
-def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> keras.Model | None:
-    """The whole config's model, compiled, its optimizer built; None where something is wrong.
-
-    Args:
-        input_shape: None where it is not known, since the data are wrong.
-        problems: takes everything that is wrong with layers, output, loss, metrics, optimizer and callbacks.
-    """
-    stack = Stack(config["model"]["layers"] or {}, problems)
-    stack.build(input_shape)
-    loss, task = None, config["task"]
-    if task["loss"] and not problems.covers("task.loss._target_"):
-        with problems.collect():
-            loss = find_target(str(task["loss"]["_target_"]), "task.loss._target_", BASES["loss"])
-    parts = {
-        "optimizer": try_build(config["optimizer"], "optimizer", "optimizer", problems),
-        "loss": try_build(task["loss"], "task.loss", "loss", problems),
-        "metrics": [
-            try_build(metric, f"task.metrics.{name}", "metrics", problems, name=name)
-            for name, metric in (task["metrics"] or {}).items()
-            if metric is not None
-        ],
-    }
-    silent = config.get("silence") or ()
-    if stack.output and not problems.covers("data.num_classes", "task.labels"):
-        for warning, error in stack.find_axes(config, find_disagreements(stack.output, config, loss)):
-            follows = error.kind != "shape" and any(problems.touches(key) for key in error.among[:2])
-            if error.kind in silent or follows:
-                continue
-            (problems.warnings if warning else problems.errors).append(error)
-    for name, node in (config["callbacks"] or {}).items():
-        if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
-            with problems.collect():
-                target = find_target(str(node.get("_target_")), f"callbacks.{name}._target_", BASES["callbacks"])
-                problems.add(find_idle(name, target, config))
-    if problems.errors or stack.model is None:
-        return None
-    with problems.collect():
-        compile_model(stack.model, **parts)
-        return stack.model
-    return None
-
-
-def compile_model(model: keras.Model, optimizer: Any, loss: Any, metrics: list[Any]) -> None:
-    """Give the model its optimizer, loss and metrics; the optimizer is built at once."""
-    # The cohort's graph is compiled as a whole; see stackfit.training.
-    model.compile(optimizer=optimizer, loss=loss, metrics=metrics, jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
-
-
 @dataclass
 class Stack:
-    """The layers of a config on their way to a model: what is wrong goes into `problems`, the rest is built."""
+    """The layers of a config on their way to a model, top to bottom; `after` moves a layer, `inputs` wires branches.
+
+    Args:
+        layers: `{name: {_target_: ..., **arguments}}`; a null layer is left out.
+        problems: takes their errors; each carries the config key. The rest is built.
+    """
 
     layers: Mapping[str, Any]
     problems: Problems
-    model: keras.Model | None = None
+    model: keras.Model | None = None  # built, not compiled; its output is `(batch, *last_layer_shape)`
     output: Output | None = None
     values: dict[str, Any] = field(default_factory=dict)  # by layer; None where it or a layer above is wrong
     reads: dict[str, list[str]] = field(default_factory=dict)
@@ -110,7 +39,11 @@ class Stack:
     parts: dict[str, list[Any]] = field(default_factory=dict)  # the Keras layers of each key
 
     def build(self, input_shape: tuple[int, ...] | None) -> None:
-        """Build every layer, and connect them as far as they fit."""
+        """Build every layer, and connect them as far as they fit; `model` is None where something is wrong.
+
+        Args:
+            input_shape: shape of one example, without the batch axis; None where it is not known.
+        """
         used = {name: layer for name, layer in self.layers.items() if isinstance(layer, Mapping)}
         used = order_layers(used, self.problems, [name for name, layer in self.layers.items() if layer is None])
         inputs = None if input_shape is None else keras.Input(shape=tuple(input_shape), name=INPUT)
@@ -122,8 +55,8 @@ class Stack:
             self.reads[name] = sources or [last]
             arguments = {argument: value for argument, value in layer.items() if argument not in ("after", "inputs")}
             extra = {} if "name" in arguments else {"name": name}
-            built = try_build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
-            parts = built if isinstance(built, list) else [built] if built is not None else []
+            built = build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
+            parts = [] if built is None else _as_list(built)
             values = [self.values[source] for source in sources or ()]
             known = built is not None and values and all(value is not None for value in values)
             self.values[name] = self._connect(name, parts, values) if known and self._named(name, parts) else None
@@ -138,7 +71,7 @@ class Stack:
             self.model = keras.Model(inputs, self.values[last], name="model")
 
     def _sources(self, name: str, inputs: Any, last: str) -> list[str] | None:
-        sources = [last] if inputs is None else inputs if isinstance(inputs, list) else [inputs]
+        sources = [last] if inputs is None else _as_list(inputs)
         key = f"model.layers.{name}.inputs"
         for source in sources:
             if not isinstance(source, str) or source not in self.values:
@@ -162,7 +95,7 @@ class Stack:
                     ConfigError(
                         f"Two layers are called {part.name!r}: one of {other!r} and one of {name!r}. Expected a name of its "
                         "own for each. Rename one of the keys, or its `name`.",
-                        among=tuple(f"model.layers.{one}" for one in (name, other) if one != INPUT),
+                        among=tuple(f"model.layers.{key}" for key in (name, other) if key != INPUT),
                     )
                 )
                 return False
@@ -175,13 +108,13 @@ class Stack:
                 value = part(value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
-                found = value if isinstance(value, list) else [value]
+                shapes = [str(tuple(tensor.shape[1:])) for tensor in _as_list(value)]
                 text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
                 text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
                 text = text.partition(" Arguments received")[0].partition(" Full shape received")[0]
                 said = ConfigError(
                     f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "
-                    f"{' and '.join(str(tuple(one.shape[1:])) for one in found)}: {text[:300].rstrip('.')}. "
+                    f"{' and '.join(shapes)}: {text[:300].rstrip('.')}. "
                     f"Expected a shape that the layer accepts. The shapes along the stack: {self.shapes()}. "
                     "Change this layer or the one above it.",
                     kind="shape",
@@ -195,14 +128,15 @@ class Stack:
     def _end(self, name: str, parts: list[Any]) -> None:
         value = self.values[name]
         written = list(self.layers)
-        null = [one for one in written if self.layers[one] is None]
-        behind = [one for one in null if written.index(one) > written.index(name)]
-        above, one = list(parts), name
-        while all(isinstance(part, PASSING) for part in above) and self.reads.get(one, [INPUT]) != [INPUT]:
-            one = self.reads[one][0]
-            above = [*self.parts.get(one, []), *above]
+        removed = [layer for layer in written if self.layers[layer] is None]
+        after = tuple(layer for layer in removed if written.index(layer) > written.index(name))
+        others = tuple(layer for layer in removed if layer not in after)
+        above, source = list(parts), name
+        while all(isinstance(part, PASSING) for part in above) and self.reads.get(source, [INPUT]) != [INPUT]:
+            source = self.reads[source][0]
+            above = [*self.parts.get(source, []), *above]
         shape = None if value is None else tuple(value.shape[1:])
-        self.output = Output(name, above, shape, one, tuple(behind), tuple(one for one in null if one not in behind))
+        self.output = Output(name, above, shape, source, after, others)
 
     def _find_loose(self, ends: list[str], last: str) -> None:
         for name in ends:
@@ -211,7 +145,7 @@ class Stack:
                 ConfigError(
                     f"The branch that ends in {name!r} leads nowhere. Expected every layer to be read by another, down to "
                     f"{last!r}. Name it in a later layer's inputs: [{name}, …], or set it to null.",
-                    among=(key, *(f"model.layers.{one}.inputs" for one in self.reads)),
+                    among=(key, *(f"model.layers.{reader}.inputs" for reader in self.reads)),
                 )
             )
 
@@ -224,13 +158,13 @@ class Stack:
         """The keys that make up a layer's input: its own, then those of the layers above it, then the data's shape."""
         keys, waiting = [], [name]
         while waiting:
-            one = waiting.pop(0)
-            key = f"model.layers.{one}"
-            if key not in keys and one != INPUT:
-                keys += [key, *(f"{key}.{argument}" for argument in self.layers[one])]
-                waiting += self.reads.get(one, [])
+            layer = waiting.pop(0)
+            key = f"model.layers.{layer}"
+            if key not in keys and layer != INPUT:
+                keys += [key, *(f"{key}.{argument}" for argument in self.layers[layer])]
+                waiting += self.reads.get(layer, [])
         written = list(self.layers)
-        keys += [f"model.layers.{one}" for one in written[: written.index(name)] if self.layers[one] is None]
+        keys += [f"model.layers.{layer}" for layer in written[: written.index(name)] if self.layers[layer] is None]
         return [*keys, "data.input_shape"]
 
     def find_axes(
@@ -267,7 +201,7 @@ class Stack:
 
 
 def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[str]) -> dict[str, Any]:
-    """The layers in the order in which they run: as written, but one with `after: NAME` directly behind NAME.
+    """The layers in the order in which they run: as written, but one with `after: NAME` directly after NAME.
 
     Args:
         problems: takes an `after` that names no layer, and layers that wait for one another; they stay where they are.
@@ -278,10 +212,11 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
     for name, before in list(waiting.items()):
         if not isinstance(before, str) or (before not in layers and before != INPUT):
             nulled = isinstance(before, str) and before in removed
+            others = [INPUT, *(other for other in layers if other != name)]
             problems.errors.append(
                 ConfigError(
                     f"There is no layer {before!r} to stand after{': it was set to null' if nulled else ''}."
-                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join([INPUT, *(one for one in layers if one != name)])}. Correct the name.",
+                    f"{did_you_mean(str(before), layers)} Expected one of: {', '.join(others)}. Correct the name.",
                     among=(f"model.layers.{name}.after", *([f"model.layers.{before}"] if nulled else [])),
                 )
             )
@@ -290,11 +225,10 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
     while waiting:
         ready = [name for name, before in waiting.items() if before in ordered or before == INPUT]
         if not ready:
-            name = next(iter(waiting))
             problems.errors.append(
                 ConfigError(
                     f"The layers {', '.join(waiting)} each stand after one another. Expected an order. Remove one `after`.",
-                    among=tuple(f"model.layers.{one}.after" for one in waiting),
+                    among=tuple(f"model.layers.{name}.after" for name in waiting),
                 )
             )
             ordered += waiting
@@ -304,3 +238,7 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
             before = waiting.pop(name)
             ordered.insert(0 if before == INPUT else ordered.index(before) + 1, name)
     return {name: layers[name] for name in ordered}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -160,7 +160,8 @@ def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Rep
         if len(needed) > len(plan.runs) or not needed:
             members.start(plan.own[0], together=True)  # before the first model: threads are set once a process
             for cell in plan.own:
-                members.weigh(cell)
+                with raising() as problems:
+                    members.check_model(cell, problems)
     except ConfigError as error:
         plan.problem = error
         return

@@ -14,13 +14,14 @@ from stackfit.config.checks import check_stored
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.files import reading
 from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive
 from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
-from stackfit.training.tensorflow import runtime
+from stackfit.training.engine import Settings
 
 
 def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> Any:
@@ -39,7 +40,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
             f"{run.config.get('save')}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
     check_archive(found[0], trusted)
-    runtime.start(run.config.get("deterministic", True), run.config.get("batch_size", 32))
+    ENGINE.start(Settings(run.config.get("batch_size", 32), deterministic=run.config.get("deterministic", True)))
     import keras
 
     own_modules.refresh(used_modules(run.config))
@@ -88,12 +89,8 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
 
 
 def _test_scores(run: Run, model: Any) -> np.ndarray:
-    from stackfit.training.tensorflow.graphs import evaluate_all
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
-
-    feeds = Feeds(load_dataset(run.config["data"], lambda line: None))
-    targets = Targets(run.config["task"]["labels"], run.config["data"]["num_classes"], None)
-    return evaluate_all([model], [feeds.feed("test", run.config["batch_size"], targets)])[0][1]
+    feeds = ENGINE.feeds(load_dataset(run.config["data"], lambda line: None))
+    return ENGINE.evaluate([model], [feeds.feed("test", settings_of(run.config))])[0][1]
 
 
 def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> dict[str, dict[str, float]]:
@@ -103,18 +100,13 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
         RunFolderError: no model; DataError: the data are not available any more; ConfigError: see `load_model`.
     """
     model = load_model(run, trust=trust)
-    from stackfit.training.tensorflow.graphs import evaluate_all
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
-
     dataset = load_dataset(run.config["data"], say)
     before = run_files.read_environment(run.folder).get("data_fingerprint")
     if before != dataset.fingerprint:
         say("The data have changed since this run trained: their fingerprint differs.")
-    feeds, task = Feeds(dataset), run.config["task"]
-    targets = Targets(task["labels"], run.config["data"]["num_classes"], None)
+    feeds, settings = ENGINE.feeds(dataset), settings_of(run.config)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
-    tests = [feeds.feed(split, run.config["batch_size"], targets) for split in splits]
-    return {split: evaluate_all([model], [feed])[0][0] for split, feed in zip(splits, tests, strict=True)}
+    return {split: ENGINE.evaluate([model], [feeds.feed(split, settings)])[0][0] for split in splits}
 
 
 @dataclass(frozen=True)

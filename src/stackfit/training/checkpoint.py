@@ -1,4 +1,4 @@
-"""A member's state between two epochs: enough to go on as if nothing had happened.
+"""A member's state between two epochs: enough to continue as if nothing had happened.
 
 Weights, seed generators and optimizer are Keras variables; the data order is a function of (seed, epoch) and needs no
 state. What is left is what callbacks remember. No pickle: reading a checkpoint runs no code.
@@ -60,7 +60,7 @@ class Checkpoint:
 
 
 def variables_of(model: keras.Model) -> list[Any]:
-    """Everything of the model and its optimizer that training changes, beside the metrics."""
+    """Everything of the model and its optimizer that training changes, besides the metrics."""
     return [*model.variables, *model.optimizer.variables]
 
 
@@ -115,8 +115,8 @@ class Memory:
             setattr(self.callback, name, value)
 
 
-def go_on_in_file(callback: keras.callbacks.Callback, epoch: int) -> None:
-    """Let a CSVLogger go on in its file behind the row of the last complete epoch; call it before `on_train_begin`."""
+def resume_file(callback: keras.callbacks.Callback, epoch: int) -> None:
+    """Let a CSVLogger continue its file after the row of the last complete epoch; call it before `on_train_begin`."""
     if isinstance(callback, keras.callbacks.CSVLogger) and Path(callback.filename).is_file():
         lines = Path(callback.filename).read_text(encoding="utf-8").splitlines(keepends=True)
         Path(callback.filename).write_text("".join(lines[: epoch + 1]), encoding="utf-8")
@@ -136,14 +136,14 @@ def _copy(value: Any) -> Any:
     return type(value)(map(_copy, value)) if type(value) in (list, tuple, set) else value
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, (list, tuple)) and type(one) is type(other):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
-        return type(one) is type(other) and one.dtype == other.dtype and np.array_equal(one, other)
-    return one is other or (type(one) is type(other) and _is_plain(one) and one == other)
+def _same(built: Any, now: Any) -> bool:
+    if isinstance(built, (list, tuple)) and type(built) is type(now):
+        return len(built) == len(now) and all(map(_same, built, now))
+    if isinstance(built, dict) and isinstance(now, dict):
+        return list(built) == list(now) and all(_same(built[key], now[key]) for key in built)
+    if isinstance(built, np.ndarray) or isinstance(now, np.ndarray):
+        return type(built) is type(now) and built.dtype == now.dtype and np.array_equal(built, now)
+    return built is now or (type(built) is type(now) and _is_plain(built) and built == now)
 
 
 def _is_plain(value: Any) -> bool:
@@ -154,7 +154,7 @@ def _is_plain(value: Any) -> bool:
         return all(map(_is_plain, (*value, *value.values())))
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype.kind in "biufc"
-    return type(value) in (type(None), bool, int, float, str) or any(value is one for one in OPERATIONS.values())
+    return type(value) in (type(None), bool, int, float, str) or any(value is known for known in OPERATIONS.values())
 
 
 def pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -167,7 +167,7 @@ def pack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return {"of": "dict", "is": [[pack(key, arrays), pack(item, arrays)] for key, item in value.items()]}
     if isinstance(value, (list, tuple, set)):
         return {"of": type(value).__name__, "is": [pack(item, arrays) for item in value]}
-    operation = next((name for name, one in OPERATIONS.items() if value is one), None)
+    operation = next((name for name, known in OPERATIONS.items() if value is known), None)
     return {"of": "operation", "is": operation} if operation else value
 
 

@@ -28,7 +28,7 @@ class EpochEnd:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Checkpointed:
     """A member's state after an epoch and its callbacks."""
 
     member: int
@@ -52,4 +52,4 @@ class Failed:
     error: BaseException
 
 
-Event = Step | EpochEnd | Kept | Done | Failed
+Event = Step | EpochEnd | Checkpointed | Done | Failed

@@ -1,11 +1,11 @@
-"""How long training takes: dozens of warm steps of throw-away models, through the graphs that train and test."""
+"""How long a cohort takes: the engine measures steps of throw-away models."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.execution import members
 from stackfit.execution.cells import Cell
+from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.training.engine import StepTime
 
-WARM, FEWEST = 8, 32  # steps: of the first call, which traces; at least as many are timed
-SECONDS = 0.3  # of a timed call
+STEPS = 64  # of a pass over data that stand in for absent ones
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Pace:
 
 def stand_in(cell: Cell) -> Dataset:
     """Zeros of the shape that the config declares, for data that are not here."""
-    data, examples = cell.config["data"], 2 * FEWEST * cell.config["batch_size"]
+    data, examples = cell.config["data"], STEPS * cell.config["batch_size"]
     x = np.zeros((examples, *data["input_shape"]), np.uint8 if data["scale"] == "unit" else np.float32)
     split = Split(x, np.zeros(examples, np.int64 if data["num_classes"] else np.float32))
     validation = split if data["validation_split"] else None
@@ -52,59 +53,15 @@ def measure(cells: Sequence[Cell], dataset: Dataset | StreamedDataset) -> Pace:
     """Build the cells as one cohort, train it for a moment, and drop it. Nothing is written.
 
     Raises:
-        ConfigError: a model cannot be built or traced; TrainingError: its graph raised.
+        ConfigError: a model cannot be built or traced; TrainingError: its program raised.
     """
     members.start(cells[0], together=len(cells) > 1)
-    from stackfit.training.tensorflow import graphs
-    from stackfit.training.tensorflow.pipeline import Feeds, Targets
-
-    graphs.free()
+    feeds = ENGINE.feeds(dataset)
     began = time.perf_counter()
-    feeds = Feeds(dataset)
     cohort = [members.build_member(cell, dataset, feeds) for cell in cells]
-    models = [member.model for member in cohort]
-    jit = any(member.jit_compile for member in cohort)
-    config = cells[0].config
-    labels = [Targets(cell.config["task"]["labels"], config["data"]["num_classes"], None) for cell in cells]
-    spent, paces = time.perf_counter() - began, {"train": 0.0, "validation": 0.0, "test": 0.0}
-    functions = {
-        "train": [model.train_step for model in models],
-        "validation": [model.test_step for model in models],
-        "test": [_evaluation(model) for model in models],
-    }
-    for split in (split for split in paces if feeds.has(split)):
-        if split == "train":
-            batches = [member.train for member in cohort]
-        else:
-            batches = [feeds.feed(split, config["batch_size"], targets) for targets in labels]
-        each = split == "train" and any(members.trains_alone(cell) for cell in cells)
-        traced, paces[split] = _time(graphs.build_loops(functions[split], batches, jit), batches, each)
-        spent += traced
-    return Pace(spent, paces["train"], paces["validation"], paces["test"])
-
-
-def _evaluation(model: Any) -> Any:
-    """What `graphs.evaluate_all` does with one batch."""
-    return lambda batch: (model.test_step(batch), model(batch[0], training=False))
-
-
-def _time(program: Any, feeds: Sequence[Any], each: bool) -> tuple[float, float]:
-    """Seconds of the first call, which traces, and of a step; one step a call if `each`."""
-    import tensorflow as tf
-
-    from stackfit.training.tensorflow.graphs import call
-
-    zeros = tf.zeros(len(feeds), tf.int32)
-
-    def run(steps: int) -> float:
-        inputs = [feed.begin(0) for feed in feeds]
-        began = time.perf_counter()
-        for _ in range(steps if each else 1):
-            call(program, inputs, zeros, tf.fill([len(feeds)], 1 if each else steps))
-        return time.perf_counter() - began
-
-    most = max(feed.steps for feed in feeds)
-    traced = run(min(WARM, most))
-    warm = run(min(FEWEST, most)) / min(FEWEST, most)
-    steps = min(most, max(FEWEST, int(SECONDS / max(warm, 1e-6))))
-    return traced, (run(steps) + run(steps)) / (2 * steps)
+    tests = [feeds.feed("test", settings_of(cell.config)) for cell in cells if feeds.has("test")]
+    each_step = any(members.trains_alone(cell) for cell in cells)
+    built = time.perf_counter() - began
+    times = defaultdict(StepTime, ENGINE.measure(cohort, tests, each_step))
+    start = built + sum(time.first for time in times.values())
+    return Pace(start, times["train"].step, times["validation"].step, times["test"].step)

@@ -17,6 +17,7 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell, build_cell, trusted_modules
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.plan import probe
 from stackfit.model.sizes import size_layers, size_model
 from stackfit.results.run_folder import find_continuable
@@ -49,15 +50,15 @@ def plan_run(
     if not problems.touches("data"):
         with problems.collect():
             dataset = look(cell)
-    problems.include(members.inspect_model(cell, problems))
+    stack = members.check_model(cell, problems)
     if not problems.touches("data"):
         plan["data"] = describe_data(cell, dataset)
         if not problems.covers("epochs", "batch_size"):
             plan["steps"] = count_steps(plan["data"], cell.config)
     if problems.errors:
-        plan["layers"] = [asdict(layer) for layer in size_layers(members.build_layers(cell))]
+        plan["layers"] = [asdict(layer) for layer in size_layers(stack.called, ENGINE.count_flops)]
         return _end(plan, problems)
-    plan |= _describe_model(cell, plan["data"])
+    plan |= _describe_model(cell, stack.model, plan["data"])
     if dataset is not None:
         left = find_continuable(project.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
         plan["continues"] = left and project.shown(left.path)
@@ -104,9 +105,8 @@ def look(cell: Cell) -> Dataset | StreamedDataset | None:
         return None
 
 
-def _describe_model(cell: Cell, data: dict[str, Any]) -> dict[str, Any]:
-    built = members.make_model(cell, tuple(cell.config["data"]["input_shape"]))
-    model = size_model(built)
+def _describe_model(cell: Cell, built: Any, data: dict[str, Any]) -> dict[str, Any]:
+    model = size_model(built, ENGINE.count_flops)
     described = asdict(model)
     memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
     activations = cell.config["batch_size"] * model.activation_bytes

@@ -12,6 +12,7 @@ from stackfit.config.project import shown
 from stackfit.errors import ConfigError, ConfigErrors, Problems
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.plan import probe
 from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
@@ -51,7 +52,11 @@ def plan_sweep(
         return {**plan, **list_problems(problems), "exit_code": 2}
     data_of = cohorts.once_per_data(look)
     sizes: dict[str, ModelSize] = {}
-    checks = cohorts.ModelChecks(lambda cell, model: sizes.__setitem__(members.model_key(cell), size_model(model)))
+
+    def look_at(cell: Cell, model: Any) -> None:
+        sizes[members.model_key(cell)] = size_model(model, ENGINE.count_flops)
+
+    checks = cohorts.ModelChecks(look_at)
     waiting = [job for job in jobs if job.waits]
     most = sweep.executor.max_members
     members.start(jobs[0].cell, together=len(waiting) > 1 and most != 1)
@@ -149,7 +154,7 @@ def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
     if reason := members.trains_alone(cell):
         return reason
     others = [other.config for other in cells if other is not cell and not members.trains_alone(other)]
-    own = [key for key in cohorts.SHARED if all(other[key] != cell.config[key] for other in others)]
+    own = [key for key in ENGINE.shared if all(other[key] != cell.config[key] for other in others)]
     return f"no other cell has its {' and '.join(own)}" if own else "no room or no other cell of its kind is left"
 
 
@@ -158,7 +163,7 @@ def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) 
     known: dict[str, probe.Pace] = {}
     for group in groups:
         cells = sorted((job.cell for job in group["jobs"]), key=members.model_key)
-        shared = [cells[0].config[key] for key in cohorts.SHARED]
+        shared = [cells[0].config[key] for key in ENGINE.shared]
         key = json.dumps([*map(members.model_key, cells), shared], default=str)
         if key not in known:
             known[key] = probe.measure(cells, data_of(cells[0]) or probe.stand_in(cells[0]))

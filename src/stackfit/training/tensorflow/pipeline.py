@@ -1,7 +1,7 @@
 """Batches inside the graph: data as one resident constant, an epoch as a permutation of indices.
 
 The order is a pure function of (seed, epoch), never of what ran before in the process: a resumed, a fused and a
-lonely run see the same batches.
+single run see the same batches.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
+from stackfit.training.engine import Settings
 
 
 def epoch_order(examples: int, seed: int | None, epoch: int) -> np.ndarray:
@@ -28,7 +29,7 @@ def epoch_order(examples: int, seed: int | None, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)
 
 
-class Feed(Protocol):
+class GraphFeed(Protocol):
     """Where a member's batches come from: `begin` once an epoch, `batch` inside the graph."""
 
     steps: int
@@ -57,9 +58,9 @@ class Targets:
             weights[int(number)] = weight
         self.weights = tf.Variable(weights, trainable=False) if class_weight else None
 
-    def __call__(self, x: tf.Tensor, y: tf.Tensor, weigh: bool) -> tuple[tf.Tensor, ...]:
+    def __call__(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, ...]:
         target = tf.one_hot(y, self.classes) if self.labels == "one_hot" else y
-        if weigh and self.weights is not None:
+        if self.weights is not None:
             return x, target, tf.gather(self.weights, y)
         return x, target
 
@@ -93,8 +94,8 @@ class Resident:
 class ResidentFeed:
     """Batches gathered by index from resident arrays."""
 
-    def __init__(self, data: Resident, batch_size: int, seed: int | None, targets: Targets, training: bool):
-        self.data, self.batch_size, self.seed, self.targets, self.training = data, batch_size, seed, targets, training
+    def __init__(self, data: Resident, batch_size: int, seed: int | None, targets: Targets):
+        self.data, self.batch_size, self.seed, self.targets = data, batch_size, seed, targets
         self.steps = math.ceil(data.examples / batch_size)
         self.remainder = data.examples % batch_size
 
@@ -108,32 +109,36 @@ class ResidentFeed:
         else:
             index = tf.slice(epoch_input, [start], [size])
         x = self.data.scaler(tf.gather(self.data.x, index))
-        return self.targets(x, tf.gather(self.data.y, index), self.training)
+        return self.targets(x, tf.gather(self.data.y, index))
 
 
 class StreamedFeed:
     """Batches read from TFDS while training; the order is that of a seeded buffer, another one than when resident."""
 
-    def __init__(
-        self, data: StreamedDataset, split: str, batch_size: int, seed: int | None, targets: Targets, training: bool
-    ):
+    def __init__(self, data: StreamedDataset, split: str, batch_size: int, seed: int | None, targets: Targets):
         self.data, self.split, self.batch_size, self.seed = data, split, batch_size, seed
-        self.targets, self.training, self.scaler = targets, training, Scaler(data.scaling)
+        self.targets, self.scaler = targets, Scaler(data.scaling)
         self.steps = math.ceil(data.sizes[split] / batch_size)
         self.remainder = data.sizes[split] % batch_size
 
     def begin(self, epoch: int) -> Any:
-        return iter(self.data.batches(self.split, self.batch_size, self.seed, epoch))
+        batches = self.data.batches(self.split, self.batch_size, self.seed, epoch)
+        return iter(batches.map(lambda x, y: (x, _as_label(y))).prefetch(2))
 
     def batch(self, epoch_input: Any, step: tf.Tensor, size: int | None = None) -> tuple[tf.Tensor, ...]:
         x, y = epoch_input.get_next()
         if size is not None:
             x, y = tf.ensure_shape(x, [size, *x.shape[1:]]), tf.ensure_shape(y, [size])
-        return self.targets(self.scaler(x), y, self.training)
+        return self.targets(self.scaler(x), y)
+
+
+def _as_label(y: tf.Tensor) -> tf.Tensor:
+    """Class numbers as int64 and values as float32, as arrays hold them."""
+    return tf.cast(y, tf.int64 if y.dtype.is_integer else tf.float32)
 
 
 class Feeds:
-    """The feeds of a dataset; its arrays are made resident once, whoever asks."""
+    """See `stackfit.training.engine.Feeds`."""
 
     def __init__(self, dataset: Dataset | StreamedDataset):
         self.dataset = dataset
@@ -141,17 +146,15 @@ class Feeds:
         self._scaler = Scaler(dataset.scaling)
 
     def has(self, split: str) -> bool:
-        """Whether the data have this split."""
         if isinstance(self.dataset, StreamedDataset):
             return bool(self.dataset.sizes.get(split))
         return getattr(self.dataset, split) is not None
 
-    def feed(
-        self, split: str, batch_size: int, targets: Targets, seed: int | None = None, training: bool = False
-    ) -> Feed:
-        """Batches of `train`, `validation` or `test`; a seed shuffles them anew every epoch."""
+    def feed(self, split: str, settings: Settings, training: bool = False) -> GraphFeed:
+        size, seed = settings.batch_size, settings.order_seed if training else None
+        targets = Targets(settings.labels, settings.classes, settings.class_weight if training else None)
         if isinstance(self.dataset, StreamedDataset):
-            return StreamedFeed(self.dataset, split, batch_size, seed, targets, training)
+            return StreamedFeed(self.dataset, split, size, seed, targets)
         if split not in self._resident:
             self._resident[split] = Resident(getattr(self.dataset, split), self._scaler)
-        return ResidentFeed(self._resident[split], batch_size, seed, targets, training)
+        return ResidentFeed(self._resident[split], size, seed, targets)

@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from stackfit.errors import ConfigError
+
 # One intra-op thread beats several up to batches of a few hundred (measured on 2 cores: an epoch of 32 units 0.36 s
 # against 0.50 s); the bits are the same for 0, 1 and 2 threads, which a test holds.
 LARGE_BATCH = 512
@@ -25,7 +27,11 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
         together: several models train in one graph, so its operations may run side by side. For one model a second
             inter-op thread costs a sixth of an epoch (measured: 0.58 s against 0.48 s).
         lean: leave out what Keras imports for its plots and its scikit-learn wrappers.
+
+    Raises:
+        ConfigError: Keras runs on another backend in this process already.
     """
+    check_backend()
     with quiet(), _without("matplotlib", "sklearn") if lean else contextlib.nullcontext():
         import absl.logging
         import keras  # noqa: F401  (so that its import is quiet too)
@@ -37,9 +43,19 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
     _op_determinism().enable(deterministic)
 
 
-def op_determinism() -> bool:
-    """Whether TensorFlow reports op determinism to be in force."""
-    return _op_determinism().is_enabled()
+def check_backend() -> None:
+    """Keras's backend is chosen when it is first imported, in a notebook perhaps by somebody else.
+
+    Raises:
+        ConfigError: it is another one than TensorFlow.
+    """
+    keras = sys.modules.get("keras")
+    backend = keras.backend.backend() if keras is not None and hasattr(keras, "backend") else "tensorflow"
+    if backend != "tensorflow":
+        raise ConfigError(
+            f"Keras was imported with the backend {backend!r} in this process. Expected 'tensorflow', which stackfit trains "
+            "with. Start a new process and set KERAS_BACKEND=tensorflow before Keras is imported, or call stackfit first."
+        )
 
 
 def _op_determinism() -> Any:
@@ -112,20 +128,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def threads() -> dict[str, int]:
-    """The thread counts in force."""
-    import tensorflow as tf
-
-    return {
-        "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
-        "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-    }
-
-
-def devices() -> list[str]:
-    """The devices TensorFlow computes on, by name."""
+def describe() -> dict[str, Any]:
+    """The cores, threads and devices in force, and what else of TensorFlow decides a number."""
     import tensorflow as tf
 
     gpus: list[Any] = tf.config.list_physical_devices("GPU")
     details = [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
-    return details or ["CPU"]
+    return {
+        "cores": cores(),
+        "threads": {
+            "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
+            "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
+        },
+        "devices": details or ["CPU"],  # by name
+        "op_determinism": _op_determinism().is_enabled(),
+        "tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled(),
+    }

@@ -19,6 +19,8 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
+from stackfit.training.tensorflow.graphs import owning_gradients
+
 # One an element of the result, whatever the processor makes of it.
 ELEMENTWISE = re.compile(
     "Abs|Ceil|Cos|Elu|Erfc?|Exp|Expm1|Floor|FloorMod|LeakyRelu|Log1p|LogSoftmax|Relu6?|Round|Selu|Sigmoid|Sign|Sin|"
@@ -38,7 +40,7 @@ def count_flops(layer: keras.layers.Layer) -> int | None:
     A recurrent layer is its cell times the time steps, `TimeDistributed` its layer times the time steps.
     """
     inputs = layer.input if isinstance(layer.input, list) else [layer.input]
-    specs = [tf.TensorSpec((1, *one.shape[1:]), one.dtype) for one in inputs]
+    specs = [tf.TensorSpec((1, *tensor.shape[1:]), tensor.dtype) for tensor in inputs]
     try:
         return _of_layer(layer, specs if isinstance(layer.input, list) else specs[0])
     except Exception:  # whatever a layer raises that cannot be traced for one example, or without a static shape
@@ -49,7 +51,7 @@ def _of_layer(layer: Any, specs: Any) -> int | None:
     if isinstance(layer, keras.layers.InputLayer):
         return 0
     if isinstance(layer, keras.layers.Bidirectional):
-        both = [_of_layer(one, specs) for one in (layer.forward_layer, layer.backward_layer)]
+        both = [_of_layer(half, specs) for half in (layer.forward_layer, layer.backward_layer)]
         return None if None in both else sum(both)  # type: ignore[arg-type]
     if isinstance(layer, (keras.layers.TimeDistributed, keras.layers.RNN)):
         _, steps, *shape = specs.shape
@@ -67,7 +69,7 @@ def _of_layer(layer: Any, specs: Any) -> int | None:
 def _of_call(call: Callable[..., Any], *specs: Any) -> int | None:
     """Of the operations that a call adds to a graph of its own; a `tf.function` takes twice as long."""
     graph = FuncGraph("flops")
-    with graph.as_default():
+    with graph.as_default(), owning_gradients():
         call(*tf.nest.map_structure(lambda spec: tf.compat.v1.placeholder(spec.dtype, spec.shape), specs))
     return _of_graph(graph)
 
@@ -79,7 +81,7 @@ def _of_graph(graph: Any) -> int | None:
 
 def _of_operation(graph: Any, operation: tf.Operation) -> int | None:
     """None for what is neither registered nor known here, loops among them."""
-    kind, shapes = operation.type, [one.shape for one in operation.inputs]
+    kind, shapes = operation.type, [tensor.shape for tensor in operation.inputs]
     if FREE.fullmatch(kind) or not any(result.dtype.is_floating for result in operation.outputs):
         return 0
     size = math.prod(operation.outputs[0].shape) if kind not in ("PartitionedCall", "StatefulPartitionedCall") else 0

@@ -1,0 +1,59 @@
+"""A whole config to one compiled Keras model, with the checks of its output, loss, metrics, optimizer and callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stackfit.errors import Problems
+from stackfit.model.agreement import find_disagreements
+from stackfit.model.building import BASES, build, find_target
+from stackfit.model.callback_checks import find_idle
+from stackfit.model.stack import Stack
+
+
+def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> Stack:
+    """The whole config's layers; as `model` compiled, its optimizer built, or None where there is a problem.
+
+    Args:
+        input_shape: of one example, without the batch axis; None where it is not known, since the data are wrong.
+        problems: takes every problem of layers, output, loss, metrics, optimizer and callbacks.
+    """
+    stack, task = Stack(config["model"]["layers"] or {}, problems), config["task"]
+    stack.build(input_shape)
+    loss = None
+    if task["loss"] and not problems.covers("task.loss._target_"):
+        with problems.collect():
+            loss = find_target(str(task["loss"]["_target_"]), "task.loss._target_", BASES["loss"])
+    parts = {
+        "optimizer": build(config["optimizer"], "optimizer", "optimizer", problems),
+        "loss": build(task["loss"], "task.loss", "loss", problems),
+        "metrics": [
+            build(metric, f"task.metrics.{name}", "metrics", problems, name=name)
+            for name, metric in (task["metrics"] or {}).items()
+            if metric is not None
+        ],
+    }
+    if stack.output and not problems.covers("data.num_classes", "task.labels"):
+        _check_output(stack, config, loss, problems)
+    for name, node in (config["callbacks"] or {}).items():
+        if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
+            with problems.collect():
+                target = find_target(str(node.get("_target_")), f"callbacks.{name}._target_", BASES["callbacks"])
+                problems.add(find_idle(name, target, config))
+    if problems.errors:
+        stack.model = None
+    if stack.model is not None:
+        # The cohort's graph is compiled as a whole; see stackfit.training.
+        stack.model.compile(**parts, jit_compile=False)
+        stack.model.optimizer.build(stack.model.trainable_variables)
+    return stack
+
+
+def _check_output(stack: Stack, config: Mapping[str, Any], loss: type | None, problems: Problems) -> None:
+    silent = config.get("silence") or ()
+    for warning, error in stack.find_axes(config, find_disagreements(stack.output, config, loss)):
+        follows = error.kind != "shape" and any(problems.touches(key) for key in error.among[:2])
+        if error.kind in silent or follows:
+            continue
+        (problems.warnings if warning else problems.errors).append(error)

@@ -1,0 +1,24 @@
+"""Which callbacks must be called at every step: they keep Python in the loop, so their cell shares no graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+# Keras's own that look at every batch only where this setting says so.
+FREQUENCIES = {keras.callbacks.ModelCheckpoint: "save_freq", keras.callbacks.TensorBoard: "update_freq"}
+HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def listens_to_batches(kind: type, setting: Callable[[str, Any], Any]) -> bool:
+    """Whether callbacks of this class do something at a batch's begin or end.
+
+    Args:
+        setting: `setting(name, default)` looks up an argument of the callback.
+    """
+    for base, name in FREQUENCIES.items():
+        if issubclass(kind, base):
+            return setting(name, "epoch") != "epoch"
+    return any(getattr(kind, hook) is not getattr(keras.callbacks.Callback, hook) for hook in HOOKS)

@@ -1,0 +1,67 @@
+"""TensorFlow as the engine: one graph with a loop for each member, whatever their shapes. Light until it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stackfit.data.dataset import Dataset, StreamedDataset
+from stackfit.training.engine import Feed, Feeds, Logs, Member, Program, Settings, StepTime
+from stackfit.training.tensorflow import runtime
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
+MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
+
+
+class TensorFlow:
+    """See `stackfit.training.engine.Engine`, whose methods these are."""
+
+    name = "tensorflow"
+    shared = ("data", "batch_size", "precision", "jit_compile", "deterministic")
+
+    def start(self, settings: Settings, together: bool = False) -> None:
+        runtime.start(settings.deterministic, settings.batch_size, together, settings.lean)
+
+    def why_alone(self, listener: str | None) -> str | None:
+        return f"{listener} listens to every batch" if listener else None
+
+    def group_key(self, settings: Settings) -> Hashable:
+        return tuple(getattr(settings, name) for name in self.shared)
+
+    def limit(self, cells: int, largest: int) -> int:
+        fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
+        cohorts = -(-cells // fitting)
+        return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
+
+    def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
+        from stackfit.training.tensorflow import graphs, pipeline
+
+        graphs.free()
+        return pipeline.Feeds(dataset)
+
+    def program(self, members: Sequence[Member]) -> Program:
+        from stackfit.training.tensorflow.program import GraphProgram
+
+        return GraphProgram(members)
+
+    def evaluate(self, models: Sequence[keras.Model], feeds: Sequence[Feed]) -> list[tuple[Logs, np.ndarray]]:
+        from stackfit.training.tensorflow.program import evaluate
+
+        return evaluate(models, feeds)
+
+    def measure(self, members: Sequence[Member], tests: Sequence[Feed], each_step: bool) -> dict[str, StepTime]:
+        from stackfit.training.tensorflow.pace import measure
+
+        return measure(members, tests, each_step)
+
+    def count_flops(self, layer: keras.layers.Layer) -> int | None:
+        from stackfit.training.tensorflow.flops import count_flops
+
+        return count_flops(layer)
+
+    def describe(self) -> dict[str, Any]:
+        return runtime.describe()

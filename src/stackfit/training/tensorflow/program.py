@@ -1,0 +1,90 @@
+"""A cohort's program: one graph that trains every member, each by Keras's own `train_step`.
+
+Inside the graph every member has a loop of its own: members share no variable, so TensorFlow runs the loops side by
+side without a barrier between their steps, and a member that has stopped costs nothing (its loop is empty). Weights and
+metrics are bit for bit those of a plain `model.fit` over the same batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from stackfit.training.engine import Logs, Member
+from stackfit.training.tensorflow.graphs import build_loops, call, owning_gradients
+from stackfit.training.tensorflow.pipeline import GraphFeed
+
+
+class GraphProgram:
+    """See `stackfit.training.engine.Program`, whose methods these are."""
+
+    def __init__(self, members: Sequence[Member]):
+        self.models = [member.model for member in members]
+        self.train_feeds: list[Any] = [member.train for member in members]
+        self.validation_feeds: list[Any] = [member.validation or member.train for member in members]
+        jit_compile = any(member.jit_compile for member in members)
+        self._train = build_loops([model.train_step for model in self.models], self.train_feeds, jit_compile)
+        self._test: Callable[..., None] | None = None
+        if any(member.validation for member in members):
+            self._test = build_loops([model.test_step for model in self.models], self.validation_feeds, jit_compile)
+        self._inputs: list[Any] = []
+
+    def trace(self) -> None:
+        nothing = np.zeros(len(self.models), np.int32)
+        self.begin(nothing)
+        with owning_gradients():
+            self._train(self._inputs, tf.constant(nothing), tf.constant(nothing))
+
+    def begin(self, epochs: Sequence[int]) -> None:
+        self._inputs = [feed.begin(epoch) for feed, epoch in zip(self.train_feeds, epochs, strict=True)]
+
+    def run(self, starts: Sequence[int], stops: Sequence[int]) -> None:
+        call(self._train, self._inputs, tf.constant(starts), tf.constant(stops))
+
+    def logs(self, number: int) -> Logs:
+        return metrics_of(self.models[number])
+
+    def validate(self, numbers: Sequence[int]) -> dict[int, Logs]:
+        feeds = self.validation_feeds
+        for number in numbers:
+            self.models[number].reset_metrics()
+        stops = [feed.steps if number in numbers else 0 for number, feed in enumerate(feeds)]
+        call(self._test, [feed.begin(0) for feed in feeds], tf.zeros(len(feeds), tf.int32), tf.constant(stops))
+        return {number: metrics_of(self.models[number]) for number in numbers}
+
+    def sync(self, number: int) -> None:
+        """Nothing: the graph writes into the model's own variables."""
+
+
+def metrics_of(model: keras.Model) -> Logs:
+    """The model's loss and metrics so far in this epoch."""
+    return {name: float(np.asarray(value)) for name, value in model.get_metrics_result().items()}
+
+
+def evaluate(models: Sequence[keras.Model], feeds: Sequence[GraphFeed]) -> list[tuple[Logs, np.ndarray]]:
+    """Loss, metrics and outputs of several models, in one graph; see `stackfit.training.engine.Engine`."""
+
+    def loop(model: keras.Model, feed: GraphFeed, epoch_input: Any) -> tf.Tensor:
+        shape = [None, *model.output_shape[1:]]
+        outputs = tf.TensorArray(tf.float32, size=feed.steps, infer_shape=False, element_shape=shape)
+
+        def body(step: tf.Tensor, outputs: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
+            batch = feed.batch(epoch_input, step)
+            model.test_step(batch)
+            return step + 1, outputs.write(step, tf.cast(model(batch[0], training=False), tf.float32))
+
+        start = (tf.constant(0), outputs)
+        return tf.while_loop(lambda step, _: step < feed.steps, body, start, parallel_iterations=1)[1].concat()
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def program(inputs: list[Any]) -> list[tf.Tensor]:
+        return [loop(*each) for each in zip(models, feeds, inputs, strict=True)]
+
+    for model in models:
+        model.reset_metrics()
+    scores = call(program, [feed.begin(0) for feed in feeds])
+    return [(metrics_of(model), values.numpy()) for model, values in zip(models, scores, strict=True)]
