@@ -6,9 +6,9 @@ import pytest
 from composing import compose_cell
 
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.trust import used_modules
 from stackfit.errors import ConfigError
-from stackfit.execution import cells
-from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.execution.cells import trusted_modules
 
 BASE = "gsp631_base"
 
@@ -42,7 +42,7 @@ def test_what_never_changes_a_number_does_not(compose, override):
 def test_the_data_and_our_own_numerics_are_part_of_it(compose, monkeypatch):
     before = fingerprint(compose)
     assert fingerprint(compose, data="other") != before
-    monkeypatch.setattr(cells, "NUMERICS", cells.NUMERICS + 1)
+    monkeypatch.setattr(fingerprint, "NUMERICS", fingerprint.NUMERICS + 1)
     assert fingerprint(compose) != before
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from stackfit.config import trust
 from stackfit.execution import environment
-from stackfit.execution.cells import NUMERICS, code_digests
+from stackfit.execution.fingerprint import NUMERICS, code_digests
 from stackfit.execution.members import make_model
 from stackfit.training.tensorflow import runtime
 

@@ -13,8 +13,8 @@ import stackfit
 from stackfit.config import project
 from stackfit.config.experiments import Record, read_record
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.trust import targets_in
 from stackfit.errors import ConfigError
-from stackfit.execution.cells import targets_in
 from stackfit.execution.members import make_model
 from stackfit.execution.progress import Reporter
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from stackfit.config.trust import targets_in
 from stackfit.errors import ConfigError
-from stackfit.execution.cells import targets_in
 from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement, target_name
 
 VALUES = [None, True, 0, -3, 1e-7, 2.5e-07, "", "a'b\"c", "ä\u2028\n\x00", [], [1, [2, "x"]], {}, {1: 0.5, "a": [None]}]

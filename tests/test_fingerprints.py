@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stackfit.config import project
+from stackfit.config import project, schema
+from stackfit.config.checks import check_stored
+from stackfit.execution import fingerprint
 
 WRITTEN = json.loads(Path(__file__).with_name("fingerprints.json").read_text(encoding="utf-8"))
 FINGERPRINTS: dict[str, dict[str, str]] = WRITTEN["experiments"]
@@ -47,3 +49,48 @@ def test_every_shipped_experiment_and_every_cell_of_its_sweep_is_written_down():
     for group in GROUPS:
         declared["gsp631_base"] |= {f"{group}={path.stem}" for path in (project.shipped("conf") / group).glob("*.yaml")}
     assert declared == {experiment: {*cells} for experiment, cells in FINGERPRINTS.items()}
+
+
+# ---- how a fingerprint may change
+
+
+@pytest.fixture
+def cells(compose):
+    return {
+        "plain": compose("digits_quickstart").config,
+        "with the key": {**compose("digits_quickstart").config, "engine": "jax"},
+        "with the key as omitted": {**compose("digits_quickstart").config, "engine": "tensorflow"},
+        "with validation": compose("digits_quickstart", "data.validation_split=0.2").config,
+    }
+
+
+def digests(cells):
+    return {name: fingerprint.fingerprint_of(config, "data") for name, config in cells.items()}
+
+
+def test_a_later_key_changes_only_the_cells_that_set_it_to_something_else(cells, monkeypatch):
+    before = digests(cells)["plain"]
+    monkeypatch.setitem(schema.LATER, "engine", "tensorflow")
+    monkeypatch.setitem(schema.LATER, "data.impute", None)
+    after = digests(cells)
+    assert after["plain"] == after["with the key as omitted"] == before != after["with the key"]
+    cells["plain"]["data"]["impute"] = None
+    assert digests(cells)["plain"] == before
+    cells["plain"]["data"]["impute"] = "mean"
+    assert digests(cells)["plain"] != before
+
+
+def test_a_revision_changes_only_the_cells_that_use_what_it_fixes(cells, monkeypatch):
+    before = digests(cells)
+    fixes_validation = fingerprint.Revision("validation_hooks", 2, lambda config: config["data"]["validation_split"] > 0)
+    monkeypatch.setattr(fingerprint, "REVISIONS", (fixes_validation,))
+    after = digests(cells)
+    assert {name for name in cells if after[name] != before[name]} == {"with validation"}
+
+
+def test_a_stored_config_without_a_later_key_has_what_its_run_did(compose, monkeypatch):
+    monkeypatch.setitem(schema.LATER, "verbosity", 7)  # not its present default
+    stored = compose("digits_quickstart").config
+    del stored["verbosity"]
+    assert check_stored(stored, (), "config.yaml")["verbosity"] == 7
+    assert check_stored({**stored, "verbosity": 2}, (), "config.yaml")["verbosity"] == 2

@@ -255,7 +255,7 @@ def test_cells_that_failed_were_interrupted_or_changed_run_again_and_say_why(don
 
 @pytest.mark.tf
 def test_a_change_of_what_decides_the_numbers_trains_anew_and_says_so(done, monkeypatch):
-    monkeypatch.setattr("stackfit.execution.cells.NUMERICS", -1)
+    monkeypatch.setattr("stackfit.execution.fingerprint.NUMERICS", -1)
     planned = plan_sweep("digits_quickstart", GRID, reporter=Lines())
     assert {job.why for job in planned.jobs} == {
         "changed since it ran: its config, data, versions or code"

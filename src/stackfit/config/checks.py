@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from stackfit.config import project
-from stackfit.config.schema import SILENCEABLE, Experiment
+from stackfit.config.schema import LATER, SILENCEABLE, Experiment
 from stackfit.config.trust import check_targets
 from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 
@@ -105,7 +105,8 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
         where: the file it stands in.
 
     Returns:
-        The config with the schema's types; keys that it is too old to have get their defaults.
+        The config with the schema's types; keys that it is too old to have get their values of then (`schema.LATER`), or
+        else their defaults.
 
     Raises:
         ConfigErrors: what would be refused in a new config.
@@ -113,7 +114,10 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
     try:
         if "${" in str(config):
             raise ValueError("it holds a ${…} that is not resolved")
-        known = OmegaConf.merge(OmegaConf.structured(Experiment), dict(config))
+        later = OmegaConf.create()
+        for key, omitted in LATER.items():
+            OmegaConf.update(later, key, omitted)
+        known = OmegaConf.merge(OmegaConf.structured(Experiment), later, dict(config))
         plain = OmegaConf.to_container(known, throw_on_missing=True)
         errors = list(check_values(plain, trusted))  # type: ignore[arg-type]
     except Exception as error:  # whatever OmegaConf lets through: the file may hold anything

@@ -95,6 +95,10 @@ class Experiment:
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
 
+LATER: dict[str, Any] = {}
+"""Keys that were added after runs had been made, each with the value that means what those runs did. Written once, and never
+changed with a default: a key at its value here is not part of the fingerprint, and a stored config without it has it."""
+
 SILENCEABLE = ("activation_loss", "metric_meaning")
 """The names of warnings: what is only unusual, and what is wrong unless it is meant."""
 

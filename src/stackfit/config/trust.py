@@ -156,6 +156,22 @@ def _check_file(value: Any, key: str) -> Iterator[ConfigError]:
         )
 
 
+def targets_in(node: Any) -> Iterator[str]:
+    """Every `_target_` at any depth."""
+    if isinstance(node, Mapping):
+        if isinstance(target := node.get("_target_"), str):
+            yield target
+        node = list(node.values())
+    for item in node if isinstance(node, (list, tuple)) else ():
+        yield from targets_in(item)
+
+
+def used_modules(config: Mapping[str, Any]) -> set[str]:
+    """The modules beyond Keras and stackfit that the config's targets name."""
+    modules = {target.rpartition(".")[0] for target in targets_in(config)}
+    return {module for module in modules if module.split(".")[0] not in ("keras", "stackfit")}
+
+
 def module_file(module: str) -> Path:
     """The file of a trusted module: below the project's root, or one of ours.
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,12 +14,11 @@ from stackfit.config.keys import flatten
 from stackfit.config.origins import Origins
 from stackfit.config.resolving import resolve
 from stackfit.config.schema import COSMETIC
+from stackfit.config.trust import used_modules
 from stackfit.data import declare
 from stackfit.errors import ConfigError, Problems
+from stackfit.execution.fingerprint import fingerprint_of
 from stackfit.model import own_modules
-
-# Raised whenever a change of ours changes a number that a config gives.
-NUMERICS = 1
 
 
 @dataclass(frozen=True)
@@ -56,17 +52,8 @@ class Cell:
         }
 
     def fingerprint(self, data_fingerprint: str) -> str:
-        """SHA-256 over everything that decides a number: config, data, Keras, TensorFlow, our numerics, trusted code."""
-        parts = {
-            "config": {key: value for key, value in self.config.items() if key not in COSMETIC},
-            "layers": list(self.config["model"]["layers"]),  # their order; the keys above are sorted
-            "data": data_fingerprint,
-            "keras": importlib.metadata.version("keras"),
-            "tensorflow": importlib.metadata.version("tensorflow"),
-            "numerics": NUMERICS,
-            "code": code_digests(self.config),
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+        """See `fingerprint.fingerprint_of`."""
+        return fingerprint_of(self.config, data_fingerprint)
 
 
 def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Problems) -> Cell:
@@ -143,24 +130,3 @@ def _declare_data(composition: Composition) -> None:
     data = composition.config.data
     for key, value in declare(data).items():
         data[key] = value
-
-
-def targets_in(node: Any) -> Iterator[str]:
-    """Every `_target_` at any depth."""
-    if isinstance(node, Mapping):
-        if isinstance(target := node.get("_target_"), str):
-            yield target
-        node = list(node.values())
-    for item in node if isinstance(node, (list, tuple)) else ():
-        yield from targets_in(item)
-
-
-def used_modules(config: Mapping[str, Any]) -> set[str]:
-    """The modules beyond Keras and stackfit that the config's targets name."""
-    modules = {target.rpartition(".")[0] for target in targets_in(config)}
-    return {module for module in modules if module.split(".")[0] not in ("keras", "stackfit")}
-
-
-def code_digests(config: Mapping[str, Any]) -> dict[str, str]:
-    """The SHA-256 of each trusted module's code that the config uses."""
-    return {module: own_modules.digest_of(module) for module in sorted(used_modules(config))}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stackfit.execution.cells import used_modules
+from stackfit.config.trust import used_modules
 from stackfit.training.engine import Engine, Settings
 from stackfit.training.tensorflow.engine import TensorFlow
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stackfit.execution.cells import NUMERICS, Cell, code_digests
+from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
+from stackfit.execution.fingerprint import NUMERICS, code_digests
 
 PACKAGES = ("stackfit", "tensorflow", "keras", "tensorflow-datasets", "hydra-core", "omegaconf", "numpy", "pandas")
 VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_XLA_FLAGS", "XLA_FLAGS",

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.trust import FILE_ARGUMENTS
+from stackfit.config.trust import FILE_ARGUMENTS, used_modules
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution import interrupts
-from stackfit.execution.cells import Cell, used_modules
+from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own

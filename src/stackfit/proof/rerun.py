@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from stackfit.config.checks import check_stored
 from stackfit.config.project import shown
+from stackfit.config.trust import used_modules
 from stackfit.errors import RunFolderError
-from stackfit.execution.cells import Cell, trusted_modules, used_modules
+from stackfit.execution.cells import Cell, trusted_modules
 from stackfit.model import own_modules
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder

@@ -11,9 +11,10 @@ import numpy as np
 
 from stackfit.config import project
 from stackfit.config.checks import check_stored
+from stackfit.config.trust import used_modules
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
-from stackfit.execution.cells import trusted_modules, used_modules
+from stackfit.execution.cells import trusted_modules
 from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.files import reading
 from stackfit.model import own_modules

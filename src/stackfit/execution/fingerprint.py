@@ -1,0 +1,72 @@
+"""What names a run: a digest over everything that decides a number, and how it may change from version to version.
+
+Runs of earlier versions keep their fingerprints. A key that comes later is left out while it stands at its omission value
+(`config.schema.LATER`); a fix that changes numbers is a revision, and enters only for configs that use what it fixes.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stackfit.config import schema
+from stackfit.config.trust import used_modules
+from stackfit.model import own_modules
+
+NUMERICS = 1  # it stays: see `Revision`
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A fix of ours that changes numbers: `name` and `number` enter the fingerprint of configs for which `used_by` holds."""
+
+    name: str
+    number: int
+    used_by: Callable[[Mapping[str, Any]], bool]
+
+
+REVISIONS: tuple[Revision, ...] = ()
+
+
+def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str) -> str:
+    """SHA-256 over config, data, the versions of Keras and TensorFlow, revisions, and trusted code.
+
+    Args:
+        config: resolved, plain containers.
+        data_fingerprint: of the decoded arrays in stored order; of streamed data, of their files.
+    """
+    parts: dict[str, Any] = {
+        "config": _deciding(config),
+        "layers": list(config["model"]["layers"]),  # their order; the keys above are sorted
+        "data": data_fingerprint,
+        "keras": importlib.metadata.version("keras"),
+        "tensorflow": importlib.metadata.version("tensorflow"),
+        "numerics": NUMERICS,
+        "code": code_digests(config),
+    }
+    if revisions := {one.name: one.number for one in REVISIONS if one.used_by(config)}:
+        parts["revisions"] = revisions
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without what never changes a number, and without later keys at their omission values."""
+    kept = copy.deepcopy({key: value for key, value in config.items() if key not in schema.COSMETIC})
+    for key, omitted in schema.LATER.items():
+        *above, last = key.split(".")
+        node: Any = kept
+        for part in above:
+            node = node.get(part) or {}
+        if last in node and node[last] == omitted:
+            del node[last]
+    return kept
+
+
+def code_digests(config: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 of each trusted module's code that the config uses."""
+    return {module: own_modules.digest_of(module) for module in sorted(used_modules(config))}
