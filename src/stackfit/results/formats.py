@@ -77,7 +77,8 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
             more = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
             notes.append(f"No room for {', '.join(left_out[:MOST_NAMED])}{more}: --csv FILE has every column.")
         fold = next((fold for fold in FOLDS if _width(cells, fold) <= width), FOLDS[-1])
-        cells = {k: ["\n".join(textwrap.wrap(text, fold)) for text in texts] for k, texts in cells.items()}
+        for name, texts in cells.items():
+            cells[name] = ["\n".join(textwrap.wrap(text, fold)) if len(text) > fold else text for text in texts]
     rows = [[*map(_words, cells)], *zip(*cells.values(), strict=True)]
     sides = "".join("l" if name in words else "r" for name in cells)
     return "\n".join([*lay_out(rows, sides), *notes]) + "\n"
