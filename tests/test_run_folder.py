@@ -221,3 +221,16 @@ def test_only_statuses_of_the_same_fingerprint_are_parsed_to_find_the_run_to_con
     monkeypatch.setattr(run_folder, "read_status", lambda path, **options: parsed.append(path) or read_status(path))
     assert find_continuable(lab / "outputs" / "base", "f" * 64).path == wanted.path
     assert parsed == [wanted.path]
+
+
+def test_giving_up_a_run_that_was_to_be_resumed_keeps_its_checkpoint_and_history(lab):
+    folder = RunFolder(lab / "a")
+    folder.claim("f", ABOUT)
+    folder.append_history({"epoch": 1, "loss": 0.5})
+    folder.save_checkpoint(lambda path: path.write_bytes(b"weights"))
+    change_status(folder, owner=DEAD)
+    again = RunFolder(lab / "a")
+    assert again.claim("f", ABOUT)
+    again.discard()
+    assert again.checkpoint.read_bytes() == b"weights" and run_files.read_history(again.path)
+    assert state_of(read_status(again.path)) == "interrupted" and RunFolder(lab / "a").claim("f", ABOUT)

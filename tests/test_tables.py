@@ -237,7 +237,7 @@ def test_pivot_says_when_a_mean_goes_over_unlike_runs():
     problems: list[str] = []
     runs = [run(f"{a}{b}", {UNITS: a, "epochs": b, "seed": a}) for a in (1, 2) for b in (1, 2)]
     build_table(runs, pivot=("seed", "experiment"), problems=problems)
-    assert problems == ["Means go over runs that differ in epochs, too. Narrow with --filter."]  # units = seed
+    assert problems == ["The means are over runs that also differ in epochs. Narrow with --filter."]  # units = seed
 
 
 def test_last_takes_the_newest_runs():
@@ -320,7 +320,7 @@ def test_a_filter_that_compares_unlike_things_or_nothing_says_so(query):
 
 
 def test_two_shapes_at_once_are_refused():
-    with pytest.raises(ConfigError, match="are three tables"):
+    with pytest.raises(ConfigError, match="make different tables"):
         build_table(sweep(), over="seed", epochs=True)
 
 

@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("text", "md", "json", "csv")
-FOLDS = (100, 60, 40, 30, 20, 12)  # letters to which a terminal's cells are folded: the first that fits
-MOST_NAMED = 12  # columns without room
-FEW = 2  # settings that a folder makes room for
-LONG = 32  # letters; a longer setting is no help at a glance
+FOLDS = (100, 60, 40, 30, 20, 12)  # characters to which a terminal's cells are folded: the first that fits
+MOST_NAMED = 12  # columns that did not fit
+FEW = 2  # settings that stay when the folder has to go
+LONG = 32  # characters; a longer setting is no help at a glance
 
 Cells = dict[str, list[str]]
 
 
 def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) -> str:
-    """The table as one text, ended by a line end. Markdown, JSON and CSV keep every column and digit.
+    """The table as one text that ends with a line end. Markdown, JSON and CSV keep every column and digit.
 
     Args:
         frame: from `tables.build_table`; `frame.attrs["follows"]` names columns that text leaves out.
@@ -59,7 +59,7 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
 def _words(value: Any) -> str:
     """On one line and without control characters: a reason or a name must not draw on the terminal."""
     text = "" if value is None else ";".join(value) if isinstance(value, list) else str(value)
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], width: int | None) -> str:
@@ -85,7 +85,7 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
 
 
 def lay_out(rows: Sequence[Sequence[str]], sides: str, rules: Collection[int] = (1,)) -> Iterator[str]:
-    """The lines of a table: columns two blanks apart, a cell's own lines below each other.
+    """The lines of a table: columns two spaces apart; a cell can have several lines.
 
     Not Rich's table: 10,000 rows take it 3 s, and this 0.05 s.
 
@@ -111,8 +111,8 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
     cells = {}
     for name, values in columns.items():
         stem, _, part = name.rpartition("_")
-        behind = {"n": stem, "sd": f"{stem}_mean", "low": f"{stem}_mean", "high": f"{stem}_mean"}.get(part)
-        if name in follows or behind in columns:
+        shown_in = {"n": stem, "sd": f"{stem}_mean", "low": f"{stem}_mean", "high": f"{stem}_mean"}.get(part)
+        if name in follows or shown_in in columns:
             continue
         texts = _texts(name, values)
         if part == "mean" and f"{stem}_high" in columns:
@@ -129,9 +129,9 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
 
 
 def _texts(name: str, values: list[Any]) -> list[str]:
-    """Decimals as the column needs, at most four; four digits where that would show 0; what folders share."""
+    """As many decimals as the column needs, at most four; four digits where that would show 0; of folders what they share."""
     if name == "folders":
-        return [f"{os.path.commonpath(own)} ({len(own)} runs)" if len(own) > 1 else own[0] for own in values]
+        return [f"{os.path.commonpath(paths)} ({len(paths)} runs)" if len(paths) > 1 else paths[0] for paths in values]
     floats = [abs(value) for value in values if isinstance(value, float)]
     decimals = max((len(f"{value:.4f}".rstrip("0").partition(".")[2]) for value in floats), default=0)
     form = ".4g" if any(0 < value < 0.0005 or value >= 1e9 for value in floats) else f".{decimals}f"
@@ -139,13 +139,9 @@ def _texts(name: str, values: list[Any]) -> list[str]:
     return [format(value, form) if isinstance(value, float) else _words(value) for value in values]
 
 
-def _longest(name: str, texts: list[str]) -> int:
-    return max(map(len, [name, *texts]))
-
-
 def _width(cells: Cells, fold: int) -> int:
-    """Of the table, with cells folded to so many letters."""
-    return sum(max(len(name), min(fold, _longest(name, texts))) + 2 for name, texts in cells.items()) - 2
+    """The width of the table with cells folded to so many characters."""
+    return sum(max(len(name), min(fold, max(map(len, texts), default=0))) + 2 for name, texts in cells.items()) - 2
 
 
 def _leave_out(cells: Cells, width: int) -> list[str]:
@@ -155,7 +151,7 @@ def _leave_out(cells: Cells, width: int) -> list[str]:
     twins = [name for name in cells if f"val_{name}" in cells or f"test_{name}" in cells]  # training's
     kept = [name for name in ("state", "experiment") if len({*cells.get(name, ())}) > 1]
     kept += ["n", "epoch", "reason", "verified", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
-    wide = [name for name in cells if _longest(name, cells[name]) > LONG and name not in ("folder", "folders")]
+    wide = [name for name in cells if max(map(len, [name, *cells[name]])) > LONG and name not in ("folder", "folders")]
     known = {*twins, *validations, *tests, *kept, *COUNTS, "members", "state", "experiment", "seconds", "folder", "folders"}
     settings = [name for name in cells if name not in known][::-1]
     many = settings[:-FEW]  # of many settings the folder says more, and the next command needs it
