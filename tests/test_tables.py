@@ -15,8 +15,9 @@ from made_runs import SETTINGS, make_run
 
 from stackfit.errors import ConfigError
 from stackfit.results import tables
-from stackfit.results.formats import lay_out, render
+from stackfit.results.formats import render
 from stackfit.results.frames import read_runs, runs_of
+from stackfit.results.layout import lay_out
 from stackfit.results.tables import read_table, table
 
 UNITS = "model.layers.hidden.units"

@@ -22,7 +22,7 @@ except ImportError:  # not a POSIX system: claims are then guarded by the owner 
     fcntl = None  # type: ignore[assignment]
 
 
-def write_file(path: Path, fill: Callable[[Path], None], flush: bool = True) -> None:
+def write_file(path: Path, fill: Callable[[Path], object], flush: bool = True) -> None:
     """Let `fill(temporary)` write a file next to `path` with the same suffix, then rename it over `path`.
 
     Args:
