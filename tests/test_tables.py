@@ -436,3 +436,10 @@ def test_columns_are_two_blanks_apart_and_a_cell_may_have_lines_of_its_own():
         "────────  ──",
         "total     21",
     ]
+
+
+def test_runs_inside_and_outside_of_the_current_folder_make_one_row(lab, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    make_run(lab / "outputs" / "a", {"seed": 0})
+    make_run(elsewhere / "b", {"seed": 1})
+    assert "different folders (2 runs)" in render(table([lab / "outputs", elsewhere], over="seed"))

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, did_you_mean
@@ -57,7 +58,9 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
 
 def _words(value: Any) -> str:
     """On one line and without control characters: a reason or a name must not draw on the terminal."""
-    text = "" if value is None else ";".join(value) if isinstance(value, list) else str(value)
+    if value is None:
+        return ""
+    text = ";".join(value) if isinstance(value, list) else str(value)
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
@@ -66,7 +69,7 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
     notes = []
     if width is not None:
         folders = cells.get("folder", [])
-        common = os.path.commonpath(folders) if len({*map(os.path.isabs, folders)}) == 1 else ""
+        common = _common(folders)
         if common and common not in folders:
             cells["folder"] = [os.path.relpath(folder, common) for folder in folders]
         left_out = _leave_out(cells, width) if "experiment" in cells else []
@@ -108,12 +111,18 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
 def _texts(name: str, values: list[Any]) -> list[str]:
     """As many decimals as the column needs, at most four; four digits where that would show 0; of folders what they share."""
     if name == "folders":
-        return [f"{os.path.commonpath(paths)} ({len(paths)} runs)" if len(paths) > 1 else paths[0] for paths in values]
+        counts = [f" ({len(paths)} runs)" if len(paths) > 1 else "" for paths in values]
+        return [f"{_common(paths) or 'different folders'}{count}" for paths, count in zip(values, counts, strict=True)]
     floats = [abs(value) for value in values if isinstance(value, float)]
     decimals = max((len(f"{value:.4f}".rstrip("0").partition(".")[2]) for value in floats), default=0)
     form = ".4g" if any(0 < value < 0.0005 or value >= 1e9 for value in floats) else f".{decimals}f"
     form = ".1f" if name.startswith("seconds") else form
     return [format(value, form) if isinstance(value, float) else _words(value) for value in values]
+
+
+def _common(paths: Sequence[str]) -> str:
+    """The folder that all are in, or an empty text: some are relative and others are not."""
+    return os.path.commonpath(paths) if len({*map(os.path.isabs, paths)}) == 1 else ""
 
 
 def _width(cells: Cells, fold: int) -> int:

@@ -68,7 +68,9 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
 
 def as_paths(paths: Paths) -> list[Path]:
     """One path or several as a list; `./outputs` for none."""
-    return [Path(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)] or [outputs()]
+    if isinstance(paths, (str, PathLike)):
+        return [Path(paths)]
+    return [Path(path) for path in paths] or [outputs()]
 
 
 def folders_below(path: Path) -> list[Path]:
