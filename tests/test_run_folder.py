@@ -210,3 +210,27 @@ def test_a_full_disk_keeps_the_earlier_files(lab):
         folder.write(folder.model(), full)
     assert sorted(os.listdir(folder.path)) == ["history.csv", "status.json"]
     assert run_files.read_history(folder.path) == [{"epoch": 1, "loss": 0.5}]
+
+
+def test_only_statuses_of_the_same_fingerprint_are_parsed_to_find_the_run_to_continue(lab, monkeypatch):
+    for number in range(20):
+        create(lab, fingerprint=f"{number:064d}")
+    wanted = create(lab)
+    change_status(wanted, owner=DEAD)
+    parsed = []
+    monkeypatch.setattr(run_folder, "read_status", lambda path, **options: parsed.append(path) or read_status(path))
+    assert find_continuable(lab / "outputs" / "base", "f" * 64).path == wanted.path
+    assert parsed == [wanted.path]
+
+
+def test_giving_up_a_run_that_was_to_be_resumed_keeps_its_checkpoint_and_history(lab):
+    folder = RunFolder(lab / "a")
+    folder.claim("f", ABOUT)
+    folder.append_history({"epoch": 1, "loss": 0.5})
+    folder.save_checkpoint(lambda path: path.write_bytes(b"weights"))
+    change_status(folder, owner=DEAD)
+    again = RunFolder(lab / "a")
+    assert again.claim("f", ABOUT)
+    again.discard()
+    assert again.checkpoint.read_bytes() == b"weights" and run_files.read_history(again.path)
+    assert state_of(read_status(again.path)) == "interrupted" and RunFolder(lab / "a").claim("f", ABOUT)

@@ -169,7 +169,7 @@ def test_the_sentence_is_one_of_three():
     sentence = say([0.87, 0.88, 0.89], [0.86, 0.87, 0.88])
     assert sentence.startswith("Not enough runs: A and B: ")
     # One standard deviation apart: 17 runs each are needed (Cohen), 3 are there.
-    assert sentence.endswith("about 14 more seeds each would show one so large.")
+    assert sentence.endswith("about 14 more seeds each would show a difference this large.")
 
 
 def test_one_run_is_never_enough():
@@ -249,7 +249,7 @@ def test_a_sweep_is_compared_by_configuration_best_first(tmp_path):
         "units=64 is better than units=32",
         "units=128 is better than units=32",
     ]
-    assert result.problems == ["Left aside, as only finished runs count: 1 interrupted."]
+    assert result.problems == ["Not compared, as only finished runs count: 1 interrupted."]
     assert compare(tmp_path, "test_loss").sentences[0].startswith("units=64 is better than units=128")
     assert len(compare(tmp_path, filter="units < 128").sentences) == 1
 

@@ -15,8 +15,9 @@ from made_runs import SETTINGS, make_run
 
 from stackfit.errors import ConfigError
 from stackfit.results import tables
-from stackfit.results.formats import lay_out, render
+from stackfit.results.formats import render
 from stackfit.results.frames import read_runs, runs_of
+from stackfit.results.layout import lay_out
 from stackfit.results.tables import read_table, table
 
 UNITS = "model.layers.hidden.units"
@@ -237,7 +238,7 @@ def test_pivot_says_when_a_mean_goes_over_unlike_runs():
     problems: list[str] = []
     runs = [run(f"{a}{b}", {UNITS: a, "epochs": b, "seed": a}) for a in (1, 2) for b in (1, 2)]
     build_table(runs, pivot=("seed", "experiment"), problems=problems)
-    assert problems == ["Means go over runs that differ in epochs, too. Narrow with --filter."]  # units = seed
+    assert problems == ["The means are over runs that also differ in epochs. Narrow with --filter."]  # units = seed
 
 
 def test_last_takes_the_newest_runs():
@@ -320,7 +321,7 @@ def test_a_filter_that_compares_unlike_things_or_nothing_says_so(query):
 
 
 def test_two_shapes_at_once_are_refused():
-    with pytest.raises(ConfigError, match="are three tables"):
+    with pytest.raises(ConfigError, match="make different tables"):
         build_table(sweep(), over="seed", epochs=True)
 
 
@@ -435,3 +436,10 @@ def test_columns_are_two_blanks_apart_and_a_cell_may_have_lines_of_its_own():
         "────────  ──",
         "total     21",
     ]
+
+
+def test_runs_inside_and_outside_of_the_current_folder_make_one_row(lab, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    make_run(lab / "outputs" / "a", {"seed": 0})
+    make_run(elsewhere / "b", {"seed": 1})
+    assert "different folders (2 runs)" in render(table([lab / "outputs", elsewhere], over="seed"))

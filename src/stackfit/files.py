@@ -22,14 +22,14 @@ except ImportError:  # not a POSIX system: claims are then guarded by the owner 
     fcntl = None  # type: ignore[assignment]
 
 
-def write_file(path: Path, fill: Callable[[Path], None], flush: bool = True) -> None:
-    """Let `fill(temporary)` write a file beside `path` with the same suffix, then rename it over `path`.
+def write_file(path: Path, fill: Callable[[Path], object], flush: bool = True) -> None:
+    """Let `fill(temporary)` write a file next to `path` with the same suffix, then rename it over `path`.
 
     Args:
-        flush: wait until it is on the disk; without, it survives the end of the process, but not of the power.
+        flush: wait until it is on the disk; without it, the file survives the end of the process, but not a power failure.
 
     Raises:
-        OSError: the folder or the disk refuses; `path` is then as it was, and nothing is left beside it.
+        OSError: the folder or the disk refuses; `path` is then unchanged, and nothing is left next to it.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -47,14 +47,14 @@ def write_file(path: Path, fill: Callable[[Path], None], flush: bool = True) -> 
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what killed writers left beside their files; only for who alone writes in `folder`."""
+    """Remove what killed writers left next to their files; only for the process that alone writes in `folder`."""
     for path in folder.glob(".*"):
         if re.fullmatch(r"\.\w+-\w{8}\.\w+", path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8; lone surrogates, as in names that are no UTF-8, as escapes. See `write_file`."""
+    """Write `text` as UTF-8; lone surrogates, as in names that are not UTF-8, are escaped. See `write_file`."""
     write_file(path, lambda temporary: temporary.write_bytes(text.encode(errors="backslashreplace")))
 
 
@@ -114,7 +114,7 @@ def reading(
     kind: type[StackfitError] = RunFolderError,
     **details: Any,
 ) -> Iterator[None]:
-    """Turn whatever is raised for a damaged or missing file into an error that names it; one of `kind` stays.
+    """Turn whatever is raised for a damaged or missing file into an error that names it; an error of `kind` passes.
 
     `details` are further arguments of `kind`, such as `key`.
     """
@@ -130,7 +130,7 @@ def reading(
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` alone among the processes of this host; the kernel frees it when its holder dies."""
+    """Hold an exclusive lock on `folder` among the processes of this host; the kernel frees it when its holder dies."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if fcntl is not None:

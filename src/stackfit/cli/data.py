@@ -11,7 +11,7 @@ from typing import Any
 from stackfit.config.project import shown
 from stackfit.data import Progress, declare, fetch, list_data, render_picture, show_item, write_png
 from stackfit.errors import raising
-from stackfit.results.formats import lay_out
+from stackfit.results.layout import lay_out
 
 
 def print_data() -> None:

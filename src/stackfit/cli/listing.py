@@ -12,7 +12,7 @@ import yaml
 
 from stackfit.config.experiments import Record, list_experiments
 from stackfit.errors import ConfigError, printable, raising
-from stackfit.results.formats import lay_out
+from stackfit.results.layout import lay_out
 
 
 def print_experiments(pattern: str | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from stackfit.cli.running import parse_words
 from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
-from stackfit.results.formats import lay_out
+from stackfit.results.layout import lay_out
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",

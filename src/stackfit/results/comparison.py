@@ -28,7 +28,7 @@ MOST_SENTENCES = 15  # six configurations; of more, only the best is held agains
 
 @dataclass(frozen=True)
 class Comparison:
-    """Tables by their heading, what they show in sentences, and what was left aside."""
+    """Tables by their heading, what they show in sentences, and what was not compared."""
 
     tables: dict[str, pd.DataFrame]
     sentences: list[str]
@@ -115,7 +115,7 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
     if not finished.all():
         aside = runs.about["state"][~finished].value_counts().items()
         counts = ", ".join(f"{count} {state}" for state, count in aside)
-        problems = [*problems, f"Left aside, as only finished runs count: {counts}."]
+        problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
     name = choose_metric(runs, metric, "--metric")
     frame, seeds = grouped(runs.pick(finished), "seed")
     if not 2 <= len(frame) <= MOST_CONFIGURATIONS:
@@ -124,7 +124,7 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
             "which differ in more than the seed. Give more runs, or name fewer: stackfit compare outputs/EXPERIMENT, or --filter."
         )
     frame.insert(0, "configuration", _labels(frame))
-    frame["values"] = seeds[name].groupby(level=0).agg(lambda own: [*own.dropna()]).tolist()
+    frame["values"] = seeds[name].groupby(level=0).agg(lambda values: [*values.dropna()]).tolist()
     rising = not higher_is_better(name)
     frame = frame.sort_values(f"{name}_mean", ascending=rising, kind="stable", ignore_index=True)
     pairs = compare_groups(dict(zip(frame["configuration"], frame["values"], strict=True)))

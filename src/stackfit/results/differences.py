@@ -70,10 +70,10 @@ def key_of(runs: Runs, name: str, option: str) -> str:
 
 
 def group(runs: Runs, over: str) -> tuple[list[str], pd.Series]:
-    """The keys by which groups of runs differ that else differ only in `over`, and each run's group number.
+    """The keys in which groups of runs differ that otherwise differ only in `over`, and each run's group number.
 
-    A setting that equals `over` in every run follows it by interpolation (a layer's `seed: ${seed}`), and
-    divides none.
+    A setting that equals `over` in every run follows it by interpolation (a layer's `seed: ${seed}`): it divides
+    no group.
     """
     check_column(over, runs.settings, "--over")
     keys = [key for key in differing(runs) if not runs.settings[key].equals(runs.settings[over])]
@@ -81,9 +81,9 @@ def group(runs: Runs, over: str) -> tuple[list[str], pd.Series]:
 
 
 def choose_metric(runs: Runs, name: str | None, option: str) -> str:
-    """The metric asked for, or `test_accuracy`, or the first of the test metrics, or of all there are."""
+    """The metric asked for, or `test_accuracy`, or the first test metric, or the first metric."""
     if runs.metrics.empty:
-        raise ConfigError("No run has a metric. Expected a finished one. Try: stackfit table, for reasons")
+        raise ConfigError("No run has a metric. Expected a finished run. Try: stackfit table, which shows the reasons")
     if name is not None:
         check_column(name, runs.metrics, option)
         return name

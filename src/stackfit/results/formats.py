@@ -6,27 +6,27 @@ import json
 import math
 import os
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, did_you_mean
 from stackfit.results.frames import COUNTS
+from stackfit.results.layout import lay_out
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("text", "md", "json", "csv")
-FOLDS = (100, 60, 40, 30, 20, 12)  # letters to which a terminal's cells are folded: the first that fits
-MOST_NAMED = 12  # columns without room
-FEW = 2  # settings that a folder makes room for
-LONG = 32  # letters; a longer setting is no help at a glance
+FOLDS = (100, 60, 40, 30, 20, 12)  # characters to which a terminal's cells are folded: the first that fits
+MOST_NAMED = 12  # columns that did not fit
+FEW = 2  # settings that stay when the folder has to go
+LONG = 32  # characters; a longer setting is no help at a glance
 
 Cells = dict[str, list[str]]
 
 
 def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) -> str:
-    """The table as one text, ended by a line end. Markdown, JSON and CSV keep every column and digit.
+    """The table as one text that ends with a line end. Markdown, JSON and CSV keep every column and digit.
 
     Args:
         frame: from `tables.build_table`; `frame.attrs["follows"]` names columns that text leaves out.
@@ -58,8 +58,10 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
 
 def _words(value: Any) -> str:
     """On one line and without control characters: a reason or a name must not draw on the terminal."""
-    text = "" if value is None else ";".join(value) if isinstance(value, list) else str(value)
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    if value is None:
+        return ""
+    text = ";".join(value) if isinstance(value, list) else str(value)
+    return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
 def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], width: int | None) -> str:
@@ -67,7 +69,7 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
     notes = []
     if width is not None:
         folders = cells.get("folder", [])
-        common = os.path.commonpath(folders) if len({*map(os.path.isabs, folders)}) == 1 else ""
+        common = _common(folders)
         if common and common not in folders:
             cells["folder"] = [os.path.relpath(folder, common) for folder in folders]
         left_out = _leave_out(cells, width) if "experiment" in cells else []
@@ -77,32 +79,11 @@ def _text(columns: dict[str, list[Any]], words: set[str], follows: list[str], wi
             more = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
             notes.append(f"No room for {', '.join(left_out[:MOST_NAMED])}{more}: --csv FILE has every column.")
         fold = next((fold for fold in FOLDS if _width(cells, fold) <= width), FOLDS[-1])
-        cells = {k: ["\n".join(textwrap.wrap(text, fold)) for text in texts] for k, texts in cells.items()}
+        for name, texts in cells.items():
+            cells[name] = ["\n".join(textwrap.wrap(text, fold)) if len(text) > fold else text for text in texts]
     rows = [[*map(_words, cells)], *zip(*cells.values(), strict=True)]
     sides = "".join("l" if name in words else "r" for name in cells)
     return "\n".join([*lay_out(rows, sides), *notes]) + "\n"
-
-
-def lay_out(rows: Sequence[Sequence[str]], sides: str, rules: Collection[int] = (1,)) -> Iterator[str]:
-    """The lines of a table: columns two blanks apart, a cell's own lines below each other.
-
-    Not Rich's table: 10,000 rows take it 3 s, and this 0.05 s.
-
-    Args:
-        sides: `l` or `r` for each column.
-        rules: numbers of the rows above which a line is drawn; the first row is often the header.
-    """
-    cells = [[cell.split("\n") for cell in row] for row in rows]
-    widths = [max(len(line) for cell in column for line in cell) for column in zip(*cells, strict=True)]
-    for number, row in enumerate(cells):
-        if number in rules:
-            yield "  ".join("─" * width for width in widths)
-        for line in zip_longest(*row, fillvalue=""):
-            padded = (
-                text.rjust(width) if side == "r" else text.ljust(width)
-                for text, width, side in zip(line, widths, sides, strict=True)
-            )
-            yield "  ".join(padded).rstrip()
 
 
 def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
@@ -110,8 +91,8 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
     cells = {}
     for name, values in columns.items():
         stem, _, part = name.rpartition("_")
-        behind = {"n": stem, "sd": f"{stem}_mean", "low": f"{stem}_mean", "high": f"{stem}_mean"}.get(part)
-        if name in follows or behind in columns:
+        shown_in = {"n": stem, "sd": f"{stem}_mean", "low": f"{stem}_mean", "high": f"{stem}_mean"}.get(part)
+        if name in follows or shown_in in columns:
             continue
         texts = _texts(name, values)
         if part == "mean" and f"{stem}_high" in columns:
@@ -128,9 +109,10 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
 
 
 def _texts(name: str, values: list[Any]) -> list[str]:
-    """Decimals as the column needs, at most four; four digits where that would show 0; what folders share."""
+    """As many decimals as the column needs, at most four; four digits where that would show 0; of folders what they share."""
     if name == "folders":
-        return [f"{os.path.commonpath(own)} ({len(own)} runs)" if len(own) > 1 else own[0] for own in values]
+        counts = [f" ({len(paths)} runs)" if len(paths) > 1 else "" for paths in values]
+        return [f"{_common(paths) or 'different folders'}{count}" for paths, count in zip(values, counts, strict=True)]
     floats = [abs(value) for value in values if isinstance(value, float)]
     decimals = max((len(f"{value:.4f}".rstrip("0").partition(".")[2]) for value in floats), default=0)
     form = ".4g" if any(0 < value < 0.0005 or value >= 1e9 for value in floats) else f".{decimals}f"
@@ -138,13 +120,14 @@ def _texts(name: str, values: list[Any]) -> list[str]:
     return [format(value, form) if isinstance(value, float) else _words(value) for value in values]
 
 
-def _longest(name: str, texts: list[str]) -> int:
-    return max(map(len, [name, *texts]))
+def _common(paths: Sequence[str]) -> str:
+    """The folder that all are in, or an empty text: some are relative and others are not."""
+    return os.path.commonpath(paths) if len({*map(os.path.isabs, paths)}) == 1 else ""
 
 
 def _width(cells: Cells, fold: int) -> int:
-    """Of the table, with cells folded to so many letters."""
-    return sum(max(len(name), min(fold, _longest(name, texts))) + 2 for name, texts in cells.items()) - 2
+    """The width of the table with cells folded to so many characters."""
+    return sum(max(len(name), min(fold, max(map(len, texts), default=0))) + 2 for name, texts in cells.items()) - 2
 
 
 def _leave_out(cells: Cells, width: int) -> list[str]:
@@ -154,7 +137,7 @@ def _leave_out(cells: Cells, width: int) -> list[str]:
     twins = [name for name in cells if f"val_{name}" in cells or f"test_{name}" in cells]  # training's
     kept = [name for name in ("state", "experiment") if len({*cells.get(name, ())}) > 1]
     kept += ["n", "epoch", "reason", "verified", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
-    wide = [name for name in cells if _longest(name, cells[name]) > LONG and name not in ("folder", "folders")]
+    wide = [name for name in cells if max(map(len, [name, *cells[name]])) > LONG and name not in ("folder", "folders")]
     known = {*twins, *validations, *tests, *kept, *COUNTS, "members", "state", "experiment", "seconds", "folder", "folders"}
     settings = [name for name in cells if name not in known][::-1]
     many = settings[:-FEW]  # of many settings the folder says more, and the next command needs it

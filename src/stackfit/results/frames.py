@@ -27,7 +27,7 @@ COUNTS = ("stopped_epoch", "parameters")
 class Runs:
     """Runs: one row each in three frames with the same index."""
 
-    about: pd.DataFrame  # folder (as one types it), state, reason, started (ISO, UTC), seconds, sweep, verified
+    about: pd.DataFrame  # folder (as it is typed), state, reason, started (ISO, UTC), seconds, sweep, verified
     settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
     metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
     axes: frozenset[str]  # the columns of `settings` that a sweep varied
@@ -45,10 +45,10 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
     Raises:
         RunFolderError: a path does not exist, holds no run, or none of its runs can be read.
     """
-    found = {os.path.abspath(folder): folder for path in as_paths(paths) for folder in folders_below(path)}
+    folders = {os.path.abspath(folder): folder for path in as_paths(paths) for folder in folders_below(path)}
     statuses: dict[Path, dict[str, Any]] = {}
     problems: list[str] = []
-    for folder in found.values():
+    for folder in folders.values():
         try:
             status = run_files.read_status(folder)
             parts = {part: status.get(part) or {} for part in ("settings", "axes", "metrics")}
@@ -68,19 +68,24 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
 
 def as_paths(paths: Paths) -> list[Path]:
     """One path or several as a list; `./outputs` for none."""
-    return [Path(path) for path in ([paths] if isinstance(paths, (str, PathLike)) else paths)] or [outputs()]
+    if isinstance(paths, (str, PathLike)):
+        return [Path(paths)]
+    return [Path(path) for path in paths] or [outputs()]
 
 
 def folders_below(path: Path) -> list[Path]:
     """Every run folder at or below a path; RunFolderError if there is none."""
-    what = "has no run in it" if path.is_dir() else "is a file" if path.exists() else "does not exist"
-    try:
-        folders = list(run_files.find_run_folders([path])) if path.is_dir() else []
-    except OSError as error:
-        what, folders = f"cannot be searched ({error.strerror}: {error.filename})", []
+    problem = "is a file" if path.exists() else "does not exist"
+    folders: list[Path] = []
+    if path.is_dir():
+        problem = "has no run in it"
+        try:
+            folders = list(run_files.find_run_folders([path]))
+        except OSError as error:
+            problem = f"cannot be searched ({error.strerror}: {error.filename})"
     if not folders:
         raise RunFolderError(
-            f"{shown(path)} {what}. Expected a run folder, or a folder with runs below it. "
+            f"{shown(path)} {problem}. Expected a run folder, or a folder with runs below it. "
             "Try: stackfit table, for all in ./outputs, or: stackfit list, for what can be run"
         )
     return folders
@@ -100,12 +105,12 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)
         settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
-        final = status["metrics"].items() if state == "finished" else ()
-        metrics.append({name: _plain(value) if isinstance(value, (int, float)) else None for name, value in final})
-    keys = dict.fromkeys(key for own in settings for key in own if key.split(".")[0] not in COSMETIC)
-    everywhere = {key for key in keys if all(key in own for own in settings)}
-    typed = [{key: _typed(own[key], key in everywhere) for key in keys if key in own} for own in settings]
-    names = dict.fromkeys(name for own in metrics for name in own)
+        final = status["metrics"] if state == "finished" else {}
+        metrics.append({k: _plain(value) if isinstance(value, (int, float)) else None for k, value in final.items()})
+    keys = dict.fromkeys(key for row in settings for key in row if key.split(".")[0] not in COSMETIC)
+    everywhere = {key for key in keys if all(key in row for row in settings)}
+    typed = [{key: _typed(row[key], key in everywhere) for key in keys if key in row} for row in settings]
+    names = dict.fromkeys(name for row in metrics for name in row)
     ranked = sorted(names, key=lambda name: (name in COUNTS, name.startswith("test_"), name.startswith("val_")))
     axes = [(axis, axis in status["settings"]) for status in statuses.values() for axis in status["axes"]]
     return Runs(
@@ -118,7 +123,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
 
 
 def _typed(value: Any, everywhere: bool = False) -> Any:
-    """A setting as one types it. Null is blank, but `null` where other runs have no such key."""
+    """A setting as it is typed. Null is blank, but `null` where other runs have no such key."""
     if isinstance(value, list):
         return "[" + ",".join(str(_typed(item)) for item in value) + "]"
     if value is None:
@@ -127,14 +132,17 @@ def _typed(value: Any, everywhere: bool = False) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What a column can hold: no mapping or list, and of a whole number beyond 64 bits about its size."""
+    """What a column can hold: no mapping or list; a whole number beyond 64 bits as a float."""
     if isinstance(value, int) and abs(value) >= LONG:
-        return float(value) if abs(value) < 10**300 else math.inf if value > 0 else -math.inf
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
     return str(value) if isinstance(value, (dict, list)) else value
 
 
 def tidy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of objects with their own types: whole numbers and truth stay so, though some are missing."""
+    """Columns of objects with their own types: whole numbers and booleans stay what they are where some are missing."""
     from pandas.api.types import infer_dtype
 
     nullable = {"integer": "Int64", "boolean": "boolean"}

@@ -1,4 +1,4 @@
-"""What is in a run folder: the names of its files, and how they are read. Its contract stands in `outputs/README.md`.
+"""What is in a run folder: the names of its files, and how they are read. `outputs/README.md` is its contract.
 
 Only this module and `run_folder`, which writes them, know the names.
 """
@@ -24,7 +24,7 @@ VERDICTS = ("bit-equal", "within tolerance", "diverged")
 
 
 class RunFiles:
-    """Where the files of one run are; whether they are there is another question."""
+    """Where the files of one run are, whether they exist or not."""
 
     def __init__(self, path: Path):
         self.path = Path(path)
@@ -46,9 +46,9 @@ class RunFiles:
 
 def is_own(path: Path, folder: Path) -> bool:
     """Whether `path` is one of the files that stackfit itself writes into `folder`, or not in it at all."""
-    known = RunFiles(folder)
-    paths = [getattr(known, name) for name, value in vars(RunFiles).items() if isinstance(value, property)]
-    names = {file.name for file in (*paths, known.model("keras"), known.model("h5"))}
+    run = RunFiles(folder)
+    paths = [getattr(run, name) for name, value in vars(RunFiles).items() if isinstance(value, property)]
+    names = {file.name for file in (*paths, run.model("keras"), run.model("h5"))}
     if "\0" in str(path):
         return True
     top = path.resolve()
@@ -94,7 +94,7 @@ def state_of(status: dict[str, Any]) -> str:
 
 
 def find_run_folders(paths: Sequence[Path]) -> Iterator[Path]:
-    """Every run folder at or below `paths`, sorted by name, however deep; a run folder's inside is not searched."""
+    """Every run folder at or below `paths`, sorted by name, at any depth; the inside of a run folder is not searched."""
     for path in paths:
         if (path / STATUS).is_file():
             yield path
@@ -127,17 +127,17 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """The content of `environment.json`, or an empty mapping where there is none or it is damaged."""
+    """The content of `environment.json`, or an empty mapping if it is missing or damaged."""
     return _read_mapping(RunFiles(path).environment)
 
 
 def read_certificate(path: Path) -> dict[str, Any]:
-    """What `stackfit verify` found, or an empty mapping where there is nothing or it is damaged."""
+    """What `stackfit verify` found, or an empty mapping if `certificate.json` is missing or damaged."""
     return _read_mapping(RunFiles(path).certificate)
 
 
 def read_verdict(path: Path, started: Any) -> str | None:
-    """One of `VERDICTS` on the run that started then, or None."""
+    """The verdict (one of `VERDICTS`) on the run that started at that time, or None."""
     certificate = read_certificate(path)
     verdict = certificate.get("verdict")
     return verdict if verdict in VERDICTS and certificate.get("started") == started else None

@@ -1,8 +1,9 @@
-"""The run folder as it is written: claimed, filled epoch by epoch, finished. What is in it: `run_files`."""
+"""A run folder as it is written: claimed, filled epoch by epoch, finished. Its files and their readers: `run_files`."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import time
@@ -50,30 +51,27 @@ class RunFolder(RunFiles):
                     number += 1
                     continue
                 folder = cls(path)
-                folder._start(fingerprint, about_run)
+                folder._start(fingerprint, about_run, {})
                 return folder
 
     def claim(self, fingerprint: str, about_run: dict[str, Any]) -> bool:
-        """Own this folder, new or left by a dead owner; False if somebody works in it.
+        """Own this folder, whether new or left by a dead owner; False if another process works in it.
 
-        What an earlier try of the same fingerprint left goes on from its checkpoint, if it has one; else its files are
-        replaced one by one. A finished run of the same fingerprint is never claimed.
+        An earlier attempt with the same fingerprint is resumed from its checkpoint, if it has one; otherwise its files
+        are replaced one by one. A finished run with the same fingerprint is never claimed.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
-                before = {}
-                if self.status.exists():
-                    before = read_status(self.path, damaged_is_empty=True)
-                    if state_of(before) == "running" and not owner.is_me(before.get("owner")):
-                        return False
-                    if before.get("status") == "finished" and before.get("fingerprint") == fingerprint:
-                        return False
+                before = read_status(self.path, damaged_is_empty=True) if self.status.exists() else {}
+                busy = state_of(before) == "running" and not owner.is_me(before.get("owner"))
+                same = before.get("fingerprint") == fingerprint
+                if busy or (same and before.get("status") == "finished"):
+                    return False
                 self._start(fingerprint, about_run, before)
                 return True
 
-    def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any] | None = None) -> None:
-        before = before or {}
+    def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any]) -> None:
         files.clear_leftovers(self.path)
         for stale in (self.metrics, self.predictions, self.certificate):
             stale.unlink(missing_ok=True)
@@ -101,20 +99,23 @@ class RunFolder(RunFiles):
             raise
 
     def discard(self) -> None:
-        """Remove a folder in which nothing was trained."""
+        """Give up the claim: a folder in which nothing was trained is removed, one with a checkpoint can be resumed."""
+        if self.checkpoint.exists():
+            self._end("interrupted", reason="It could not be resumed.")
+            return
         shutil.rmtree(self.path, ignore_errors=True)
         parent = self.path.parent
         if parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
 
     def reset(self) -> None:
-        """Forget the epochs of an earlier try."""
+        """Forget the epochs of an earlier attempt."""
         for stale in (self.checkpoint, self.history):
             stale.unlink(missing_ok=True)
         self._rows = []
 
     def resume(self, epoch: int, seconds: float) -> bool:
-        """Keep the history of an earlier try up to `epoch`, its time so far included; False if it is not there whole."""
+        """Keep the history and the time of an earlier attempt up to `epoch`; False if the history is not complete."""
         try:
             rows = read_history(self.path)[:epoch]
         except RunFolderError:
@@ -137,7 +138,7 @@ class RunFolder(RunFiles):
     # ---- while it trains
 
     def write_start(self, config_yaml: str, environment: dict[str, Any]) -> None:
-        """Write `config.yaml` and `environment.json`; a run that goes on elsewhere keeps the environments of its parts."""
+        """Write `config.yaml` and `environment.json`; a resumed run keeps the environments of its parts."""
         earlier = read_environment(self.path) if self._status["resumed_after"] else {}
         parts = earlier.pop("before_resume", [])
         parts += [earlier] if earlier and earlier != environment else []
@@ -147,7 +148,7 @@ class RunFolder(RunFiles):
             files.write_json(self.environment, environment)
 
     def append_history(self, row: dict[str, Any]) -> None:
-        """Add one epoch's row to `history.csv`, which is complete after every epoch, and show that the owner lives."""
+        """Add one epoch's row to `history.csv`, which is complete after every epoch, and renew the heartbeat."""
         self._rows.append(row)
         with writing(self.path):
             files.write_text(self.history, files.csv_text(self._rows))
@@ -166,7 +167,7 @@ class RunFolder(RunFiles):
             files.write_file(self.checkpoint, fill, flush=False)
 
     def append_log(self, text: str) -> None:
-        """Add to `log.txt` what was printed."""
+        """Append to `log.txt` what was printed."""
         with writing(self.path), self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
 
@@ -203,10 +204,20 @@ def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | N
     if not experiment_folder.is_dir():
         return None
     found = []
-    for path in experiment_folder.iterdir():
-        if re.match(r"\d{4}-\d\d-\d\d_", path.name) and (path / STATUS).is_file():
-            status = read_status(path, damaged_is_empty=True)
+    for name in os.listdir(experiment_folder):
+        if re.match(r"\d{4}-\d\d-\d\d_", name) and _mentions(f"{experiment_folder}/{name}/{STATUS}", fingerprint):
+            folder = experiment_folder / name
+            status = read_status(folder, damaged_is_empty=True)
             if status.get("fingerprint") == fingerprint:
-                found.append((str(status.get("started")), path, state_of(status)))
+                found.append((str(status.get("started")), folder, state_of(status)))
     _, newest, state = max(found, default=("", experiment_folder, "finished"))
     return RunFolder(newest) if state == "interrupted" else None
+
+
+def _mentions(file: str, text: str) -> bool:
+    """Whether the text stands in the file: of 10,000 folders, a quarter of the time that parsing them takes."""
+    try:
+        with open(file, "rb") as stream:
+            return text.encode() in stream.read()
+    except OSError:
+        return False

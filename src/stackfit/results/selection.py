@@ -12,7 +12,7 @@ from stackfit.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a query may consist of. Calls, attributes, indexing, lambdas, comprehensions and `**` are not among it.
+# What a query may consist of: no calls, attributes, indexing, lambdas, comprehensions or `**`.
 ALLOWED = (
     *(ast.Expression, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.unaryop, ast.Compare, ast.cmpop),
     *(ast.BinOp, ast.BitAnd, ast.BitOr, ast.Add, ast.Sub, ast.Mult, ast.Div),
@@ -22,7 +22,7 @@ EXAMPLE = "units > 64 and test_accuracy > 0.87"
 
 
 def names_in(query: str) -> set[str]:
-    """The columns that a query names; ConfigError if it does more: calls, reaches into an object, assigns."""
+    """The columns that a query names; ConfigError if it does more, such as calling or assigning."""
     quoted = re.findall(r"`([^`]*)`", query)
     try:
         nodes = [*ast.walk(ast.parse(re.sub(r"`[^`]*`", " 0 ", query).strip(), mode="eval"))]
@@ -36,15 +36,15 @@ def names_in(query: str) -> set[str]:
         foreign = ["a single =, which assigns; == compares"]
     if foreign:
         raise ConfigError(
-            f"{query!r} is not a filter: it is or has {foreign[0]}. Expected comparisons of columns, joined by "
-            f"and, or, not; a name with dots stands in `backticks`. Try: --filter '{EXAMPLE}'",
+            f"{query!r} is not a filter: it contains {foreign[0]}. Expected comparisons of columns, joined by "
+            f"and, or, not; put a name with dots in `backticks`. Try: --filter '{EXAMPLE}'",
             where="--filter",
         )
     return {*quoted, *(node.id for node in nodes if isinstance(node, ast.Name))}
 
 
 def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
-    """The rows for which the query holds; of a blank nothing holds. ConfigError if it cannot be answered."""
+    """The rows for which the query is true; for a blank it never is. ConfigError if it cannot be answered."""
     for name in names_in(query):
         check_column(name, frame, "--filter")
     try:
@@ -55,7 +55,7 @@ def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     except Exception as error:  # whatever the values' own operators raise
         raise ConfigError(
             f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as "
-            f"{EXAMPLE}. There are the columns {', '.join(frame)}.",
+            f"{EXAMPLE}. The columns are {', '.join(frame)}.",
             where="--filter",
         ) from None
 

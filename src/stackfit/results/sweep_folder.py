@@ -32,8 +32,8 @@ class SweepFolder:
     ) -> SweepFolder:
         """The newest folder of this sweep, or with `fresh` the next one: `sweep-<id>`, `sweep-<id>-2`, ….
 
-        The id is over the experiment, the fixed overrides and the names of the axes, so that a value more on an axis
-        stays in the folder.
+        The id is a hash of the experiment, the fixed overrides and the names of the axes: another value on an axis
+        stays in the same folder.
         """
         text = json.dumps([experiment, sorted(fixed), sorted(axes)])
         base = f"sweep-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -50,12 +50,12 @@ class SweepFolder:
         return self.path / f"{safe}-{fingerprint[:8]}"
 
     def read(self) -> list[dict[str, Any]]:
-        """What every cell's folder says of itself: `overrides`, `axes`, `fingerprint`, `folder`, `state`, `status`.
+        """What every cell's folder says about itself: `overrides`, `axes`, `fingerprint`, `folder`, `state`, `status`.
 
         Raises:
             RunFolderError: a newer stackfit wrote the sweep, or one of its cells.
         """
-        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # a damaged index is written anew
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # a damaged index is rewritten
             written = json.loads(self.index.read_bytes()).get("format", 0)
             if written > FORMAT:
                 raise RunFolderError(
@@ -68,16 +68,16 @@ class SweepFolder:
     ) -> None:
         """Write `sweep.json` and `results.csv` from the cells' own status.
 
-        `cells`: for each `overrides`, `axes`, `fingerprint` and `folder` (its name). Cells of earlier commands that
-        are not among them stay listed.
+        `cells`: the `overrides`, `axes`, `fingerprint` and `folder` (its name) of each. Cells of earlier commands stay
+        listed.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
                 files.clear_leftovers(self.path)
-                found = {row["folder"]: row for row in self.read()}
-                rows = [{"state": "waiting", "status": {}, **found.pop(cell["folder"], {}), **cell} for cell in cells]
-                rows += found.values()
+                there = {row["folder"]: row for row in self.read()}
+                rows = [{"state": "waiting", "status": {}, **there.pop(cell["folder"], {}), **cell} for cell in cells]
+                rows += there.values()
                 content = {
                     "format": FORMAT,
                     "experiment": experiment,

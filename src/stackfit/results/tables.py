@@ -46,7 +46,7 @@ def build_table(
     """One row a run, or what the options make of it.
 
     Args:
-        problems: gets a sentence for each damaged history, and one if a mean goes over unlike runs.
+        problems: gets a sentence for each damaged history, and one if a mean is over runs that differ otherwise.
         over: a setting, mostly `seed`; see `grouped`.
         epochs: one row an epoch of every run, with the columns of `history.csv`.
         pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over
@@ -57,7 +57,7 @@ def build_table(
         last: only the newest this many runs.
     """
     if sum((over is not None, epochs, pivot is not None)) > 1:
-        raise ConfigError("--over, --epochs, --pivot are three tables. Expected one. Leave the others out.")
+        raise ConfigError("--over, --epochs and --pivot make different tables. Expected at most one of them. Leave the others out.")
     if last is not None and last < 1:
         raise ConfigError(f"--last is {last}. Expected at least 1. Try: stackfit table --last 10")
     runs = in_order(runs.pick(runs.about.sort_values(["started", "folder"]).index[-(last or 0) :]))
@@ -105,14 +105,14 @@ def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs that differ in nothing but `over` as one row, and the values that each row's means are made of.
 
     A row has `n`, of every metric `_mean`, `_sd` and Student's 95 % interval `_low`, `_high`, and in
-    `folders` every run. Runs with the same value of `over` are no new evidence: their mean counts once.
+    `folders` every run. Runs with the same value of `over` are not new evidence: their mean counts once.
     Unfinished runs keep rows of their own. The values' index is the row's number and the value of `over`.
     """
     import numpy as np
 
     keys, number = group(runs, over)
     done = runs.about["state"] == "finished"
-    row = number.where(done, number + np.linspace(0.1, 0.9, len(number)))  # behind the finished ones
+    row = number.where(done, number + np.linspace(0.1, 0.9, len(number)))  # after the finished ones
     row = row.rank(method="dense").astype(int) - 1
     measured = runs.metrics.assign(seconds=runs.about["seconds"]).astype(float)[done]
     values = measured.groupby([row[done], runs.settings[over][done]], dropna=False, sort=False).mean()
@@ -147,7 +147,7 @@ def _pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFr
 
     if not 2 <= len(pivot) <= 3:
         raise ConfigError(
-            f"--pivot has {len(pivot)} names. Expected a row setting, a column setting and, if you like, a "
+            f"--pivot has {len(pivot)} names. Expected a row setting, a column setting and optionally a "
             "metric. Try: --pivot units,seed,test_accuracy"
         )
     keys = [key_of(runs, name, "--pivot") for name in pivot[:2]]
@@ -157,7 +157,7 @@ def _pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFr
     others = [key for key in group(runs, "seed")[0] if key not in following(runs)]
     unlike = [names[key] for key in others if (runs.settings[key].groupby(sides).nunique(False) > 1).any()]
     if unlike:
-        problems.append(f"Means go over runs that differ in {', '.join(unlike)}, too. Narrow with --filter.")
+        problems.append(f"The means are over runs that also differ in {', '.join(unlike)}. Narrow with --filter.")
     data = pd.DataFrame({"row": sides[0], "column": sides[1], "value": runs.metrics[metric]})
     means = data.pivot_table("value", "row", "column", aggfunc=["mean", "count"], sort=False)
     means = means.loc[sorted(means.index, key=order)]

@@ -20,7 +20,7 @@ def higher_is_better(metric: str) -> bool:
 
 
 def say_models(a: str, b: str, counts: np.ndarray, p: float) -> str:
-    """One sentence about two trained models, from `mcnemar`'s result, and one about how far it reaches."""
+    """One sentence about two trained models, from `mcnemar`'s result, and one about its limits."""
     (more, better), (fewer, other) = sorted([(counts[0, 1], a), (counts[1, 0], b)], key=lambda side: -side[0])
     verdict = f"{better} is better than {other}" if p < ALPHA else "no difference shown"
     return (
@@ -51,7 +51,7 @@ def say_configurations(pair: Mapping[str, Any], metric: str) -> str:
         return f"{better} is better than {worse}: {seen}."
     more = pair["needed"] - min(n_a, n_b)
     if more > 0:
-        return f"Not enough runs: {a} and {b}: {seen}; about {more:.0f} more seeds each would show one so large."
+        return f"Not enough runs: {a} and {b}: {seen}; about {more:.0f} more seeds each would show a difference this large."
     return f"No difference shown: {a} and {b}: {seen}."
 
 
