@@ -35,7 +35,7 @@ ALLOWED = {
     "omegaconf": "config|cli.data|cli.listing|data.settings",
     "typer": "cli",
     "rich": "execution.progress|cli|results.formats",
-    "tensorflow_datasets": "data.tfds|data.tfds_worker",
+    "tensorflow_datasets": "data.kinds.tfds|data.tfds_worker",
     "tensorflow": "training.tensorflow",
 }
 LONGEST = 300  # lines of a module

@@ -201,11 +201,14 @@ def test_a_module_and_a_data_file_are_all_that_a_new_kind_needs(tmp_path):
             "from stackfit.config.checks import CHOICES\n"
             "from stackfit.config.hydra.composition import Composer\n"
             "from stackfit.data import list_data, load_dataset\n"
-            "from composing import compose_cell\n"
-            "cell = compose_cell(Composer('xor_needs_a_hidden_layer'), ['data=both'])\n"
-            "print(load_dataset(cell.config['data']).train.y.tolist(), 'both' in CHOICES['data.kind'])\n"
+            "from stackfit.execution.cells import compose_cell\n"
+            "from stackfit.errors import raising\n"
+            "def cell(*overrides):\n"
+            "    with raising() as problems:\n"
+            "        return compose_cell(Composer('xor_needs_a_hidden_layer'), overrides, (), problems)\n"
+            "print(load_dataset(cell('data=both').config['data']).train.y.tolist(), 'both' in CHOICES['data.kind'])\n"
             "print([row.state for row in list_data() if row.name == 'both'])\n"
-            "compose_cell(Composer('xor_needs_a_hidden_layer'), ['data.kind=bothh'])\n",
+            "cell('data.kind=bothh')\n",
         ],
         capture_output=True,
         text=True,

@@ -15,8 +15,9 @@ import pytest
 import yaml
 
 from stackfit.config import project
-from stackfit.data import Progress, fashion_mnist, list_data, load_dataset
-from stackfit.data.fashion_mnist import IDX_FILES, SOURCES, find_idx_files, unzip, with_upstream_header
+from stackfit.data import Progress, list_data, load_dataset
+from stackfit.data.kinds import fashion_mnist
+from stackfit.data.kinds.fashion_mnist import IDX_FILES, SOURCES, find_idx_files, unzip, with_upstream_header
 from stackfit.errors import DataError
 
 CONF = Path(__file__).parents[1] / "conf" / "data"

@@ -19,7 +19,7 @@ import yaml
 
 import stackfit
 from stackfit.data import Progress
-from stackfit.data.fashion_mnist import IDX_FILES, supply_keras, unzip
+from stackfit.data.kinds.fashion_mnist import IDX_FILES, supply_keras, unzip
 from stackfit.errors import ConfigError, DataError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.proof.eject.data import data_lines, own_arrays

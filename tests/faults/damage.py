@@ -265,7 +265,7 @@ def _without_apt(folder: Path) -> Path:
     lambda: [Damage(file, how, "data show") for file, how in ((TFDS[0], "truncated"), (TFDS[2], "random bytes"))],
 )  # fmt: skip
 def damaged_tfds(case: Damage, folder: Path) -> str:
-    from stackfit.data.tfds import tfds_folder
+    from stackfit.data.kinds.tfds import tfds_folder
 
     prepared = tfds_folder() / "fashion_mnist" / "3.0.1"
     if not prepared.is_dir():

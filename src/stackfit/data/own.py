@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
 from stackfit.data.kinds import Kind
 from stackfit.data.settings import check_declared, check_size, check_two_classes, wrong
-from stackfit.errors import DataError, did_you_mean
+from stackfit.errors import did_you_mean
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -78,17 +77,6 @@ def _store(settings: Data, parts: dict[str, Pair]) -> Stored:
         trained = replace(settings, input_shape=list(arrays["train_x"].shape[1:]))
         check_declared(trained, "the test part", input_shape=list(arrays["test_x"].shape[1:]))
     return Stored(arrays, {"class_names": class_names})
-
-
-@contextmanager
-def reading(path: Path, key: str, expected: str, cure: str) -> Iterator[None]:
-    """Make one DataError about `data.KEY` of whatever a parser raises for a damaged or wrong file."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        raise wrong(key, f"{shown(path)} cannot be read ({error}).", expected, cure) from None
 
 
 def _unpacked_size(path: Path) -> int:

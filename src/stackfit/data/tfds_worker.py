@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from stackfit.data.dataset import CHUNK, Scaling
-from stackfit.data.fashion_mnist import unreachable, with_upstream_header
+from stackfit.data.kinds.fashion_mnist import unreachable, with_upstream_header
 from stackfit.data.settings import split_at, wrong
 from stackfit.errors import DataError, did_you_mean
 

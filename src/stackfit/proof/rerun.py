@@ -4,6 +4,7 @@ same rules as any experiment before anything is imported or built."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from stackfit.config.checks import check_stored
 from stackfit.config.project import shown
@@ -28,10 +29,22 @@ def read_cell(run: Run, trust: Iterable[str] = ()) -> Cell:
             f"{shown(run.folder)} is {run.state}{reason}. Expected a finished run. Run the experiment again: the same "
             "command finishes it."
         )
-    trusted = trusted_modules(trust)
-    config = check_stored(run.config, trusted, shown(RunFolder(run.folder).config))
+    config, trusted = check_config(run, trust)
     own_modules.refresh(used_modules(config))
     status = run.status
     axes = status.get("axes") if isinstance(status.get("axes"), dict) else {}
     experiment = str(status.get("experiment") or run.folder.resolve().parent.name)
     return Cell(experiment, config, tuple(map(str, status.get("overrides") or ())), axes, trusted)
+
+
+def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Check the run's config, which may come from somebody else, by the rules for a new one.
+
+    Returns:
+        The config with the schema's types, and the trusted modules.
+
+    Raises:
+        ConfigError: it would be refused as a new config.
+    """
+    trusted = trusted_modules(trust)
+    return check_stored(run.config, trusted, shown(RunFolder(run.folder).config)), trusted

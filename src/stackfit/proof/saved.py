@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
-from stackfit.config.checks import check_stored
 from stackfit.config.trust import used_modules
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
-from stackfit.execution.cells import trusted_modules
 from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.files import reading
 from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive
+from stackfit.proof.rerun import check_config
 from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
@@ -32,7 +31,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
         RunFolderError: there is no saved model, or it cannot be loaded.
         ConfigError: the run's config or its model names what `trust` and the project do not trust.
     """
-    trusted = check_config(run, trust)
+    _, trusted = check_config(run, trust)
     folder = RunFolder(run.folder)
     found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
     if not found:
@@ -54,17 +53,6 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
             f"{project.shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
             "stackfit saves it. Run the experiment again."
         ) from error
-
-
-def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[str, ...]:
-    """Check the run's config, which may come from somebody else, by the rules for a new one; returns the trusted modules.
-
-    Raises:
-        ConfigError: it would be refused as a new config.
-    """
-    trusted = trusted_modules(trust)
-    check_stored(run.config, trusted, project.shown(RunFolder(run.folder).config))
-    return trusted
 
 
 def _register(module: Any) -> None:

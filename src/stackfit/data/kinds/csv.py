@@ -8,15 +8,17 @@ import numpy as np
 
 from stackfit.config.project import shown
 from stackfit.config.schema import Data
-from stackfit.data.own import Pair, own_kind, reading
+from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
-from stackfit.errors import did_you_mean
+from stackfit.errors import DataError, did_you_mean
+from stackfit.files import reading
 
 
 def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
     """Features `(rows, columns)`; row numbers in messages are those of the file, header included."""
     label = settings.label
-    with reading(path, key, "a header line and rows of numbers with commas between", "Correct the file"):
+    expected = "a header line and rows of numbers with commas between"
+    with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}"):
         import pandas as pd
 
         with open(path, encoding="utf-8", errors="replace") as file:

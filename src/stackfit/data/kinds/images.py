@@ -13,8 +13,10 @@ import numpy as np
 
 from stackfit.config.project import shown
 from stackfit.config.schema import Data
-from stackfit.data.own import Pair, own_kind, reading
+from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import check_declared, check_size, wrong
+from stackfit.errors import DataError
+from stackfit.files import reading
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
@@ -69,7 +71,7 @@ def _picture_shape(path: Path, grey: int = 1) -> list[int]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    with reading(path, "path", "a picture: a whole PNG or JPEG file", "Replace or remove it"):
+    with reading(path, "a picture: a whole PNG or JPEG file", "Replace or remove it.", DataError, key="data.path"):
         from PIL import Image
 
         with Image.open(path) as image:

@@ -8,15 +8,17 @@ import numpy as np
 
 from stackfit.config.project import shown
 from stackfit.config.schema import Data
-from stackfit.data.own import Pair, own_kind, reading
+from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
-from stackfit.errors import did_you_mean
+from stackfit.errors import DataError, did_you_mean
+from stackfit.files import reading
 
 
 def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
     label = settings.label
-    with reading(path, key, "an NPZ file of plain arrays", "Write one with numpy.savez(path, x=x, y=y)"):  # noqa: SIM117
+    cure = "Write one with numpy.savez(path, x=x, y=y)."
+    with reading(path, "an NPZ file of plain arrays", cure, DataError, key=f"data.{key}"):  # noqa: SIM117
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {array: archive[array] for array in archive.files}  # never objects, which run code
     names = {"all": ("x", label or "y")}

@@ -14,7 +14,7 @@ from stackfit.data import Dataset, load_dataset
 from stackfit.data.kinds import kind_of
 from stackfit.data.settings import settings_of
 from stackfit.errors import ConfigError, DataError
-from stackfit.files import write_file, write_text
+from stackfit.files import write_file, write_text, writing
 from stackfit.proof.eject.expressions import render
 from stackfit.results import run_files
 from stackfit.results.run import Run
@@ -125,12 +125,7 @@ def write_script(out: Path, text: str, arrays: Mapping[str, np.ndarray]) -> None
     Raises:
         ConfigError: a file cannot be written.
     """
-    try:
+    with writing(out, "a file in a folder that exists", "Type another path.", ConfigError):
         if arrays:
             write_file(arrays_of(out), lambda temporary: np.savez(temporary, **arrays))
         write_text(out, text)
-    except OSError as error:
-        raise ConfigError(
-            f"{shown(out)} cannot be written: {error.strerror or error}. Expected a file in a folder that exists. "
-            "Type another path."
-        ) from None
