@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
-from stackfit.results.frames import Runs
+from stackfit.results.frames import ABOUT, Runs
 from stackfit.results.selection import check_column, order
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # The other columns that a table can have.
-RESERVED = ("folder", "folders", "state", "reason", "started", "seconds", "sweep", "verified", "n", "epoch")
+RESERVED = ("folder", "folders", "state", *ABOUT, "n", "epoch")
 
 
 def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:

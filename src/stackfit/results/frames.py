@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -22,12 +22,23 @@ COSMETIC = ("about", "expect", "save", "verbosity", "silence")  # schema.COSMETI
 LONG = 2**63
 COUNTS = ("stopped_epoch", "parameters")
 
+# What `about` has of each run besides its folder and state, from its status: texts, and seconds. Rows are filtered and
+# sorted by any of them; those of SHOWN are columns of every table in which a run has one.
+ABOUT: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "reason": lambda status: status.get("reason"),
+    "started": lambda status: status.get("started"),  # ISO, UTC
+    "seconds": lambda status: status.get("seconds"),
+    "sweep": lambda status: status.get("sweep"),
+    "verified": lambda status: status.get("verified"),
+}
+SHOWN = ("verified",)
+
 
 @dataclass(frozen=True)
 class Runs:
     """Runs: one row each in three frames with the same index."""
 
-    about: pd.DataFrame  # folder (as it is typed), state, reason, started (ISO, UTC), seconds, sweep, verified
+    about: pd.DataFrame  # folder (as it is typed), state, and the columns of ABOUT
     settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
     metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
     axes: frozenset[str]  # the columns of `settings` that a sweep varied
@@ -98,7 +109,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
     about, settings, metrics = [], [], []
     for folder, status in statuses.items():
         state = run_files.state_of(status)
-        fields = {key: status.get(key) for key in ("reason", "started", "seconds", "sweep", "verified")}
+        fields = {key: read(status) for key, read in ABOUT.items()}
         fields = {key: value if value is None or key == "seconds" else str(value) for key, value in fields.items()}
         fields["seconds"] = _plain(fields["seconds"]) if isinstance(fields["seconds"], (int, float)) else None
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.results.differences import choose_metric, columns_of, differing, following, group, in_order, key_of
-from stackfit.results.frames import Paths, Runs, read_runs, tidy
+from stackfit.results.frames import SHOWN, Paths, Runs, read_runs, tidy
 from stackfit.results.run_files import read_history
 from stackfit.results.selection import check_column, names_in, order, rows_where, sort_rows
 from stackfit.results.statistics import summarize
@@ -96,9 +96,9 @@ def _joined(runs: Runs, differ: dict[str, str], *columns: pd.DataFrame) -> pd.Da
 
 
 def _state(runs: Runs) -> list[str]:
-    """The column `state`, `reason` where any run did not finish, and `verified` where any was."""
+    """The column `state`, `reason` where any run did not finish, and those of SHOWN that any run has."""
     reason = [] if (runs.about["state"] == "finished").all() else ["reason"]
-    return ["state", *reason, *(["verified"] if runs.about["verified"].notna().any() else [])]
+    return ["state", *reason, *(name for name in SHOWN if runs.about[name].notna().any())]
 
 
 def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
