@@ -24,7 +24,9 @@ def compose(composer: Composer, overrides: Iterable[str] = ()) -> Composition:
 def compose_cell(composer: Composer, overrides: Iterable[str] = (), trusted: tuple[str, ...] = ()) -> Cell:
     """The checked cell of the experiment with these overrides."""
     with raising() as problems:
-        cell = cells.compose_cell(composer, overrides, trusted, problems)
+        composition = composer.compose(overrides, problems)
+        refuse_axes(composition.axes, problems)
+        cell = cells.build_cell(composition, trusted, problems)
     return cell
 
 

@@ -6,9 +6,8 @@ import pytest
 from composing import compose_cell
 
 from stackfit.config.hydra.composition import Composer
-from stackfit.config.trust import used_modules
+from stackfit.config.trust import trusted_modules, used_modules
 from stackfit.errors import ConfigError
-from stackfit.execution.cells import trusted_modules
 
 BASE = "gsp631_base"
 

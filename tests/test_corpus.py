@@ -31,6 +31,7 @@ def reported(fault: corpus.Fault) -> list[str]:
         if is_sweep:
             return [error["where"] for error in plan_sweep(composer, composition, problems, fault.overrides)["errors"]]
         cell = build_cell(composition, (), problems)
+        members.start(cell)
         members.check_model(cell, problems)
     return [str(problem.where) for problem in (*problems.errors, *problems.warnings)]
 

@@ -13,7 +13,7 @@ BEFORE = {
     "verify": {"transitions": 170, "modules": 39, "compositions": 0, "models": 1},
     "sweep": {"transitions": 249, "modules": 53, "compositions": 2, "models": 4},
 }
-SHARE = 1.0  # of the transitions before; the goal is 0.5
+SHARE = 0.5  # of the transitions before
 MORE_MODULES = 5  # since some were split; the goal is 2 for a run
 
 

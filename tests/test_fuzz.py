@@ -31,8 +31,8 @@ from stackfit.config.experiments import list_experiments
 from stackfit.config.explanation import Explainer
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer
-from stackfit.config.keys import flatten
 from stackfit.errors import ConfigErrors, StackfitError
+from stackfit.keys import flatten
 from stackfit.results import comparison, run_files, tables
 from stackfit.results.run import Run
 

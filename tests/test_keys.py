@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stackfit.config.keys import flatten, label_of, short_names
+from stackfit.keys import flatten, label_of, short_names
 
 
 def test_flattening_joins_keys_with_dots_and_drops_empty_mappings():

@@ -8,6 +8,7 @@ import pytest
 
 from stackfit.config import project
 from stackfit.errors import ConfigError
+from stackfit.files import shown
 
 
 def test_the_shipped_folders_hold_the_root_config_and_the_labs():
@@ -67,5 +68,5 @@ def test_a_damaged_pyproject_is_named(write, text, said):
 
 
 def test_paths_are_shown_as_a_user_would_type_them(lab):
-    assert project.shown(lab / "outputs" / "a") == "outputs/a"
-    assert project.shown("/elsewhere") == "/elsewhere"
+    assert shown(lab / "outputs" / "a") == "outputs/a"
+    assert shown("/elsewhere") == "/elsewhere"

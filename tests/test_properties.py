@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from stackfit.config.hydra.composition import OWN_SETTINGS, Composer, search_path
-from stackfit.config.keys import flatten
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
 from stackfit.files import finite
+from stackfit.keys import flatten
 
 examples = settings(
     max_examples=15,

@@ -74,7 +74,7 @@ def test_predictions_come_back_and_missing_or_truncated_ones_are_named(lab):
     with pytest.raises(RunFolderError, match=r"predictions.npz cannot be read"):
         run_files.read_predictions(folder.path)
     scores = np.eye(3, dtype=np.float32)
-    folder.write(folder.predictions, lambda path: np.savez(path, scores=scores, labels=np.arange(3)))
+    np.savez(folder.predictions, scores=scores, labels=np.arange(3))
     assert [array.tolist() for array in run_files.read_predictions(folder.path)] == [scores.tolist(), [0, 1, 2]]
     whole = folder.predictions.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 5):

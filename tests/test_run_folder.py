@@ -207,7 +207,7 @@ def test_a_full_disk_keeps_the_earlier_files(lab):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(RunFolderError, match=r"cannot be written: No space left on device"):
-        folder.write(folder.model(), full)
+        folder.finish({}, {}, models={"keras": full})
     assert sorted(os.listdir(folder.path)) == ["history.csv", "status.json"]
     assert run_files.read_history(folder.path) == [{"epoch": 1, "loss": 0.5}]
 
@@ -227,7 +227,7 @@ def test_giving_up_a_run_that_was_to_be_resumed_keeps_its_checkpoint_and_history
     folder = RunFolder(lab / "a")
     folder.claim("f", ABOUT)
     folder.append_history({"epoch": 1, "loss": 0.5})
-    folder.save_checkpoint(lambda path: path.write_bytes(b"weights"))
+    folder.save_checkpoint(lambda path, seconds: path.write_bytes(b"weights"))
     change_status(folder, owner=DEAD)
     again = RunFolder(lab / "a")
     assert again.claim("f", ABOUT)

@@ -19,10 +19,10 @@ import pytest
 from composing import plan_sweep, start_sweep
 
 import stackfit
-from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
+from stackfit.keys import label_of
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
 
@@ -610,7 +610,7 @@ def test_a_wrong_sweep_is_refused_and_leaves_no_folder(cli, lab, words, message)
 
 
 def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
-    monkeypatch.setattr("stackfit.execution.sweep_cells.MANY", 2)
+    monkeypatch.setattr("stackfit.config.hydra.spread.MANY", 2)
     asked = []
     start_sweep(
         "digits_quickstart",

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.hydra.overrides import refuse_axes
+from stackfit.config.trust import trusted_modules
 from stackfit.errors import Problems, raising
-from stackfit.execution.cells import build_cell, compose_command, trusted_modules
+from stackfit.execution.cells import build_cell, compose_command
 from stackfit.execution.jobs import single_claim
 from stackfit.execution.progress import Reporter, make_reporter
-from stackfit.execution.sweep_cells import wrong_names
 from stackfit.results.run import Run
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def run(
     """
     with raising() as problems:
         composition = Composer(experiment).compose(overrides, problems)
+        refuse_axes(composition.axes, problems)
         return train(composition, problems, trust=trust, fresh=fresh, reporter=reporter)
 
 
@@ -53,10 +55,11 @@ def train(
 ) -> Run:
     """`run`, of what is composed already; `problems` are those of the composition."""
     cell = build_cell(composition, trusted_modules(trust), problems)
-    Problems(wrong_names(problems.errors)).raise_errors()
-    from stackfit.execution.members import check_model
+    Problems(problems.wrong_names()).raise_errors()
+    from stackfit.execution.members import check_model, start
     from stackfit.execution.runner import run_cell
 
+    start(cell)
     model = check_model(cell, problems).model
     problems.raise_errors()
     reporter = reporter or make_reporter(cell.config["verbosity"])

@@ -104,6 +104,11 @@ class Problems:
         for error in (*self.errors, *self.warnings):
             origins.add_place(error)
 
+    def wrong_names(self) -> list[ConfigError]:
+        """What no model is needed for to know that it is wrong, and what keeps a whole sweep from starting, not only the cells
+        that have it: a key, target or argument that does not exist, or that is not trusted."""
+        return [error for error in self.errors if error.kind == "name" or isinstance(error, TrustError)]
+
     def include(self, others: Problems) -> None:
         """Take over what another cell has, each error and warning once."""
         for mine, theirs in ((self.errors, others.errors), (self.warnings, others.warnings)):

@@ -103,7 +103,7 @@ def _lines(node: dict[str, Any], prefix: str, depth: int) -> Iterator[tuple[str,
 
 def differences(config: dict[str, Any], other: dict[str, Any], name: str) -> Iterator[str]:
     """One line for each key whose value differs from that of the experiment `name`."""
-    from stackfit.config.keys import flatten
+    from stackfit.keys import flatten
 
     ours, theirs = flatten(config), flatten(other)
     for key in dict.fromkeys((*theirs, *ours)):

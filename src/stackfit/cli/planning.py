@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stackfit.cli.running import parse_words
-from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
+from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats

@@ -81,6 +81,7 @@ def run_command(
             f"{typed.experiment!r} is no experiment. Expected its name before the overrides. "
             f"Write: stackfit run NAME {typed.experiment}"
         )
+    multirun = typed.multirun
     from stackfit.config.hydra.composition import Composer, hydra_shows
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
@@ -90,7 +91,10 @@ def run_command(
     from stackfit.execution.progress import Reporter, make_reporter
 
     composer = Composer(typed.experiment)
-    composition, problems, is_sweep = compose_command(composer, typed.overrides, typed.multirun)
+    composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
+    items = []
+    for claim in composition.claims if not problems.errors else []:
+        items += [] if claim.item is None else [claim.item]
     if is_sweep:
         from stackfit.execution.sweep import Sweep
 
@@ -103,12 +107,12 @@ def run_command(
     from stackfit.results.run_folder import RunFolder
 
     run = api.train(composition, problems, trust=trust, fresh=fresh, reporter=Reporter(0) if quiet else None)
-    items = [claim.item for claim in composition.claims if claim.item is not None]
+    metrics = run.metrics
     if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
         from stackfit.cli.results import print_predictions
 
         print_predictions(run.folder, [], items=items, wrong=False, count=0, invert=False, png=None)
-    print_run(run.folder, run.metrics)
+    print_run(run.folder, metrics)
     return 0
 
 

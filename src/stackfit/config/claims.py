@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackfit.config.experiments import find_experiments
-from stackfit.config.keys import label_of
 from stackfit.errors import ConfigError, did_you_mean
+from stackfit.keys import label_of
 
 SUBJECTS = ("metric", "error", "stopped_epoch", "parameters", "reload", "item", "log", "finished")
 RULES = ("between", "above", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most",

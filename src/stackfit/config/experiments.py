@@ -14,6 +14,7 @@ import yaml
 from stackfit.config import project
 from stackfit.config.origins import read_config_file
 from stackfit.errors import ConfigError, did_you_mean
+from stackfit.files import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 
@@ -46,7 +47,7 @@ def find_experiments() -> dict[str, Path]:
                 f"The name {path.stem!r} belongs to stackfit, {shipped}. Expected a name of your own: "
                 f"otherwise inheritance and `stackfit check` would change their meaning. "
                 f"Rename the file, for example to my_{path.name}",
-                where=project.shown(path),
+                where=shown(path),
             )
         files.setdefault(path.stem, path)
     return files

@@ -11,10 +11,11 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from stackfit.config import declarations, project, schema
+from stackfit.config import declarations, schema
 from stackfit.config.hydra.composition import Composition
 from stackfit.config.origins import Origin, Typed, is_choice, override_key
 from stackfit.errors import ConfigError, did_you_mean
+from stackfit.files import shown
 
 _REFERENCE = re.compile(r"\$\{\s*(\.*)([\w.\-]+)\s*\}")
 _AXIS = "hydra.sweeper.params."
@@ -152,7 +153,7 @@ def _choices(composition: Composition, group: str) -> Iterator[str]:
             if name.value.split()[-1].lstrip("/") == group:
                 options = option.value if isinstance(option, yaml.SequenceNode) else [option]
                 text = ", ".join(str(one.value) for one in options)
-                yield f"{text} by {project.shown(file.path)}:{name.start_mark.line + 1}"
+                yield f"{text} by {shown(file.path)}:{name.start_mark.line + 1}"
     for typed in composition.overrides:
         if is_choice(typed) and override_key(typed) == group.replace("/", "."):
             yield f"{typed.partition('=')[2]} by {typed}"

@@ -17,6 +17,7 @@ from stackfit.config import project
 from stackfit.config.origins import GROUPS, ConfigFile
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, did_you_mean
+from stackfit.files import shown
 
 _ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
@@ -111,7 +112,7 @@ def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:
 
 
 def _fault(file: ConfigFile, line: int, message: str, path: tuple[Any, ...] | None = None) -> Fault:
-    return Fault(ConfigError(message, where=f"{project.shown(file.path)}:{line}"), path)
+    return Fault(ConfigError(message, where=f"{shown(file.path)}:{line}"), path)
 
 
 def _scalars(node: yaml.Node | None, path: tuple[str, ...] | None = ()) -> Iterator[tuple[Any, yaml.ScalarNode]]:

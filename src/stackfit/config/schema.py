@@ -15,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from stackfit.errors import did_you_mean
+from stackfit.keys import flatten
 
 
 @dataclass
@@ -98,6 +99,13 @@ COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 LATER: dict[str, Any] = {}
 """Keys that were added after runs had been made, each with the value that means what those runs did. Written once, and never
 changed with a default: a key at its value here is not part of the fingerprint, and a stored config without it has it."""
+
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved config as `{dotted key: value}`, without what never changes a number; lists stay lists."""
+    return flatten({key: value for key, value in config.items() if key not in COSMETIC})
+
 
 SILENCEABLE = ("activation_loss", "metric_meaning")
 """The names of warnings: what is only unusual, and what is wrong unless it is meant."""

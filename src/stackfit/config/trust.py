@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -156,6 +156,11 @@ def _check_file(value: Any, key: str) -> Iterator[ConfigError]:
         )
 
 
+def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:
+    """What the user trusts: on the command line and in their `pyproject.toml`."""
+    return tuple(dict.fromkeys((*trust, *project.project_trust())))
+
+
 def targets_in(node: Any) -> Iterator[str]:
     """Every `_target_` at any depth."""
     if isinstance(node, Mapping):
@@ -166,10 +171,10 @@ def targets_in(node: Any) -> Iterator[str]:
         yield from targets_in(item)
 
 
-def used_modules(config: Mapping[str, Any]) -> set[str]:
+def used_modules(config: Mapping[str, Any]) -> frozenset[str]:
     """The modules beyond Keras and stackfit that the config's targets name."""
     modules = {target.rpartition(".")[0] for target in targets_in(config)}
-    return {module for module in modules if module.split(".")[0] not in ("keras", "stackfit")}
+    return frozenset(module for module in modules if module.split(".")[0] not in ("keras", "stackfit"))
 
 
 def module_file(module: str) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 from stackfit.config import project
 from stackfit.data.dataset import SILENT, Progress
 from stackfit.errors import AbsentError, DataError
-from stackfit.files import locked, write_json, writing
+from stackfit.files import locked, shown, write_json, writing
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
@@ -31,7 +31,7 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
 def absent(name: str) -> AbsentError:
     """The error for data that are missing and must not be fetched now."""
     return AbsentError(
-        f"The data {name!r} are not on this machine yet. Expected them in {project.shown(project.cache())}. "
+        f"The data {name!r} are not on this machine yet. Expected them in {shown(project.cache())}. "
         "The first run fetches and prepares them, or: stackfit data fetch NAME",
         key="data",
     )

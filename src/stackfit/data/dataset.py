@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -74,10 +74,15 @@ class Dataset:
     class_names: tuple[str, ...]
     scaling: Scaling
     fingerprint: str  # SHA-256 over dtype, shape and bytes of every stored array, in stored order
+    input_shape: tuple[int, ...] = field(init=False)
+    sizes: dict[str, int] = field(init=False)  # examples of each split, in the order of use; 0 where there is none
 
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        return self.train.x.shape[1:]
+    def __post_init__(self) -> None:
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        sizes = {name: 0 if split is None else len(split.y) for name, split in splits.items()}
+        object.__setattr__(self, "input_shape", self.train.x.shape[1:])
+        object.__setattr__(self, "sizes", sizes)
+
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stackfit.config import project
 from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
-from stackfit.config.keys import flatten
 from stackfit.config.origins import Origins
 from stackfit.config.resolving import resolve
-from stackfit.config.schema import COSMETIC
+from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
 from stackfit.data import declare
 from stackfit.errors import ConfigError, Problems
@@ -31,11 +29,8 @@ class Cell:
     axes: dict[str, str] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     origins: Origins | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The config as `{dotted key: value}`, without what never changes a number; lists stay lists."""
-        return flatten({key: value for key, value in self.config.items() if key not in COSMETIC})
+    modules: frozenset[str] = frozenset()  # the user's, which the config's targets name
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)  # see `config.schema.settings_of`
 
     def place(self, error: ConfigError) -> ConfigError:
         """The error with file and line of the key it is about."""
@@ -53,29 +48,32 @@ class Cell:
 
     def fingerprint(self, data_fingerprint: str) -> str:
         """See `fingerprint.fingerprint_of`."""
-        return fingerprint_of(self.config, data_fingerprint)
+        return fingerprint_of(self.config, data_fingerprint, self.modules)
 
 
 def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Problems) -> Cell:
     """Complete, resolve and check a composed config.
 
     Args:
-        trusted: modules that the user trusts; see `trusted_modules`.
+        trusted: modules that the user trusts; see `trust.trusted_modules`.
         problems: holds what is known of the composition, and takes everything else that is wrong and can be known
             without an engine, each with its place. A cell with errors is not to be trained.
     """
-    refuse_axes(composition.axes, problems)
+    data = composition.config.data
     if not problems.covers("data"):
         try:
-            _declare_data(composition)
+            for key, value in declare(data).items():  # of a user's table its columns and classes, which the model may read
+                data[key] = value
         except ConfigError as error:
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}
     config = resolve(composition.config, problems)
-    own_modules.refresh(used_modules(config))
     problems.add(check_values(config, trusted, problems))
     problems.place(composition.origins)
-    return Cell(composition.experiment, config, composition.overrides, {}, trusted, composition.origins)
+    modules, settings = used_modules(config), settings_of(config)
+    own_modules.refresh(modules)
+    origins = composition.origins
+    return Cell(composition.experiment, config, composition.overrides, {}, trusted, origins, modules, settings)
 
 
 def compose_cell(
@@ -117,16 +115,5 @@ def compose_command(
     is_sweep = multirun or composition.declares_sweep
     if not is_sweep:
         problems.include(composed)
+        refuse_axes(composition.axes, problems)
     return composition, problems, is_sweep
-
-
-def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:
-    """What the user trusts: on the command line and in their `pyproject.toml`."""
-    return tuple(dict.fromkeys((*trust, *project.project_trust())))
-
-
-def _declare_data(composition: Composition) -> None:
-    """Let a user's table state its columns and classes, so that the resolved config declares them."""
-    data = composition.config.data
-    for key, value in declare(data).items():
-        data[key] = value

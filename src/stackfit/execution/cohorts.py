@@ -83,13 +83,18 @@ def group_jobs(
         jobs: cells that can be built; `estimate_bytes` gives their size in memory.
         max_members: of one cohort; None for as many as memory and tracing allow.
     """
+    settings = [settings_of(job.cell.config) for job in jobs]
+    sizes = {id(job): estimate_bytes(job.cell) for job in jobs}
+    alone = [job.label if members.trains_alone(job.cell) else "" for job in jobs]
     groups: dict[Any, list[Job]] = {}
-    for job in jobs:
-        alone = job.label if members.trains_alone(job.cell) else ""
-        groups.setdefault((ENGINE.group_key(settings_of(job.cell.config)), alone), []).append(job)
+    for job, each, name in zip(jobs, settings, alone, strict=True):
+        groups.setdefault((ENGINE.group_key(each), name), []).append(job)
     cohorts = []
     for together in groups.values():
-        size = max_members or ENGINE.limit(len(together), max(estimate_bytes(job.cell) for job in together))
+        largest = 0
+        for job in together:
+            largest = max(largest, sizes[id(job)])
+        size = max_members or ENGINE.limit(len(together), largest)
         cohorts += [together[start : start + size] for start in range(0, len(together), size)]
     return cohorts
 
@@ -117,7 +122,7 @@ class CohortRunner:
 
     def plan_cohorts(self, jobs: Sequence[Job], max_members: int | None = None) -> list[list[Job]]:
         """The cohorts in which jobs train. A cell that cannot be built is recorded as failed."""
-        if jobs:
+        if jobs and not self.checks.problems:  # else their models were checked before
             members.start(jobs[0].cell, together=len(jobs) > 1 and max_members != 1)
         good = []
         for job in jobs:  # every different model is built before anything is trained

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
 from stackfit.execution.fingerprint import NUMERICS, code_digests
 
 PACKAGES = ("stackfit", "tensorflow", "keras", "tensorflow-datasets", "hydra-core", "omegaconf", "numpy", "pandas")
@@ -20,13 +19,17 @@ VARIABLES = ("TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMA
              "NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")  # fmt: skip
 
 
-def describe_environment(cell: Cell, data_fingerprint: str, model: Any) -> dict[str, Any]:
+def describe_environment(
+    cell: Cell, data_fingerprint: str, model: Any, engine: Mapping[str, Any]
+) -> dict[str, Any]:
     """Versions, platform, cores, instruction set, threads, device, determinism, code, git state and data.
 
-    Call it after the engine has started, with the cell's model before its first step.
+    Call it with the cell's model before its first step.
+
+    Args:
+        engine: what `Engine.describe` says once it has started.
     """
     commit, clean = git_state()
-    engine = ENGINE.describe()
     return {
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
@@ -37,7 +40,7 @@ def describe_environment(cell: Cell, data_fingerprint: str, model: Any) -> dict[
         "threads": engine["threads"],
         "devices": engine["devices"],
         "determinism": describe_determinism(cell, model, engine),
-        "code": code_digests(cell.config),
+        "code": code_digests(cell.modules),
         "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
         "git_commit": commit,
         "git_clean": clean,

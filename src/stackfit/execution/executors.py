@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stackfit.config.hydra.composition import Composer
-from stackfit.config.keys import label_of
+from stackfit.config.trust import trusted_modules
 from stackfit.errors import ConfigError, raising
-from stackfit.execution.cells import compose_cell, trusted_modules
+from stackfit.execution.cells import compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
 from stackfit.execution.jobs import Claim, Job, claim_cell
 from stackfit.execution.progress import Reporter
+from stackfit.keys import label_of
 
 
 @dataclass(frozen=True)

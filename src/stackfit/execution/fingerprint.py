@@ -10,12 +10,11 @@ import copy
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from stackfit.config import schema
-from stackfit.config.trust import used_modules
 from stackfit.model import own_modules
 
 NUMERICS = 1  # it stays: see `Revision`
@@ -33,12 +32,13 @@ class Revision:
 REVISIONS: tuple[Revision, ...] = ()
 
 
-def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str) -> str:
+def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: Iterable[str] = ()) -> str:
     """SHA-256 over config, data, the versions of Keras and TensorFlow, revisions, and trusted code.
 
     Args:
         config: resolved, plain containers.
         data_fingerprint: of the decoded arrays in stored order; of streamed data, of their files.
+        modules: the user's, whose code the config names.
     """
     parts: dict[str, Any] = {
         "config": _deciding(config),
@@ -47,7 +47,7 @@ def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str) -> str:
         "keras": importlib.metadata.version("keras"),
         "tensorflow": importlib.metadata.version("tensorflow"),
         "numerics": NUMERICS,
-        "code": code_digests(config),
+        "code": code_digests(modules),
     }
     if revisions := {one.name: one.number for one in REVISIONS if one.used_by(config)}:
         parts["revisions"] = revisions
@@ -67,6 +67,6 @@ def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def code_digests(config: Mapping[str, Any]) -> dict[str, str]:
-    """The SHA-256 of each trusted module's code that the config uses."""
-    return {module: own_modules.digest_of(module) for module in sorted(used_modules(config))}
+def code_digests(modules: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of each module's code."""
+    return {module: own_modules.digest_of(module) for module in sorted(modules)}

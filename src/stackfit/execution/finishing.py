@@ -8,9 +8,8 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import StackfitError, TrainingError
@@ -24,6 +23,7 @@ class Finisher:
 
     def __init__(self, dataset: Dataset | StreamedDataset, feeds: Feeds, ended: Callable[[Job], None]):
         self.dataset, self.feeds, self.ended = dataset, feeds, ended
+        self.has_test = bool(dataset.sizes.get("test"))
         self.jobs: list[Job] = []
 
     def enqueue(self, job: Job) -> None:
@@ -33,6 +33,8 @@ class Finisher:
     def flush(self) -> None:
         """Finish the jobs that have trained to their end since the last call."""
         jobs, self.jobs = self.jobs, []
+        if not jobs:
+            return
         try:
             tested = self._test(jobs)
         except TrainingError as error:  # in a graph that they share: who caused it shows when each is tested alone
@@ -52,10 +54,14 @@ class Finisher:
                 self._end(job, "finished")
 
     def _test(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], Any]]:
-        if not jobs or not self.feeds.has("test"):
+        if not self.has_test:
             return [({}, None)] * len(jobs)
-        tests = [self.feeds.feed("test", settings_of(job.cell.config)) for job in jobs]
-        return ENGINE.evaluate([job.member.model for job in jobs], tests)
+        models = [job.member.model for job in jobs]
+        settings = [settings_of(job.cell.config) for job in jobs]
+        tests = []
+        for each in settings:
+            tests.append(self.feeds.feed("test", each))
+        return ENGINE.evaluate(models, tests)
 
     def failed(self, job: Job, error: BaseException) -> None:
         """The job ends here."""
@@ -74,6 +80,7 @@ class Finisher:
                 continue
             if isinstance(error, KeyboardInterrupt):
                 with contextlib.suppress(OSError, StackfitError):
+                    job.folder.append_log(job.take_lines())
                     job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
                 with contextlib.suppress(OSError, StackfitError):
                     self.ended(job)
@@ -84,15 +91,15 @@ class Finisher:
 def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | StreamedDataset) -> None:
     folder, model = job.folder, job.member.model
     assert folder is not None
-    for form in job.cell.config["save"]:
-        folder.write(folder.model(form), lambda path: _save_model(model, path))
+    predictions = None
     if scores is not None and isinstance(dataset, Dataset) and dataset.test is not None:
-        labels = dataset.test.y
-        folder.write(folder.predictions, lambda path: np.savez(path, scores=scores, labels=labels))
+        predictions = {"scores": scores, "labels": dataset.test.y}
     summary = {**job.logs, **test, "stopped_epoch": job.epoch, "parameters": model.count_params()}
+    metrics = {**summary, "weights_sha256": weights_digest(model)}
     if test:
-        job.say("test  " + "  ".join(f"{n.removeprefix('test_')} {v:.4f}" for n, v in test.items()))
-    folder.finish({**summary, "weights_sha256": weights_digest(model)}, summary)
+        job.say("test  " + "  ".join([f"{name.removeprefix('test_')} {value:.4f}" for name, value in test.items()]))
+    models = dict.fromkeys(job.cell.config["save"], partial(_save_model, model))
+    folder.finish(metrics, summary, models, predictions, job.take_lines())
 
 
 def _save_model(model: Any, path: Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,8 +17,9 @@ from stackfit.config import project
 from stackfit.errors import StackfitError
 from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
+from stackfit.files import shown
 from stackfit.results import owner
-from stackfit.results.run_files import read_status, state_of
+from stackfit.results.run_files import read_status_if_any
 from stackfit.results.run_folder import RunFolder, find_continuable
 
 NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
@@ -42,7 +43,7 @@ class Job:
     model: Any = None  # built already, while it was checked; else the runner builds it
     member: Any = None  # training.Member
     folder: RunFolder | None = None  # once it is claimed
-    lines: list[str] = field(default_factory=list)  # said before there was a folder to log to
+    lines: list[str] = field(default_factory=list)  # said, and not in the folder's log yet
     logs: dict[str, float] = field(default_factory=dict)
     epoch: int = 0
     ended: bool = False
@@ -58,14 +59,11 @@ class Job:
         """The state with its reason: `failed before: …`."""
         return f"{self.state}: {self.reason}" if self.reason else self.state
 
-    def refresh(self, ran_before: bool = False) -> None:
-        """Read the state and its reason from the folder at `path`.
-
-        Args:
-            ran_before: another folder holds a run with the same axes.
-        """
+    def refresh(self) -> None:
+        """Read the state and its reason from the folder at `path`."""
         assert self.path is not None
-        self.state, self.reason = find_state(self.path, self.fingerprint, ran_before)
+        status = read_status_if_any(self.path)
+        self.state, self.reason = find_state(status, self.fingerprint)
 
     def say(self, text: str, detail: bool = False) -> None:
         """Print lines and log them; a live screen of several cells shows a `detail` in its own way."""
@@ -73,9 +71,11 @@ class Job:
         prefix = "" if self.alone else f"{self.label}  "
         (self.reporter.detail if detail else self.reporter.line)("\n".join(prefix + line for line in lines))
         self.lines += lines
-        if self.folder is not None:
-            self.folder.append_log("".join(f"{line}\n" for line in self.lines))
-            self.lines = []
+
+    def take_lines(self) -> str:
+        """What was said and belongs into the folder's log with the next thing that is written there."""
+        lines, self.lines = self.lines, []
+        return "".join([f"{line}\n" for line in lines])
 
     def fail(self, error: BaseException) -> None:
         """Record in the folder why it failed, with the traceback, and say so."""
@@ -85,7 +85,7 @@ class Job:
         own = isinstance(error, StackfitError)
         self.failure = str(error) if own else f"{type(error).__name__} {when}: {_text(error)}".rstrip(": ")
         with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
-            self.folder.append_log(f"failed: {self.failure}\n{trace}")
+            self.folder.append_log(f"{self.take_lines()}failed: {self.failure}\n{trace}")
         try:
             self.folder.fail(self.failure, trace)
         except OSError as second:
@@ -99,19 +99,19 @@ Claim = Callable[[Job], RunFolder | None]  # gives a job's folder; None: another
 def claim_cell(job: Job, sweep: str) -> RunFolder | None:
     """The folder of a sweep's cell, or None where another process has it or it is finished."""
     assert job.path is not None
-    folder = RunFolder(job.path)
     about = {**job.cell.about_run(), "cell": job.label, "sweep": sweep}
+    folder = RunFolder(job.path)
     return folder if folder.claim(job.fingerprint, about) else None
 
 
 def claim_single(job: Job, fresh: bool) -> RunFolder:
     """A new folder, or without `fresh` the newest one of this fingerprint if it was interrupted."""
-    folder = project.outputs() / job.cell.experiment
+    about, folder = job.cell.about_run(), project.outputs() / job.cell.experiment
     left = None if fresh else find_continuable(folder, job.fingerprint)
-    if left is not None and left.claim(job.fingerprint, job.cell.about_run()):
-        job.reporter.line(f"{project.shown(left.path)} was interrupted: resuming there (--fresh makes a new folder).")
+    if left is not None and left.claim(job.fingerprint, about):
+        job.reporter.line(f"{shown(left.path)} was interrupted: resuming there (--fresh makes a new folder).")
         return left
-    return RunFolder.create(folder, job.fingerprint, job.cell.about_run())
+    return RunFolder.create(folder, job.fingerprint, about)
 
 
 def single_claim(fresh: bool) -> Claim:
@@ -119,14 +119,20 @@ def single_claim(fresh: bool) -> Claim:
     return partial(claim_single, fresh=fresh)
 
 
-def find_state(folder: Path, fingerprint: str, ran_before: bool = False) -> tuple[str, str]:
-    """State and reason of the cell whose folder this is; both say why it must run, but for those in `SETTLED`."""
+def find_state(
+    status: Mapping[str, Any] | None, fingerprint: str, ran_before: bool = False
+) -> tuple[str, str]:
+    """State and reason of a cell; both say why it must run, but for those in `SETTLED`.
+
+    Args:
+        status: of its folder, with `state`; None where there is no folder, empty where it is damaged.
+        ran_before: another folder holds a run with the same axes.
+    """
     if not fingerprint:
         return ABSENT, "its data are not here yet"
-    if not RunFolder(folder).status.exists():
+    if status is None:
         return (CHANGED, "its config, data, versions or code") if ran_before else (NEW, "")
-    status = read_status(folder, damaged_is_empty=True)
-    state = state_of(status)
+    state = status.get("state")
     if state in (FINISHED, PRUNED) and status.get("fingerprint") == fingerprint:
         return state, ""
     if state == "running" and not owner.is_me(status.get("owner")):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.trust import FILE_ARGUMENTS, used_modules
+from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution import interrupts
@@ -23,7 +23,7 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
-from stackfit.training.engine import Feeds, Member, Settings
+from stackfit.training.engine import Feeds, Member, Settings, make_member
 
 # What a model is looked at with where the config's own value is wrong.
 DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
@@ -32,8 +32,9 @@ DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_siz
 def start(cell: Cell, together: bool = False) -> None:
     """Start the engine as the cell asks for; with all of Keras where it names code of the user's."""
     config = cell.config
-    lean = not used_modules(config)
-    ENGINE.start(Settings(config["batch_size"], deterministic=config["deterministic"], lean=lean), together)
+    lean = not cell.modules
+    batch_size = config["batch_size"] or DEFAULTS["batch_size"]  # None where the config has a wrong one
+    ENGINE.start(Settings(batch_size, deterministic=config["deterministic"] is not False, lean=lean), together)
 
 
 def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:
@@ -60,7 +61,12 @@ def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Probl
 
 @interrupts.step()
 def check_model(cell: Cell, problems: Problems) -> Any:
-    """Build the cell's model as it will train, and its callbacks, which are dropped; starts the engine.
+    """`_check_model`; a request to stop waits for its end."""
+    return _check_model(cell, problems)
+
+
+def _check_model(cell: Cell, problems: Problems) -> Any:
+    """Build the cell's model as it will train, and its callbacks, which are dropped. The engine has started.
 
     Args:
         problems: what is known already, which is not looked at again; takes what else is wrong with model, optimizer,
@@ -71,11 +77,11 @@ def check_model(cell: Cell, problems: Problems) -> Any:
     """
     config = {**cell.config, **{key: value for key, value in DEFAULTS.items() if problems.covers(key)}}
     cell = replace(cell, config=config)
-    start(cell)
     shape = None if problems.touches("data.input_shape") else tuple(config["data"]["input_shape"])
     stack = build_model(cell, shape, problems)
-    with tempfile.TemporaryDirectory() as folder, _random_state_kept():
-        _build_callbacks(cell, Path(folder), problems)
+    if config["callbacks"]:
+        with tempfile.TemporaryDirectory() as folder, _random_state_kept():
+            _build_callbacks(cell, Path(folder), problems)
     if problems.errors:
         stack.model = None
     return stack
@@ -103,21 +109,14 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     return stack.model
 
 
-def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds, model: Any = None) -> Member:
+def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -> Member:
     """The cell's compiled model with its feeds, still without callbacks.
-
-    Args:
-        model: as `check_model` has built it, not trained yet; built here if it is None.
 
     Raises:
         ConfigError: with file and line.
     """
-    config, settings = cell.config, settings_of(cell.config)
-    if model is None:
-        model = make_model(cell, dataset.input_shape)
-    train = feeds.feed("train", settings, training=True)
-    validation = feeds.feed("validation", settings) if feeds.has("validation") else None
-    return Member(model, train, validation, config["epochs"], [], config["jit_compile"])
+    model = make_model(cell, dataset.input_shape)
+    return make_member(model, feeds, settings_of(cell.config), cell.config["epochs"])
 
 
 def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
@@ -177,6 +176,7 @@ def model_key(cell: Cell) -> str:
     return json.dumps([parts, data], default=str)
 
 
+@interrupts.step()
 def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] = lambda model: None) -> int:
     """Check the cell's model, let `look` see it, then drop it.
 
@@ -184,7 +184,7 @@ def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] =
         About how many bytes one member takes: weights, gradients, the optimizer's variables, and a batch's activations;
         0 where there is a problem.
     """
-    model = check_model(cell, problems).model
+    model = _check_model(cell, problems).model
     if model is None:
         return 0
     look(model)
@@ -201,7 +201,7 @@ def trains_alone(cell: Cell) -> str | None:
         if node is not None and listener is None:
             kind = find_target(node["_target_"], f"callbacks.{name}", BASES["callbacks"])
             listener = f"callbacks.{name}" if listens_to_batches(kind, node.get) else None
-    return ENGINE.why_alone(listener)
+    return ENGINE.why_alone(listener) if listener else None
 
 
 def describe_stack(model: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -12,12 +13,14 @@ from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import ENGINE, settings_of
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
-from stackfit.execution.members import build_callbacks, build_member, describe_stack, start
+from stackfit.execution.members import build_callbacks, describe_stack, make_model, start
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
+from stackfit.results.run_folder import HEARTBEAT_SECONDS
+from stackfit.training.engine import make_member
 
 
 def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) -> Run:
@@ -30,6 +33,8 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
         ConfigError: the config does not fit its data, or its model cannot be built; no folder was left.
         TrainingError: the run failed; its folder says why.
     """
+    if model is None:
+        start(cell)
     job = Job(cell, cell.experiment, reporter, model=model)
     dataset = load_data(cell, job.say)
     job.fingerprint = cell.fingerprint(dataset.fingerprint)
@@ -69,6 +74,7 @@ def run_cohort(
     """Train cells together: build, trace, claim folders, train, evaluate, save.
 
     Args:
+        jobs: of cells for which the engine has started; see `members.start`.
         ended: called when a job's folder says *finished* or *failed*.
         fail_fast: interrupt the others at the first failure.
 
@@ -79,38 +85,46 @@ def run_cohort(
         ConfigError: a model cannot be built or traced; no folder was left.
         KeyboardInterrupt: the user stopped it; every unfinished folder says *interrupted*.
     """
-    start(jobs[0].cell, together=len(jobs) > 1)
     from stackfit.training import events, loop
 
-    feeds = ENGINE.feeds(dataset)
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes
-        job.member = build_member(job.cell, dataset, feeds, job.model)
-        job.model = None
+        job.model = job.model or make_model(job.cell, dataset.input_shape)
         interrupts.check()
-    members = [job.member for job in jobs]
+    settings = [settings_of(job.cell.config) for job in jobs]
+    feeds = ENGINE.feeds(dataset)
+    members = []
+    for job, each in zip(jobs, settings, strict=True):
+        job.member = make_member(job.model, feeds, each, job.cell.config["epochs"])
+        job.model = None
+        members.append(job.member)
     program = ENGINE.program(members)
-    with placing():
+    try:
         program.trace()
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise as_config_error(error) from error
+    engine = ENGINE.describe()
     interrupts.check()
     finish = Finisher(dataset, feeds, ended)
     reporter.begin([job.label for job in jobs], [member.epochs for member in members])
     try:
         for job in jobs:
-            _claim(job, dataset, claim)
+            _claim(job, dataset, claim, engine)
+        heartbeat = time.monotonic()
         for event in loop.train(members, program):
             interrupts.check()
             if isinstance(event, events.Step):
                 finish.flush()
                 reporter.step(event.epoch, event.done, event.running)
-                for folder in [jobs[number].folder for number in event.running]:
-                    assert folder is not None
-                    folder.heartbeat()
+                if time.monotonic() - heartbeat > HEARTBEAT_SECONDS:
+                    heartbeat = time.monotonic()
+                    for number in event.running:
+                        jobs[number].folder.heartbeat()  # type: ignore[union-attr]
             elif isinstance(event, events.EpochEnd):
                 _end_epoch(jobs[event.member], event)
                 reporter.epoch(event.member, event.epoch, event.logs)
             elif isinstance(event, events.Checkpointed):
-                _keep(jobs[event.member], event.checkpoint)
+                jobs[event.member].folder.save_checkpoint(event.checkpoint.write)  # type: ignore[union-attr]
             elif isinstance(event, events.Failed):
                 jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
@@ -134,20 +148,16 @@ def run_cohort(
     return []
 
 
-@contextlib.contextmanager
-def placing() -> Iterator[None]:
-    """Turn what a layer or loss raises while the graph is traced into a ConfigError."""
-    try:
-        yield
-    except (ValueError, TypeError, NotImplementedError) as error:
-        text = " ".join(str(error).split())[:300].rstrip(".")
-        raise ConfigError(
-            f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "
-            "Compare `task` with the last layer."
-        ) from error
+def as_config_error(error: Exception) -> ConfigError:
+    """What a layer or loss raised while the program was traced."""
+    text = " ".join(str(error).split())[:300].rstrip(".")
+    return ConfigError(
+        f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "
+        "Compare `task` with the last layer."
+    )
 
 
-def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
+def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: Mapping[str, Any]) -> None:
     from stackfit.execution.environment import describe_environment
 
     job.folder = claim(job)
@@ -155,11 +165,10 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
         job.reporter.line(f"{job.label}: another process has it.")
         job.member.epochs, job.ended = 0, True
         return
-    begun = job.folder.config.exists()  # by an earlier try
     try:
         job.member.callbacks = build_callbacks(job.cell, job.folder.path, job.say)
     except ConfigError as error:
-        if begun:
+        if job.folder.begun:
             with contextlib.suppress(OSError):
                 job.folder.fail(str(error), status="interrupted")
         else:
@@ -167,14 +176,15 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
         job.folder = None
         raise
     job.member.printed = job.say
-    if job.folder.checkpoint.exists():
+    if job.folder.begun and job.folder.checkpoint.exists():
         _resume(job)
-    text = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
     model = job.member.model
-    job.folder.write_start(text, describe_environment(job.cell, dataset.fingerprint, model))
-    sizes = f"{dataset_sizes(dataset)} examples"
+    environment = describe_environment(job.cell, dataset.fingerprint, model, engine)
+    config = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
+    examples = " + ".join([f"{size:,}" for size in dataset.sizes.values() if size])
     name = f"{job.label}: " if job.alone else ""
-    job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {sizes}", detail=True)
+    job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {examples} examples", detail=True)
+    job.folder.write_start(config, environment, job.take_lines())
 
 
 def _resume(job: Job) -> None:
@@ -199,28 +209,13 @@ def _resume(job: Job) -> None:
                 "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
 
 
-def _keep(job: Job, checkpoint: Any) -> None:
-    assert job.folder is not None
-    checkpoint.seconds = job.folder.seconds
-    job.folder.save_checkpoint(checkpoint.write)
-
-
 def _end_epoch(job: Job, event: Any) -> None:
     assert job.folder is not None
     job.epoch, job.logs = event.epoch, event.logs
-    job.folder.append_history(
-        {"epoch": event.epoch, **event.logs, "seconds": round(event.seconds, 3), "members": event.members}
-    )
     every = max(1, job.cell.config["verbosity"])
     if event.epoch % every == 0 or event.epoch in (1, job.member.epochs):
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in event.logs.items())
+        numbers = "  ".join([f"{name} {value:.4f}" for name, value in event.logs.items()])
         seconds = f"{event.seconds:.1f}" if event.seconds > 1 else f"{event.seconds:.2f}"
         job.say(f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {seconds} s", detail=True)
-
-
-def dataset_sizes(dataset: Dataset | StreamedDataset) -> str:
-    """`60,000 + 10,000`: training, validation where there is one, and test examples."""
-    if isinstance(dataset, StreamedDataset):
-        return " + ".join(f"{size:,}" for size in dataset.sizes.values() if size)
-    splits = (dataset.train, dataset.validation, dataset.test)
-    return " + ".join(f"{len(split):,}" for split in splits if split is not None)
+    row = {"epoch": event.epoch, **event.logs, "seconds": round(event.seconds, 3), "members": event.members}
+    job.folder.append_history(row, job.take_lines())

@@ -9,17 +9,20 @@ from functools import cached_property
 from stackfit.config import project
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
-from stackfit.config.keys import label_of
+from stackfit.config.hydra.spread import read_spread
+from stackfit.config.trust import trusted_modules
 from stackfit.errors import Problems, RunFolderError
 from stackfit.execution import members
-from stackfit.execution.cells import trusted_modules
+from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
 from stackfit.execution.executors import Executor, describe_job, executor_of
-from stackfit.execution.jobs import BUSY, FINISHED, Job, claim_cell, find_state
+from stackfit.execution.jobs import BUSY, FINISHED, PRUNED, Job, claim_cell, find_state
 from stackfit.execution.progress import Reporter
 from stackfit.execution.samplers import Grid
-from stackfit.execution.sweep_cells import compose_cells, read_axes, wrong_names
+from stackfit.keys import label_of
 from stackfit.results.sweep_folder import SweepFolder
+
+MANY_MODELS = 50  # cells whose models are checked too when there are other problems already
 
 
 class Sweep:
@@ -47,7 +50,7 @@ class Sweep:
     ):
         self.composer, self.reporter, self.problems = composer, reporter, problems
         self.experiment, self.trusted = composition.experiment, trusted_modules(trust)
-        self.axes = read_axes(composition, confirm, problems)
+        self.axes = read_spread(composition, confirm, problems)
         self.executor: Executor = executor_of(composition.hydra.launcher)
         self.folder = SweepFolder.find(
             project.outputs() / self.experiment, self.experiment, self.axes.fixed, self.axes.names, fresh
@@ -67,20 +70,46 @@ class Sweep:
         Raises:
             DataError: the data of a cell are not available.
         """
-        cells = compose_cells(self.composer, points, self.trusted, self.axes, self.problems)
+        cells = self._compose(points)
         if self.problems.errors:
             return []
-        before = {json.dumps(cell["axes"], sort_keys=True) for cell in self.folder.read()}
         fingerprint_of = fingerprints(self.reporter, build)
+        digests = [fingerprint_of(cell) for cell in cells]
+        rows = self.folder.read()
         jobs = []
-        for cell in cells:
-            fingerprint = fingerprint_of(cell)
+        for cell, fingerprint in zip(cells, digests, strict=True):
             path = self.folder.cell(cell.axes, fingerprint)
-            job = Job(cell, label_of(cell.axes), self.reporter, fingerprint, path)
-            job.refresh(json.dumps(cell.axes, sort_keys=True) in before)
-            jobs.append(job)
+            jobs.append(Job(cell, label_of(cell.axes), self.reporter, fingerprint, path))
+        before = {json.dumps(row["axes"], sort_keys=True) for row in rows}
+        status_of = {row["folder"]: row["status"] and {**row["status"], "state": row["state"]} for row in rows}
+        for job in jobs:
+            ran_before = json.dumps(job.cell.axes, sort_keys=True) in before
+            job.state, job.reason = find_state(status_of.get(job.path.name), job.fingerprint, ran_before)
         self.jobs += jobs
         return jobs
+
+    def _compose(self, points: Sequence[Point]) -> list[Cell]:
+        """Every cell. Where one has problems, all problems of any go into `problems`, those of the models too."""
+        composed: list[tuple[Cell, Problems]] = []
+        for point in points:
+            own = Problems()
+            with own.collect():
+                cell = compose_cell(self.composer, point.overrides, self.trusted, own, axes=point.axes)
+                composed.append((cell, own))
+            self._include(own)
+        if self.problems.errors:
+            models = {members.model_key(cell): (cell, own) for cell, own in composed[:MANY_MODELS]}
+            for cell, own in models.values():
+                members.start(cell)
+                members.check_model(cell, own)
+                self._include(own)
+        return [cell for cell, _ in composed]
+
+    def _include(self, own: Problems) -> None:
+        """Take over a cell's problems, each once; one at the value of an axis belongs where the axis was written."""
+        if own.errors or own.warnings:
+            self.axes.place(own)
+            self.problems.include(own)
 
     def run(self, fail_fast: bool = False) -> Sweep:
         """Train what is not finished.
@@ -117,9 +146,10 @@ class Sweep:
             self.cohorts.checks(job.cell)
         problems = Problems()
         for found in self.cohorts.checks.problems.values():
-            self.axes.place(found)
-            problems.include(found)
-        Problems(wrong_names(problems.errors)).raise_errors()
+            if found.errors or found.warnings:
+                self.axes.place(found)
+                problems.include(found)
+        Problems(problems.wrong_names()).raise_errors()
         for warning in problems.warnings:
             self.reporter.line(warning.as_warning())
 
@@ -160,5 +190,5 @@ class Sweep:
     @property
     def unfinished(self) -> int:
         """How many cells are not finished: they failed, or are with another process."""
-        states = [find_state(job.path, job.fingerprint)[0] for job in self.jobs if job.path is not None]
-        return sum(state not in (FINISHED, "pruned") for state in states)
+        state_of = {row["folder"]: row["state"] for row in self.folder.read()}
+        return sum(state_of.get(job.path.name) not in (FINISHED, PRUNED) for job in self.jobs if job.path)

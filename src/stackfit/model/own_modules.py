@@ -18,6 +18,7 @@ from pathlib import Path
 
 from stackfit.config import project, trust
 from stackfit.errors import ConfigError, TrustError
+from stackfit.files import shown
 
 _STARTED = time.time()
 _project = ""  # the project's root that this process works in
@@ -72,13 +73,13 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
         if spec is None or not spec.origin or not file.samefile(spec.origin):
             raise TrustError(
                 f"{module!r} is also {spec.origin if spec else None}. Expected a name of its own for "
-                f"{project.shown(file)}. Rename it, for example to my_{file.name}",
+                f"{shown(file)}. Rename it, for example to my_{file.name}",
                 key=key,
             )
         source = file.read_bytes()
         if _recorded.get(module, _digest(source)) != _digest(source):
             raise ConfigError(
-                f"{project.shown(file)} has changed while this command was running. Expected the code whose hash the run "
+                f"{shown(file)} has changed while this command was running. Expected the code whose hash the run "
                 "records. Run the same command again.",
                 key=key,
             )
@@ -91,7 +92,7 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"{project.shown(file)} cannot be imported: {type(error).__name__}: {error}. "
+            f"{shown(file)} cannot be imported: {type(error).__name__}: {error}. "
             "Expected a Python file that imports without error. Correct it.",
             key=key,
         ) from error

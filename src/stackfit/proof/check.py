@@ -11,12 +11,13 @@ from stackfit.config.claims import Claim
 from stackfit.config.experiments import list_experiments
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer, Composition
-from stackfit.config.keys import label_of
+from stackfit.config.trust import trusted_modules
 from stackfit.errors import ConfigError, DataError, raising
 from stackfit.execution import cohorts, members
-from stackfit.execution.cells import Cell, compose_cell, trusted_modules
+from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.jobs import Job, single_claim
 from stackfit.execution.progress import Reporter
+from stackfit.keys import label_of
 from stackfit.proof.judgement import Verdict, judge
 from stackfit.results.run import Run
 from stackfit.results.run_files import find_run_folders, read_status, state_of

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.keys import flatten
 from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
+from stackfit.keys import flatten
 from stackfit.results import run_files
 
 CLOCK = ("seconds", "members")  # columns of a history that are not results
@@ -104,15 +104,15 @@ def compare_scores(was: Path, now: Path) -> Scores | None:
 
 def factors(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[Difference], list[str]]:
     """What differs between two environments, by its dotted key, and which factors the first does not record."""
-    changed, unknown = [], []
-    for group in FACTORS:
-        if group not in was:
-            unknown.append(group)
-            continue
-        old, new = (flatten({group: environment.get(group)}) for environment in (was, now))
-        keys = dict.fromkeys([*old, *new]) if group in OPTIONAL else [key for key in old if key in new]
-        changed += [Difference(None, key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
-    return changed, unknown
+    known = [group for group in FACTORS if group in was]
+    old = flatten({group: was[group] for group in known})
+    new = flatten({group: now.get(group) for group in known})
+    changed = []
+    for key in sorted(dict.fromkeys([*old, *new]), key=lambda key: known.index(key.partition(".")[0])):
+        optional = key.partition(".")[0] in OPTIONAL
+        if old.get(key) != new.get(key) and (optional or (key in old and key in new)):
+            changed.append(Difference(None, key, old.get(key), new.get(key)))
+    return changed, [group for group in FACTORS if group not in was]
 
 
 def changed_settings(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:

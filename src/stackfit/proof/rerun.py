@@ -8,9 +8,10 @@ from typing import Any
 
 from stackfit.config.checks import check_stored
 from stackfit.config.project import shown
-from stackfit.config.trust import used_modules
+from stackfit.config.schema import settings_of
+from stackfit.config.trust import trusted_modules, used_modules
 from stackfit.errors import RunFolderError
-from stackfit.execution.cells import Cell, trusted_modules
+from stackfit.execution.cells import Cell
 from stackfit.model import own_modules
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
@@ -30,11 +31,13 @@ def read_cell(run: Run, trust: Iterable[str] = ()) -> Cell:
             "command finishes it."
         )
     config, trusted = check_config(run, trust)
-    own_modules.refresh(used_modules(config))
+    modules, settings = used_modules(config), settings_of(config)
+    own_modules.refresh(modules)
     status = run.status
     axes = status.get("axes") if isinstance(status.get("axes"), dict) else {}
     experiment = str(status.get("experiment") or run.folder.resolve().parent.name)
-    return Cell(experiment, config, tuple(map(str, status.get("overrides") or ())), axes, trusted)
+    overrides = tuple(map(str, status.get("overrides") or ()))
+    return Cell(experiment, config, overrides, axes, trusted, modules=modules, settings=settings)
 
 
 def check_config(run: Run, trust: Iterable[str] = ()) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config import project
 from stackfit.config.trust import used_modules
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.engines import ENGINE, settings_of
-from stackfit.files import reading
+from stackfit.files import reading, shown
 from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive
 from stackfit.proof.rerun import check_config
@@ -36,7 +35,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
     found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
     if not found:
         raise RunFolderError(
-            f"{project.shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
+            f"{shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
             f"{run.config.get('save')}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
     check_archive(found[0], trusted)
@@ -50,7 +49,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
         return keras.models.load_model(found[0], safe_mode=True)
     except Exception as error:  # whatever a damaged or forged description makes Keras raise
         raise RunFolderError(
-            f"{project.shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
+            f"{shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
             "stackfit saves it. Run the experiment again."
         ) from error
 

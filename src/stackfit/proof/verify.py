@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stackfit.config import project
 from stackfit.errors import RunFolderError, TrainingError
 from stackfit.execution import runner
 from stackfit.execution.cells import Cell
 from stackfit.execution.jobs import Job
 from stackfit.execution.progress import Reporter
+from stackfit.files import shown
 from stackfit.proof.evidence import Difference, Record, Scores, changed_settings, compare_scores, differences, factors
 from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files
@@ -40,10 +40,10 @@ def find_runs(paths: Iterable[Path], reporter: Reporter) -> list[Run]:
         finished = [run for run in runs if single or run.state == "finished"]
         for run in runs:
             if run not in finished:
-                reporter.line(f"{project.shown(run.folder)} is {run.state}: not verified.")
+                reporter.line(f"{shown(run.folder)} is {run.state}: not verified.")
         if not finished:
             raise RunFolderError(
-                f"{project.shown(path)} has no finished run in it. Expected one. Try: stackfit table {project.shown(path)}"
+                f"{shown(path)} has no finished run in it. Expected one. Try: stackfit table {shown(path)}"
             )
         chosen += finished
     return chosen

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from stackfit.config.keys import short_names
 from stackfit.errors import ConfigError
+from stackfit.keys import short_names
 from stackfit.results.frames import ABOUT, Runs
 from stackfit.results.selection import check_column, order
 

@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.config.keys import flatten
 from stackfit.errors import RunFolderError
 from stackfit.files import shown
+from stackfit.keys import flatten
 from stackfit.results import run_files
 
 if TYPE_CHECKING:

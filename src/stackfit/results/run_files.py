@@ -87,6 +87,14 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
     return status
 
 
+def read_status_if_any(path: Path) -> dict[str, Any] | None:
+    """`read_status` with the run's `state`; None where there is no status, and empty where it is damaged."""
+    if not (path / STATUS).exists():
+        return None
+    status = read_status(path, damaged_is_empty=True)
+    return {**status, "state": state_of(status)} if status else {}
+
+
 def state_of(status: dict[str, Any]) -> str:
     """The run's state; *running* with a dead owner counts as *interrupted*."""
     state = status.get("status", "interrupted")

@@ -7,16 +7,19 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stackfit import files
 from stackfit.errors import RunFolderError
 from stackfit.files import writing
 from stackfit.results import owner
 from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HEARTBEAT_SECONDS = 20.0
 
@@ -29,6 +32,7 @@ class RunFolder(RunFiles):
         self._status: dict[str, Any] = {}
         self._rows: list[dict[str, Any]] = []
         self._began = time.perf_counter()
+        self.begun = False  # whether an earlier attempt has left its config here, and with it perhaps a checkpoint
 
     # ---- claiming
 
@@ -75,6 +79,7 @@ class RunFolder(RunFiles):
         files.clear_leftovers(self.path)
         for stale in (self.metrics, self.predictions, self.certificate):
             stale.unlink(missing_ok=True)
+        self.begun = self.config.exists()
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
             self.reset()
         self._began = time.perf_counter()
@@ -137,7 +142,7 @@ class RunFolder(RunFiles):
 
     # ---- while it trains
 
-    def write_start(self, config_yaml: str, environment: dict[str, Any]) -> None:
+    def write_start(self, config_yaml: str, environment: dict[str, Any], printed: str = "") -> None:
         """Write `config.yaml` and `environment.json`; a resumed run keeps the environments of its parts."""
         earlier = read_environment(self.path) if self._status["resumed_after"] else {}
         parts = earlier.pop("before_resume", [])
@@ -146,12 +151,14 @@ class RunFolder(RunFiles):
         with writing(self.path):
             files.write_text(self.config, config_yaml)
             files.write_json(self.environment, environment)
+        self.append_log(printed)
 
-    def append_history(self, row: dict[str, Any]) -> None:
-        """Add one epoch's row to `history.csv`, which is complete after every epoch, and renew the heartbeat."""
+    def append_history(self, row: dict[str, Any], printed: str = "") -> None:
+        """Add one epoch's row to `history.csv`, complete after every epoch, and what was printed to the log."""
         self._rows.append(row)
         with writing(self.path):
             files.write_text(self.history, files.csv_text(self._rows))
+        self.append_log(printed)
         self.heartbeat()
 
     def heartbeat(self) -> None:
@@ -161,26 +168,47 @@ class RunFolder(RunFiles):
             with writing(self.path):
                 files.write_json(self.status, self._status)
 
-    def save_checkpoint(self, fill: Callable[[Path], None]) -> None:
-        """Replace the checkpoint. It is not flushed to disk: if the machine loses power, the run starts over."""
+    def save_checkpoint(self, write: Callable[[Path, float], None]) -> None:
+        """Replace the checkpoint; `write` gets a temporary file and how many seconds the run has taken so far.
+
+        It is not flushed to disk: if the machine loses power, the run starts over.
+        """
         with writing(self.path):
-            files.write_file(self.checkpoint, fill, flush=False)
+            files.write_file(self.checkpoint, lambda path: write(path, self.seconds), flush=False)
 
     def append_log(self, text: str) -> None:
         """Append to `log.txt` what was printed."""
+        if not text:
+            return
         with writing(self.path), self.log.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
 
-    def write(self, path: Path, fill: Callable[[Path], None]) -> None:
-        """Write one of this folder's files whole; `fill` gets a temporary path with the same suffix."""
-        with writing(self.path):
-            files.write_file(path, fill)
-
     # ---- the end
 
-    def finish(self, metrics: dict[str, Any], summary: dict[str, Any]) -> None:
-        """Write `metrics.json`, then the status *finished* with the final metrics in `summary`."""
+    def finish(
+        self,
+        metrics: dict[str, Any],
+        summary: dict[str, Any],
+        models: Mapping[str, Callable[[Path], object]] | None = None,
+        predictions: Mapping[str, np.ndarray] | None = None,
+        printed: str = "",
+    ) -> None:
+        """Write what a finished run consists of, then the status *finished* with the final metrics in `summary`.
+
+        Args:
+            metrics: for `metrics.json`.
+            models: by form what writes the model into a given file.
+            predictions: `scores` and `labels` of the test set, for `predictions.npz`.
+            printed: for `log.txt`.
+        """
         with writing(self.path):
+            for form, write_model in (models or {}).items():
+                files.write_file(self.model(form), write_model)
+            if predictions:
+                import numpy as np
+
+                files.write_file(self.predictions, lambda path: np.savez(path, **predictions))
+            self.append_log(printed)
             files.write_json(self.metrics, metrics)
             self._end("finished", metrics=summary)
             self.checkpoint.unlink(missing_ok=True)

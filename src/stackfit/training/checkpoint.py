@@ -33,12 +33,12 @@ class Checkpoint:
     seconds: float = 0.0  # from the run's start to this epoch's end
     lost: list[str] = field(default_factory=list)  # what callbacks remember and no file can hold
 
-    def write(self, path: Path) -> None:
-        """Write it as NPZ: arrays, and the rest as JSON in an array of bytes."""
+    def write(self, path: Path, seconds: float = 0.0) -> None:
+        """Write it as NPZ: arrays, and the rest as JSON in an array of bytes; `seconds` since the run's start."""
         arrays = {f"variable_{number}": value for number, value in enumerate(self.variables)}
         packed = pack(self.callbacks, arrays)
         rest = {"epoch": self.epoch, "callbacks": packed, "logs": self.logs, "stopped": self.stopped,
-                "seconds": self.seconds, "lost": self.lost, "variables": len(self.variables)}  # fmt: skip
+                "seconds": seconds, "lost": self.lost, "variables": len(self.variables)}  # fmt: skip
         arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
         stream = io.BytesIO()
         np.savez(stream, **arrays)  # type: ignore[arg-type]

@@ -82,6 +82,13 @@ class Member:
     checkpoint: Checkpoint | None = None
 
 
+def make_member(model: keras.Model, feeds: Feeds, settings: Settings, epochs: int) -> Member:
+    """A member for a compiled model, still without callbacks, with its feeds."""
+    train = feeds.feed("train", settings, training=True)
+    validation = feeds.feed("validation", settings) if feeds.has("validation") else None
+    return Member(model, train, validation, epochs, jit_compile=settings.jit_compile)
+
+
 class Program(Protocol):
     """The members of a cohort, compiled together. Members are named by their number.
 

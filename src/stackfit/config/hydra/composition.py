@@ -31,6 +31,7 @@ from stackfit.config.hydra.overrides import apply_override, is_group, parse_over
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.origins import ConfigFile, Origins
 from stackfit.errors import ConfigError, Problems, raising
+from stackfit.files import shown
 
 # Defaults without types: every file merges, and the result is held against the dataclasses once.
 ConfigStore.instance().store(
@@ -187,7 +188,7 @@ class Composer:
             raise ConfigError(
                 "This experiment does not start from `config` or another experiment, so it has no data, model or task. "
                 "Expected a defaults list. Write: defaults: [config, _self_]",
-                where=project.shown(self.path),
+                where=shown(self.path),
             )
         self._keep_own_head(config)
         faults = [fault for file in chain for fault in self.repository.faults.get(file.path, ())]
@@ -289,7 +290,7 @@ def _check_own_conf() -> None:
             if own and (own / name).exists() and not _same_as_shipped(own / name, name):
                 raise ConfigError(
                     f"{name!r} in ./{folder} is stackfit's own name. Expected only {allowed}. Rename or remove it.",
-                    where=project.shown(own / name),
+                    where=shown(own / name),
                 )
 
 

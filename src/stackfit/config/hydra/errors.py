@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from stackfit.config import project
 from stackfit.config.origins import ConfigFile, Origins, override_key
 from stackfit.errors import ConfigError, StackfitError
+from stackfit.files import shown
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def translated(experiment: Path, typed: Sequence[str], chain: Sequence[ConfigFil
         raise ConfigError(
             "The defaults of this experiment lead back to itself. Expected a chain that ends in `config`. "
             "Correct its `defaults:` list.",
-            where=project.shown(experiment),
+            where=shown(experiment),
         ) from None
     except StackfitError:
         raise

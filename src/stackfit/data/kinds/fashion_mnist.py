@@ -31,7 +31,7 @@ from stackfit.data.kinds import Kind
 from stackfit.data.kinds.tfds import check_resident, open_stream, run_tfds, tfds_files, tfds_folder, tfds_script
 from stackfit.data.settings import check_size
 from stackfit.errors import DataError
-from stackfit.files import write_file
+from stackfit.files import shown, write_file
 
 NAMES = ["train_x", "train_y", "test_x", "test_y"]
 REQUEST: dict[str, Any] = {"name": "fashion_mnist", "splits": {"train": "train", "test": "test"}}
@@ -111,7 +111,7 @@ def unzip(path: Path) -> bytes:
     """The content of one file, checked."""
     content = gzip.decompress(path.read_bytes())
     if hashlib.sha256(content).hexdigest() != IDX_FILES[path.name][1]:
-        raise OSError(f"{project.shown(path)} does not have the SHA-256 of the original")
+        raise OSError(f"{shown(path)} does not have the SHA-256 of the original")
     return content
 
 

@@ -13,12 +13,14 @@ from typing import Any
 
 from stackfit.config import project
 from stackfit.config.hydra.composition import Composition
+from stackfit.config.trust import trusted_modules
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
-from stackfit.execution.cells import Cell, build_cell, trusted_modules
+from stackfit.execution.cells import Cell, build_cell
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.plan import probe
+from stackfit.files import shown
 from stackfit.model.sizes import size_layers, size_model
 from stackfit.results.run_folder import find_continuable
 
@@ -50,6 +52,7 @@ def plan_run(
     if not problems.touches("data"):
         with problems.collect():
             dataset = look(cell)
+    members.start(cell)
     stack = members.check_model(cell, problems)
     if not problems.touches("data"):
         plan["data"] = describe_data(cell, dataset)
@@ -61,7 +64,7 @@ def plan_run(
     plan |= _describe_model(cell, stack.model, plan["data"])
     if dataset is not None:
         left = find_continuable(project.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
-        plan["continues"] = left and project.shown(left.path)
+        plan["continues"] = left and shown(left.path)
     if began is not None:
         with problems.collect():
             plan["time"] = _estimate(cell, dataset, plan["steps"], began)

@@ -18,7 +18,6 @@ from stackfit.execution.plan import probe
 from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
-from stackfit.execution.sweep_cells import wrong_names
 from stackfit.model.sizes import ModelSize, size_model
 
 TRAINING = 3  # of a forward pass; the backward pass takes about two
@@ -101,7 +100,7 @@ def plan_sweep(
             "seconds": start and _sum([start, *(group["seconds"] for group in groups)]),
         },
         **list_problems(problems),
-        "exit_code": 2 if wrong_names(problems.errors) else int(bool(problems.errors)),
+        "exit_code": 2 if problems.wrong_names() else int(bool(problems.errors)),
     }
 
 

@@ -123,7 +123,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
 def _check_code(cell: Cell, run: Run) -> None:
     """The script holds the user's code by its source: it must be the one that the run trained with."""
     recorded = run_files.read_environment(run.folder).get("code") or {}
-    for module, digest in code_digests(cell.config).items():
+    for module, digest in code_digests(cell.modules).items():
         if recorded.get(module, digest) != digest:
             raise ConfigError(
                 f"{shown(module_file(module))} has changed since this run: the script would end with other weights. Expected "

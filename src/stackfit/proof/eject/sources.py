@@ -9,6 +9,7 @@ from pathlib import Path
 from stackfit.config import project
 from stackfit.config.trust import module_file
 from stackfit.errors import ConfigError
+from stackfit.files import shown
 
 
 class Excerpts:
@@ -59,7 +60,7 @@ class Excerpts:
             self._add(module, {alias.name for alias in kept})
         elif getattr(node, "level", 0) or (module or kept[0].name).split(".")[0] == "stackfit":
             raise ConfigError(
-                f"{project.shown(path)}:{node.lineno} imports stackfit, or relatively, which a standalone script cannot do. "
+                f"{shown(path)}:{node.lineno} imports stackfit, or relatively, which a standalone script cannot do. "
                 "Expected imports such as `from stackfit.callbacks import StopAt`. Change it and run the experiment again."
             )
         elif module == "__future__":

@@ -1,23 +1,20 @@
-"""From what was typed to the cells of a sweep: axes, points, and every cell composed and checked."""
+"""What a sweep varies: the axes that were typed and those that its experiment declares, and all their points."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stackfit.config.hydra import axes
-from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.hydra.composition import Composition
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
-from stackfit.execution import members
-from stackfit.execution.cells import Cell, compose_cell
 
 MANY = 2_000  # cells; more are asked about first
-MANY_MODELS = 50  # cells whose models are checked too when there are other problems already
 
 
 @dataclass(frozen=True)
-class Axes:
+class Spread:
     """What a sweep varies: the names of its axes, its points, and where each axis was written."""
 
     fixed: tuple[str, ...]  # overrides of every cell
@@ -32,7 +29,7 @@ class Axes:
                 error.where = self.places.get(override_key(error.where)) or error.where
 
 
-def read_axes(composition: Composition, confirm: Callable[[int], bool], problems: Problems) -> Axes:
+def read_spread(composition: Composition, confirm: Callable[[int], bool], problems: Problems) -> Spread:
     """The axes that were typed, and those that the experiment declares.
 
     Args:
@@ -55,31 +52,4 @@ def read_axes(composition: Composition, confirm: Callable[[int], bool], problems
     if total == 0 and not problems.errors:
         raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
     fixed = tuple(o.input_line or "" for o in own if not o.is_sweep_override())
-    return Axes(fixed, tuple(names), tuple(points.values()) if total else (), places)
-
-
-def compose_cells(
-    composer: Composer, points: Sequence[axes.Point], trusted: tuple[str, ...], spread: Axes, problems: Problems
-) -> list[Cell]:
-    """Every cell. Where one has problems, all problems of any go into `problems`, those of the models too."""
-    composed: list[tuple[Cell, Problems]] = []
-    for point in points:
-        own = Problems()
-        with own.collect():
-            composed.append((compose_cell(composer, point.overrides, trusted, own, axes=point.axes), own))
-        spread.place(own)
-        problems.include(own)
-    if problems.errors:
-        models = {members.model_key(cell): (cell, own) for cell, own in composed[:MANY_MODELS]}
-        for cell, own in models.values():
-            members.check_model(cell, own)
-            spread.place(own)
-            problems.include(own)
-    return [cell for cell, _ in composed]
-
-
-def wrong_names(problems: Iterable[ConfigError]) -> list[ConfigError]:
-    """What keeps a whole sweep from starting, not only the cells that have it: a key or target that no model has."""
-    from stackfit.errors import TrustError
-
-    return [error for error in problems if error.kind == "name" or isinstance(error, TrustError)]
+    return Spread(fixed, tuple(names), tuple(points.values()) if total else (), places)
