@@ -155,15 +155,10 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim) -> None:
         job.reporter.line(f"{job.label}: another process has it.")
         job.member.epochs, job.ended = 0, True
         return
-    begun = job.folder.config.exists()  # by an earlier try
     try:
         job.member.callbacks = build_callbacks(job.cell, job.folder.path, job.say)
     except ConfigError as error:
-        if begun:
-            with contextlib.suppress(OSError):
-                job.folder.fail(str(error), status="interrupted")
-        else:
-            job.folder.discard()
+        job.folder.give_up(str(error))
         job.folder = None
         raise
     job.member.printed = job.say
