@@ -98,7 +98,10 @@ def test_whatever_a_parser_raises_names_the_file_and_its_first_line(lab):
         (FileNotFoundError(2, "No such file or directory"), "No such file or directory"),
         (RecursionError(), "RecursionError"),
     ):
-        with pytest.raises(DataError) as caught, reading(lab / "x.csv", "numbers", "Correct it.", DataError, key="data.path"):
+        with (
+            pytest.raises(DataError) as caught,
+            reading(lab / "x.csv", "numbers", "Correct it.", DataError, key="data.path"),
+        ):
             raise raised
         assert caught.value.message == f"x.csv cannot be read: {said}. Expected numbers. Correct it."
         assert caught.value.key == "data.path" and caught.value.__cause__ is raised

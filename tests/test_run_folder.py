@@ -176,11 +176,11 @@ def test_a_status_without_its_start_does_not_stop_a_new_run(lab):
     assert find_continuable(lab / "outputs" / "base", "f" * 64).path == folder.path
 
 
-def test_discarding_leaves_no_empty_experiment_folder(lab):
+def test_giving_up_a_new_folder_leaves_no_empty_experiment_folder(lab):
     first, second = create(lab), create(lab)
-    first.discard()
+    first.give_up("")
     assert os.listdir(lab / "outputs" / "base") == [second.path.name]
-    second.discard()
+    second.give_up("")
     assert os.listdir(lab / "outputs") == []
 
 
@@ -226,11 +226,13 @@ def test_only_statuses_of_the_same_fingerprint_are_parsed_to_find_the_run_to_con
 def test_giving_up_a_run_that_was_to_be_resumed_keeps_its_checkpoint_and_history(lab):
     folder = RunFolder(lab / "a")
     folder.claim("f", ABOUT)
+    folder.write_start("epochs: 2\n", {})
     folder.append_history({"epoch": 1, "loss": 0.5})
     folder.save_checkpoint(lambda path, seconds: path.write_bytes(b"weights"))
     change_status(folder, owner=DEAD)
     again = RunFolder(lab / "a")
     assert again.claim("f", ABOUT)
-    again.discard()
+    again.give_up("A callback refuses its arguments.")
     assert again.checkpoint.read_bytes() == b"weights" and run_files.read_history(again.path)
+    assert read_status(again.path)["reason"] == "A callback refuses its arguments."
     assert state_of(read_status(again.path)) == "interrupted" and RunFolder(lab / "a").claim("f", ABOUT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -168,11 +167,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
     try:
         job.member.callbacks = build_callbacks(job.cell, job.folder.path, job.say)
     except ConfigError as error:
-        if job.folder.begun:
-            with contextlib.suppress(OSError):
-                job.folder.fail(str(error), status="interrupted")
-        else:
-            job.folder.discard()
+        job.folder.give_up(str(error))
         job.folder = None
         raise
     job.member.printed = job.say

@@ -10,8 +10,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.config.project import outputs, shown
+from stackfit.config.project import outputs
 from stackfit.errors import RunFolderError
+from stackfit.files import shown
 from stackfit.results import run_files
 
 if TYPE_CHECKING:

@@ -103,10 +103,11 @@ class RunFolder(RunFiles):
                 self.path.rmdir()
             raise
 
-    def discard(self) -> None:
-        """Give up the claim: a folder in which nothing was trained is removed, one with a checkpoint can be resumed."""
-        if self.checkpoint.exists():
-            self._end("interrupted", reason="It could not be resumed.")
+    def give_up(self, reason: str) -> None:
+        """Undo the claim before anything is written: a new folder is removed, an earlier attempt is interrupted again."""
+        if self.config.exists():
+            with contextlib.suppress(OSError):
+                self._end("interrupted", reason=reason)
             return
         shutil.rmtree(self.path, ignore_errors=True)
         parent = self.path.parent

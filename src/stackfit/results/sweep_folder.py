@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import files
-from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
-from stackfit.files import csv_text, writing
+from stackfit.files import csv_text, shown, writing
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
 
 
