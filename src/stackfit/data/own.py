@@ -56,10 +56,11 @@ def own_kind(
         num_classes, names = _classes(settings, labels)
         return {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
 
-    def files(settings: Data) -> list[Path]:
-        return [Path(settings.path)] if settings.path else []
-
-    return Kind(lambda settings, progress: _store(settings, read_parts(settings)), files=files, declare=declare_all)
+    return Kind(
+        read=lambda settings, progress: _store(settings, read_parts(settings)),
+        declare=declare_all,
+        files=lambda settings: [Path(settings.path)] if settings.path else [],
+    )
 
 
 def _store(settings: Data, parts: dict[str, Pair]) -> Stored:
