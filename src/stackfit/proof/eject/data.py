@@ -68,7 +68,7 @@ def data_lines(data: Mapping[str, Any], parts: Sequence[str], arrays: Path | Non
     return lines
 
 
-def own_arrays(run: Run, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def own_arrays(run: Run, data: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a user's own data by their names in a script; {} for data that a name fetches.
 
     Raises:
@@ -117,7 +117,7 @@ def arrays_of(out: Path) -> Path:
     return out.with_suffix(".npz")
 
 
-def write_script(out: Path, text: str, arrays: Mapping[str, np.ndarray]) -> None:
+def write_script(out: Path, text: str, arrays: Mapping[str, Any]) -> None:
     """Write the script, after the arrays that it reads.
 
     Raises:
