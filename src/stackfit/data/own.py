@@ -95,7 +95,8 @@ def _path(settings: Data, key: str, what: str, folder: bool) -> Path:
     path = Path(given or "")
     try:
         path = path.expanduser()
-        kind = "folder" if path.is_dir() else "file" if path.is_file() else "device or a pipe"
+        kind = "file" if path.is_file() else "device or a pipe"
+        kind = "folder" if path.is_dir() else kind
         found = f"{shown(path)} is a {kind}."
         if not given:
             found = f"data.{key} is not set."
@@ -115,7 +116,7 @@ def _plain(labels: np.ndarray, name: str) -> np.ndarray:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
         found = f"The labels of {name!r} have type {labels.dtype} and shape {labels.shape}."
-        raise wrong("label", found, "one number or word an example", "For one-hot rows save labels.argmax(axis=1)")
+        raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
     if labels.dtype.kind in "SU":
         return labels.astype(np.str_)
     whole = np.isfinite(labels).all() and (labels % 1 == 0).all()
