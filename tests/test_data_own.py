@@ -262,7 +262,7 @@ def test_missing_empty_and_unequal_arrays_are_refused():
     refused(
         npz(X=np.ones((4, 2)), y=np.arange(4)), "path", "no array 'x'", "mean 'X'?", "holds X, y", "Save it"
     )
-    refused(npz(x=np.ones((4, 2)), y=np.arange(3)), "path", "(4, 2)", "(3,)", "one label an example")
+    refused(npz(x=np.ones((4, 2)), y=np.arange(3)), "path", "(4, 2)", "(3,)", "one label per example")
     refused(npz(x=np.ones((0, 2)), y=np.ones(0)), "path", "(0, 2)", "at least one")
     refused(npz(x=np.ones((4, 2)), y=np.eye(4)), "label", "(4, 4)", "argmax(axis=1)")
     refused(
@@ -343,9 +343,9 @@ def test_a_declared_size_that_the_pictures_do_not_have_is_refused():
 
 def test_folders_without_classes_or_without_pictures_are_refused(tmp_path):
     data = {"kind": "images", "path": "photos"}
-    refused(data, "path", "There is no photos", "one subfolder a class", "Type data.path=PATH")
+    refused(data, "path", "There is no photos", "one subfolder per class", "Type data.path=PATH")
     (tmp_path / "photos").mkdir()
-    refused(data, "path", "no subfolders", "Expected one subfolder a class", "Sort the pictures")
+    refused(data, "path", "no subfolders", "Expected one subfolder per class", "Sort the pictures")
     (tmp_path / "photos" / "cat").mkdir()
     refused(data, "path", "1 subfolders", "at least two", "Sort the pictures")
     (tmp_path / "photos" / "dog").mkdir()

@@ -319,7 +319,7 @@ def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):
     with pytest.raises(
         DataError, match=r"These data are streamed: 55,440,000 bytes are above data.max_memory_bytes, 1,000"
     ):
-        data_lines({"kind": "fashion_mnist", "order": "tfds", "max_memory_bytes": 1000}, True, None)
+        data_lines({"kind": "fashion_mnist", "order": "tfds", "max_memory_bytes": 1000}, ["train", "test"], None)
     status = run_files.read_status(copied)
     RunFolder(copied).status.write_text(json.dumps({**status, "status": "interrupted"}))
     with pytest.raises(RunFolderError, match=r"outputs/run is interrupted. Expected a finished run"):

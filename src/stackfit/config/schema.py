@@ -38,7 +38,7 @@ class Data:
     kind: str = MISSING  # what reads them: csv, npz or images for your own, tfds, or one data set by its name
     name: str | None = None  # name in the TFDS catalogue, for kind tfds
     order: str = "tfds"  # fashion_mnist: tfds, or keras as keras.datasets has it
-    path: str | None = None  # csv, npz: a file; images: a folder with one subfolder a class
+    path: str | None = None  # csv, npz: a file; images: a folder with one subfolder per class
     test_path: str | None = None  # held-out data of the same form; else test_split applies
     test_split: float = 0.2  # share of a user's data held out for the test, drawn with split_seed
     split_seed: int = 0

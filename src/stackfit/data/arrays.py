@@ -89,7 +89,7 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
     lock = folder.with_name(f".{folder.name}")
     private = lock / "new"  # ours alone while we hold the lock
     cure = "Set STACKFIT_CACHE to a folder that you can write to and that has room."
-    with writing(folder, "to keep data there", cure, DataError):
+    with writing(folder, "a folder for prepared data", cure, DataError):
         lock.mkdir(parents=True, exist_ok=True)
         if private.exists():
             progress.say(f"Another process is building {folder.name}, or was killed; waiting while it runs.")

@@ -56,10 +56,11 @@ def own_kind(
         num_classes, names = _classes(settings, labels)
         return {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
 
-    def files(settings: Data) -> list[Path]:
-        return [Path(settings.path)] if settings.path else []
-
-    return Kind(lambda settings, progress: _store(settings, read_parts(settings)), files=files, declare=declare_all)
+    return Kind(
+        read=lambda settings, progress: _store(settings, read_parts(settings)),
+        declare=declare_all,
+        files=lambda settings: [Path(settings.path)] if settings.path else [],
+    )
 
 
 def _store(settings: Data, parts: dict[str, Pair]) -> Stored:
@@ -94,7 +95,8 @@ def _path(settings: Data, key: str, what: str, folder: bool) -> Path:
     path = Path(given or "")
     try:
         path = path.expanduser()
-        kind = "folder" if path.is_dir() else "file" if path.is_file() else "device or a pipe"
+        kind = "file" if path.is_file() else "device or a pipe"
+        kind = "folder" if path.is_dir() else kind
         found = f"{shown(path)} is a {kind}."
         if not given:
             found = f"data.{key} is not set."
@@ -114,7 +116,7 @@ def _plain(labels: np.ndarray, name: str) -> np.ndarray:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
         found = f"The labels of {name!r} have type {labels.dtype} and shape {labels.shape}."
-        raise wrong("label", found, "one number or word an example", "For one-hot rows save labels.argmax(axis=1)")
+        raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
     if labels.dtype.kind in "SU":
         return labels.astype(np.str_)
     whole = np.isfinite(labels).all() and (labels % 1 == 0).all()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
-import time
 import types
 from collections.abc import Iterable
 from importlib.machinery import ModuleSpec
@@ -20,7 +19,6 @@ from stackfit.config import project, trust
 from stackfit.errors import ConfigError, TrustError
 from stackfit.files import shown
 
-_STARTED = time.time()
 _project = ""  # the project's root that this process works in
 _executed: dict[str, str] = {}  # modules of that project, with the SHA-256 of the bytes that were executed
 _recorded: dict[str, str] = {}  # of modules that were hashed before they were executed
@@ -83,8 +81,7 @@ def import_trusted(module: str, key: str) -> types.ModuleType:
                 "records. Run the same command again.",
                 key=key,
             )
-        # A user's own import before ours stays, unless its file may have changed after it.
-        if module not in sys.modules or file.stat().st_mtime >= _STARTED:
+        if module not in sys.modules or _may_have_changed(file):
             _execute(module, spec, source)
         _executed[module] = _digest(source)
         return sys.modules[module]
@@ -110,6 +107,13 @@ def _execute(module: str, spec: ModuleSpec, source: bytes) -> None:
     package, _, name = module.rpartition(".")
     if package:
         setattr(sys.modules[package], name, sys.modules[module])
+
+
+def _may_have_changed(file: Path) -> bool:
+    """Whether a file may have been edited after the user imported it. If not, the user's module stays, with its objects."""
+    import psutil
+
+    return file.stat().st_mtime > psutil.Process().create_time() - 2  # the clock of some file systems counts 2 s
 
 
 def _digest(source: bytes) -> str:

@@ -64,7 +64,7 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
         return _verdict(equal, "predictions are equal" if equal else "predictions differ")
     if claim.subject == "item":
         scores, _ = run_files.read_predictions(first.folder)
-        if claim.item >= len(scores):
+        if int(claim.item or 0) >= len(scores):
             return Verdict("failed", f"no test item {claim.item}: there are {len(scores):,}, from 0")
         said = int(scores[claim.item].argmax())
         return _verdict(said == claim.predicted, f"class {said}")

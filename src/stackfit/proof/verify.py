@@ -136,4 +136,4 @@ def _largest(unequal: Sequence[Difference]) -> Difference | None:
 
 
 def _plain(difference: Difference | None) -> dict[str, Any] | None:
-    return difference and asdict(difference)
+    return asdict(difference) if difference else None

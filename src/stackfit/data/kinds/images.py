@@ -1,4 +1,4 @@
-"""A user's pictures: a folder with one subfolder a class, PNG or JPEG files of one size."""
+"""A user's pictures: a folder with one subfolder per class, PNG or JPEG files of one size."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _list_pictures(folder: Path, settings: Data, key: str) -> dict[str, list[Pat
     found = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
     if len(found) < 2:
         fact = f"{shown(folder)} has {len(found) or 'no'} subfolders."
-        raise wrong(key, fact, "one subfolder a class, at least two", "Sort the pictures into subfolders")
+        raise wrong(key, fact, "one subfolder per class, at least two", "Sort the pictures into subfolders")
     names = [str(name) for name in settings.class_names] or found
     check_declared(replace(settings, class_names=sorted(names)), shown(folder), class_names=found)
     classes = {}
@@ -78,4 +78,4 @@ def _opened(path: Path) -> Iterator[Any]:
             yield image
 
 
-KIND = own_kind("a folder with one subfolder a class", read, declare, folder=True)
+KIND = own_kind("a folder with one subfolder per class", read, declare, folder=True)

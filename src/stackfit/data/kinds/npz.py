@@ -34,7 +34,7 @@ def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
         x, y = (arrays[array] for array in pair)
         if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
             found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
-            raise wrong(key, found, "numbers, at least one example, and one label an example", "Save such arrays")
+            raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
         pictures = x[..., np.newaxis] if x.ndim == 3 else x  # grey ones get a channel axis
         parts[part] = pictures if x.dtype == np.uint8 else x.astype(np.float32), y
     return parts

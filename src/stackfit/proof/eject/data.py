@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,16 @@ from stackfit.results import run_files
 from stackfit.results.run import Run
 
 
-def data_lines(data: Mapping[str, Any], tested: bool, arrays: Path | None) -> list[str]:
-    """Source that leaves `x_train, y_train` (`x_val, y_val`, `x_test, y_test`) as the model takes them.
+def data_lines(data: Mapping[str, Any], parts: Sequence[str], arrays: Path | None) -> list[str]:
+    """Source that leaves `x_train, y_train` and so on for all `parts` (train, val, test) as the model takes them.
 
     Args:
-        tested: whether there is a test set.
         arrays: the file of a user's own data, next to the script.
 
     Raises:
         DataError: the data are streamed.
     """
     settings, kind = settings_of(data), kind_of(data["kind"])
-    parts = ["train", *(["val"] if settings.validation_split else []), *(["test"] if tested else [])]
     if kind.script is None:
         assert arrays is not None, "a user's own data come with their arrays"
         lines = [
@@ -57,8 +55,8 @@ def data_lines(data: Mapping[str, Any], tested: bool, arrays: Path | None) -> li
         "standardize": '(x.astype("float32") - mean) / deviation',
     }[settings.scale]
     if settings.scale == "standardize":
-        lines.append("from sklearn.preprocessing import StandardScaler")
         lines += [
+            "from sklearn.preprocessing import StandardScaler",
             "scaler = StandardScaler()",
             "for start in range(0, len(x_train), 1000):  # in parts, for memory's sake",
             "    part = x_train[start : start + 1000]",
@@ -70,7 +68,7 @@ def data_lines(data: Mapping[str, Any], tested: bool, arrays: Path | None) -> li
     return lines
 
 
-def own_arrays(run: Run, data: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def own_arrays(run: Run, data: Mapping[str, Any]) -> dict[str, Any]:
     """The arrays of a user's own data by their names in a script; {} for data that a name fetches.
 
     Raises:
@@ -119,7 +117,7 @@ def arrays_of(out: Path) -> Path:
     return out.with_suffix(".npz")
 
 
-def write_script(out: Path, text: str, arrays: Mapping[str, np.ndarray]) -> None:
+def write_script(out: Path, text: str, arrays: Mapping[str, Any]) -> None:
     """Write the script, after the arrays that it reads.
 
     Raises:

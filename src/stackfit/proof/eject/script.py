@@ -6,9 +6,10 @@ it), every epoch has the order that its seed and number give, and inputs are sca
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -101,12 +102,13 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
         kind.script(replace(settings_of(config["data"]), max_memory_bytes=0))
     excerpts = Excerpts(sorted(set(targets_in(config))))
     arrays = own_arrays(run, config["data"])
-    lines = data_lines(config["data"], tested, out and arrays_of(out))
+    parts = ["train", *(["val"] if config["data"]["validation_split"] else []), *(["test"] if tested else [])]
+    lines = data_lines(config["data"], parts, out and arrays_of(out))
     imported = {line for line in lines if line.startswith(("import ", "from "))}
     sections = {
         "Settings": _settings(config),
         "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
-        "Data": [*(line for line in lines if line not in imported), *_targets(config, tested)],
+        "Data": [*(line for line in lines if line not in imported), *_targets(config, parts)],
         "Model": model_lines(config),
         "Training": _training(config),
         "Test": TEST if tested else [],
@@ -114,7 +116,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     }
     body = "\n\n\n".join(f"# ---- {name}\n\n" + "\n".join(lines) for name, lines in sections.items() if lines)
     imports = {line for name, line in IMPORTS.items() if f"{name}." in body} | excerpts.imports | imported
-    text = "\n\n".join(["\n".join(_head(run, metrics)), "\n".join(_sorted(imports)), "\n" + body]) + "\n"
+    text = "\n\n".join(["\n".join(_head(run, metrics)), _sorted(imports), "\n" + body]) + "\n"
     if out is not None:
         write_script(out, text, arrays)
     return text
@@ -144,8 +146,8 @@ def _head(run: Run, metrics: Mapping[str, Any]) -> list[str]:
     return [f"# {' '.join(line.split())}" for line in lines]  # one line each, whatever the folder's files contain
 
 
-def _sorted(imports: set[str]) -> list[str]:
-    """`__future__` first, then Python's own library, then the others."""
+def _sorted(imports: set[str]) -> str:
+    """`__future__` first, then Python's own library, then the others, with blank lines between."""
 
     def group(line: str) -> int:
         module = line.split()[1].partition(".")[0]
@@ -154,8 +156,7 @@ def _sorted(imports: set[str]) -> list[str]:
         return 1 if module in sys.stdlib_module_names else 2
 
     lines = sorted(imports, key=lambda line: (group(line), line.split()[1], line))
-    breaks = [n for n in range(1, len(lines)) if group(lines[n]) != group(lines[n - 1])]
-    return [("\n" if number in breaks else "") + line for number, line in enumerate(lines)]
+    return "\n\n".join("\n".join(block) for _, block in itertools.groupby(lines, group))
 
 
 def _settings(config: Mapping[str, Any]) -> list[str]:
@@ -165,7 +166,7 @@ def _settings(config: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _targets(config: Mapping[str, Any], tested: bool) -> list[str]:
+def _targets(config: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
     """Class weights as the examples' weights, and labels in the form that the loss takes."""
     task, classes = config["task"], config["data"]["num_classes"]
     lines = []
@@ -177,7 +178,6 @@ def _targets(config: Mapping[str, Any], tested: bool) -> list[str]:
             "weights = weight_of_class[y_train]",
         ]
     if task["labels"] == "one_hot":
-        parts = ["train", *(["val"] if config["data"]["validation_split"] else []), *(["test"] if tested else [])]
         lines.append(f'one_hot = np.eye({classes}, dtype="float32")')
         lines += [f"y_{part} = one_hot[y_{part}]" for part in parts]
     return lines
