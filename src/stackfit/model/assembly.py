@@ -52,6 +52,7 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
 
 def _check_output(stack: Stack, config: Mapping[str, Any], loss: type | None, problems: Problems) -> None:
     silent = config.get("silence") or ()
+    assert stack.output is not None
     for warning, error in stack.find_axes(config, find_disagreements(stack.output, config, loss)):
         follows = error.kind != "shape" and any(problems.touches(key) for key in error.among[:2])
         if error.kind in silent or follows:

@@ -21,7 +21,7 @@ class TensorFlow:
     """See `stackfit.training.engine.Engine`, whose methods these are."""
 
     name = "tensorflow"
-    shared = ("data", "batch_size", "precision", "jit_compile", "deterministic")
+    shared: tuple[str, ...] = ("data", "batch_size", "precision", "jit_compile", "deterministic")
 
     def start(self, settings: Settings, together: bool = False) -> None:
         runtime.start(settings.deterministic, settings.batch_size, together, settings.lean)
@@ -48,7 +48,7 @@ class TensorFlow:
 
         return GraphProgram(members)
 
-    def evaluate(self, models: Sequence[keras.Model], feeds: Sequence[Feed]) -> list[tuple[Logs, np.ndarray]]:
+    def evaluate(self, models: Sequence[keras.Model], feeds: Sequence[Any]) -> list[tuple[Logs, np.ndarray]]:
         from stackfit.training.tensorflow.program import evaluate
 
         return evaluate(models, feeds)

@@ -19,12 +19,14 @@ def measure(members: Sequence[Member], tests: Sequence[Any], each_step: bool) ->
     """See `stackfit.training.engine.Engine`."""
     models = [member.model for member in members]
     jit_compile = any(member.jit_compile for member in members)
+    validated: list[Any] = [member.validation for member in members if member.validation]
+    programs: dict[str, tuple[list[Any], Sequence[Any]]] = {
+        "train": ([model.train_step for model in models], [member.train for member in members]),
+        "validation": ([model.test_step for model in models], validated),
+        "test": ([_evaluation(model) for model in models], tests),
+    }
     times = {}
-    for split, steps, feeds in (
-        ("train", [model.train_step for model in models], [member.train for member in members]),
-        ("validation", [model.test_step for model in models], [m.validation for m in members if m.validation]),
-        ("test", [_evaluation(model) for model in models], tests),
-    ):
+    for split, (steps, feeds) in programs.items():
         if feeds:
             times[split] = _time(build_loops(steps, feeds, jit_compile), feeds, each_step and split == "train")
     return times

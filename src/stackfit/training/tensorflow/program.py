@@ -7,7 +7,7 @@ metrics are bit for bit those of a plain `model.fit` over the same batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -28,13 +28,11 @@ class GraphProgram:
         self.validation_feeds: list[Any] = [member.validation or member.train for member in members]
         jit_compile = any(member.jit_compile for member in members)
         self._train = build_loops([model.train_step for model in self.models], self.train_feeds, jit_compile)
-        self._test: Callable[..., None] | None = None
-        if any(member.validation for member in members):
-            self._test = build_loops([model.test_step for model in self.models], self.validation_feeds, jit_compile)
+        self._test = build_loops([model.test_step for model in self.models], self.validation_feeds, jit_compile)
         self._inputs: list[Any] = []
 
     def trace(self) -> None:
-        nothing = np.zeros(len(self.models), np.int32)
+        nothing = [0] * len(self.models)
         self.begin(nothing)
         with owning_gradients():
             self._train(self._inputs, tf.constant(nothing), tf.constant(nothing))
