@@ -396,7 +396,7 @@ def test_a_killed_run_goes_on_in_its_folder_and_ctrl_c_makes_it_interrupted(lab)
     again.send_signal(signal.SIGINT)
     code, out, err = processes.finish(again)
     assert code == 130 and time.monotonic() - began < 5 and out == ""
-    assert f"outputs/digits_quickstart/{folder.name} was interrupted: going on there" in err
+    assert f"outputs/digits_quickstart/{folder.name} was interrupted: resuming there" in err
     assert err.endswith("Interrupted. The same command goes on.\n") and "Traceback" not in err
     assert_interrupted(only_folder(lab))
 
@@ -435,6 +435,6 @@ def test_a_run_that_was_interrupted_goes_on_in_its_folder_and_says_so(lab, capsy
     again = stackfit.run("digits_quickstart", *SMALL, reporter=Reporter(1))
     assert again.folder == first.folder and again.state == "finished"
     assert (
-        f"{first.folder.relative_to(lab)} was interrupted: going on there" in capsys.readouterr().err
+        f"{first.folder.relative_to(lab)} was interrupted: resuming there" in capsys.readouterr().err
     )
     assert [row["epoch"] for row in history_of(first.folder)] == ["1", "2"]
