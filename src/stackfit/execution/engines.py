@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from stackfit.config.trust import used_modules
 from stackfit.training.engine import Engine, Settings
 from stackfit.training.tensorflow.engine import TensorFlow
 
@@ -26,5 +25,4 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         jit_compile=config["jit_compile"],
         deterministic=config["deterministic"],
         data=json.dumps(data, sort_keys=True, default=str),
-        lean=not used_modules(config),
     )

@@ -52,9 +52,10 @@ class Finisher:
                 self._end(job, "finished")
 
     def _test(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], Any]]:
+        settings = [settings_of(job.cell.config) for job in jobs]
         if not jobs or not self.feeds.has("test"):
             return [({}, None)] * len(jobs)
-        tests = [self.feeds.feed("test", settings_of(job.cell.config)) for job in jobs]
+        tests = [self.feeds.feed("test", each) for each in settings]
         return ENGINE.evaluate([job.member.model for job in jobs], tests)
 
     def failed(self, job: Job, error: BaseException) -> None:

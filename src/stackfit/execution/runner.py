@@ -89,8 +89,8 @@ def run_cohort(
         job.model = None
         interrupts.check()
     members = [job.member for job in jobs]
-    program = ENGINE.program(members)
     with placing():
+        program = ENGINE.program(members)
         program.trace()
     interrupts.check()
     finish = Finisher(dataset, feeds, ended)
@@ -110,7 +110,7 @@ def run_cohort(
                 _end_epoch(jobs[event.member], event)
                 reporter.epoch(event.member, event.epoch, event.logs)
             elif isinstance(event, events.Checkpointed):
-                _keep(jobs[event.member], event.checkpoint)
+                _save_checkpoint(jobs[event.member], event.checkpoint)
             elif isinstance(event, events.Failed):
                 jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
@@ -199,7 +199,7 @@ def _resume(job: Job) -> None:
                 "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
 
 
-def _keep(job: Job, checkpoint: Any) -> None:
+def _save_checkpoint(job: Job, checkpoint: Any) -> None:
     assert job.folder is not None
     checkpoint.seconds = job.folder.seconds
     job.folder.save_checkpoint(checkpoint.write)

@@ -38,10 +38,11 @@ class TensorFlow:
         return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
-        from stackfit.training.tensorflow import graphs, pipeline
+        from stackfit.training.tensorflow.pipeline import Feeds
+        from stackfit.training.tensorflow.program import free
 
-        graphs.free()
-        return pipeline.Feeds(dataset)
+        free()
+        return Feeds(dataset)
 
     def program(self, members: Sequence[Member]) -> Program:
         from stackfit.training.tensorflow.program import GraphProgram

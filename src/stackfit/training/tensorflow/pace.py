@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from stackfit.training.engine import Member, StepTime
-from stackfit.training.tensorflow.graphs import build_loops, call
+from stackfit.training.tensorflow.program import build_loops, call
 
 WARM, FEWEST = 8, 32  # steps: of the first call, which traces; at least as many are timed
 SECONDS = 0.3  # of a timed call

@@ -88,7 +88,7 @@ class Resident:
 
     def __init__(self, split: Split, scaler: Scaler):
         self.x, self.y, self.scaler = tf.constant(split.x), tf.constant(split.y), scaler
-        self.examples = len(split)
+        self.examples = len(split.y)
 
 
 class ResidentFeed:
