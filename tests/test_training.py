@@ -24,7 +24,8 @@ from stackfit.data import Dataset, load_dataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.errors import ConfigError, TrainingError
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
+from stackfit.execution.members import settings_of
 from stackfit.training.tensorflow import runtime
 
 pytestmark = [

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 
@@ -85,8 +85,9 @@ def group_jobs(
     """
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
+        settings = members.settings_of(job.cell.config)
         alone = job.label if members.trains_alone(job.cell) else ""
-        groups.setdefault((ENGINE.group_key(settings_of(job.cell.config)), alone), []).append(job)
+        groups.setdefault((ENGINE.group_key(settings), alone), []).append(job)
     cohorts = []
     for together in groups.values():
         size = max_members or ENGINE.limit(len(together), max(estimate_bytes(job.cell) for job in together))
