@@ -193,9 +193,9 @@ def _resume(job: Job) -> None:
         job.say("Its checkpoint is damaged: starting again from the first epoch.")
         return
     job.member.checkpoint, job.epoch, job.logs = checkpoint, checkpoint.epoch, checkpoint.logs
-    job.say(f"Going on after epoch {checkpoint.epoch} of {job.member.epochs}.")
+    job.say(f"Resuming after epoch {checkpoint.epoch} of {job.member.epochs}.")
     if checkpoint.lost:
-        job.say(f"warning: {', '.join(checkpoint.lost)} could not be kept and starts anew. "
+        job.say(f"warning: {', '.join(checkpoint.lost)} could not be saved and starts again. "
                 "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
 
 

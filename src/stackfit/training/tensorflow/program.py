@@ -155,7 +155,7 @@ def owning_gradients() -> Iterator[None]:
 
 
 def free() -> None:
-    """Let go of earlier cohorts' graphs, and of the data in them; what a notebook's own models registered stays.
+    """Release earlier cohorts' graphs, and the data in them; what a notebook's own models registered stays.
 
     TensorFlow keeps every graph with a custom gradient for good, and Keras's optimizers make one (measured: 45 MB for
     eight members, besides the data).
