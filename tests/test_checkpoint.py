@@ -120,7 +120,7 @@ def test_a_run_killed_after_its_last_epoch_is_only_finished(lab, keras, monkeypa
             stackfit.run(*words, reporter=Reporter(0))
     run = stackfit.run(*words, reporter=Reporter(1))
     assert results(run.folder) == whole and run.status["resumed_after"] == [6]
-    assert "Going on after epoch 6 of 6." in capsys.readouterr().err
+    assert "Resuming after epoch 6 of 6." in capsys.readouterr().err
 
 
 def test_the_cells_of_a_fused_sweep_each_go_on_from_their_own_last_epoch(lab, keras, monkeypatch):
@@ -173,7 +173,7 @@ def test_callbacks_of_the_users_remember_and_what_cannot_be_kept_is_said(lab, wr
     capsys.readouterr()
     stackfit.run(*words, trust=("own_memory",), reporter=Reporter(1))
     said = capsys.readouterr().err
-    assert "warning: Remembers.seen could not be kept" in said and "Says.seen" not in said
+    assert "warning: Remembers.seen could not be saved" in said and "Says.seen" not in said
     for name in ("Remembers", "Says"):
         counts = [line for line in (folder / "log.txt").read_text().splitlines() if line.startswith(name)]
         assert counts == [f"{name} {number}" for number in range(1, 7)]

@@ -222,8 +222,7 @@ def test_the_shipped_schema_is_what_the_installed_keras_says(keras, schema):
 
 @pytest.mark.tf
 def test_the_defaults_of_every_target_are_accepted(keras, schema):
-    from stackfit.model.arguments import accepted_arguments
-    from stackfit.model.building import find_target
+    from stackfit.model.building import accepted_arguments, find_target
 
     names = [name for name in schema["$defs"] if re.match(r"(keras|stackfit)\.", name)]
     assert len(names) > 250

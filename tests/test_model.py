@@ -287,3 +287,18 @@ def test_the_same_seed_gives_the_same_weights(compose, keras):
         keras.utils.set_random_seed(seed)
         digests.append(build({"a": dense(3)}).get_weights()[0].tolist())
     assert digests[0] == digests[1] != digests[2]
+
+
+# ---- sizes
+
+
+def test_what_a_member_takes_is_counted_by_hand(keras):
+    from stackfit.model.sizes import size_model
+
+    model = build({"hidden": dense(4), "output": dense(1)})
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)
+    parameters = (2 * 4 + 4) + (4 * 1 + 1)
+    adam = 2 * 4 * parameters + 8 + 4  # two moments, the number of steps, the learning rate
+    outputs = 4 * (2 + 4 + 1)  # of one example; the backward pass takes as much again
+    assert size_model(model).member_bytes(batch_size=10) == 2 * 4 * parameters + adam + 2 * 10 * outputs

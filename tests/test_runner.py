@@ -269,7 +269,7 @@ import numpy as np
 class Draws(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
-        self.drawn = random.random(), np.random.random(), keras.random.SeedGenerator().initial_seed
+        self.drawn = random.random(), np.random.random(), keras.random.SeedGenerator().state.numpy().tolist()
 
     def on_train_begin(self, logs=None):
         print("drawn", *self.drawn)

@@ -153,7 +153,7 @@ def damaged_killed_run(case: Damage, folder: Path) -> str:
     done = [path for path in lab.folders(folder) if lab.numbers_or_none(path) is not None]
     expect(len(done) == 1, f"{len(done)} finished runs")
     lab.same(done[0], expected)
-    if "Going on after epoch" in answer.err:
+    if "Resuming after epoch" in answer.err:
         return "goes on, identical digest"
     return "starts again in its folder, identical digest" if done == [run] else "a new folder, identical digest"
 

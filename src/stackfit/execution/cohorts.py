@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 
@@ -83,7 +83,7 @@ def group_jobs(
         jobs: cells that can be built; `estimate_bytes` gives their size in memory.
         max_members: of one cohort; None for as many as memory and tracing allow.
     """
-    settings = [settings_of(job.cell.config) for job in jobs]
+    settings = [members.settings_of(job.cell.config) for job in jobs]
     sizes = {id(job): estimate_bytes(job.cell) for job in jobs}
     alone = [job.label if members.trains_alone(job.cell) else "" for job in jobs]
     groups: dict[Any, list[Job]] = {}

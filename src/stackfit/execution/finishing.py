@@ -13,8 +13,9 @@ from typing import Any
 
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import StackfitError, TrainingError
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
+from stackfit.execution.members import settings_of
 from stackfit.training.engine import Feeds
 
 

@@ -8,7 +8,7 @@ import json
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
 from stackfit.training.engine import Feeds, Member, Settings, make_member
@@ -35,6 +35,22 @@ def start(cell: Cell, together: bool = False) -> None:
     lean = not cell.modules
     batch_size = config["batch_size"] or DEFAULTS["batch_size"]  # None where the config has a wrong one
     ENGINE.start(Settings(batch_size, deterministic=config["deterministic"] is not False, lean=lean), together)
+
+
+def settings_of(config: Mapping[str, Any]) -> Settings:
+    """What the engine needs to know of a resolved config."""
+    task, data = config["task"], config["data"]
+    return Settings(
+        batch_size=config["batch_size"],
+        labels=task["labels"],
+        classes=data["num_classes"],
+        class_weight=task["class_weight"],
+        order_seed=config["seed"] if config["shuffle"] else None,
+        precision=config["precision"],
+        jit_compile=config["jit_compile"],
+        deterministic=config["deterministic"],
+        data=json.dumps(data, sort_keys=True, default=str),
+    )
 
 
 def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:

@@ -12,10 +12,10 @@ from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
-from stackfit.execution.members import build_callbacks, describe_stack, make_model, start
+from stackfit.execution.members import build_callbacks, describe_stack, make_model, settings_of, start
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
@@ -97,8 +97,8 @@ def run_cohort(
         job.member = make_member(job.model, feeds, each, job.cell.config["epochs"])
         job.model = None
         members.append(job.member)
-    program = ENGINE.program(members)
     try:
+        program = ENGINE.program(members)
         program.trace()
     except (ValueError, TypeError, NotImplementedError) as error:
         raise as_config_error(error) from error
@@ -198,9 +198,9 @@ def _resume(job: Job) -> None:
         job.say("Its checkpoint is damaged: starting again from the first epoch.")
         return
     job.member.checkpoint, job.epoch, job.logs = checkpoint, checkpoint.epoch, checkpoint.logs
-    job.say(f"Going on after epoch {checkpoint.epoch} of {job.member.epochs}.")
+    job.say(f"Resuming after epoch {checkpoint.epoch} of {job.member.epochs}.")
     if checkpoint.lost:
-        job.say(f"warning: {', '.join(checkpoint.lost)} could not be kept and starts anew. "
+        job.say(f"warning: {', '.join(checkpoint.lost)} could not be saved and starts again. "
                 "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
 
 

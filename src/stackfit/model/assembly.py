@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackfit.errors import Problems
-from stackfit.model.agreement import find_disagreements
+from stackfit.model.agreement import Output, find_disagreements
 from stackfit.model.building import BASES, build, find_target
 from stackfit.model.callback_checks import find_idle
 from stackfit.model.stack import Stack
@@ -35,7 +35,8 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
         ],
     }
     if stack.output and not problems.covers("data.num_classes", "task.labels"):
-        _check_output(stack, config, loss, problems)
+        stack.check_axes(stack.output, config["data"]["num_classes"])
+        _check_agreement(stack.output, config, loss, problems)
     for name, node in (config["callbacks"] or {}).items():
         if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
             with problems.collect():
@@ -50,10 +51,10 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
     return stack
 
 
-def _check_output(stack: Stack, config: Mapping[str, Any], loss: type | None, problems: Problems) -> None:
+def _check_agreement(output: Output, config: Mapping[str, Any], loss: type | None, problems: Problems) -> None:
+    """What does not agree, unless it is silenced or follows from a problem that is known."""
     silent = config.get("silence") or ()
-    for warning, error in stack.find_axes(config, find_disagreements(stack.output, config, loss)):
-        follows = error.kind != "shape" and any(problems.touches(key) for key in error.among[:2])
-        if error.kind in silent or follows:
-            continue
-        (problems.warnings if warning else problems.errors).append(error)
+    for warning, error in find_disagreements(output, config, loss):
+        follows = any(problems.touches(key) for key in error.among[:2])
+        if error.kind not in silent and not follows:
+            (problems.warnings if warning else problems.errors).append(error)

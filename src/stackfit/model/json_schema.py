@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def generate() -> dict[str, Any]:
 
     definitions = target_schemas()
     for part, kind in list(schema.PARTS.items())[1:]:
-        definitions[part] = _dataclass(kind, lambda name, hint, part=part: _field(f"{part}.{name}", hint))
+        definitions[part] = _dataclass(kind, partial(_field, part=part))
     definitions |= {"claim": _claim(), "after": _AFTER, "inputs": _INPUTS, "defaults": _defaults(), "hydra": _HYDRA}
     root = _dataclass(schema.Experiment, _field)
     root["properties"] = {
@@ -109,7 +110,8 @@ def _dataclass(kind: type, schema_of: Callable[[str, Any], dict[str, Any]]) -> d
     return {"description": doc, "type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _field(key: str, hint: Any) -> dict[str, Any]:
+def _field(name: str, hint: Any, part: str = "") -> dict[str, Any]:
+    key = f"{part}.{name}" if part else name
     if key in schema.PARTS:
         return {"$ref": f"#/$defs/{key}"}
     if key in _ROLES:

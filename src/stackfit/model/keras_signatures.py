@@ -15,8 +15,7 @@ from typing import Any
 import keras
 
 from stackfit.config.trust import NESTED, REFUSED, ROLES
-from stackfit.model.arguments import accepted_arguments
-from stackfit.model.building import BASES, NESTED_BASES, OWN_FUNCTIONS
+from stackfit.model.building import BASES, NESTED_BASES, OWN_FUNCTIONS, accepted_arguments
 
 Schema = dict[str, Any]
 

@@ -6,7 +6,7 @@ Problems are collected: a layer that cannot be built or called leaves the checks
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -167,18 +167,13 @@ class Stack:
         keys += [f"model.layers.{layer}" for layer in written[: written.index(name)] if self.layers[layer] is None]
         return [*keys, "data.input_shape"]
 
-    def find_axes(
-        self, config: Mapping[str, Any], others: Iterator[tuple[bool, ConfigError]]
-    ) -> Iterator[tuple[bool, ConfigError]]:
-        """An output with more axes than the labels have; then the other disagreements."""
-        assert self.output is not None
-        shape = self.output.shape
-        if shape is not None and len(shape) != 1:
+    def check_axes(self, output: Output, classes: int) -> None:
+        """An output must have one axis, as the labels have."""
+        if output.shape is not None and len(output.shape) != 1:
             removed = [f"model.layers.{name}" for name, layer in self.layers.items() if layer is None and "flat" in name]
-            causes = removed or self.causes(self.output.name)
-            text = self._explain_axes(shape, config["data"]["num_classes"])
-            yield False, ConfigError(text, kind="shape", among=causes)
-        yield from others
+            text = self._explain_axes(output.shape, classes)
+            among = removed or self.causes(output.name)
+            self.problems.errors.append(ConfigError(text, kind="shape", among=among))
 
     def _explain_axes(self, shape: tuple[int, ...], classes: int) -> str:
         places = " x ".join(map(str, shape[:-1])) or "no"

@@ -12,7 +12,8 @@ import numpy as np
 from stackfit.config.trust import used_modules
 from stackfit.data import Dataset, load_dataset
 from stackfit.errors import DataError, RunFolderError
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
+from stackfit.execution.members import settings_of
 from stackfit.files import reading, shown
 from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive

@@ -157,7 +157,7 @@ class Engine(Protocol):
         """How many of so many cells train in one program, where the largest takes so many bytes."""
 
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
-        """The data set's batches; what earlier cohorts left in memory is let go first."""
+        """The data set's batches; what earlier cohorts left in memory is released first."""
 
     def program(self, members: Sequence[Member]) -> Program:
         """One program for all members."""

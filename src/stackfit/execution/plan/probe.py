@@ -13,7 +13,7 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.execution import members
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE, settings_of
+from stackfit.execution.engines import ENGINE
 from stackfit.training.engine import StepTime
 
 STEPS = 64  # of a pass over data that stand in for absent ones
@@ -59,7 +59,7 @@ def measure(cells: Sequence[Cell], dataset: Dataset | StreamedDataset) -> Pace:
     feeds = ENGINE.feeds(dataset)
     began = time.perf_counter()
     cohort = [members.build_member(cell, dataset, feeds) for cell in cells]
-    tests = [feeds.feed("test", settings_of(cell.config)) for cell in cells if feeds.has("test")]
+    tests = [feeds.feed("test", members.settings_of(cell.config)) for cell in cells if feeds.has("test")]
     each_step = any(members.trains_alone(cell) for cell in cells)
     built = time.perf_counter() - began
     times = defaultdict(StepTime, ENGINE.measure(cohort, tests, each_step))

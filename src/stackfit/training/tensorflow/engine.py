@@ -21,7 +21,7 @@ class TensorFlow:
     """See `stackfit.training.engine.Engine`, whose methods these are."""
 
     name = "tensorflow"
-    shared = ("data", "batch_size", "precision", "jit_compile", "deterministic")
+    shared: tuple[str, ...] = ("data", "batch_size", "precision", "jit_compile", "deterministic")
 
     def start(self, settings: Settings, together: bool = False) -> None:
         runtime.start(settings.deterministic, settings.batch_size, together, settings.lean)
@@ -38,17 +38,18 @@ class TensorFlow:
         return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
-        from stackfit.training.tensorflow import graphs, pipeline
+        from stackfit.training.tensorflow.pipeline import Feeds
+        from stackfit.training.tensorflow.program import free
 
-        graphs.free()
-        return pipeline.Feeds(dataset)
+        free()
+        return Feeds(dataset)
 
     def program(self, members: Sequence[Member]) -> Program:
         from stackfit.training.tensorflow.program import GraphProgram
 
         return GraphProgram(members)
 
-    def evaluate(self, models: Sequence[keras.Model], feeds: Sequence[Feed]) -> list[tuple[Logs, np.ndarray]]:
+    def evaluate(self, models: Sequence[keras.Model], feeds: Sequence[Any]) -> list[tuple[Logs, np.ndarray]]:
         from stackfit.training.tensorflow.program import evaluate
 
         return evaluate(models, feeds)

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from stackfit.training.tensorflow.graphs import owning_gradients
+from stackfit.training.tensorflow.program import owning_gradients
 
 # One an element of the result, whatever the processor makes of it.
 ELEMENTWISE = re.compile(

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from stackfit.training.engine import Member, StepTime
-from stackfit.training.tensorflow.graphs import build_loops, call
+from stackfit.training.tensorflow.program import build_loops, call
 
 WARM, FEWEST = 8, 32  # steps: of the first call, which traces; at least as many are timed
 SECONDS = 0.3  # of a timed call
@@ -19,12 +19,14 @@ def measure(members: Sequence[Member], tests: Sequence[Any], each_step: bool) ->
     """See `stackfit.training.engine.Engine`."""
     models = [member.model for member in members]
     jit_compile = any(member.jit_compile for member in members)
+    validated: list[Any] = [member.validation for member in members if member.validation]
+    programs: dict[str, tuple[list[Any], Sequence[Any]]] = {
+        "train": ([model.train_step for model in models], [member.train for member in members]),
+        "validation": ([model.test_step for model in models], validated),
+        "test": ([_evaluation(model) for model in models], tests),
+    }
     times = {}
-    for split, steps, feeds in (
-        ("train", [model.train_step for model in models], [member.train for member in members]),
-        ("validation", [model.test_step for model in models], [m.validation for m in members if m.validation]),
-        ("test", [_evaluation(model) for model in models], tests),
-    ):
+    for split, (steps, feeds) in programs.items():
         if feeds:
             times[split] = _time(build_loops(steps, feeds, jit_compile), feeds, each_step and split == "train")
     return times
