@@ -27,8 +27,8 @@ def remember_keys(composition: Composition) -> None:
 
     from stackfit.files import write_file
 
-    config = OmegaConf.to_container(composition.config)
-    path, keys = _file_of_keys(composition.experiment), json.dumps(dict(_choices(config, "")))  # type: ignore[arg-type]
+    config: Any = OmegaConf.to_container(composition.config)
+    path, keys = _file_of_keys(composition.experiment), json.dumps(dict(_choices(config, "")))
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, lambda temporary: temporary.write_text(keys, encoding="utf-8"), flush=False)

@@ -37,8 +37,7 @@ def data_config(name: str, overrides: Sequence[str]) -> dict[str, Any]:
 
     with raising() as problems:
         composition = Composer("digits_quickstart").compose([f"data={name}", *overrides], problems)
-    data = OmegaConf.to_container(composition.config.data, resolve=True)
-    assert isinstance(data, dict)
+    data: Any = OmegaConf.to_container(composition.config.data, resolve=True)
     return data
 
 

@@ -88,8 +88,8 @@ def _probabilities(prediction: Prediction, run: Run) -> str:
     )
 
 
-def _class_name(number: int, run: Run) -> str:
+def _class_name(number: int | None, run: Run) -> str:
     names = run.config["data"].get("class_names") or []
-    if number < len(names) and str(number) != names[number]:
+    if number is not None and number < len(names) and str(number) != names[number]:
         return f"{number} {names[number]}"
     return str(number)

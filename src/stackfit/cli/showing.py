@@ -82,8 +82,7 @@ def plain(composition: Composition) -> dict[str, Any]:
     """A composition as plain containers, its ${…} as written."""
     from omegaconf import OmegaConf
 
-    container = OmegaConf.to_container(composition.config, resolve=False)
-    assert isinstance(container, dict)
+    container: Any = OmegaConf.to_container(composition.config, resolve=False)
     return container
 
 
