@@ -11,8 +11,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from stackfit.cli.pictures import render_picture, write_png
 from stackfit.config import project
-from stackfit.data import Scaling, declare, list_data, load_dataset, render_picture, show_item, write_png
+from stackfit.data import Scaling, declare, list_data, load_dataset, show_item
 from stackfit.data.arrays import fingerprint
 from stackfit.data.kinds import kind_of
 from stackfit.errors import DataError

@@ -87,7 +87,7 @@ def test_an_interrupt_that_some_code_swallows_comes_again():
 
 def test_code_that_swallows_every_interrupt_is_ended_within_five_seconds():
     code, out, err, seconds = stop(SWALLOWS_ALL, signal.SIGINT)
-    assert (code, out, err) == (130, "", "\nInterrupted. The same command goes on.\n") and seconds < 5
+    assert (code, out, err) == (130, "", "\nInterrupted. Run the same command again to resume.\n") and seconds < 5
 
 
 def test_an_interrupt_in_a_destructor_is_not_lost_and_prints_nothing():

@@ -210,4 +210,4 @@ def test_ctrl_c_on_a_terminal_leaves_it_clean(lab):
     assert process.wait(10) == 130
     text = shown.decode()
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is back
-    assert plain(text).rstrip().endswith("Interrupted. The same command goes on.") and "Traceback" not in text
+    assert plain(text).rstrip().endswith("Interrupted. Run the same command again to resume.") and "Traceback" not in text

@@ -397,7 +397,7 @@ def test_a_killed_run_goes_on_in_its_folder_and_ctrl_c_makes_it_interrupted(lab)
     code, out, err = processes.finish(again)
     assert code == 130 and time.monotonic() - began < 5 and out == ""
     assert f"outputs/digits_quickstart/{folder.name} was interrupted: resuming there" in err
-    assert err.endswith("Interrupted. The same command goes on.\n") and "Traceback" not in err
+    assert err.endswith("Interrupted. Run the same command again to resume.\n") and "Traceback" not in err
     assert_interrupted(only_folder(lab))
 
 
@@ -411,7 +411,7 @@ def test_sigterm_as_a_batch_system_sends_it_ends_a_run_like_ctrl_c(cli, write, l
     answer = cli(
         "run", "digits_quickstart", *SMALL, "+callbacks.own={_target_: own_term.Ends}", "--trust", "own_term"
     )
-    assert answer.code == 130 and answer.err.endswith("Interrupted. The same command goes on.\n")
+    assert answer.code == 130 and answer.err.endswith("Interrupted. Run the same command again to resume.\n")
     assert_interrupted(only_folder(lab))
 
 

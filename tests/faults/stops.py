@@ -129,7 +129,7 @@ def stop(moment: Moment, folder: Path, number: int, again: bool) -> str:
     if answer.code == 0:
         expect(states == {"finished"}, f"code 0, but {states}")
         return "it had ended: finished, code 0"
-    expect(answer.err.endswith("Interrupted. The same command goes on.\n"), f"says: {answer.err[-300:]}")
+    expect(answer.err.endswith("Interrupted. Run the same command again to resume.\n"), f"says: {answer.err[-300:]}")
     expect(states <= {"interrupted", "finished"}, f"code 130, but the state is {states}")
     said = where(folder)
     resumed = ""

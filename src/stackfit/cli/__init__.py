@@ -19,10 +19,8 @@ from stackfit.errors import ConfigErrors, StackfitError, printable
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; or answer the shell that asks what may stand at the cursor."""
     if os.environ.get("_STACKFIT_COMPLETE"):
-        from stackfit.cli.completing import answer
-
-        with contextlib.suppress(Exception):  # a TAB is no place for an error; the command itself will say it
-            answer()
+        with contextlib.suppress(Exception):  # not while somebody presses TAB; the command itself will report it
+            _answer()
         sys.exit(0)
     typed = list(sys.argv[1:] if arguments is None else arguments)
     with interruptible() as interruption:
@@ -36,13 +34,13 @@ def _run(typed: list[str], interruption: Interruption) -> int:
         return _dispatch([word for word in typed if word != "--debug"])
     except KeyboardInterrupt:
         pass
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except SystemExit:
         raise
     except BaseException as error:  # a user's code may raise anything
-        if not interruption.asked:  # else C code may have made another error of the KeyboardInterrupt (seen: ImportError)
+        if not interruption.asked:  # else C code may have turned the KeyboardInterrupt into this (seen: ImportError)
             if debug:
                 raise
             return _show(error)
@@ -52,19 +50,30 @@ def _run(typed: list[str], interruption: Interruption) -> int:
 
 
 def entry() -> NoReturn:
-    """The program: `main`, then out at once. Taking TensorFlow apart at exit takes a second."""
+    """The program: `main`, then an exit at once. Tearing TensorFlow down takes a second."""
     code: Any = 1
     try:
         main()
     except SystemExit as done:
         code = done.code
-    except KeyboardInterrupt:  # before or after `main` watches
+    except KeyboardInterrupt:  # before or after `main` handles signals
         code = 130
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # too late for a Ctrl-C
     with contextlib.suppress(OSError):  # a reader that has gone
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 1)
+
+
+def _answer() -> None:
+    """Let Typer answer a TAB: it finds the question in the variables that the scripts of `shells` set."""
+    from typer.completion import completion_init
+
+    from stackfit.cli.app import app
+
+    os.environ["_TYPER_COMPLETE_ARGS"] = os.environ.get("_TYPER_COMPLETE_ARGS", "").replace(" --debug ", " ")
+    completion_init()
+    app([], prog_name="stackfit")
 
 
 def _dispatch(typed: list[str]) -> int:
@@ -98,8 +107,8 @@ def _show(error: BaseException) -> int:
         )
         return 1
     errors: list[Any] = error.errors if isinstance(error, ConfigErrors) else [error]
-    for one in errors:
-        print(printable(f"error: {one}"), file=sys.stderr)
+    for problem in errors:
+        print(printable(f"error: {problem}"), file=sys.stderr)
     if len(errors) > 1:
         print(f"{len(errors)} errors; nothing was trained.", file=sys.stderr)
     return error.exit_code

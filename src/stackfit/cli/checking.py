@@ -6,31 +6,36 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Annotated
 
-from stackfit.config.experiments import find_experiment, read_record
+from stackfit.cli import completion
+from stackfit.cli.arguments import Trust, option, word
 from stackfit.errors import ConfigError
-from stackfit.execution.progress import Reporter, make_reporter
-from stackfit.files import csv_text, writing
-from stackfit.proof.check import Outcome, check, checkable
+
+if TYPE_CHECKING:
+    from stackfit.proof.check import Outcome
 
 
-def check_command(
-    names: Sequence[str],
-    *,
-    everything: bool,
-    long: bool,
-    trust: Sequence[str],
-    quiet: bool,
-    csv: Path | None,
-    junit: Path | None,
+def command(
+    experiments: Annotated[
+        list[str] | None, word("Names, as `stackfit list` shows them.", completion.experiments)
+    ] = None,
+    everything: Annotated[bool, option("Every shipped experiment, without the long ones.", "--all")] = False,
+    long: Annotated[bool, option("With --all: the long ones too.", "--long")] = False,
+    quiet: Annotated[bool, option("Only the claims.", "--quiet", "-q")] = False,
+    csv: Annotated[Path | None, option("Write the claims to a CSV file.")] = None,
+    junit: Annotated[Path | None, option("Write the claims to a JUnit file, for graders.")] = None,
+    trust: Trust = None,
 ) -> int:
-    """Check the named experiments, or all that are shipped; 1 if a claim fails.
-
-    Raises:
-        ConfigError: no name and no --all, an unknown experiment, or a file that cannot be written.
+    """Each claim passes, fails or is skipped. Trains what is missing, reuses finished runs of the same config.
+    Exit code 1 when a claim fails.
     """
-    chosen = list(dict.fromkeys([*names, *(checkable(long) if everything else [])]))
+    from stackfit.config.experiments import find_experiment, read_record
+    from stackfit.execution.progress import Reporter, make_reporter
+    from stackfit.files import csv_text
+    from stackfit.proof.check import check, checkable
+
+    chosen = list(dict.fromkeys([*(experiments or []), *(checkable(long) if everything else [])]))
     if not chosen:
         raise ConfigError("No experiment was named. Expected names, or --all. Try: stackfit check gsp631_base")
     for path in (csv, junit):
@@ -44,11 +49,11 @@ def check_command(
     for name in chosen:
         if not read_record(name, find_experiment(name)).expect:
             print(f"{name} claims nothing: it has no `expect`.", file=sys.stderr)
-    outcomes = check(chosen, Reporter(0) if quiet else make_reporter(), trust, print_outcome)
-    counts = {state: sum(one.verdict.state == state for one in outcomes) for state in ("passed", "failed", "skipped")}
+    outcomes = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome)
+    counts = _count(outcomes, "passed", "failed", "skipped")
     sys.stdout.write(", ".join(f"{count} {state}" for state, count in counts.items()) + "\n")
     if csv is not None:
-        csv.write_text(_csv(outcomes), encoding="utf-8")
+        csv.write_text(csv_text([_row(outcome) for outcome in outcomes]), encoding="utf-8")
     if junit is not None:
         junit.write_text(junit_text(outcomes), encoding="utf-8")
     return 1 if counts["failed"] else 0
@@ -56,9 +61,15 @@ def check_command(
 
 def _check_writable(path: Path | None) -> None:
     """Find out before hours of training, not after."""
+    from stackfit.files import writing
+
     if path is not None:
         with writing(path, "a file's name", "Write for example: claims.csv", ConfigError):
             path.open("a").close()
+
+
+def _count(outcomes: Sequence[Outcome], *states: str) -> dict[str, int]:
+    return {state: sum(outcome.verdict.state == state for outcome in outcomes) for state in states}
 
 
 def _published(outcome: Outcome) -> str:
@@ -74,25 +85,22 @@ def _line(outcome: Outcome, width: int) -> str:
     return f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{published}{source}"
 
 
-def _csv(outcomes: Sequence[Outcome]) -> str:
-    return csv_text(
-        [
-            {
-                "experiment": one.experiment,
-                "claim": one.claim.text(),
-                "state": one.verdict.state,
-                "found": one.verdict.found,
-                "published": _published(one),
-                "source": one.claim.source or one.source,
-            }
-            for one in outcomes
-        ]
-    )
+def _row(outcome: Outcome) -> dict[str, str]:
+    return {
+        "experiment": outcome.experiment,
+        "claim": outcome.claim.text(),
+        "state": outcome.verdict.state,
+        "found": outcome.verdict.found,
+        "published": _published(outcome),
+        "source": outcome.claim.source or outcome.source,
+    }
 
 
 def junit_text(outcomes: Sequence[Outcome]) -> str:
     """The outcomes as a JUnit file."""
-    counts = {state: sum(one.verdict.state == state for one in outcomes) for state in ("failed", "skipped")}
+    from xml.etree import ElementTree
+
+    counts = _count(outcomes, "failed", "skipped")
     suite = ElementTree.Element(
         "testsuite",
         name="stackfit check",
@@ -101,11 +109,11 @@ def junit_text(outcomes: Sequence[Outcome]) -> str:
         errors="0",
         skipped=str(counts["skipped"]),
     )
-    for one in outcomes:
-        case = ElementTree.SubElement(suite, "testcase", classname=one.experiment, name=_xml(one.claim.text()))
-        if one.verdict.state != "passed":
-            tag = "failure" if one.verdict.state == "failed" else "skipped"
-            ElementTree.SubElement(case, tag, message=_xml(one.verdict.found)).text = _xml(_line(one, 0))
+    for outcome in outcomes:
+        case = ElementTree.SubElement(suite, "testcase", classname=outcome.experiment, name=_xml(outcome.claim.text()))
+        if outcome.verdict.state != "passed":
+            tag = "failure" if outcome.verdict.state == "failed" else "skipped"
+            ElementTree.SubElement(case, tag, message=_xml(outcome.verdict.found)).text = _xml(_line(outcome, 0))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True).decode() + "\n"
 

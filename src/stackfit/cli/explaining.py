@@ -5,63 +5,75 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
-import yaml
-
-from stackfit.config.explanation import Explainer, Explanation
-from stackfit.config.hydra.composition import Composer
+from stackfit.cli import completion
+from stackfit.cli.arguments import Name, Overrides, option, word
+from stackfit.cli.text import flow
 from stackfit.errors import raising
 
+if TYPE_CHECKING:
+    from stackfit.config.explanation import Explanation
 
-def print_explanation(experiment: str, key: str, overrides: list[str], *, as_json: bool) -> None:
-    """The chain of a key on stdout, first place to last; of a mapping, one line for each value below it.
+LONGEST = 60  # characters of a value
 
-    Raises:
-        ConfigError: there is no such key, or as `compose`.
+
+def command(
+    experiment: Name,
+    key: Annotated[
+        str, word("A key such as optimizer.learning_rate, or a mapping such as model.layers.", completion.keys)
+    ],
+    overrides: Overrides = None,
+    as_json: Annotated[bool, option("As JSON.", "--json")] = False,
+) -> None:
+    """The default, the group's file and who chose it, experiments, the override: each with its line. The last one
+    decides. Of a mapping, one line for each value in it.
     """
+    from dataclasses import asdict
+
+    from stackfit.config.explanation import Explainer
+    from stackfit.config.hydra.composition import Composer
+
     with raising() as problems:
-        explainer = Explainer(Composer(experiment).compose(overrides, problems))
+        composition = Composer(experiment).compose(overrides or (), problems)
+    completion.remember_keys(composition)
+    explainer = Explainer(composition)
     if explainer.is_mapping(key):
-        found = explainer.below(key)
-        lines = list(_table(found))
+        explanations = explainer.below(key)
+        lines = list(_table(explanations))
     else:
-        found = [explainer.explain(key)]
-        lines = list(_chain(found[0]))
+        explanations = [explainer.explain(key)]
+        lines = list(_chain(explanations[0]))
     if as_json:
-        lines = [json.dumps([asdict(one) for one in found], indent=1, ensure_ascii=False, default=str)]
+        lines = [
+            json.dumps([asdict(explanation) for explanation in explanations], indent=1, ensure_ascii=False, default=str)
+        ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _chain(found: Explanation, indent: str = "") -> Iterator[str]:
-    yield indent + _head(found)
-    shown = [_flow(step.value) if not step.place.startswith("~") else "removed" for step in found.steps]
-    places = max((len(step.place) for step in found.steps), default=0)
-    for step, value in zip(found.steps, shown, strict=True):
-        mark = "*" if step is found.steps[-1] else " "
+def _chain(explanation: Explanation, indent: str = "") -> Iterator[str]:
+    yield indent + _head(explanation)
+    places = max((len(step.place) for step in explanation.steps), default=0)
+    for step in explanation.steps:
+        mark = "*" if step is explanation.steps[-1] else " "
+        value = "removed" if step.place.startswith("~") else flow(step.value, LONGEST)
         yield f"{indent}{mark} {step.kind:<10}  {step.place:<{places}}  {value}"
         if step.choice:
             yield f"{indent}              {step.choice}"
-    if found.axis:
-        yield f"{indent}  a sweep varies it: {found.axis}"
-    for source in found.sources:
+    if explanation.axis:
+        yield f"{indent}  a sweep varies it: {explanation.axis}"
+    for source in explanation.sources:
         yield from _chain(source, indent + "    ")
 
 
-def _table(found: list[Explanation]) -> Iterator[str]:
-    heads = [_head(one) for one in found]
+def _table(explanations: list[Explanation]) -> Iterator[str]:
+    heads = [_head(explanation) for explanation in explanations]
     width = min(60, max(map(len, heads)))
-    for one, head in zip(found, heads, strict=True):
-        yield f"{head:<{width}}  # {one.place}"
+    for explanation, head in zip(explanations, heads, strict=True):
+        yield f"{head:<{width}}  # {explanation.place}"
 
 
-def _head(found: Explanation) -> str:
-    return f"{found.key} is removed" if found.removed else f"{found.key} = {_flow(found.value)}"
-
-
-def _flow(value: Any) -> str:
-    """One line of YAML, cut to 60 characters."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    text = text.removesuffix("\n").removesuffix("...").rstrip()
-    return text if len(text) <= 60 else text[:57] + "..."
+def _head(explanation: Explanation) -> str:
+    if explanation.removed:
+        return f"{explanation.key} is removed"
+    return f"{explanation.key} = {flow(explanation.value, LONGEST)}"

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: the first one ends the program in order, and in 5 seconds whatever the program is doing."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first one ends the program cleanly, and within 5 seconds whatever it is doing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from stackfit.execution import interrupts
 
-AGAIN_SECONDS = (2.2, 1.1)  # then it is raised (once more): code between may have swallowed it, or a step takes long
-LAST_SECONDS = 4.5  # then the process ends as it is; to its folders that is what SIGKILL is
-TEXT = "\nInterrupted. The same command goes on."
+AGAIN_SECONDS = (2.2, 1.1)  # then it is raised again: other code may have swallowed it, or a step takes long
+LAST_SECONDS = 4.5  # then the process ends at once; for its folders that is like SIGKILL
+TEXT = "\nInterrupted. Run the same command again to resume."
 
 
 class Interruption:
-    """Whether the user has asked to stop. Further signals change nothing: the program is ending already."""
+    """Whether there is a request to stop. Further signals change nothing: the program is ending already."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -48,7 +48,7 @@ class Interruption:
             os._exit(130)
 
     def again(self) -> None:
-        """Raise KeyboardInterrupt in the main thread once more."""
+        """Raise KeyboardInterrupt in the main thread again."""
         self._due = True
         if hasattr(signal, "pthread_kill"):  # a real signal, which ends a system call that waits
             signal.pthread_kill(threading.main_thread().ident or 0, self._number)
@@ -56,7 +56,7 @@ class Interruption:
             _thread.interrupt_main()
 
     def unraisable(self, ignored: Any) -> None:
-        """`sys.unraisablehook`: Python drops what is raised in a destructor; the interrupt comes again, a little later."""
+        """`sys.unraisablehook`: Python drops what is raised in a destructor, so the interrupt is raised again a little later."""
         if self.asked and isinstance(ignored.exc_value, KeyboardInterrupt):
             threading.Timer(0.05, self.again).start()
         else:
@@ -69,7 +69,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Let signals raise KeyboardInterrupt inside the block. Those that whoever started us ignores (nohup) stay ignored."""
+    """Let signals raise KeyboardInterrupt inside the block. Those that the parent process ignores (nohup) stay ignored."""
     interrupts.forget()
     interruption, hook = Interruption(), sys.unraisablehook
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -9,26 +9,40 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
 from stackfit.errors import ConfigError
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats
+SETTINGS = {"ignore_unknown_options": True}  # Hydra's: they stay among the words
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",
           "its status is damaged": "damaged"}  # fmt: skip
 
 
-def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[str, ...]) -> int:
-    """Print the plan of a run or a sweep; its exit code.
+def command(
+    experiment: Name,
+    overrides: Overrides = None,
+    multirun: Multirun = False,
+    probe: Annotated[bool, option("Train throw-away models for a moment, to estimate the time.", "--probe")] = False,
+    as_json: Annotated[bool, option("The same as one JSON document.", "--json")] = False,
+    trust: Trust = None,
+) -> int:
+    """Layers, shapes, parameters, memory and steps; of a sweep, every cell. Trains and writes nothing.
 
-    Raises:
-        ConfigError: the words are wrong, or there is no such experiment.
+    stackfit plan gsp631_base
+
+    stackfit plan gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+
+    FLOPs are those of one example's forward pass, a multiply-add being two; cost is a cell's training in FLOPs, relative
+    to the cheapest cell. Exit code: 2 if a key, a type, a target or a single run's model is wrong, 1 if a cell of a sweep
+    will fail, else 0.
     """
     began = time.perf_counter()
-    typed = parse_words(words)
+    typed = parse_words([experiment, *(overrides or ()), *(["-m"] if multirun else [])])
     if other := [flag for flag in typed.flags if flag != "--multirun"]:
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
     from stackfit.config.hydra.composition import Composer
@@ -42,9 +56,9 @@ def plan_command(words: list[str], *, probe: bool, as_json: bool, trust: tuple[s
         if sweeps:
             from stackfit.execution.plan.sweep import plan_sweep
 
-            found = plan_sweep(composer, composition, problems, typed.overrides, trust, start)
+            found = plan_sweep(composer, composition, problems, typed.overrides, tuple(trust or ()), start)
         else:
-            found = plan_run(composition, problems, typed.overrides, trust, start)
+            found = plan_run(composition, problems, typed.overrides, tuple(trust or ()), start)
     except ConfigError as error:
         found = refused_plan("sweep" if sweeps else "run", typed.experiment, typed.overrides, error)
     if as_json:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from stackfit.cli import completion
+from stackfit.cli.arguments import NAME_HELP, Multirun, Overrides, Trust, option, word
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 # Hydra's own flags, and whether a value follows. Folders and config names are stackfit's to choose.
 FLAGS = {"--multirun": 0, "-m": 0, "--run": 0, "-r": 0, "--resolve": 0, "--hydra-help": 0,
          "--cfg": 1, "-c": 1, "--package": 1, "-p": 1, "--info": "?", "-i": "?"}  # fmt: skip
+SETTINGS = {"ignore_unknown_options": True}  # Hydra's: they stay among the words
 INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
@@ -54,7 +57,7 @@ def parse_words(words: list[str]) -> Typed:
         else:
             if FLAGS[name] == 1 and not equals:
                 if not rest:
-                    raise ConfigError(f"{name} needs a value. Expected for example --cfg job. Write it behind {name}.")
+                    raise ConfigError(f"{name} needs a value. Expected for example --cfg job. Write it after {name}.")
                 value = rest.pop(0)
             elif FLAGS[name] == "?" and not equals:
                 value = rest.pop(0) if rest and rest[0] in INFOS else "all"
@@ -67,18 +70,34 @@ def parse_words(words: list[str]) -> Typed:
     return Typed(others[0] if others else "digits_quickstart", others[1:], flags)
 
 
-def run_command(
-    words: list[str], *, fresh: bool, quiet: bool, trust: tuple[str, ...], fail_fast: bool = False, yes: bool = False
+def command(
+    experiment: Annotated[str | None, word(NAME_HELP, completion.overrides)] = None,
+    overrides: Overrides = None,
+    multirun: Multirun = False,
+    fresh: Annotated[bool, option("Make a new folder; do not continue an interrupted run.", "--fresh")] = False,
+    quiet: Annotated[bool, option("No progress, only the result.", "--quiet", "-q")] = False,
+    trust: Trust = None,
+    fail_fast: Annotated[bool, option("Stop a sweep at its first failure.", "--fail-fast")] = False,
+    yes: Annotated[bool, option("Do not ask before thousands of cells.", "--yes")] = False,
 ) -> int:
-    """Run one experiment or a sweep; prints the result and, last, the folder. Returns the exit code.
+    """The last line printed is the folder of the run or the sweep.
 
-    Raises:
-        ConfigError: the words, the config or the data are wrong; TrainingError: the run failed.
+    stackfit run gsp631_base
+
+    stackfit run gsp631_base model.layers.hidden.units=128 epochs=3
+
+    stackfit run gsp631_base optimizer=sgd callbacks=[stop_at] callbacks.stop_at.value=0.84
+
+    stackfit run gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+
+    An interrupted run is continued; of a sweep, the same command trains only what is not finished. Hydra's own flags
+    work too: --cfg job, --info.
     """
+    words = [*([experiment] if experiment is not None else []), *(overrides or ()), *(["-m"] if multirun else [])]
     typed = parse_words(words)
     if "=" in typed.experiment:
         raise ConfigError(
-            f"{typed.experiment!r} is no experiment. Expected its name before the overrides. "
+            f"{typed.experiment!r} is not an experiment. Expected its name before the overrides. "
             f"Write: stackfit run NAME {typed.experiment}"
         )
     multirun = typed.multirun
@@ -100,19 +119,22 @@ def run_command(
 
         reporter = Reporter(0) if quiet else make_reporter()
         sweep = Sweep(
-            composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter, confirm=lambda n: yes or ask(n)
+            composer, composition, problems, trust=trust or (), fresh=fresh, reporter=reporter, confirm=lambda n: yes or ask(n)
         )
-        return finish_sweep(sweep.run(fail_fast))
+        code = finish_sweep(sweep.run(fail_fast))
+        completion.remember_keys(composition)
+        return code
     from stackfit import api
     from stackfit.results.run_folder import RunFolder
 
-    run = api.train(composition, problems, trust=trust, fresh=fresh, reporter=Reporter(0) if quiet else None)
+    run = api.train(composition, problems, trust=trust or (), fresh=fresh, reporter=Reporter(0) if quiet else None)
     metrics = run.metrics
     if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
-        from stackfit.cli.results import print_predictions
+        from stackfit.cli.predicting import print_items
 
-        print_predictions(run.folder, [], items=items, wrong=False, count=0, invert=False, png=None)
+        print_items(run, items)
     print_run(run.folder, metrics)
+    completion.remember_keys(composition)
     return 0
 
 
@@ -126,8 +148,8 @@ def ask(cells: int) -> bool:
 
 def finish_sweep(sweep: Sweep) -> int:
     """Print the sweep's table and, last, its folder; 1 unless every cell is finished."""
-    from stackfit.cli.results import complain, width
-    from stackfit.config.project import shown
+    from stackfit.cli.text import complain, width
+    from stackfit.files import shown
     from stackfit.results import formats, tables
 
     try:
@@ -145,7 +167,7 @@ def finish_sweep(sweep: Sweep) -> int:
 
 def print_run(folder: Path, metrics: dict[str, float]) -> None:
     """The metrics that matter on one line, and the folder on the last."""
-    from stackfit.config.project import shown
+    from stackfit.files import shown
 
     shown_first = [name for name in metrics if name.startswith("test_")] or list(metrics)
     sys.stdout.write("  ".join(f"{name} {metrics[name]:.4f}" for name in shown_first) + "\n")

@@ -8,28 +8,38 @@ from pathlib import Path
 from stackfit.errors import ConfigError
 from stackfit.files import writing
 
-# A line at a time, so that no answer is taken for a pattern; COMP_WORDBREAKS splits words at = and :.
+# Typer answers as it answers fish: a line for each answer, a tab, its help. What does not end in = . or / is finished. bash
+# splits words at = and : and replaces only what follows; a single answer would close an open quote.
 BASH = """\
 _stackfit_completion() {
-    local line
+    local line typed="${COMP_LINE:0:COMP_POINT}" last="${COMP_WORDS[COMP_CWORD]}" quote=""
+    local word="${typed##*[[:space:]]}"
+    case $last in [\\'\\"]*) quote="${last:0:1}" ;; esac
+    [[ $last =~ ^[=:]+$ ]] && last=""
+    word="${word#"$quote"}" last="${last#"$quote"}"
     COMPREPLY=()
-    while IFS= read -r line; do COMPREPLY+=("$line"); done < <(
-        IFS=$'\\n'; COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _STACKFIT_COMPLETE=complete_bash "$1" 2>/dev/null
+    while IFS= read -r line; do
+        line="${line%%$'\\t'*}"
+        [[ $line ]] || continue
+        [[ $quote || $line == *[=./] ]] || line+=" "
+        COMPREPLY+=("${line:${#word}-${#last}}")
+    done < <(
+        _STACKFIT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS="$typed" "$1" 2>/dev/null
     )
+    [[ $quote && ${#COMPREPLY[@]} == 1 && $COMPREPLY == *[=./] ]] && COMPREPLY+=("$COMPREPLY...")
 }
 complete -o nospace -o bashdefault -o default -F _stackfit_completion stackfit
 """
 ZSH = """\
 #compdef stackfit
 _stackfit_completion() {
-    local -a found whole
-    found=("${(@f)$(COMP_WORDS="${(pj:\\n:)words}" COMP_CWORD=$((CURRENT - 1)) _STACKFIT_COMPLETE=complete_zsh \\
-        "${words[1]}" 2>/dev/null)}")
-    found=(${found:#})
+    local -a found
+    found=("${(@f)$(_STACKFIT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args \\
+        _TYPER_COMPLETE_ARGS="${words[1,CURRENT]}" "${words[1]}" 2>/dev/null)}")
+    found=(${found%%$'\\t'*})
     (( $#found )) || { _files; return }
-    whole=(${(M)found:#* })
-    compadd -S '' -- ${found:#* }
-    compadd -- ${whole% }
+    compadd -S '' -- ${(M)found:#*[=./]}
+    compadd -- ${found:#*[=./]}
 }
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _stackfit_completion stackfit

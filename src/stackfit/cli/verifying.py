@@ -3,53 +3,67 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from stackfit.config.project import shown
+from stackfit.cli import completion
+from stackfit.cli.arguments import Trust, option, word
 from stackfit.errors import ConfigError, StackfitError
-from stackfit.execution.progress import Reporter, make_reporter
-from stackfit.proof.verify import find_runs, verify
-from stackfit.results.run_files import VERDICTS
-from stackfit.results.run_folder import RunFolder
 
 NAMES = {"data_fingerprint": "data", "numerics": "stackfit's numerics"}
 PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "code of "}
 
 
-def verify_command(paths: Sequence[Path], *, tolerance: float, trust: Iterable[str], quiet: bool) -> int:
-    """Verify the runs at and below the paths; 1 if one diverged, 2 if one could not be run again.
+def command(
+    runs: Annotated[
+        list[Path], word("Run folders, or folders that hold them, such as a sweep.", completion.runs, "RUN...")
+    ],
+    tolerance: Annotated[float, option("By how much a metric may differ where not every bit is equal.")] = 1e-3,
+    quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
+    trust: Trust = None,
+) -> int:
+    """From the folder alone; every epoch's metrics, the weights and the predictions are compared.
 
-    Raises:
-        RunFolderError, ConfigError: as `stackfit.proof.verify.verify`, if there is only one run.
+    bit-equal, within tolerance, or diverged: then with the first epoch that differs and what has changed since. The
+    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged.
     """
+    from stackfit.execution.progress import Reporter, make_reporter
+    from stackfit.files import shown
+    from stackfit.proof.verify import find_runs, verify
+    from stackfit.results.run_files import VERDICTS
+    from stackfit.results.run_folder import RunFolder
+
     if not 0 <= tolerance < float("inf"):
         raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
     reporter = Reporter(0) if quiet else make_reporter()
-    runs = find_runs(paths, reporter)
-    verdicts, trust = [], list(trust)
-    for number, run in enumerate(runs, 1):
-        reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(runs)})")
+    found = find_runs(runs, reporter)
+    verdicts = []
+    for number, run in enumerate(found, 1):
+        reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(found)})")
         try:
-            certificate = verify(run, reporter, trust, tolerance)
+            certificate = verify(run, reporter, trust or (), tolerance)
             sys.stdout.write("\n".join(lines(certificate, shown(run.folder), quiet)) + "\n")
             sys.stdout.flush()
             verdicts.append(certificate["verdict"])
             RunFolder(run.folder).write_certificate(certificate)
         except StackfitError as error:
-            if len(runs) == 1:
+            if len(found) == 1:
                 raise
             reporter.line(f"error: {shown(run.folder)}: {error}", always=True)
             verdicts.append("error")
-    if len(runs) > 1:
+    if len(found) > 1:
         counts = {verdict: verdicts.count(verdict) for verdict in (*VERDICTS, "error")}
         sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + "\n")
-    return 1 if "diverged" in verdicts else 2 if "error" in verdicts else 0
+    if "diverged" in verdicts:
+        return 1
+    return 2 if "error" in verdicts else 0
 
 
 def lines(certificate: dict[str, Any], folder: str, quiet: bool = False) -> Iterator[str]:
     """The verdict on one line; below it where it differs, and what has changed since the run."""
+    from stackfit.results.run_files import VERDICTS
+
     verdict = certificate["verdict"]
     equal = verdict == "bit-equal"
     yield f"{verdict:<{max(map(len, VERDICTS))}}  {folder}  {_compared(certificate) if equal else _apart(certificate)}"
@@ -71,9 +85,9 @@ def _compared(certificate: dict[str, Any]) -> str:
 
 def _apart(certificate: dict[str, Any]) -> str:
     parts = []
-    if one := certificate["largest"]:
-        when = f"epoch {one['epoch']}" if one["epoch"] else "final"
-        parts.append(f"largest difference {abs(one['was'] - one['now']):.3g} ({one['metric']}, {when})")
+    if largest := certificate["largest"]:
+        when = f"epoch {largest['epoch']}" if largest["epoch"] else "final"
+        parts.append(f"largest difference {abs(largest['was'] - largest['now']):.3g} ({largest['metric']}, {when})")
     if certificate["compared"]["weights"]:
         parts.append("equal weights" if certificate["weights_equal"] else "other weights")
     if scores := certificate["predictions"]:
@@ -94,9 +108,9 @@ def _no_factor(certificate: dict[str, Any]) -> Iterator[str]:
 
 def _change(factor: dict[str, Any]) -> str:
     name = factor["metric"]
-    for prefix, word in PREFIXES.items():
+    for prefix, kind in PREFIXES.items():
         if name.startswith(prefix):
-            name = word + name.removeprefix(prefix)
+            name = kind + name.removeprefix(prefix)
     unset = "unset" if factor["metric"].startswith("variables.") else "none"
     was, now = (unset if factor[side] is None else _short(factor[side]) for side in ("was", "now"))
     return f"{NAMES.get(name, name)} {was} -> {now}"

@@ -1,4 +1,4 @@
-"""`new`, a learner's own experiment or callback; `schema`, what an editor may know about experiment files."""
+"""`new`: an experiment or a callback of a learner's own to start from."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import keyword
 import re
 import sys
 from pathlib import Path
+from typing import Annotated
 
-from stackfit.config.experiments import NAME, find_experiment, find_experiments
+from stackfit.cli import completion
+from stackfit.cli.arguments import option, word
+from stackfit.config.project import project_trust
 from stackfit.errors import ConfigError
-from stackfit.files import shown, write_text, writing
-from stackfit.model import json_schema
+from stackfit.files import shown, writing
 
 EXPERIMENT = """\
 # yaml-language-server: $schema=.schema.json
@@ -51,45 +53,38 @@ class {name}(keras.callbacks.Callback):
 '''
 
 
+def command(
+    name: Annotated[str, word("The new experiment's name, or with --callback the class's.")],
+    parent: Annotated[
+        str, option("Start from this experiment.", "--from", offers=completion.experiments)
+    ] = "gsp631_base",
+    callback: Annotated[bool, option("Write a callback of your own and trust it.", "--callback")] = False,
+) -> None:
+    """A commented file in ./experiments: an experiment, or with --callback a callback."""
+    lines = write_callback(name) if callback else write_experiment(name, parent)
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
 def write_experiment(name: str, parent: str) -> list[str]:
     """Write `./experiments/NAME.yaml`; returns what to print.
 
     Raises:
         ConfigError: a bad or taken name, or no such parent.
     """
+    from stackfit.config.experiments import NAME, find_experiment, find_experiments
+    from stackfit.model.json_schema import place_beside
+
     find_experiment(parent)
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} is no name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment"
+            f"{name!r} is not a name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment"
         )
     if name in find_experiments() or name == "config":
         raise ConfigError(f"The name {name!r} is taken. Expected a new one. Try: stackfit new my_{name}")
     path = Path("experiments") / f"{name}.yaml"
     _create(path, EXPERIMENT.format(name=name, parent=parent))
-    json_schema.place_beside(path.parent)
+    place_beside(path.parent)
     return [shown(path), f"Edit it, then:  stackfit run {name}"]
-
-
-def print_schema(output: Path | None, group: str | None, fresh: bool) -> None:
-    """The JSON Schema of experiment files, or of a group's files, on stdout or in a file.
-
-    Raises:
-        ConfigError: no such group, or the file cannot be written.
-    """
-    schema = None if fresh else json_schema.shipped_schema()
-    if schema is None:
-        from stackfit.execution.engines import ENGINE
-        from stackfit.training.engine import Settings
-
-        ENGINE.start(Settings())
-        schema = json_schema.generate()
-    text = json_schema.text_of(json_schema.group_schema(schema, group) if group else schema)
-    if output is None:
-        sys.stdout.write(text)
-        return
-    with writing(output, "a folder of yours", "Name one.", ConfigError):
-        write_text(output, text)
-    sys.stdout.write(f"{output}\n")
 
 
 def write_callback(name: str) -> list[str]:
@@ -100,7 +95,7 @@ def write_callback(name: str) -> list[str]:
     """
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise ConfigError(
-            f"{name!r} is no class name. Expected letters and digits. Try: stackfit new --callback StopEarly"
+            f"{name!r} is not a class name. Expected letters and digits. Try: stackfit new --callback StopEarly"
         )
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     path = Path("experiments") / f"{words}.py"
@@ -118,8 +113,6 @@ def write_callback(name: str) -> list[str]:
 
 
 def _trust(module: str) -> list[str]:
-    from stackfit.config.project import project_trust
-
     path = Path("pyproject.toml")
     if module in project_trust():
         return []

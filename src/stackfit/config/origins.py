@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
-from stackfit.config.project import shipped, shown
+from stackfit.config.project import shipped
 from stackfit.errors import ConfigError
+from stackfit.files import shown
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
 MAX_DEPTH = 50

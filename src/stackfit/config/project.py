@@ -7,7 +7,6 @@ import tomllib
 from pathlib import Path
 
 from stackfit.errors import ConfigError
-from stackfit.files import shown as shown
 
 PACKAGE = Path(__file__).resolve().parents[1]
 EXPERIMENT_SCHEMA = PACKAGE / "experiment.schema.json"

@@ -1,10 +1,9 @@
-"""Which data sets there are and which are here; fetching one; one example of one, in the terminal or as a PNG."""
+"""Which data sets there are and which are here; fetching one; one example of one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,6 @@ from stackfit.data.kinds import kind_of
 from stackfit.data.load import declare, load_dataset
 from stackfit.data.settings import settings_of
 from stackfit.errors import DataError
-from stackfit.files import writing
-
-SHADES = " .:-=+*#%@"
 
 
 @dataclass(frozen=True)
@@ -114,32 +110,3 @@ def show_item(data: Mapping[str, Any], index: int = 0, split: str = "train", pro
 
 def _range(values: np.ndarray) -> tuple[float, float]:
     return float(values.min()), float(values.max())
-
-
-def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:
-    """A picture as lines of text, without a newline at the end; ones wider than `max_columns` are thinned out.
-
-    A line shows two rows of pixels as half blocks in 24-bit colour, or one row with two shade characters a pixel.
-    """
-    step = -(-picture.shape[1] * (1 if colour else 2) // max_columns)
-    thinned = picture[::step, ::step]
-    if not colour:
-        shades = thinned.astype(np.float64).mean(axis=2) * (len(SHADES) - 1) / 255
-        return "\n".join("".join(SHADES[round(value)] * 2 for value in row).rstrip() for row in shades)
-    if len(thinned) % 2:
-        thinned = np.concatenate([thinned, np.zeros_like(thinned[:1])])
-    rows = np.broadcast_to(thinned, (*thinned.shape[:2], 3))
-    half_block = "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m▀"  # foreground: the upper pixel, background: the lower
-    lines = [
-        "".join(half_block.format(*top, *bottom) for top, bottom in zip(upper, lower, strict=True))
-        for upper, lower in zip(rows[::2], rows[1::2], strict=True)
-    ]
-    return "\n".join(f"{line}\x1b[0m" for line in lines)
-
-
-def write_png(picture: np.ndarray, path: Path | str) -> None:
-    """Write a picture as PNG; DataError if the file cannot be written."""
-    from PIL import Image
-
-    with writing(path, "a file in a folder that exists", "Type another path.", DataError):
-        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(path, format="PNG")

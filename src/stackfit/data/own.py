@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.project import shown
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
 from stackfit.data.kinds import Kind
 from stackfit.data.settings import check_declared, check_size, check_two_classes, wrong
 from stackfit.errors import did_you_mean
+from stackfit.files import shown
 
 Pair = tuple[np.ndarray, np.ndarray]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stackfit.config.project import shown
 from stackfit.config.trust import REFUSED, SHIPPED_MODULES
 from stackfit.errors import RunFolderError, TrustError
+from stackfit.files import shown
 
 MOST_BYTES = 50_000_000  # of the description; of a model with a thousand layers it has one million
 FUNCTIONS = ("builtins", "keras.activations", "keras.losses", "keras.metrics")

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.project import shown
 from stackfit.errors import RunFolderError
+from stackfit.files import shown
 from stackfit.keys import flatten
 from stackfit.results import run_files
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.config.claims import Claim
-from stackfit.config.project import shown
+from stackfit.files import shown
 from stackfit.results import run_files
 from stackfit.results.run import Run
 

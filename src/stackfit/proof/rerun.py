@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from stackfit.config.checks import check_stored
-from stackfit.config.project import shown
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import trusted_modules, used_modules
 from stackfit.errors import RunFolderError
 from stackfit.execution.cells import Cell
+from stackfit.files import shown
 from stackfit.model import own_modules
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder

@@ -18,9 +18,9 @@ from omegaconf import OmegaConf
 from stackfit.config.experiments import find_experiments
 from stackfit.config.file_rules import OPTION, find_faults
 from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
-from stackfit.config.project import shown
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
+from stackfit.files import shown
 
 
 class CheckedRepository(CachingConfigRepository):

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.project import shown
 from stackfit.config.schema import Data
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import check_declared, check_size, wrong
 from stackfit.errors import DataError
-from stackfit.files import reading
+from stackfit.files import reading, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")

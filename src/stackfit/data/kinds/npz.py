@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stackfit.config.project import shown
 from stackfit.config.schema import Data
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
-from stackfit.files import reading
+from stackfit.files import reading, shown
 
 
 def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:

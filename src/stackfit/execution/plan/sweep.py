@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from stackfit.config.hydra.composition import Composer, Composition
-from stackfit.config.project import shown
 from stackfit.errors import ConfigError, ConfigErrors, Problems
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell
@@ -18,6 +17,7 @@ from stackfit.execution.plan import probe
 from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
+from stackfit.files import shown
 from stackfit.model.sizes import ModelSize, size_model
 
 TRAINING = 3  # of a forward pass; the backward pass takes about two

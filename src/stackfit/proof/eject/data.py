@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from stackfit.config.project import shown
 from stackfit.data import Dataset, load_dataset
 from stackfit.data.kinds import kind_of
 from stackfit.data.settings import settings_of
 from stackfit.errors import ConfigError, DataError
-from stackfit.files import write_file, write_text, writing
+from stackfit.files import shown, write_file, write_text, writing
 from stackfit.proof.eject.expressions import render
 from stackfit.results import run_files
 from stackfit.results.run import Run

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stackfit.config.project import shown
 from stackfit.config.trust import module_file, targets_in
 from stackfit.data.kinds import kind_of
 from stackfit.data.settings import settings_of
@@ -22,6 +21,7 @@ from stackfit.errors import ConfigError, Problems
 from stackfit.execution.cells import Cell
 from stackfit.execution.fingerprint import code_digests
 from stackfit.execution.members import make_model, start
+from stackfit.files import shown
 from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
 from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement
 from stackfit.proof.eject.sources import Excerpts

@@ -1,0 +1,36 @@
+"""`data show`: one example of a data set."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from stackfit.cli.arguments import DataName, Overrides, option, word
+from stackfit.cli.data_fetch import data_config, progress_bar
+
+
+def command(
+    name: DataName,
+    index: Annotated[int, word("Which example, from 0 (the default).")] = 0,
+    overrides: Overrides = None,
+    split: Annotated[
+        str, option("train, validation or test.", offers=lambda: ["train", "validation", "test"])
+    ] = "train",
+    png: Annotated[Path | None, option("Write the picture to a PNG file.")] = None,
+) -> None:
+    """Its picture, label and class name, and the range of values before and after scaling."""
+    from stackfit.cli.pictures import show_picture
+    from stackfit.data import declare, show_item
+
+    data = data_config(name, overrides or ())
+    with progress_bar() as progress:
+        item = show_item({**data, **declare(data)}, index, split, progress)
+    named = f" ({item.class_name})" if item.class_name else ""
+    sys.stdout.write(f"{name}, {split} example {index}: label {item.label}{named}\n")
+    sys.stdout.write(f"shape {tuple(item.x.shape)}, dtype {item.x.dtype}\n")
+    sys.stdout.write("values of the split: {:g} to {:g}, after scaling {:.4g} to {:.4g}\n".format(
+        *item.stored_range, *item.scaled_range))  # fmt: skip
+    show_picture(item.picture, png)
+    if item.picture is None:
+        sys.stdout.write(f"{item.x.tolist()}\n")

@@ -1,0 +1,43 @@
+"""`table`: one row a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from stackfit.cli.arguments import Filter, Format, Paths, option
+from stackfit.cli.text import complain, width
+from stackfit.errors import ConfigError
+
+
+def command(
+    paths: Paths = None,
+    over: Annotated[str | None, option("Mean, deviation and 95 % interval over this setting, such as seed.")] = None,
+    epochs: Annotated[bool, option("One row an epoch: the histories of all runs.", "--epochs")] = False,
+    pivot: Annotated[str | None, option("ROW,COLUMN[,METRIC]: two settings as a matrix.")] = None,
+    sort: Annotated[str | None, option("A column; -column for the largest first.")] = None,
+    filter: Filter = None,
+    last: Annotated[int | None, option("Only the newest N runs.")] = None,
+    csv: Annotated[Path | None, option("Write a CSV file with full precision; - for stdout.")] = None,
+    format: Format = "text",
+) -> None:
+    """Runs that failed or were interrupted are listed with their reason."""
+    from stackfit.files import shown, writing
+    from stackfit.results import formats, tables
+
+    axes = [part.strip() for part in pivot.split(",")] if pivot else None
+    frame, problems = tables.read_table(
+        paths or (), over=over, epochs=epochs, pivot=axes, sort=sort, filter=filter, last=last
+    )
+    complain(problems)
+    if csv is None:
+        sys.stdout.write(formats.render(frame, format, width() if format == "text" else None))
+        return
+    text = formats.render(frame, "csv")
+    if str(csv) == "-":
+        sys.stdout.write(text)
+        return
+    with writing(csv, "a file's name", "Try: --csv runs.csv", ConfigError):
+        csv.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{shown(csv)}\n")

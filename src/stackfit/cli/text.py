@@ -1,0 +1,30 @@
+"""How commands write: the width of the terminal, warnings, and values on one line."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from stackfit.errors import printable
+
+
+def width() -> int | None:
+    """Columns of the terminal, or None for a pipe or a file, where nothing is folded."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def complain(problems: Iterable[str]) -> None:
+    """Name problems on stderr that are no reason to stop."""
+    for problem in problems:
+        print(printable(f"warning: {problem}"), file=sys.stderr)
+
+
+def flow(value: Any, longest: int | None = None) -> str:
+    """One line of YAML, cut to `longest` characters."""
+    import yaml
+
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    text = text.removesuffix("\n").removesuffix("...").rstrip()
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 3]}..."
