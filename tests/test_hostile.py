@@ -232,7 +232,7 @@ HYDRA = {
     "a package typed": typed("optimizer@_global_=sgd", said="The package @_global_ is not allowed"),
     "an option by a path": typed("model=../data/xor", said="is not an option of the group 'model'"),
     "an option with a path to anywhere": typed("model=/etc/passwd", said="is not an option of the group"),
-    "a launcher by a path": typed("hydra/launcher=../../evil", said="is not an option of the group 'hydra/launcher'"),
+    "a launcher by a path": typed("hydra/launcher=../../evil", said="is not one of stackfit's"),
     "a global package": Attack("# @package _global_\n", f"{FILE}:2", "moves this file's keys elsewhere"),
     "Hydra's package": Attack("# @package hydra\ncallbacks: {}\n", f"{FILE}:2", "moves this file's keys elsewhere"),
     **{

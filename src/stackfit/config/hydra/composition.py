@@ -200,7 +200,9 @@ class Composer:
         """`about` and `expect` stand in each file itself: drop what came from a parent."""
         own = self.repository.load_config(self.experiment).config
         about = own.get("about") or {}
-        config.about = {**asdict(schema.About()), **about} if isinstance(about, DictConfig) else about
+        if isinstance(about, DictConfig):
+            about = {**asdict(schema.About()), **OmegaConf.to_container(about)}  # type: ignore[dict-item]
+        config.about = about
         config.expect = own.get("expect") or []
 
     def _check_claims(
