@@ -46,7 +46,7 @@ def test_files_of_the_package_have_the_names_of_their_modules():
     assert name_of("/x/src/keras/run.py") is None
 
 
-def test_calls_in_a_row_are_one_entry_and_importing_is_none():
+def test_calls_in_a_row_are_one_entry_and_importing_is_not_one():
     recorder, names = Recorder(), {}
     for module in ("a", "b"):
         exec(compile(f"def {module}(): pass", f"/x/src/stackfit/{module}.py", "exec"), names)
