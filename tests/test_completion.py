@@ -80,7 +80,7 @@ def test_plus_offers_the_targets_other_arguments_and_tilde_what_can_be_removed(l
     assert keys.complete("~model.layers.fl") == ["~model.layers.flatten "]
 
 
-def test_an_option_that_is_typed_changes_the_keys_after_it(lab):
+def test_an_option_that_is_typed_changes_the_keys_behind_it(lab):
     keys = Keys("gsp631_base", ["optimizer=sgd_exponential", "~model.layers.flatten", "model.layers.output=null"])
     assert "optimizer.learning_rate.decay_rate=" in keys.complete("optimizer.learning_rate.")
     assert keys.complete("model.layers.o") == ["model.layers.output="] and keys.complete("model.layers.f") == []
@@ -121,7 +121,7 @@ def test_run_folders_are_completed_where_a_run_is_expected(lab):
         "\x00",
     ],
 )
-def test_a_broken_file_does_not_trouble_a_tab(lab, write, text):
+def test_a_broken_file_is_no_trouble_to_a_tab(lab, write, text):
     write("experiments/mine.yaml", text)
     write("experiments/child.yaml", "defaults: [mine, _self_]\nepochs: 3\n")
     for name in ("mine", "child", "nowhere"):
