@@ -96,6 +96,6 @@ def test_what_is_wrong_raises_before_anything_is_trained(lab, experiment, overri
     assert message in str(error.value) and not (lab / "outputs").exists()
 
 
-def test_a_path_that_is_no_run_is_an_error(lab):
+def test_a_path_that_is_not_a_run_is_an_error(lab):
     with pytest.raises(RunFolderError, match="is not a run folder"):
         Run(lab)

@@ -107,7 +107,7 @@ def test_a_library_is_named_only_where_it_belongs(library):
     assert not {name for name in where if not re.match(rf"({ALLOWED[library]})(\.|$)", name)}
 
 
-def test_every_declared_dependency_is_imported_or_has_its_reason_beside_it():
+def test_every_declared_dependency_is_imported_or_has_its_reason_next_to_it():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     names = {"scikit-learn": "sklearn", "pillow": "PIL", "pyyaml": "yaml", "hydra-core": "hydra"}
     imported = {library for name in MODULES for library in imports(name)}

@@ -50,7 +50,7 @@ def test_a_grid_crosses_its_axes_and_the_last_turns_fastest():
     ]
 
 
-def test_fixed_overrides_come_first_and_are_no_axes():
+def test_fixed_overrides_come_first_and_are_not_axes():
     (first, second) = expand(*read("epochs=3", "a=1,2"))
     assert first.overrides == ("epochs=3", "a=1") and second.overrides == ("epochs=3", "a=2")
     assert first.axes == {"a": "1"}
@@ -87,7 +87,7 @@ def test_a_depth_is_a_list_and_a_range_is_a_list_of_numbers():
     assert cells("seed=range(2,8,3)") == [{"seed": "2"}, {"seed": "5"}]
 
 
-def test_a_plus_adds_a_key_and_is_no_part_of_its_name():
+def test_a_plus_adds_a_key_and_is_not_part_of_its_name():
     (first, _) = expand(*read("+a.b=1,2"))
     assert first.overrides == ("+a.b=1",) and first.axes == {"a.b": "1"}
 
@@ -130,7 +130,7 @@ def test_an_interval_has_no_list_of_values():
     assert error.value.where == "a=interval(0, 1)"
 
 
-def test_a_param_that_is_no_override_is_an_error_with_its_key():
+def test_a_param_that_is_not_an_override_is_an_error_with_its_key():
     with pytest.raises(ConfigError, match="is not a list of values") as error:
         parse_params({"a": "1,[2"})
     assert error.value.key == "hydra.sweeper.params.a"

@@ -67,7 +67,7 @@ def test_an_error_is_claimed_by_its_kind_and_must_come_before_training(cli, writ
     assert cli("check", "mine", "-q").code == code
 
 
-def test_data_that_cannot_be_had_are_skipped_never_passed(cli, write, lab):
+def test_data_that_are_not_available_are_skipped_never_passed(cli, write, lab):
     text = "defaults: [digits_quickstart, override data: npz, _self_]\ndata: {path: none.npz, input_shape: [2], num_classes: 2}\n"
     write("experiments/mine.yaml", text + "expect: [{parameters: 3}]\n")
     answer = cli("check", "mine", "-q")

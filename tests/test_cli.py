@@ -66,7 +66,7 @@ def test_show_prints_yaml_that_composes_to_the_same(cli, write):
     assert yaml.safe_load(cli("show", "gsp631_base", "--resolve").out)["model"]["layers"]["output"]["units"] == 10
 
 
-def test_show_origin_puts_a_place_behind_every_value(cli):
+def test_show_origin_puts_a_place_after_every_value(cli):
     lines = cli("show", "gsp631_base", "seed=3", "--origin").out.splitlines()
     assert all("  # " in line for line in lines)
     assert [line.split("  # ")[1] for line in lines if line.startswith("seed:")] == ["seed=3"]
@@ -187,7 +187,7 @@ def test_the_program_itself_runs_and_prints_its_folder_last(lab):
     assert "oneDNN" not in done.stderr and "I0000" not in done.stderr and "Warning" not in done.stderr
 
 
-def test_a_pipe_that_closes_early_is_no_error(lab):
+def test_a_pipe_that_closes_early_is_not_an_error(lab):
     done = subprocess.run(
         f"set -o pipefail; {sys.executable} -m stackfit list | true",
         shell=True, executable="/bin/bash", capture_output=True, text=True,
@@ -363,7 +363,7 @@ def test_outputs_that_cannot_be_written_are_told(cli, lab, keras):
     assert "error: outputs/digits_quickstart cannot be written: Not a directory. Expected a folder" in answer.err
 
 
-def test_a_folder_that_is_no_run_is_told(cli, lab):
+def test_a_folder_that_is_not_a_run_is_told(cli, lab):
     (lab / "empty").mkdir()
     for command in ("evaluate", "predict"):
         check_refusal(cli(command, "empty"), "empty is not a run folder: it has no status.json")

@@ -190,13 +190,13 @@ def test_very_deep_brackets_are_a_wrong_override_not_a_crash():
 
 
 @pytest.mark.parametrize("override", ["optimizer=null", "data=3", "model=1.5"])
-def test_an_option_that_is_no_name_lists_the_names(override):
+def test_an_option_that_is_not_a_name_lists_the_names(override):
     error = refusal("digits_quickstart", override)
     assert error.where == override
     assert f"is not an option of the group {override.partition('=')[0]!r}. Expected one of: " in error.message
 
 
-def test_a_value_without_a_key_is_no_override():
+def test_a_value_without_a_key_is_not_an_override():
     assert "This is not an override: nothing stands before '='" in refusal("digits_quickstart", "=3").message
 
 
@@ -268,7 +268,7 @@ def test_a_yaml_error_in_a_users_group_file_has_its_line(write):
     assert refusal("digits_quickstart", "model=mine").where == "conf/model/mine.yaml:3"
 
 
-def test_a_file_that_is_no_text_is_named(lab, write):
+def test_a_file_that_is_not_text_is_named(lab, write):
     write("experiments/mine.yaml", "").write_bytes(b"\xff\xfe\x00epochs: 3")
     assert refusal("mine").where == "experiments/mine.yaml"
 

@@ -14,7 +14,7 @@ BEFORE = {
     "sweep": {"transitions": 249, "modules": 53, "compositions": 2, "models": 4},
 }
 SHARE = 0.5  # of the transitions before
-MORE_MODULES = 5  # since some were split; the goal is 2 for a run
+MORE_MODULES = 16  # since some were split; the goal is 2 for a run
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def ways(tmp_path_factory):
 
 @pytest.mark.tf
 @pytest.mark.parametrize("command", BEFORE)
-def test_a_command_goes_from_room_to_room_no_more_often_than_before_and_through_few_more_modules(ways, command):
+def test_a_command_goes_from_room_to_room_about_as_often_as_before_at_most_and_through_few_more_modules(ways, command):
     assert ways[command].transitions <= SHARE * BEFORE[command]["transitions"], " ".join(ways[command].rooms)
     assert len({*ways[command].modules}) <= BEFORE[command]["modules"] + MORE_MODULES
 
@@ -46,7 +46,7 @@ def test_files_of_the_package_have_the_names_of_their_modules():
     assert name_of("/x/src/keras/run.py") is None
 
 
-def test_calls_in_a_row_are_one_entry_and_importing_is_none():
+def test_calls_in_a_row_are_one_entry_and_importing_is_not_one():
     recorder, names = Recorder(), {}
     for module in ("a", "b"):
         exec(compile(f"def {module}(): pass", f"/x/src/stackfit/{module}.py", "exec"), names)

@@ -55,7 +55,7 @@ def test_an_unknown_experiment_names_the_nearest_and_where_to_put_ones_own(lab):
 
 
 @pytest.mark.parametrize("name", ["../gsp631_base", "a/b", "", ".", "-x", "a b", "gsp631_base.yaml", "ä", "a\n"])
-def test_what_is_no_name_never_becomes_a_path(lab, name):
+def test_what_is_not_a_name_never_becomes_a_path(lab, name):
     with pytest.raises(ConfigError, match=r"is not an experiment's name. Expected letters, digits"):
         find_experiment(name)
 
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_named_with_its_line(write):
         list_experiments()
 
 
-def test_a_file_that_is_no_yaml_is_said_and_the_others_are_listed(cli, write):
+def test_a_file_that_is_not_yaml_is_said_and_the_others_are_listed(cli, write):
     write("experiments/broken.yaml", "a: [1\n")
     write("experiments/sound.yaml", "defaults: [digits_quickstart, _self_]\nabout: {question: Sound?}\n")
     answer = cli("list", "sound")

@@ -53,13 +53,13 @@ def test_own_classes_go_by_their_last_name_and_code_stands_as_it_is():
 
 
 @pytest.mark.parametrize("target", ["keras.layers.Dense(1)", "keras.layers.De nse", "keras..Dense", "a.b.class", ""])
-def test_a_target_that_is_no_dotted_name_is_refused(target):
+def test_a_target_that_is_not_a_dotted_name_is_refused(target):
     with pytest.raises(ConfigError, match="is not a name in Python"):
         render({"_target_": target})
 
 
 @pytest.mark.parametrize("argument", ["a b", "1", "a=1, b", "for", 3])
-def test_an_argument_that_is_no_name_is_refused(argument):
+def test_an_argument_that_is_not_a_name_is_refused(argument):
     with pytest.raises(ConfigError, match="is not a name in Python"):
         render({"_target_": "keras.layers.Dense", argument: 1})
 

@@ -14,7 +14,7 @@ from stackfit.errors import DataError
 from stackfit.files import reading, writing
 
 
-def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_beside_it(tmp_path):
+def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_next_to_it(tmp_path):
     path = tmp_path / "metrics.json"
     files.write_text(path, "old")
 
@@ -28,7 +28,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_beside_it
     assert os.listdir(tmp_path) == ["metrics.json"]
 
 
-def test_an_interrupted_write_leaves_nothing_beside_it(tmp_path):
+def test_an_interrupted_write_leaves_nothing_next_to_it(tmp_path):
     def interrupt(temporary):
         raise KeyboardInterrupt
 
@@ -50,7 +50,7 @@ def test_only_what_a_killed_writer_left_is_cleared_away(tmp_path):
     assert sorted(os.listdir(tmp_path)) == [".hidden", ".mine-1.txt", "status.json"]
 
 
-def test_text_that_is_no_utf8_is_written_as_escapes(tmp_path):
+def test_text_that_is_not_utf8_is_written_as_escapes(tmp_path):
     files.write_json(tmp_path / "a.json", {"name": "\udcff"})
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"name": "\udcff"}
 

@@ -31,7 +31,7 @@ from stackfit.config.experiments import list_experiments
 from stackfit.config.explanation import Explainer
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer
-from stackfit.errors import ConfigErrors, StackfitError
+from stackfit.errors import ConfigErrors, StackfitError, raising
 from stackfit.keys import flatten
 from stackfit.results import comparison, run_files, tables
 from stackfit.results.run import Run
@@ -224,11 +224,14 @@ def test_any_overrides_give_a_cell_or_an_error(composer, count):
 @FEW
 def test_any_axes_give_cells_or_an_error(composer, count):
     def check(words: list[str]) -> None:
-        parsed = composer.parse(words)
+        with raising() as problems:
+            parsed = composer.parse(words, problems)
         own = [one for one in parsed if not one.is_hydra_override()]
         hydra = [one.input_line or "" for one in parsed if one.is_hydra_override()]
         fixed = [one.input_line or "" for one in own if not one.is_sweep_override()]
-        for rest, grid in axes.plan_axes(own, *compose(composer, [*fixed, *hydra]).declared_axes):
+        with raising() as problems:
+            grids = axes.plan_axes(own, *compose(composer, [*fixed, *hydra]).declared_axes, problems)
+        for rest, grid in grids:
             if axes.count(grid) <= 2000:
                 for point in itertools.islice(axes.expand(rest, grid), 3):
                     compose_cell(composer, point.overrides)
@@ -312,7 +315,8 @@ def test_any_file_is_an_experiment_or_an_error(lab, count):
         for key in ("epochs", "model", "task.loss"):
             with contextlib.suppress(StackfitError):
                 explainer.below(key) if explainer.is_mapping(key) else explainer.explain(key)
-        axes.plan_axes([], *composition.declared_axes)
+        with raising() as problems:
+            axes.plan_axes([], *composition.declared_axes, problems)
         assert composition.claims is not None
         compose_cell(composer, ())
 

@@ -232,7 +232,7 @@ HYDRA = {
     "a package typed": typed("optimizer@_global_=sgd", said="The package @_global_ is not allowed"),
     "an option by a path": typed("model=../data/xor", said="is not an option of the group 'model'"),
     "an option with a path to anywhere": typed("model=/etc/passwd", said="is not an option of the group"),
-    "a launcher by a path": typed("hydra/launcher=../../evil", said="is not an option of the group 'hydra/launcher'"),
+    "a launcher by a path": typed("hydra/launcher=../../evil", said="is not one of stackfit's"),
     "a global package": Attack("# @package _global_\n", f"{FILE}:2", "moves this file's keys elsewhere"),
     "Hydra's package": Attack("# @package hydra\ncallbacks: {}\n", f"{FILE}:2", "moves this file's keys elsewhere"),
     **{
@@ -405,7 +405,7 @@ def test_every_command_that_composes_refuses_a_hydra_section(lab, refused, comma
         (arguments("kernel_initializer: keras.utils.get_file"), "Could not interpret initializer"),
     ],
 )
-def test_a_function_of_kerass_own_is_no_layer(lab, refused, keras, text, said):
+def test_a_function_of_kerass_own_is_not_a_layer(lab, refused, keras, text, said):
     (lab / FILE).write_text(HEAD + text)
     error = refused("run", "mine")
     assert error.startswith(f"error: {FILE}:") and said in error and "Expected" in error
@@ -426,12 +426,12 @@ def test_a_callback_does_not_write_over_the_runs_own_files(lab, refused, keras, 
     "name", ["../mine", "/etc/passwd", "a/b", ".", "..", "-", "~", "a\0b", "mine.yaml", "config", "a\nb"]
 )
 @pytest.mark.parametrize("command", [("run",), ("show",), ("check",), ("new",), ("new", "child", "--from")])
-def test_a_name_that_is_a_path_is_no_experiment(refused, command, name):
+def test_a_name_that_is_a_path_is_not_an_experiment(refused, command, name):
     assert "Expected" in refused(*command, name)
 
 
 @pytest.mark.parametrize("name", ["../Evil", "os.system", "class", "_x", "A B", "LabCallbacks", "Evil\n"])
-def test_a_callbacks_name_that_is_none_is_refused(refused, name):
+def test_a_callbacks_name_that_is_not_one_is_refused(refused, name):
     assert "Expected" in refused("new", "--callback", name)
 
 
@@ -470,7 +470,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     "module",
     ["../outside/evil", "..outside.evil", "/etc/evil", "os", "subprocess", "keras", "builtins", "", ".", "evil.os"],
 )
-def test_trust_in_what_is_no_file_of_the_project_is_refused(lab, refused, module):
+def test_trust_in_what_is_not_a_file_of_the_project_is_refused(lab, refused, module):
     (lab / FILE).write_text(HEAD + callback(f"{module}.system"))
     error = refused("run", "mine", "--trust", module)
     assert error.startswith(f"error: {FILE}:3") and "Expected" in error
@@ -556,7 +556,7 @@ def test_a_bomb_is_measured_before_it_is_unpacked(lab, refused, suffix):
     assert "takes 30000000 bytes, but data.max_memory_bytes is 10000000" in error
 
 
-def test_an_array_that_claims_to_be_enormous_is_no_array(lab, refused):
+def test_an_array_that_claims_to_be_enormous_is_not_an_array(lab, refused):
     head = (
         b"\x93NUMPY\x01\x00v\x00"
         + b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999, 9), }".ljust(117)
@@ -708,7 +708,7 @@ def test_a_hostile_status_is_shown_and_not_obeyed(lab, cli):
     "query",
     ["__import__('os').system('id')", "@os.system('id')", "folder.__class__", "x[0]", "units > 1; 1", "(lambda: 1)()"],
 )
-def test_a_filter_that_is_code_is_no_filter(lab, refused, query):
+def test_a_filter_that_is_code_is_not_a_filter(lab, refused, query):
     make_run(lab / "outputs" / "base" / "one")
     assert "is not a filter" in refused("table", "--filter", query)
 

@@ -35,7 +35,7 @@ def test_a_step_raises_at_its_end():
     assert done
 
 
-def test_an_error_inside_is_not_hidden_and_the_wish_stays():
+def test_an_error_inside_is_not_hidden_and_the_request_stays():
     with pytest.raises(ValueError, match="mine"), interrupts.step():
         interrupts.ask()
         raise ValueError("mine")

@@ -184,7 +184,7 @@ def test_files_with_one_seeded_fault_are_refused(schema):
     assert [what for what, content in faults if validator.is_valid(content)] == []
 
 
-def test_a_copy_beside_the_experiments_is_written_anew_only_when_it_is_another(lab):
+def test_a_copy_next_to_the_experiments_is_written_again_only_when_it_is_another(lab):
     path = place_beside(lab)
     written = path.stat().st_mtime_ns
     assert place_beside(lab).stat().st_mtime_ns == written and path.read_text() == shipped_text()
@@ -192,7 +192,7 @@ def test_a_copy_beside_the_experiments_is_written_anew_only_when_it_is_another(l
     assert place_beside(lab).read_text() == shipped_text()
 
 
-def test_new_puts_the_schema_beside_the_file_and_names_it_in_its_first_line(cli, lab, problems):
+def test_new_puts_the_schema_next_to_the_file_and_names_it_in_its_first_line(cli, lab, problems):
     assert cli("new", "mine").code == 0
     assert (lab / "experiments" / "mine.yaml").read_text().startswith("# yaml-language-server: $schema=.schema.json\n")
     assert (lab / "experiments" / ".schema.json").read_text() == shipped_text()

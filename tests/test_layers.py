@@ -24,7 +24,7 @@ def test_several_widths_are_numbered_from_bottom_to_top():
     assert [(layer.name, layer.units) for layer in layers] == [("hidden_1", 3), ("hidden_2", 2), ("hidden_3", 1)]
 
 
-def test_no_width_is_no_layer():
+def test_no_width_gives_no_layer():
     assert stack([], name="hidden") == []
 
 

@@ -28,7 +28,7 @@ def test_every_key_has_its_line_and_its_package(write):
     }
 
 
-def test_the_defaults_list_is_no_key(write):
+def test_the_defaults_list_is_not_a_key(write):
     file = read_config_file(write("mine.yaml", "defaults:\n  - config\n  - {data: xor}\nepochs: 3\n"))
     assert [key for key, _ in file.items()] == ["epochs"]
 
@@ -93,12 +93,12 @@ def test_a_yaml_error_names_file_and_line(write, text, line, problem):
 
 
 @pytest.mark.parametrize("text", ["- 1\n- 2\n", "just words\n", "3\n"])
-def test_a_file_that_is_no_mapping_says_so(write, text):
+def test_a_file_that_is_not_a_mapping_says_so(write, text):
     with pytest.raises(ConfigError, match=r"mine.yaml:1\n  This file holds no mapping. Expected .* See: stackfit new"):
         read_config_file(write("mine.yaml", text))
 
 
-def test_a_file_that_is_no_text_or_is_not_there_says_so(lab):
+def test_a_file_that_is_not_text_or_is_not_there_says_so(lab):
     (lab / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
     for name in ("binary.yaml", "missing.yaml"):
         with pytest.raises(ConfigError, match=rf"{name}\n  This file cannot be read: .* Expected YAML in UTF-8"):

@@ -95,7 +95,7 @@ def test_an_epoch_holds_every_example_once_and_the_last_batch_may_be_smaller(siz
     assert np.array_equal(np.concatenate([batch[1] for batch in batches]), Y)
 
 
-def test_a_seed_shuffles_every_epoch_anew_and_keeps_picture_and_label_together():
+def test_a_seed_shuffles_every_epoch_differently_and_keeps_picture_and_label_together():
     from stackfit.training.tensorflow.pipeline import epoch_order
 
     feed = make_feed(4, seed=7)

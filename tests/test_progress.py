@@ -114,7 +114,7 @@ def test_a_sweep_shows_its_cells_and_prints_only_what_stays(terminal):
     assert "units=3  hello" in shown and "epoch 1/2  loss" not in shown
 
 
-def test_brackets_in_labels_and_lines_are_no_markup(terminal):
+def test_brackets_in_labels_and_lines_are_not_markup(terminal):
     screen = terminal()
     reporter = LiveReporter(1)
     reporter.begin(["act=[relu]"], [1])

@@ -25,7 +25,7 @@ def test_run_folders_are_found_at_any_depth_and_not_inside_one_another(lab):
     assert list(find_run_folders([deep.path])) == [deep.path]
 
 
-def test_a_folder_that_is_no_run_says_so(lab):
+def test_a_folder_that_is_not_a_run_says_so(lab):
     with pytest.raises(RunFolderError, match=r"^x is not a run folder: .*Expected a folder .*Try: stackfit table$"):
         read_status(lab / "x")
 

@@ -163,7 +163,7 @@ def test_an_interrupted_run_older_than_a_finished_one_stays_as_it_is(lab):
     assert find_continuable(lab / "nothing", "f") is None
 
 
-def test_a_damaged_status_beside_it_does_not_stop_a_new_run(lab):
+def test_a_damaged_status_next_to_it_does_not_stop_a_new_run(lab):
     damaged, good = create(lab), create(lab)
     damaged.status.write_text("{")
     change_status(good, owner=DEAD)

@@ -70,7 +70,7 @@ def test_a_turned_photograph_is_set_upright(lab):
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
-def test_a_file_that_is_no_picture_is_named(lab, content):
+def test_a_file_that_is_not_a_picture_is_named(lab, content):
     (lab / "a.png").write_bytes(content)
     with pytest.raises(DataError, match=r"a.png cannot be read: .* Expected a picture: a PNG or JPEG. Convert it."):
         read_picture(lab / "a.png", SHAPE)
@@ -102,7 +102,7 @@ def test_a_picture_that_claims_to_be_enormous_is_refused(lab):
 
 
 @pytest.mark.parametrize("shape", [(2,), (8, 8), (8, 8, 2), ()])
-def test_data_that_are_no_pictures_say_so(lab, shape):
+def test_data_that_are_not_pictures_say_so(lab, shape):
     with pytest.raises(
         DataError, match=r"Expected \(height, width, 1 or 3\) to predict a picture. Leave out the files"
     ):
@@ -174,7 +174,7 @@ def test_a_model_that_carries_code_is_not_loaded(copied, keras):
         load_model(Run(copied))
 
 
-def test_a_folder_that_is_no_run_says_so(lab):
+def test_a_folder_that_is_not_a_run_says_so(lab):
     with pytest.raises(RunFolderError, match=r"is not a run folder"):
         Run(lab)
 

@@ -368,7 +368,7 @@ def test_a_pipe_gets_every_column_whole_and_no_colour():
     assert folder in text and ("word " * 30).strip() in text and "\x1b" not in text
 
 
-def test_text_of_a_name_cannot_draw_on_the_terminal_and_brackets_are_no_markup():
+def test_text_of_a_name_cannot_draw_on_the_terminal_and_brackets_are_not_markup():
     text = render(build_table([run("a", {UNITS: "[red]"}), run("b", {UNITS: "\x1b[2J\n"})]))
     assert "[red]" in text and "\x1b" not in text and len(text.splitlines()) == 4
 

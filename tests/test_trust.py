@@ -118,7 +118,7 @@ def test_hydras_own_keys_are_refused_at_any_depth(trick):
 
 
 @pytest.mark.parametrize("value", [3, "Dense", ["a"], True, {}, {"units": 3}])
-def test_what_is_no_target_says_what_to_write(value):
+def test_what_is_not_a_target_says_what_to_write(value):
     (error,) = errors(model={"layers": {"a": value}})
     assert error.key == "model.layers.a"
     assert "Expected a mapping with `_target_`, or null" in error.message
@@ -153,7 +153,7 @@ def test_a_module_is_allowed_once_it_is_trusted_and_there(write):
     assert errors(callbacks=own, trusted=("experiments.mine",)) == []
 
 
-def test_trust_in_a_module_is_no_trust_in_what_lies_below_it_or_beside_it(write):
+def test_trust_in_a_module_is_not_trust_in_what_lies_below_it_or_next_to_it(write):
     write("experiments/mine.py", "")
     for target in ("experiments.mine.os.system", "experiments.other.Stop", "experiments.Stop"):
         (error,) = errors(callbacks=callback(_target_=target), trusted=("experiments.mine",))

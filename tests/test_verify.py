@@ -157,7 +157,7 @@ def test_an_unfinished_run_cannot_be_verified_and_is_passed_over_below_a_folder(
     assert "outputs/run is failed: not verified." in err and "outputs has no finished run in it. Expected one." in err
 
 
-def test_a_folder_that_is_none_and_a_bad_tolerance_are_named(lab, cli):
+def test_a_folder_that_is_not_a_run_and_a_bad_tolerance_are_named(lab, cli):
     assert "nowhere does not exist. Expected a run folder" in cli("verify", "nowhere").err
     assert cli("verify", "nowhere", "--tolerance", "-1").code == 2
 
@@ -215,7 +215,7 @@ def record(epochs: list[dict], **metrics) -> evidence.Record:
     return evidence.Record(epochs, metrics, Path())
 
 
-def test_the_clock_is_no_result_and_a_missing_epoch_is_a_difference():
+def test_the_clock_is_not_a_result_and_a_missing_epoch_is_a_difference():
     was = record([{"epoch": 1, "loss": 0.5, "seconds": 1.0, "members": 8}, {"epoch": 2, "loss": 0.25}], test_loss=1.0)
     now = record([{"epoch": 1, "loss": 0.5, "seconds": 9.0, "members": 1}], test_loss=1.5)
     found = list(evidence.differences(was, now))
@@ -246,7 +246,7 @@ def test_scores_are_compared_bit_for_bit_and_counted_by_example(lab):
         evidence.compare_scores(lab, one)
 
 
-def test_factors_are_old_and_new_and_what_was_not_recorded_is_no_factor():
+def test_factors_are_old_and_new_and_what_was_not_recorded_is_not_a_factor():
     was = {"versions": {"keras": "3.14", "numpy": "2.4"}, "variables": {"OMP_NUM_THREADS": "1"}, "code": {}}
     now = {"versions": {"keras": "3.15", "numpy": "2.4", "new": "1"}, "variables": {}, "code": {"m": "a"}, "cores": 2}
     found, unknown = evidence.factors(was, now)
@@ -261,7 +261,7 @@ def test_factors_are_old_and_new_and_what_was_not_recorded_is_no_factor():
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "3", '{"verdict": ["diverged"]}', '{"verdict": "happy"}', "[" * 99_999]
 )
-def test_a_damaged_certificate_or_one_of_another_start_is_no_verdict(copied, content):
+def test_a_damaged_certificate_or_one_of_another_start_is_not_a_verdict(copied, content):
     file = RunFolder(copied).certificate
     file.write_text(content)
     assert "verified" not in tables.table("outputs")

@@ -199,9 +199,9 @@ class Composer:
 
     def _keep_own_head(self, config: DictConfig) -> None:
         """`about` and `expect` stand in each file itself: drop what came from a parent."""
-        own = self.repository.load_config(self.experiment).config
+        own: Any = OmegaConf.to_container(self.repository.load_config(self.experiment).config)
         about = own.get("about") or {}
-        config.about = {**asdict(schema.About()), **about} if isinstance(about, DictConfig) else about
+        config.about = {**asdict(schema.About()), **about} if isinstance(about, dict) else about
         config.expect = own.get("expect") or []
 
     def _check_claims(

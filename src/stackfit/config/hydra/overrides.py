@@ -148,6 +148,8 @@ def apply_override(override: Override, config: DictConfig) -> None:
         message = f"{key} exists already. Expected + only before a new key. Write it without the +"
     elif misfits:
         message, kind = misfits[0][1], "name" if hint_of(key) is None and parent in PARTS else None
+    elif override.is_delete() and not is_set:
+        message = f"{key} is null already. Expected a key with a value. Leave ~{key} out."
     elif override.is_delete():
         if value is None or value == above._get_node(last)._value():
             above._content.pop(last)

@@ -1,4 +1,4 @@
-"""`backend`: TensorFlow starts quietly and with the threads that a run asks for."""
+"""`runtime`: TensorFlow starts quietly and with the threads that a run asks for."""
 
 from __future__ import annotations
 

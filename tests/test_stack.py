@@ -1,4 +1,4 @@
-"""`model`: named layers become one stack, with branches, and errors that name the layer and its shapes."""
+"""`stack`: named layers become one stack, with branches, and errors that name the layer and its shapes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_stack_of_widths_is_one_key_and_several_layers(compose):
     assert model.count_params() == (784 * 8 + 8) + (8 * 4 + 4) + (4 * 10 + 10)
 
 
-def test_an_empty_stack_is_no_layer(compose):
+def test_an_empty_stack_gives_no_layer(compose):
     assert names(checked(compose, "model.layers.hidden.units=[]")) == ["input", "flatten", "output"]
 
 
@@ -94,7 +94,7 @@ def order(**after):
     return list(ordered)
 
 
-def test_after_moves_a_layer_directly_behind_another():
+def test_after_moves_a_layer_directly_after_another():
     assert order(a=None, b=None, c="a") == ["a", "c", "b"]
     assert order(a=None, b=None, c="input") == ["c", "a", "b"]
     assert order(c="b", a=None, b=None) == ["a", "b", "c"]
@@ -118,7 +118,7 @@ def test_after_an_unknown_layer_names_the_nearest():
 
 
 @pytest.mark.parametrize("before", [3, ["a"], {"a": 1}])
-def test_after_something_that_is_no_name_is_an_error(before):
+def test_after_something_that_is_not_a_name_is_an_error(before):
     assert refusal({"a": dense(), "b": dense(after=before)}).key == "model.layers.b.after"
 
 
@@ -173,7 +173,7 @@ def test_a_branch_that_nobody_reads_is_an_error():
 
 
 @pytest.mark.parametrize("value", [3, {"a": 1}, [3], [["a"]], [None]])
-def test_inputs_that_are_no_names_are_an_error(value):
+def test_inputs_that_are_not_names_are_an_error(value):
     error = refusal({"a": dense(), "b": dense(inputs=value)})
     assert error.key == "model.layers.b.inputs" and "Expected" in error.message
 

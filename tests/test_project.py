@@ -1,4 +1,4 @@
-"""`places`: what ships, what is the user's own, where results and data go."""
+"""`project`: what ships, what is the user's own, where results and data go."""
 
 from __future__ import annotations
 

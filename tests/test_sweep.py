@@ -1,4 +1,4 @@
-"""`sweeps` and `sweep_folder`: cells trained together, kept as they finish, and never trained twice."""
+"""`sweep` and `sweep_folder`: cells trained together, kept as they finish, and never trained twice."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def test_cells_that_failed_were_interrupted_or_changed_run_again_and_say_why(don
 
 
 @pytest.mark.tf
-def test_a_change_of_what_decides_the_numbers_trains_anew_and_says_so(done, monkeypatch):
+def test_a_change_of_what_decides_the_numbers_trains_again_and_says_so(done, monkeypatch):
     monkeypatch.setattr("stackfit.execution.fingerprint.NUMERICS", -1)
     planned = plan_sweep("digits_quickstart", GRID, reporter=Lines())
     assert {job.why for job in planned.jobs} == {
@@ -312,7 +312,7 @@ def test_a_cell_gives_the_bits_of_the_single_run(done):
 
 
 @pytest.mark.tf
-def test_fresh_starts_over_beside_the_old_folder(done):
+def test_fresh_starts_over_next_to_the_old_folder(done):
     before = tree(done)
     planned = plan_sweep("digits_quickstart", GRID, reporter=Lines(), fresh=True)
     assert planned.folder.path.name == f"{done.name}-2" and all(
@@ -630,7 +630,7 @@ def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
 @pytest.mark.parametrize(
     "text", ["{half", "[]", '{"cells": 5}', '{"format": 1, "cells": [{"axes": 3}, 7]}', ""]
 )
-def test_a_damaged_index_is_made_anew_from_the_cells(done, text):
+def test_a_damaged_index_is_made_again_from_the_cells(done, text):
     (done / "sweep.json").write_text(text)
     _, said = sweep(*SMALL, "model.layers.hidden.units=3,4", "seed=range(1)")
     assert "2 cells: 2 finished" in said

@@ -1,4 +1,4 @@
-"""`results`: run folders as rows, and what happens to folders that cannot be read."""
+"""`frames`: run folders as rows, and what happens to folders that cannot be read."""
 
 from __future__ import annotations
 

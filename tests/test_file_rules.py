@@ -1,4 +1,4 @@
-"""`chain`: what a YAML file of the defaults chain may not hold, before Hydra sees it."""
+"""`file_rules`: what a YAML file of the defaults chain may not hold, before Hydra sees it."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_a_choice_of_a_group_is_allowed(write, entry):
 
 
 @pytest.mark.parametrize("value", ["x", "3", "{config: null}", "[3]", "[[config]]", "[null]"])
-def test_defaults_that_are_no_list_of_names_say_so(write, value):
+def test_defaults_that_are_not_a_list_of_names_say_so(write, value):
     with pytest.raises(ConfigError) as error:
         check(write, f"epochs: 1\ndefaults: {value}\n")
     assert error.value.where == "experiments/mine.yaml:2"

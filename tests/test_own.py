@@ -106,7 +106,7 @@ def test_a_semicolon_table_reads_like_a_comma_table():
     assert load_dataset(csv(FLOWERS.replace(",", ";"))).fingerprint == load_dataset(csv()).fingerprint
 
 
-def test_blank_lines_are_no_rows_and_do_not_shift_row_numbers():
+def test_blank_lines_are_not_rows_and_do_not_shift_row_numbers():
     lines = FLOWERS.splitlines()
     assert (
         load_dataset(csv("\n".join([*lines[:3], "", *lines[3:], "", ""]))).fingerprint
@@ -139,7 +139,7 @@ def test_a_missing_label_column_lists_the_columns():
 @pytest.mark.parametrize(
     ("cell", "found"), [("tall", "'tall'"), ("", "empty"), ("inf", "'inf'"), ("nan", "empty")]
 )
-def test_a_cell_that_is_no_number_is_found_by_column_and_row(cell, found):
+def test_a_cell_that_is_not_a_number_is_found_by_column_and_row(cell, found):
     text = FLOWERS.replace("\n17,", f"\n{cell},")
     refused(
         csv(text),
@@ -236,7 +236,7 @@ def test_pickled_arrays_are_refused_unread():
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"no zip at all"])
-def test_a_file_that_is_no_npz_is_refused(content):
+def test_a_file_that_is_not_an_npz_file_is_refused(content):
     with open("mine.npz", "wb") as file:
         file.write(content)
     refused(

@@ -1,4 +1,4 @@
-"""`training`: a member gets, bit for bit, what it gets alone and what a plain `model.fit` gives."""
+"""`loop`: a member gets, bit for bit, what it gets alone and what a plain `model.fit` gives."""
 
 from __future__ import annotations
 
@@ -558,7 +558,7 @@ def test_members_of_no_epochs_do_nothing():
 # ---- XLA, threads, precision
 
 
-def test_xla_trains_and_a_last_smaller_batch_is_no_obstacle():
+def test_xla_trains_and_a_last_smaller_batch_is_not_an_obstacle():
     trained = alone(cell("jit_compile=true", "epochs=2"))
     assert trained.history[1]["loss"] < trained.history[0]["loss"]
     expected = alone(cell("epochs=2"))
@@ -578,8 +578,8 @@ import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(2)
 tf.config.threading.set_inter_op_parallelism_threads(1)
 sys.path.insert(0, sys.argv[1])
-import test_training
-print(test_training.digest_of_some())
+import test_loop
+print(test_loop.digest_of_some())
 """
 
 
