@@ -199,7 +199,7 @@ def test_a_pattern_that_is_too_deep_too_long_or_overflows_gives_no_traceback():
 
 def test_a_log_that_is_gone_and_an_item_that_does_not_exist_fail_their_claims(make):
     run = make()
-    RunFolder(run.folder).log.unlink()
+    RunFolder(run.folder).log.unlink(missing_ok=True)
     assert verdict({"log": "x"}, [run]).found.endswith("log.txt cannot be read: No such file or directory")
     np.savez(RunFolder(run.folder).predictions, scores=np.eye(3), labels=np.arange(3))
     assert verdict({"item": 3, "predicted": 0}, [run]).found == "no test item 3: there are 3, from 0"

@@ -52,7 +52,7 @@ def test_determinism_is_what_tensorflow_and_the_model_report(keras, compose, wan
 def test_the_code_of_a_trusted_module_is_recorded_by_its_digest(compose):
     cell = compose("gsp631_callback_acc84")
     content = trust.module_file("experiments.lab_callbacks").read_bytes()
-    assert code_digests(cell.config) == {"experiments.lab_callbacks": hashlib.sha256(content).hexdigest()}
+    assert code_digests(cell.modules) == {"experiments.lab_callbacks": hashlib.sha256(content).hexdigest()}
 
 
 def test_a_package_that_is_not_there_has_no_version():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stackfit.execution import interrupts
+from stackfit import interrupts
 
 
 @pytest.fixture(autouse=True)

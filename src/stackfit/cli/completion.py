@@ -28,7 +28,8 @@ def remember_keys(composition: Composition) -> None:
     from stackfit.files import write_file
 
     config: Any = OmegaConf.to_container(composition.config)
-    path, keys = _file_of_keys(composition.experiment), json.dumps(dict(_choices(config, "")))
+    keys = json.dumps(dict(_choices(config, "")))
+    path = _file_of_keys(composition.experiment)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, lambda temporary: temporary.write_text(keys, encoding="utf-8"), flush=False)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stackfit.execution import interrupts
+from stackfit import interrupts
 
 AGAIN_SECONDS = (2.2, 1.1)  # then it is raised again: other code may have swallowed it, or a step takes long
 LAST_SECONDS = 4.5  # then the process ends at once; for its folders that is like SIGKILL

@@ -111,31 +111,36 @@ def command(
 
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
-    items = []
-    for claim in composition.claims if not problems.errors else []:
-        items += [] if claim.item is None else [claim.item]
-    if is_sweep:
-        from stackfit.execution.sweep import Sweep
+    try:
+        items = []
+        for claim in composition.claims if not problems.errors else []:
+            items += [] if claim.item is None else [claim.item]
+        if is_sweep:
+            from stackfit.execution.sweep import Sweep
 
-        reporter = Reporter(0) if quiet else make_reporter()
-        sweep = Sweep(
-            composer, composition, problems, trust=trust or (), fresh=fresh, reporter=reporter, confirm=lambda n: yes or ask(n)
-        )
-        code = finish_sweep(sweep.run(fail_fast))
+            sweep = Sweep(
+                composer,
+                composition,
+                problems,
+                trust=trust or (),
+                fresh=fresh,
+                reporter=Reporter(0) if quiet else make_reporter(),
+                confirm=lambda cells: yes or ask(cells),
+            )
+            return finish_sweep(sweep.run(fail_fast))
+        from stackfit import api
+        from stackfit.results.run_folder import RunFolder
+
+        run = api.train(composition, problems, trust=trust or (), fresh=fresh, reporter=Reporter(0) if quiet else None)
+        metrics = run.metrics
+        if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
+            from stackfit.cli.predicting import print_items
+
+            print_items(run, items)
+        print_run(run.folder, metrics)
+        return 0
+    finally:
         completion.remember_keys(composition)
-        return code
-    from stackfit import api
-    from stackfit.results.run_folder import RunFolder
-
-    run = api.train(composition, problems, trust=trust or (), fresh=fresh, reporter=Reporter(0) if quiet else None)
-    metrics = run.metrics
-    if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
-        from stackfit.cli.predicting import print_items
-
-        print_items(run, items)
-    print_run(run.folder, metrics)
-    completion.remember_keys(composition)
-    return 0
 
 
 def ask(cells: int) -> bool:

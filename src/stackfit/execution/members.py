@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from stackfit import interrupts
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
-from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.model.sizes import size_model

@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
+from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
-from stackfit.execution import interrupts
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher

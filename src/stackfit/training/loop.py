@@ -22,6 +22,7 @@ from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed
 from stackfit.training.listeners import listens_to_batches
 
 CALL_SECONDS = 2.0  # at most this much work before Python is back: progress and Ctrl-C stay alive
+STEP_SECONDS = 0.1  # a shorter call is not worth a look at the screen
 FIRST_STEPS = 32  # of the first call, which measures how long a step takes
 
 
@@ -79,15 +80,17 @@ def _train_epoch(running: list[_MemberState], states: list[_MemberState], progra
             yield from state.guard(partial(state.batch_begin, starts[state.number]), state.epoch + 1)
         began = time.perf_counter()
         program.run(starts, stops)
-        speed = max(1.0, (after - done) * longest) / max(1e-6, time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        speed = max(1.0, (after - done) * longest) / max(1e-6, seconds)
         for state in stepping:
             if state.running:
                 yield from state.guard(partial(state.batch_end, starts[state.number]), state.epoch + 1)
             if state.model.stop_training or not state.running:
                 totals[state.number] = 0  # as in Keras: stop_training at a batch ends the epoch there
         done = after
-        epoch = max(state.epoch for state in running) + 1
-        yield Step(epoch, done, tuple(state.number for state in running))
+        if stepping or done == 1.0 or seconds > STEP_SECONDS:
+            epoch = max(state.epoch for state in running) + 1
+            yield Step(epoch, done, tuple(state.number for state in running))
 
 
 def _read_logs(running: list[_MemberState], program: Program) -> dict[int, Logs]:
