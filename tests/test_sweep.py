@@ -23,6 +23,7 @@ from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
 from stackfit.keys import label_of
+from stackfit.results.run_files import read_environment
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
 
@@ -300,6 +301,15 @@ def test_the_basic_launcher_resumes_and_gives_the_same_bits_as_the_fused(done):
     assert {name: (digest_of(done / name), history_of(done / name)) for name in expected} == expected
     for name in list(expected)[:2]:
         assert (done / name / "history.csv").read_text().splitlines()[-1].endswith(",1")  # trained alone
+
+
+@pytest.mark.tf
+def test_every_cohort_trains_with_the_determinism_that_its_cells_ask_for(lab):
+    done, _ = sweep(*SMALL, "deterministic=true,false,true", "model.layers.hidden.units=4")
+    in_force = {
+        job.cell.config["deterministic"]: read_environment(job.path)["determinism"]["op_determinism"] for job in done.jobs
+    }
+    assert in_force == {True: True, False: False}
 
 
 @pytest.mark.tf

@@ -157,6 +157,7 @@ class CohortRunner:
             names = "; ".join(job.label for job in cohort)
             self.reporter.line(f"The data have changed since this command began. Not trained: {names}.", always=True)
             return []
+        members.start(cohort[0].cell, together=len(cohort) > 1)  # determinism is each cohort's own
         try:
             return runner.run_cohort(cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast)
         except ConfigError as error:  # while the graph was traced: nothing is claimed yet

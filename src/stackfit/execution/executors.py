@@ -93,7 +93,9 @@ def run_work(
     """
     runner = runner or CohortRunner(_claim(work), reporter)
     before = runner.failed
-    runner.train(_compose_jobs(work, reporter) if jobs is None else jobs)
+    cohorts = [jobs] if jobs is not None else runner.plan_cohorts(_compose_jobs(work, reporter))
+    for cohort in cohorts:
+        runner.train(cohort)
     return runner.failed - before
 
 
