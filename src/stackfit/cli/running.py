@@ -101,10 +101,12 @@ def command(
             f"Write: stackfit run NAME {typed.experiment}"
         )
     multirun = typed.multirun
-    from stackfit.config.hydra.composition import Composer, hydra_shows
+    from stackfit.config.hydra.composition import Composer
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
-        hydra_shows(typed.experiment, typed.overrides, typed.flags)
+        from stackfit.config.hydra.information import print_information
+
+        print_information(typed.experiment, typed.overrides, typed.flags)
         return 0
     from stackfit.execution.cells import compose_command
     from stackfit.execution.progress import Reporter, make_reporter

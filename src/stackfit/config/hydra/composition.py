@@ -14,7 +14,6 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
-from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -30,15 +29,13 @@ from stackfit.config.hydra.errors import translated
 from stackfit.config.hydra.overrides import apply_override, is_group, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.origins import ConfigFile, Origins
-from stackfit.errors import ConfigError, Problems, raising
+from stackfit.errors import ConfigError, Problems
 from stackfit.files import shown
 
+SCHEMA = "stackfit_schema"  # as defaults lists name it
 # Defaults without types: every file merges, and the result is held against the dataclasses once.
-ConfigStore.instance().store(
-    name="stackfit_schema",
-    node=OmegaConf.to_container(OmegaConf.structured(schema.Experiment)),
-    provider="stackfit",
-)
+UNTYPED = OmegaConf.to_container(OmegaConf.structured(schema.Experiment))
+ConfigStore.instance().store(name=SCHEMA, node=UNTYPED, provider="stackfit")
 
 # What stackfit alone decides: Hydra makes no folder, writes no log and no .hydra.
 OWN_SETTINGS = (
@@ -257,27 +254,6 @@ def _fit(config: DictConfig, origins: Origins) -> tuple[DictConfig, list[ConfigE
         for key, (_, message) in zip(keys, misfits, strict=True)
     ]
     return OmegaConf.merge(OmegaConf.structured(schema.Experiment), plain), errors  # type: ignore[return-value]
-
-
-def hydra_shows(experiment: str, overrides: list[str], flags: dict[str, str]) -> None:
-    """What Hydra's own `--cfg`, `--info` and `--hydra-help` print, for an experiment."""
-    from hydra._internal.hydra import Hydra
-    from hydra.core.global_hydra import GlobalHydra
-
-    with raising() as problems:  # our checks come before Hydra's
-        Composer(experiment).compose(overrides, problems)
-    GlobalHydra.instance().clear()
-    app = Hydra.create_main_hydra2("stackfit", search_path())
-    settings = [*overrides, *OWN_SETTINGS]
-    try:
-        if "--cfg" in flags:
-            app.show_cfg(experiment, settings, flags["--cfg"], flags.get("--package"), "--resolve" in flags)
-        elif "--info" in flags:
-            app.show_info(flags["--info"], config_name=experiment, overrides=settings)
-        else:
-            app.hydra_help(experiment, get_args_parser(), get_args_parser().parse_args(["--hydra-help"]))
-    finally:
-        GlobalHydra.instance().clear()
 
 
 def _check_own_conf() -> None:
