@@ -463,3 +463,24 @@ def test_no_help_loads_what_only_the_command_needs(lab):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "gsp631_bse"],
+        ["run", "gsp631_base", "epocs=3"],
+        ["run", "gsp631_base", "model.layers.hidden.unit=3"],
+        ["run", "gsp631_base", "optimizer=adamm"],
+        ["run", "gsp631_base", "-m", "seed=0,1", "epocs=3"],
+        ["run", "gsp631_base", "optimizer=adamm", "epochs=0"],
+    ],
+)
+def test_a_misspelt_name_in_run_is_answered_without_tensorflow(lab, words):
+    code = (
+        "import sys\nfrom stackfit.cli import main\ntry:\n"
+        f"    main({words})\nfinally:\n"
+        "    print(sorted({'tensorflow', 'keras'} & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "[]\n") and "Did you mean" in done.stderr

@@ -70,7 +70,7 @@ class Sweep:
         Raises:
             DataError: the data of a cell are not available.
         """
-        cells = self._compose(points)
+        cells = self._compose(points, at_once=build)
         if self.problems.errors:
             return []
         fingerprint_of = fingerprints(self.reporter, build)
@@ -88,8 +88,12 @@ class Sweep:
         self.jobs += jobs
         return jobs
 
-    def _compose(self, points: Sequence[Point]) -> list[Cell]:
-        """Every cell. Where one has problems, all problems of any go into `problems`, those of the models too."""
+    def _compose(self, points: Sequence[Point], at_once: bool) -> list[Cell]:
+        """Every cell. Where one has problems, all problems of any go into `problems`, those of the models too.
+
+        Args:
+            at_once: wrong names are reported without the engine, which takes seconds to start.
+        """
         composed: list[tuple[Cell, Problems]] = []
         for point in points:
             own = Problems()
@@ -97,7 +101,7 @@ class Sweep:
                 cell = compose_cell(self.composer, point.overrides, self.trusted, own, axes=point.axes)
                 composed.append((cell, own))
             self._include(own)
-        if self.problems.errors:
+        if self.problems.errors and not (at_once and self.problems.wrong_names()):
             models = {members.model_key(cell): (cell, own) for cell, own in composed[:MANY_MODELS]}
             for cell, own in models.values():
                 members.start(cell)
