@@ -20,7 +20,7 @@ from stackfit.training.tensorflow import runtime
 def test_the_record_is_plain_json_and_names_what_decides_a_number(keras, compose, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     cell = compose("digits_quickstart")
-    record = environment.describe_environment(cell, "data digest", make_model(cell, (8, 8, 1)))
+    record = environment.describe_environment(cell, "data digest", make_model(cell, (8, 8, 1)), runtime.describe())
     assert json.loads(json.dumps(record)) == record
     assert record["versions"]["keras"] == keras.__version__
     assert record["devices"] and record["cores"] >= 1 and record["instruction_set"]
