@@ -152,7 +152,7 @@ def test_defaults_that_are_not_a_list_of_names_say_so(write, value):
     with pytest.raises(ConfigError) as error:
         check(write, f"epochs: 1\ndefaults: {value}\n")
     assert error.value.where == "experiments/mine.yaml:2"
-    assert "`defaults` is no list of names. Expected for example" in error.value.message
+    assert "`defaults` is not a list of names. Expected for example" in error.value.message
 
 
 @pytest.mark.parametrize("defaults", ["[config]", "[]", "[config, {override data: xor}]"])

@@ -227,7 +227,7 @@ HYDRA = {
     "a folder typed": typed("hydra.run.dir=CANARY", said=ALONE),
     "a variable typed": typed("+hydra.job.env_set.LD_PRELOAD=x", said=ALONE),
     "a search path typed": typed("hydra.searchpath=[pkg://evil]", said=ALONE),
-    "another sweeper typed": typed("hydra/sweeper=basic", said="knows nothing of finished cells"),
+    "another sweeper typed": typed("hydra/sweeper=basic", said="does not know which cells are finished"),
     "logging typed": typed("hydra/job_logging=default", said=ALONE),
     "a package typed": typed("optimizer@_global_=sgd", said="The package @_global_ is not allowed"),
     "an option by a path": typed("model=../data/xor", said="is not an option of the group 'model'"),
@@ -278,7 +278,7 @@ RESOLVERS = {
 # ---- files
 
 LEAVES = "leaves the run folder"
-ODD = "is no file's name"
+ODD = "is not a file name"
 
 
 def stored(name: str, said: str) -> Attack:

@@ -603,10 +603,10 @@ def test_xor_declares_its_own_sweep_and_mode_run_gives_a_single_run(cli, lab):
         (["seed=range(0)"], "This sweep has no cells."),
         (
             ["seed=range(1000)", "epochs=range(1,1001)"],
-            "This sweep has 1,000,000 cells. Expected a yes before so many.",
+            "This sweep has 1,000,000 cells. Expected a confirmation before so many.",
         ),
         (["seed=interval(0,1)"], "interval without steps"),
-        (["hydra/sweeper=basic", "seed=0,1"], "knows nothing of finished cells"),
+        (["hydra/sweeper=basic", "seed=0,1"], "does not know which cells are finished"),
         (["hydra/launcher=fussed", "seed=0,1"], "fused"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
