@@ -175,7 +175,7 @@ def test_a_wrong_override_is_shown_as_typed_with_what_to_type(override, said):
 def test_of_hydra_only_launcher_sweeper_and_mode_are_the_users(override):
     error = refusal("digits_quickstart", override)
     assert error.where == override
-    assert "is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper and its mode" in error.message
+    assert "is set only by stackfit. Expected only the launcher, the sweeper or the mode of `hydra`" in error.message
 
 
 def test_a_launcher_and_a_mode_may_be_typed():

@@ -199,7 +199,7 @@ TARGETS = {
 
 # ---- Hydra: its section, packages, the defaults list
 
-ALONE = "is set by stackfit alone"
+ALONE = "is set only by stackfit"
 BEYOND = "reaches beyond an experiment"
 HYDRA = {
     **{
@@ -268,7 +268,7 @@ RESOLVERS = {
     "typed as a nested one": typed("about.question='${oc.${about.source}:SECRET}'", said=RESOLVER),
     "put together, to be read a second time": Attack(
         "about: {source: $}\n" + callback("stackfit.callbacks.StopAt", "monitor: '${about.source}{oc.env:SECRET}'"),
-        f"{FILE}:4", "which would be read once more",
+        f"{FILE}:4", "which would be read again",
     ),
     "escaped, to be read a second time": Attack(callback("stackfit.callbacks.StopAt", "monitor: '\\${oc.env:SECRET}'"), f"{FILE}:3", RESOLVER),
     "to itself": Attack("epochs: ${seed}\nseed: ${epochs}\n", f"{FILE}:2", "refers to itself"),
@@ -389,17 +389,17 @@ def test_every_command_that_composes_refuses_a_hydra_section(lab, refused, comma
 @pytest.mark.parametrize(
     "text, said",
     [
-        (layer("keras.layers.deserialize", "      config: {}"), "keras.layers.deserialize is no Layer"),
-        (layer("keras.layers.serialize", "      layer: x"), "keras.layers.serialize is no Layer"),
-        (layer("keras.layers.Input"), "keras.layers.Input is no Layer"),
-        (layer("keras.layers.InputSpec"), "keras.layers.InputSpec is no Layer"),
+        (layer("keras.layers.deserialize", "      config: {}"), "keras.layers.deserialize is not a subclass of Layer"),
+        (layer("keras.layers.serialize", "      layer: x"), "keras.layers.serialize is not a subclass of Layer"),
+        (layer("keras.layers.Input"), "keras.layers.Input is not a subclass of Layer"),
+        (layer("keras.layers.InputSpec"), "keras.layers.InputSpec is not a subclass of Layer"),
         (layer("keras.layers.__loader__"), "There is no '__loader__' in keras.layers"),
-        (layer("stackfit.layers.keras"), "stackfit.layers.keras is no Layer"),
+        (layer("stackfit.layers.keras"), "stackfit.layers.keras is not a subclass of Layer"),
         (callback("stackfit.callbacks.Callable"), "stackfit.callbacks.Callable is not a subclass of Callback"),
         (callback("experiments.lab_callbacks.keras"), "experiments.lab_callbacks.keras is not a subclass of Callback"),
-        ("optimizer: {_target_: keras.optimizers.get}\n", "keras.optimizers.get is no Optimizer"),
-        ("task: {loss: {_target_: keras.losses.deserialize}}\n", "keras.losses.deserialize is no Loss"),
-        ("task: {metrics: {m: {_target_: keras.metrics.get}}}\n", "keras.metrics.get is no Metric"),
+        ("optimizer: {_target_: keras.optimizers.get}\n", "keras.optimizers.get is not a subclass of Optimizer"),
+        ("task: {loss: {_target_: keras.losses.deserialize}}\n", "keras.losses.deserialize is not a subclass of Loss"),
+        ("task: {metrics: {m: {_target_: keras.metrics.get}}}\n", "keras.metrics.get is not a subclass of Metric"),
         (arguments("activation: 'lambda x: x'"), "There is no activation 'lambda x: x'"),
         (arguments("activation: os.system"), "There is no activation 'os.system'"),
         (arguments("kernel_initializer: keras.utils.get_file"), "Could not interpret initializer"),
@@ -416,7 +416,7 @@ def test_a_function_of_kerass_own_is_not_a_layer(lab, refused, keras, text, said
 def test_a_callback_does_not_write_over_the_runs_own_files(lab, refused, keras, name):
     (lab / FILE).write_text(HEAD + callback("keras.callbacks.CSVLogger", f"filename: {name}"))
     error = refused("run", "mine")
-    assert error.startswith(f"error: {FILE}:3") and "is a file of the run itself. Expected a name of its own" in error
+    assert error.startswith(f"error: {FILE}:3") and "is a file of the run itself. Expected another name" in error
 
 
 # ---- names

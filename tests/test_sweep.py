@@ -382,7 +382,7 @@ def test_kill_9_loses_no_finished_cell_and_two_processes_never_train_one_twice(l
     _, said_here = sweep(*axes)
     code, _, said_there = processes.finish(other)
     here, there = (re.findall(r"^(seed=\d)  test", said, re.M) for said in (said_here, said_there))
-    assert code == ("cells are not finished" in said_there) and len(here) + len(there) == len({*here, *there}) == 8 - len(kept)
+    assert code == ("Not finished: " in said_there) and len(here) + len(there) == len({*here, *there}) == 8 - len(kept)
     assert len(cells("finished")) == 8 and kept.items() <= cells("finished").items()
     assert set(states(sweep_folder(lab)).values()) == {"finished"}
     assert [row["state"] for row in results_of(sweep_folder(lab))] == ["finished"] * 8

@@ -61,7 +61,7 @@ def states(folder: Path) -> set[str]:
 
 
 def expect_resumes(room: Room, folder: Path) -> None:
-    """With room enough, the same command comes to the numbers of an undisturbed one."""
+    """With enough room, the same command gives the numbers of an undisturbed one."""
     answer = stackfit(folder, *room.words, warm=True)
     expect(answer.code == 0, f"with room again: {answer.err[-500:]}")
     expected = reference(*room.words)

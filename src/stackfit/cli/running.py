@@ -57,7 +57,7 @@ def parse_words(words: list[str]) -> Typed:
         else:
             if FLAGS[name] == 1 and not equals:
                 if not rest:
-                    raise ConfigError(f"{name} needs a value. Expected for example --cfg job. Write it after {name}.")
+                    raise ConfigError(f"{name} needs a value. Expected a value, such as --cfg job. Write it after {name}.")
                 value = rest.pop(0)
             elif FLAGS[name] == "?" and not equals:
                 value = rest.pop(0) if rest and rest[0] in INFOS else "all"
@@ -168,7 +168,7 @@ def finish_sweep(sweep: Sweep) -> int:
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if left > sweep.failed:
-        print(f"{left - sweep.failed} cells are not finished. To train them, run the same command again.", file=sys.stderr)
+        print(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.", file=sys.stderr)
     return 1 if left else 0
 
 

@@ -35,11 +35,11 @@ _ABOVE, _FROM = math.nextafter(0, 1), (0, math.inf, "a number of at least 0")
 SHARES = {
     "learning_rate": (_ABOVE, math.inf, "a number above 0, or a schedule", 0.001),
     "initial_learning_rate": (0, math.inf, "a number of at least 0", 0.001),
-    "rate": (0, 1, "a share from 0 to 1", 0.5),
-    "momentum": (0, 1, "a share from 0 to 1", 0.9),
-    "beta_1": (0, 1, "a share from 0 to 1", 0.9),
-    "beta_2": (0, 1, "a share from 0 to 1", 0.999),
-    "label_smoothing": (0, 1, "a share from 0 to 1", 0.1),
+    "rate": (0, 1, "a fraction from 0 to 1", 0.5),
+    "momentum": (0, 1, "a fraction from 0 to 1", 0.9),
+    "beta_1": (0, 1, "a fraction from 0 to 1", 0.9),
+    "beta_2": (0, 1, "a fraction from 0 to 1", 0.999),
+    "label_smoothing": (0, 1, "a fraction from 0 to 1", 0.1),
     "weight_decay": (*_FROM, 0.004),
     "l1": (*_FROM, 0.01),
     "l2": (*_FROM, 0.01),
@@ -68,7 +68,7 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
             )
     for key in ("data.validation_split", "data.test_split"):
         if not known.covers(key) and not 0 <= (value := _at(config, key)) < 1:
-            yield ConfigError(f"{key} is {value}. Expected a share from 0 to below 1. Write: {key}=0.2", key=key)
+            yield ConfigError(f"{key} is {value}. Expected a fraction from 0 to less than 1. Write: {key}=0.2", key=key)
     for key, choices in (("save", SAVE_FORMS), ("silence", SILENCEABLE)):
         for form in config[key] or ():
             if form not in choices:

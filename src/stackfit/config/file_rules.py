@@ -52,8 +52,8 @@ def find_faults(file: ConfigFile) -> Iterator[Fault]:
         mapping = key == "hydra" and isinstance(top["hydra"], yaml.MappingNode)
         if parts[0] == "hydra" and not mapping and not _ALLOWED.fullmatch(key):
             refused = key
-            message = "Expected below `hydra` only mode and sweeper.params. Remove the line."
-            yield Fault(ConfigError(f"{key!r} is set by stackfit alone. {message}", where=str(origin), key=key))
+            message = "Expected only mode and sweeper.params below `hydra`. Remove the line."
+            yield Fault(ConfigError(f"{key!r} is set only by stackfit. {message}", where=str(origin), key=key))
         elif "<<" in parts:
             refused = key
             message = "A merge key hides which keys it sets. Expected the keys themselves. Write them."

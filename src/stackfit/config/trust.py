@@ -86,7 +86,7 @@ def _check_arguments(node: Mapping[str, Any], key: str, role: str, trusted: tupl
             )
         if name == "class_name":
             yield TrustError(
-                "Found Keras's own form of an object, which names any class. Expected a mapping with `_target_`. "
+                "Found Keras's own form of an object, which can name any class. Expected a mapping with `_target_`. "
                 "Write: {_target_: keras.initializers.HeNormal}",
                 key=here,
             )
@@ -126,9 +126,9 @@ def _check_target(
             key=key,
         )
     elif module not in modules and module not in (*trusted, *SHIPPED_MODULES):
-        where = " or ".join(modules) or "nothing nested"
+        public = f"a public class of {' or '.join(modules)}, or" if modules else "plain values, or a class"
         yield TrustError(
-            f"{target} is not allowed as part of {role}. Expected a public class of {where}, or of a module that you "
+            f"{target} is not allowed as part of {role}. Expected {public} of a module that you "
             f"trust. If {module or target!s} is your own file, add --trust {module or 'MODULE'}",
             key=key,
         )

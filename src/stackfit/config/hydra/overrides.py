@@ -77,8 +77,8 @@ def check_override(override: Override, typed: str) -> None:
     """
     if override.is_hydra_override() and not _TYPABLE.fullmatch(override.key_or_group):
         raise ConfigError(
-            f"{override.key_or_group!r} is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper "
-            "and its mode. Remove it; folders are described in outputs/README.md.",
+            f"{override.key_or_group!r} is set only by stackfit. Expected only the launcher, the sweeper or "
+            "the mode of `hydra`. Remove it; folders are described in outputs/README.md.",
             where=typed,
         )
     names = OURS.get(override.key_or_group, ())
