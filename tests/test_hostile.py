@@ -395,7 +395,7 @@ def test_every_command_that_composes_refuses_a_hydra_section(lab, refused, comma
         (layer("keras.layers.InputSpec"), "keras.layers.InputSpec is not a subclass of Layer"),
         (layer("keras.layers.__loader__"), "There is no '__loader__' in keras.layers"),
         (layer("stackfit.layers.keras"), "stackfit.layers.keras is not a subclass of Layer"),
-        (callback("stackfit.callbacks.Callable"), "stackfit.callbacks.Callable is not a subclass of Callback"),
+        (callback("stackfit.callbacks.Mapping"), "stackfit.callbacks.Mapping is not a subclass of Callback"),
         (callback("experiments.lab_callbacks.keras"), "experiments.lab_callbacks.keras is not a subclass of Callback"),
         ("optimizer: {_target_: keras.optimizers.get}\n", "keras.optimizers.get is not a subclass of Optimizer"),
         ("task: {loss: {_target_: keras.losses.deserialize}}\n", "keras.losses.deserialize is not a subclass of Loss"),
