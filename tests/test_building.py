@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stackfit.errors import ConfigError, TrustError, raising
+from stackfit.errors import ConfigError, Problems, TrustError, raising
 
 pytestmark = [pytest.mark.tf, pytest.mark.usefixtures("keras")]
 
@@ -33,6 +33,15 @@ def test_arguments_reach_the_layer_as_plain_python(keras):
     layer = build({"_target_": "keras.layers.Conv2D", "filters": 2, "kernel_size": [3, 3]}, name="conv")
     assert isinstance(layer, keras.layers.Conv2D)
     assert (layer.name, layer.kernel_size) == ("conv", (3, 3))
+
+
+def test_a_callback_that_watches_what_the_run_lacks_is_still_told_its_wrong_argument():
+    from stackfit.model.building import build as build_into
+
+    watched = ConfigError("It watches 'val_loss', which this run will not have.", key="callbacks.a._target_")
+    problems = Problems([watched])
+    build_into({"_target_": "keras.callbacks.EarlyStopping", "patence": 3}, "callbacks.a", "callbacks", problems)
+    assert [error.key for error in problems.errors] == ["callbacks.a._target_", "callbacks.a.patence"]
 
 
 def test_nested_parts_are_built_too(keras):

@@ -62,7 +62,7 @@ def test_every_experiment_claims_something():
         ({"parameters": "many"}, "parameters is 'many'. Expected a whole number. Write: {parameters: 50890}"),
         ({"parameters": True}, "parameters is True."),
         ({"error": "shapes"}, "error is 'shapes'. Expected shape or labels."),
-        ({"metric": "loss", "between": 0.86}, "between is 0.86. Expected [lowest, highest], null for a side that is open."),
+        ({"metric": "loss", "between": 0.86}, "between is 0.86. Expected [lowest, highest], null for a side without a limit."),
         ({"metric": "loss", "between": [0.9, 0.8]}, "between is [0.9, 0.8]."),
         ({"metric": "loss", "between": [0.9, "x"]}, "between is [0.9, 'x']."),
         ({"metric": "loss", "mean_between": [0, 1], "seeds": 0}, "seeds is 0. Expected how many seeds. Write: seeds: 5"),

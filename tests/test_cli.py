@@ -240,7 +240,7 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         ([*RUN, "+callbacks.a={_target_: keras.callbacks.CSVLogger, filename: ../x}"], ["leaves the run folder"]),
         ([*RUN, "data=fashion"], ["'fashion' is not an option of the group 'data'. Did you mean 'fashion_mnist'?"]),
         ([*RUN, "data=csv", "data.path=none.csv", "data.label=x"], ["data.path=none.csv  data.path\n", "no none.csv"]),
-        ([*RUN, "hydra.run.dir=/tmp/x"], ["is set by stackfit alone"]),
+        ([*RUN, "hydra.run.dir=/tmp/x"], ["is set only by stackfit"]),
         ([*RUN, "seed=${oc.env:HOME}"], ["The resolver 'oc.env' is not allowed"]),
         (["show", "nope"], ["No experiment 'nope'"]),
         (["table", "nowhere"], ["nowhere"]),
@@ -267,7 +267,7 @@ def test_bad_words_are_told_at_their_place(cli, words, said):
                                          "Expected (10,)", "put Flatten before the first Dense"]),
         (["model.layers.output.units=5"], ["The output has 5 units, so the labels 5, 6, 7, 8, 9 have none",
                                            "Write: model.layers.output.units=10"]),
-        (["+model.layers.drop={_target_: keras.layers.Dropout, rate: 7}"], ["rate is 7. Expected a share from 0 to 1."]),
+        (["+model.layers.drop={_target_: keras.layers.Dropout, rate: 7}"], ["rate is 7. Expected a fraction from 0 to 1."]),
         (["data.input_shape=[9,9,1]"], ["data.input_shape"]),
         (["data.num_classes=9"], ["data.num_classes=9"]),
         # TensorFlow asks for ten seconds before it gives up.

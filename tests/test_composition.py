@@ -175,7 +175,7 @@ def test_a_wrong_override_is_shown_as_typed_with_what_to_type(override, said):
 def test_of_hydra_only_launcher_sweeper_and_mode_are_the_users(override):
     error = refusal("digits_quickstart", override)
     assert error.where == override
-    assert "is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper and its mode" in error.message
+    assert "is set only by stackfit. Expected only the launcher, the sweeper or the mode of `hydra`" in error.message
 
 
 def test_a_launcher_and_a_mode_may_be_typed():
@@ -197,7 +197,7 @@ def test_an_option_that_is_not_a_name_lists_the_names(override):
 
 
 def test_a_value_without_a_key_is_not_an_override():
-    assert "This is not an override: nothing stands before '='" in refusal("digits_quickstart", "=3").message
+    assert "This is not an override: there is nothing before '='" in refusal("digits_quickstart", "=3").message
 
 
 @pytest.mark.parametrize(
@@ -323,5 +323,5 @@ def test_a_missing_parent_or_option_has_its_line(write, defaults, said):
 def test_the_root_and_hydras_groups_are_stackfits_own(write, name):
     write(name, "epochs: 3\n")
     error = refusal("digits_quickstart")
-    assert "is stackfit's own name. Expected only groups there: data, model" in error.message
+    assert "is a name that stackfit uses itself. Expected only groups there: data, model" in error.message
     assert error.message.endswith("Rename or remove it.")

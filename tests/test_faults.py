@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faults import FAULTS, children, session
+from faults import FAULTS, children, report, session
 from faults.fault import run_fault
 
 
@@ -19,6 +19,10 @@ def inject(name: str, count: int | None = None) -> None:
     assert not result.wrong, "\n".join(result.wrong)
     if not result.injected:
         pytest.skip("; ".join(sorted(set(result.impossible))))
+
+
+def test_the_page_of_faults_is_the_one_that_the_stored_results_make():
+    assert report.PAGE.read_text(encoding="utf-8") == report.page()
 
 
 @pytest.mark.tf

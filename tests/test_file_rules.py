@@ -62,7 +62,7 @@ def test_a_hydra_section_that_reaches_beyond_is_refused(write, text, line, key):
         check(write, HEAD + text)
     assert (error.value.where, error.value.key) == (f"experiments/mine.yaml:{line}", key)
     assert (
-        f"{key!r} is set by stackfit alone. Expected below `hydra` only mode and sweeper.params" in error.value.message
+        f"{key!r} is set only by stackfit. Expected only mode and sweeper.params below `hydra`" in error.value.message
     )
     assert "Remove the line." in error.value.message
 
@@ -152,7 +152,7 @@ def test_defaults_that_are_not_a_list_of_names_say_so(write, value):
     with pytest.raises(ConfigError) as error:
         check(write, f"epochs: 1\ndefaults: {value}\n")
     assert error.value.where == "experiments/mine.yaml:2"
-    assert "`defaults` is no list of names. Expected for example" in error.value.message
+    assert "`defaults` is not a list of names. Expected for example" in error.value.message
 
 
 @pytest.mark.parametrize("defaults", ["[config]", "[]", "[config, {override data: xor}]"])

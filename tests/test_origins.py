@@ -94,7 +94,7 @@ def test_a_yaml_error_names_file_and_line(write, text, line, problem):
 
 @pytest.mark.parametrize("text", ["- 1\n- 2\n", "just words\n", "3\n"])
 def test_a_file_that_is_not_a_mapping_says_so(write, text):
-    with pytest.raises(ConfigError, match=r"mine.yaml:1\n  This file holds no mapping. Expected .* See: stackfit new"):
+    with pytest.raises(ConfigError, match=r"mine.yaml:1\n  This file is not a mapping. Expected .* See: stackfit new"):
         read_config_file(write("mine.yaml", text))
 
 

@@ -223,7 +223,7 @@ def test_why_a_cell_trains_alone_is_said(plan, cli):
     ]
     assert "alone   1, 2: callbacks.stop listens to every batch" in cli("plan", *words).out
     _, found = plan("digits_quickstart", "seed=0,1", "-m", "hydra/launcher=basic")
-    assert [group["alone"] for group in found["cohorts"]] == ["one cell a cohort is what the launcher takes"] * 2
+    assert [group["alone"] for group in found["cohorts"]] == ["the launcher trains one cell at a time"] * 2
 
 
 @pytest.mark.tf

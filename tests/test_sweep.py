@@ -382,7 +382,7 @@ def test_kill_9_loses_no_finished_cell_and_two_processes_never_train_one_twice(l
     _, said_here = sweep(*axes)
     code, _, said_there = processes.finish(other)
     here, there = (re.findall(r"^(seed=\d)  test", said, re.M) for said in (said_here, said_there))
-    assert code == ("cells are not finished" in said_there) and len(here) + len(there) == len({*here, *there}) == 8 - len(kept)
+    assert code == ("Not finished: " in said_there) and len(here) + len(there) == len({*here, *there}) == 8 - len(kept)
     assert len(cells("finished")) == 8 and kept.items() <= cells("finished").items()
     assert set(states(sweep_folder(lab)).values()) == {"finished"}
     assert [row["state"] for row in results_of(sweep_folder(lab))] == ["finished"] * 8
@@ -603,10 +603,10 @@ def test_xor_declares_its_own_sweep_and_mode_run_gives_a_single_run(cli, lab):
         (["seed=range(0)"], "This sweep has no cells."),
         (
             ["seed=range(1000)", "epochs=range(1,1001)"],
-            "This sweep has 1,000,000 cells. Expected a yes before so many.",
+            "This sweep has 1,000,000 cells. Expected a confirmation before so many.",
         ),
         (["seed=interval(0,1)"], "interval without steps"),
-        (["hydra/sweeper=basic", "seed=0,1"], "knows nothing of finished cells"),
+        (["hydra/sweeper=basic", "seed=0,1"], "does not know which cells are finished"),
         (["hydra/launcher=fussed", "seed=0,1"], "fused"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

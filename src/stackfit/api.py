@@ -32,12 +32,12 @@ def run(
     Args:
         overrides: in Hydra's grammar.
         trust: modules of your project whose classes the config may name.
-        fresh: always make a new folder; else a run of the same config that was interrupted goes on in its own.
+        fresh: always make a new folder; else an interrupted run of the same config is resumed in its own folder.
 
     Raises:
         ConfigError: the experiment, an override, a value or the data are wrong; nothing was trained.
         TrainingError: the run failed; its folder says why.
-        KeyboardInterrupt: you stopped it; the folder says *interrupted*.
+        KeyboardInterrupt: you stopped it; the status in the folder is *interrupted*.
     """
     with raising() as problems:
         composition = Composer(experiment).compose(overrides, problems)
@@ -53,7 +53,7 @@ def train(
     fresh: bool = False,
     reporter: Reporter | None = None,
 ) -> Run:
-    """`run`, of what is composed already; `problems` are those of the composition."""
+    """`run`, for a composition; `problems` are those of the composition."""
     cell = build_cell(composition, trusted_modules(trust), problems)
     Problems(problems.wrong_names()).raise_errors()
     from stackfit.execution.members import check_model, start
@@ -88,7 +88,7 @@ def sweep(
 
     Raises:
         ConfigError: an axis, a key or a value is wrong; nothing was trained.
-        KeyboardInterrupt: you stopped it; finished cells stay.
+        KeyboardInterrupt: you stopped it; finished cells are kept.
     """
     from stackfit.execution.sweep import Sweep
 
@@ -101,18 +101,18 @@ def sweep(
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:
-    """One row a run: what differs, then the metrics. Options as in `stackfit table`; see `stackfit.results.tables.table`."""
+    """One row a run: the settings that differ, then the metrics. Options as in `stackfit table`; see `stackfit.results.tables.table`."""
     from stackfit.results import tables
 
     return tables.table(paths, **options)
 
 
 def load_model(run: Run | str | Path, trust: Iterable[str] = ()) -> keras.Model:
-    """The trained model of a run, in safe mode: no code that the file carries is executed.
+    """The trained model of a run, loaded in safe mode: no code in the file is executed.
 
     Raises:
-        RunFolderError: the path is no run folder, or the run saved no model.
-        ConfigError: the run names modules that neither `trust` nor the project trusts.
+        RunFolderError: the path is not a run folder, or the run saved no model.
+        ConfigError: the run names modules that are trusted neither by `trust` nor by the project.
     """
     from stackfit.proof.saved import load_model as load
 

@@ -1,6 +1,6 @@
-"""The errors a user can cause or meet.  Each text has three parts: what was found, what was expected, what to type.
+"""The errors that a user can see. Each text has three parts: what was found, what was expected, what to type.
 
-An error raised deep inside names the config key; the edge of the program adds file and line.
+An error raised deep inside names the config key; its caller adds file and line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class StackfitError(Exception):
-    """Base of every error that is printed without a traceback. `exit_code` is the program's."""
+    """Base of every error that is printed without a traceback, with the program's exit code."""
 
     exit_code = 2
 
@@ -24,10 +24,10 @@ class ConfigError(StackfitError):
     Args:
         message: three sentences: found, expected, what to type next.
         key: dotted config key the error is about, such as `model.layers.hidden.units`.
-        where: `file:line` or the override as typed; the edge fills it in from the key if it is None.
-        kind: `shape` or `labels` when an experiment's `expect: {error: …}` can name it, `name` when a target or argument
-            has another name or type; else the name to silence it by.
-        among: keys that together make the error; what was set last of them is to blame. The first is the default.
+        where: `file:line` or the override as typed; if None, it is filled in later, from the key.
+        kind: `shape` or `labels` if an experiment's `expect: {error: …}` can name it, `name` if a key, target or argument
+            does not exist or has another type; for a warning, the name that silences it.
+        among: keys that cause the error together; it is reported at the one that was set last. The first is the default.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class ConfigError(StackfitError):
 
 
 class ConfigErrors(ConfigError):
-    """Several config errors found at once; `errors` holds them in the order in which they were found."""
+    """Several config errors; `errors` holds them in the order in which they were found."""
 
     def __init__(self, errors: list[ConfigError]):
-        super().__init__("\n".join(map(str, errors)), kind=next((one.kind for one in errors if one.kind), None))
+        super().__init__("\n".join(map(str, errors)), kind=next((error.kind for error in errors if error.kind), None))
         self.errors = errors
 
 
 @dataclass
 class Problems:
-    """All that is wrong with a config: `errors` forbid training, `warnings` do not.
+    """The problems of a config: `errors` prevent training, `warnings` do not.
 
-    A warning has its name in `kind`; `silence: [NAME]` in the config leaves it out. What follows from something that is
-    known already is left out too: `unknown` are keys whose value could not be read.
+    `kind` is a warning's name; `silence: [NAME]` in the config hides it. A problem that follows from a known one is left
+    out: `unknown` holds keys whose value could not be read.
     """
 
     errors: list[ConfigError] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Problems:
 
     @contextlib.contextmanager
     def collect(self) -> Iterator[None]:
-        """Keep the ConfigError that is raised inside, and go on behind the block."""
+        """Keep the ConfigError that is raised inside, and continue after the block."""
         try:
             yield
         except ConfigErrors as several:
@@ -83,21 +83,21 @@ class Problems:
             self.add([error])
 
     def add(self, errors: Iterable[ConfigError]) -> None:
-        """Keep errors, each once, but none about a key that is covered."""
+        """Keep errors, each once, except those about a key that is covered."""
         for error in errors:
             known = any(error is other for other in self.errors)
             if not known and not (error.key and self.covers(error.key)):
                 self.errors.append(error)
 
     def covers(self, *keys: str) -> bool:
-        """Whether something is known to be wrong at one of the keys, or above it."""
+        """Whether there is a known problem at one of the keys, or above it."""
         known = {error.key for error in self.errors} | self.unknown
-        return any(f"{key}.".startswith(f"{one}.") for key in keys for one in known if one)
+        return any(f"{key}.".startswith(f"{bad}.") for key in keys for bad in known if bad)
 
     def touches(self, key: str) -> bool:
-        """Whether something is known to be wrong at `key`, above it or below it."""
+        """Whether there is a known problem at `key`, above it or below it."""
         known = {error.key for error in self.errors} | self.unknown
-        return self.covers(key) or any(one.startswith(f"{key}.") for one in known if one)
+        return self.covers(key) or any(bad.startswith(f"{key}.") for bad in known if bad)
 
     def place(self, origins: Any) -> None:
         """Give every error and warning its place, from `Origins`."""
@@ -105,22 +105,22 @@ class Problems:
             origins.add_place(error)
 
     def wrong_names(self) -> list[ConfigError]:
-        """What no model is needed for to know that it is wrong, and what keeps a whole sweep from starting, not only the cells
-        that have it: a key, target or argument that does not exist, or that is not trusted."""
+        """The errors that can be found without a model, and that keep a whole sweep from starting instead of failing single
+        cells: a key, target or argument that does not exist or is not trusted."""
         return [error for error in self.errors if error.kind == "name" or isinstance(error, TrustError)]
 
     def include(self, others: Problems) -> None:
-        """Take over what another cell has, each error and warning once."""
+        """Add the problems of another cell, each error and warning once."""
         for mine, theirs in ((self.errors, others.errors), (self.warnings, others.warnings)):
-            known = {(one.where, one.key, one.message) for one in mine}
-            mine += [one for one in theirs if (one.where, one.key, one.message) not in known]
+            known = {(error.where, error.key, error.message) for error in mine}
+            mine += [error for error in theirs if (error.where, error.key, error.message) not in known]
 
     def as_error(self) -> ConfigError:
-        """One error as itself, several together."""
+        """The only error itself, or several as one."""
         return self.errors[0] if len(self.errors) == 1 else ConfigErrors(self.errors)
 
     def raise_errors(self) -> None:
-        """Raise what is wrong; nothing where nothing is.
+        """Raise the errors, if there are any.
 
         Raises:
             ConfigError: see above.
@@ -131,10 +131,10 @@ class Problems:
 
 @contextlib.contextmanager
 def raising() -> Iterator[Problems]:
-    """Collect what is wrong inside the block, and raise it at its end: `with raising() as problems: build(…, problems)`.
+    """Collect the problems of a block and raise them at its end: `with raising() as problems: build(…, problems)`.
 
     Raises:
-        ConfigError: what was collected; an error that ended the block is the last of them.
+        ConfigError: all that was collected; an error that ended the block comes last.
     """
     problems = Problems()
     with problems.collect():
@@ -147,7 +147,7 @@ class DataError(ConfigError):
 
 
 class AbsentError(DataError):
-    """Data are not on this machine yet, and were only to be looked for."""
+    """Data are not on this machine yet, and may not be fetched now."""
 
 
 class TrustError(ConfigError):
@@ -165,12 +165,12 @@ class TrainingError(StackfitError):
 
 
 def printable(text: str) -> str:
-    """`text` with `\\x1b` and the like spelt out: what a file says must not draw on the terminal. Line ends stay."""
+    """`text` with `\\x1b` and the like escaped: a file's text must not control the terminal. Line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice that looks most like `name`, or None when none is close (difflib ratio of at least 0.6)."""
+    """The choice most similar to `name`, or None if none is close (a difflib ratio of at least 0.6)."""
     lower = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return lower[close[0]] if close else None

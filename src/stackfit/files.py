@@ -1,4 +1,4 @@
-"""Files appear whole (written next to the old one, flushed, renamed over it), and say so when they cannot."""
+"""Files appear whole: each is written next to the old one, flushed and renamed over it; failures name the file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stackfit.errors import RunFolderError, StackfitError
 
 try:
     import fcntl
-except ImportError:  # not a POSIX system: claims are then guarded by the owner in status.json alone
+except ImportError:  # not a POSIX system: then only the owner in status.json guards a claim
     fcntl = None  # type: ignore[assignment]
 
 
@@ -26,10 +26,10 @@ def write_file(path: Path, fill: Callable[[Path], object], flush: bool = True) -
     """Let `fill(temporary)` write a file next to `path` with the same suffix, then rename it over `path`.
 
     Args:
-        flush: wait until it is on the disk; without it, the file survives the end of the process, but not a power failure.
+        flush: wait until it is on the disk; without it, the file survives the end of the process but not a power failure.
 
     Raises:
-        OSError: the folder or the disk refuses; `path` is then unchanged, and nothing is left next to it.
+        OSError: the file cannot be written; `path` is unchanged, and nothing is left next to it.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -39,7 +39,7 @@ def write_file(path: Path, fill: Callable[[Path], object], flush: bool = True) -
         if flush:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp makes it private; results are for everyone who may read the folder
+        temporary.chmod(0o644)  # mkstemp makes it private; anyone who can read the folder can read results
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -47,7 +47,7 @@ def write_file(path: Path, fill: Callable[[Path], object], flush: bool = True) -
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what killed writers left next to their files; only for the process that alone writes in `folder`."""
+    """Remove the temporary files of killed writers; only for the process that alone writes in `folder`."""
     for path in folder.glob(".*"):
         if re.fullmatch(r"\.\w+-\w{8}\.\w+", path.name) and path.is_file():
             path.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def finite(value: Any) -> Any:
 
 
 def shown(path: Path | str) -> str:
-    """A path as a user would type it: relative to the current folder if it lies below it."""
+    """A path as a user would type it: relative to the current folder if it is below it."""
     path = Path(path)
     try:
         return str(path.relative_to(Path.cwd()))
@@ -98,7 +98,7 @@ def writing(
     cure: str = "Free space or change into another folder, then run the same command again.",
     kind: type[StackfitError] = RunFolderError,
 ) -> Iterator[None]:
-    """Turn an OSError into an error that names the path, what was expected and what to do."""
+    """Turn an OSError into an error that says which path, what was expected and what to do."""
     try:
         yield
     except OSError as error:
@@ -114,7 +114,7 @@ def reading(
     kind: type[StackfitError] = RunFolderError,
     **details: Any,
 ) -> Iterator[None]:
-    """Turn whatever is raised for a damaged or missing file into an error that names it; an error of `kind` passes.
+    """Turn any exception for a damaged or missing file into an error that names the file; an error of `kind` passes.
 
     `details` are further arguments of `kind`, such as `key`.
     """
@@ -122,7 +122,7 @@ def reading(
         yield
     except kind:
         raise
-    except Exception as error:  # whatever a parser raises for a file that is not what it should be
+    except Exception as error:  # parsers raise all kinds for a damaged file
         reason = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
         reason = reason.partition("\n")[0].rstrip(".") or type(error).__name__
         raise kind(f"{shown(path)} cannot be read: {reason}. Expected {expected}. {cure}", **details) from error

@@ -1,4 +1,4 @@
-"""`python -m faults [NAME…] [--few]`: inject the named faults, or all, and write docs/reliability.md; 1 if one did harm."""
+"""`python -m faults [NAME…] [--few]`: inject the named faults, or all, and write docs/reliability.md; the exit code is 1 if one did harm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from faults.report import write_page, write_result
 
 
 def main() -> int:
-    """Inject, report, and say what went wrong."""
+    """Inject faults, report, and print what went wrong."""
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(FAULTS)}; all if none")
-    parser.add_argument("--count", type=int, metavar="N", help="at most so many of each, only to look; writes nothing")
+    parser.add_argument("--count", type=int, metavar="N", help="at most this many cases of each; writes nothing")
     typed = parser.parse_args()
     if not set(typed.names) <= FAULTS.keys():
         parser.error(f"expected names of {', '.join(FAULTS)}")

@@ -1,4 +1,4 @@
-"""A user's callback that does what it should not."""
+"""A user's callback that misbehaves."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Strange(BaseException):
 def act(what):
     if what == "raises":
         raise ValueError("I had enough.")
-    if what == "raises an exception that is none":
+    if what == "raises a BaseException":
         raise Strange("odd")
-    if what == "raises without words":
+    if what == "raises without a message":
         raise RuntimeError
-    if what == "raises what has no text":
+    if what == "raises an error without text":
         class Mute(Exception):
             def __str__(self):
                 raise TypeError("no text")
@@ -40,11 +40,11 @@ def act(what):
         raise KeyboardInterrupt
     if what == "raises MemoryError":
         raise MemoryError
-    if what == "recurses for ever":
+    if what == "recurses without end":
         act(what)
     if what == "sleeps":
         time.sleep(3)
-    if what == "prints rubbish":
+    if what == "prints garbage":
         print("\\x00\\x1b[31m\\udcff\\u202e\\ufffe" * 3)
         print("no utf-8", "\\ud800", file=sys.stderr)
         os.write(2, bytes(range(128, 256)))
@@ -84,10 +84,10 @@ class Bad(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         self.act("on_train_end")
 """
-HARMLESS = ("sleeps", "prints rubbish", "changes the folder")
+HARMLESS = ("sleeps", "prints garbage", "changes the folder")
 WHATS = (
-    *HARMLESS, "raises", "raises an exception that is none", "raises without words", "raises what has no text", "calls sys.exit",
-    "calls sys.exit(0)", "calls os._exit", "raises KeyboardInterrupt", "raises MemoryError", "recurses for ever", "closes stdout",
+    *HARMLESS, "raises", "raises a BaseException", "raises without a message", "raises an error without text", "calls sys.exit",
+    "calls sys.exit(0)", "calls os._exit", "raises KeyboardInterrupt", "raises MemoryError", "recurses without end", "closes stdout",
     "removes what it runs in", "divides by zero in numpy",
 )  # fmt: skip
 
@@ -107,7 +107,7 @@ def misdeeds() -> list[Misdeed]:
     return [*(Misdeed(what, "on_epoch_end") for what in WHATS), *others, *swept]
 
 
-@fault("callback", "a user's callback that raises, sleeps, exits, prints rubbish, changes the folder, at every hook", 1, misdeeds)
+@fault("callback", "a user's callback that raises, sleeps, exits, prints garbage or changes the folder, in every hook", 1, misdeeds)
 def callback(case: Misdeed, folder: Path) -> str:
     (folder / "own_bad.py").write_text(MODULE)
     words = [*SHORT, "--trust", "own_bad"]
@@ -134,7 +134,7 @@ def callback(case: Misdeed, folder: Path) -> str:
     if case.what == "calls os._exit":
         expect(answer.code == 7, f"code {answer.code}")
         expect(set(states) <= {"running", "finished"}, f"{states}")
-        return "the process is gone with its code, as it was told; its folder counts as interrupted"
+        return "the process exits with the callback's code; its folder counts as interrupted"
     if case.what == "raises KeyboardInterrupt":
         expect(answer.code == 130, f"code {answer.code}")
         expect(set(states) <= {"interrupted", "finished"}, f"{states}")
@@ -151,7 +151,7 @@ def callback(case: Misdeed, folder: Path) -> str:
     if answer.code == 2:
         expect(case.when == "__init__" and not found, f"code 2, but {states}")
     if case.what == "removes what it runs in":
-        return "failed, which is said; its folder is gone, code 1"
+        return "failed with a message; its folder is gone, code 1"
     return "failed with its reason, code 1; the traceback is in its status" if answer.code == 1 else "refused before training, code 2"
 
 

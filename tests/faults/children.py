@@ -19,7 +19,7 @@ _lock = threading.Lock()
 
 
 def environment() -> dict[str, str]:
-    """Ours, in which this package is found, too."""
+    """Our environment, in which this package can also be imported."""
     paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 

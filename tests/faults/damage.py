@@ -26,7 +26,7 @@ RUN_FILES = ("config.yaml", "status.json", "environment.json", "history.csv", "m
 
 
 def damage(file: Path, how: str, seed: object = 0) -> None:
-    """Damage a file as a crash, a full disk or a failing one does."""
+    """Damage a file in the way that a crash, a full disk or a failing disk does."""
     content, chance = file.read_bytes(), draw(f"{file.name} {how} {seed}")
     if how == "missing":
         file.unlink()
@@ -82,7 +82,7 @@ def bytes_of(run: Path) -> dict[str, bytes]:
 
 @fault(
     "damaged-run",
-    "a file of a finished run empty, cut short, or random bytes; then a command that reads runs",
+    "a file of a finished run emptied, truncated, or filled with random bytes; then a command that reads runs",
     2,
     lambda: [Damage(file, how, command) for command in commands(Path("a/b/c"), Path("a/b/d"))
              for file in RUN_FILES for how in DAMAGES[:3]],
@@ -116,9 +116,9 @@ NAMED = {("config.yaml", 2), ("predictions.npz", 2), ("model.keras", 2)}
 def judged(answer: Answer, file: str) -> str:
     """The outcome in words; a file that stops a command is named by it."""
     if answer.code == 0:
-        return "warned, the rest is shown" if answer.err.startswith("warning") else "works without it"
+        return "a warning, the rest is shown" if answer.err.startswith("warning") else "works without it"
     expect(file in answer.err or "holds no model" in answer.err, f"does not name {file}: {answer.err[-600:]}")
-    return f"a sentence that names the file, code {answer.code}"
+    return f"a message that names the file, code {answer.code}"
 
 
 # ---- a run that was killed
@@ -126,7 +126,7 @@ def judged(answer: Answer, file: str) -> str:
 
 @cache
 def killed() -> Path:
-    """Where `lab.RUN` was killed in its training."""
+    """A folder in which `lab.RUN` was killed while it trained."""
     folder = Path(tempfile.mkdtemp(prefix="stackfit-reference-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     process = lab.Process(folder, lab.RUN, warm=True)
@@ -137,7 +137,7 @@ def killed() -> Path:
 
 @fault(
     "damaged-killed-run",
-    "a file of a run that was killed damaged the same way, its checkpoint too; then the same command",
+    "a file of a killed run damaged in the same ways, including its checkpoint; then the same command",
     0,
     lambda: [Damage(file, how, "the same run") for file in ("checkpoint.npz", "history.csv", "status.json", "config.yaml",
              "environment.json", "log.txt") for how in DAMAGES[:3]],
@@ -154,7 +154,7 @@ def damaged_killed_run(case: Damage, folder: Path) -> str:
     expect(len(done) == 1, f"{len(done)} finished runs")
     lab.same(done[0], expected)
     if "Resuming after epoch" in answer.err:
-        return "goes on, identical digest"
+        return "resumed, identical digest"
     return "starts again in its folder, identical digest" if done == [run] else "a new folder, identical digest"
 
 
@@ -163,7 +163,7 @@ def damaged_killed_run(case: Damage, folder: Path) -> str:
 
 @fault(
     "damaged-sweep",
-    "a file of a sweep damaged the same way; then the same sweep",
+    "a file of a sweep damaged in the same ways; then the same sweep",
     1,
     lambda: [Damage(file, how, "the same sweep") for file in ("sweep.json", "results.csv", *RUN_FILES) for how in DAMAGES[:3]],
 )
@@ -184,7 +184,7 @@ def damaged_sweep(case: Damage, folder: Path) -> str:
     again = "1 to run" in answer.err
     if again or case.file in ("sweep.json", "results.csv"):
         expected.same(folder)
-    return "its cell trained again, identical digest" if again else "nothing to do, index and results written anew"
+    return "its cell trained again, identical digest" if again else "nothing to train, index and results written again"
 
 
 # ---- the data cache
@@ -213,7 +213,7 @@ SHOW = ("data", "show", "fashion_mnist", "5", "data.order=keras")
 
 @fault(
     "damaged-cache",
-    "a file of the data cache damaged the same way, or in one byte; then a command that reads the data",
+    "a file of the data cache damaged in the same ways, or in one byte; then a command that reads the data",
     0,
     lambda: [Damage(file, how, "data show") for file in CACHED for how in DAMAGES[:4]],
 )
@@ -229,12 +229,12 @@ def damaged_cache(case: Damage, folder: Path) -> str:
     expect(answer.out == sound.out, "shows something else")
     expect(bytes_of(arrays) == before, "the cache is not as it was before the damage")
     expect("is damaged" in answer.err, f"does not say that the cache was damaged: {answer.err}")
-    return "said to be damaged, built again, the same bytes"
+    return "reported as damaged, built again, the same bytes"
 
 
 @fault(
     "damaged-download",
-    "an original file of the data damaged the same way, and no arrays in the cache",
+    "an original file of the data damaged in the same ways, and no arrays in the cache",
     0,
     lambda: [Damage(file, how, "data show") for file in ("train-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")
              for how in DAMAGES],
@@ -247,7 +247,7 @@ def damaged_download(case: Damage, folder: Path) -> str:
     if answer.code == 0:
         return "fetched again"
     expect(re.search(rf"{case.file}|SHA-256|download folder", answer.err), answer.err)
-    return "a sentence with every source and its reason, code 2"
+    return "a message with every source and its reason, code 2"
 
 
 def _without_apt(folder: Path) -> Path:
@@ -279,7 +279,7 @@ def damaged_tfds(case: Damage, folder: Path) -> str:
     expect(answer.code == 0, answer.err)
     sound = stackfit(folder, *SHOW[:4])
     expect(answer.out == sound.out, "shows something else")
-    return "said to be damaged, made from the original files" if "is damaged" in answer.err else "works without it"
+    return "reported as damaged, made from the original files" if "is damaged" in answer.err else "works without it"
 
 
 TFDS = ("fashion_mnist-train.tfrecord-00000-of-00001", "fashion_mnist-test.tfrecord-00000-of-00001",

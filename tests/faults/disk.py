@@ -60,8 +60,8 @@ def states(folder: Path) -> set[str]:
     return {lab.status(path)["status"] for path in lab.folders(folder)}
 
 
-def goes_on(room: Room, folder: Path) -> None:
-    """With room enough, the same command comes to the numbers of an undisturbed one."""
+def expect_resumes(room: Room, folder: Path) -> None:
+    """With enough room, the same command gives the numbers of an undisturbed one."""
     answer = stackfit(folder, *room.words, warm=True)
     expect(answer.code == 0, f"with room again: {answer.err[-500:]}")
     expected = reference(*room.words)
@@ -84,8 +84,12 @@ def judged(answer: lab.Answer, folder: Path) -> str:
     else:
         raise Wrong(f"does not say that there was no room: {answer.err[-500:]}")
     expect("running" not in found or "status could not be written" in answer.err, f"says {found}: {answer.err[-400:]}")
-    what = "no run folder is left" if not found else "the run says failed" if "failed" in found else "its status could not be written"
-    return f"code {answer.code}, a sentence, {what}; with room again: identical digest"
+    what = "its status could not be written"
+    if not found:
+        what = "no run folder is left"
+    elif "failed" in found:
+        what = "the run's status is failed"
+    return f"code {answer.code}, a message, {what}; with room again: identical digest"
 
 
 @fault("file-too-large", "a limit on the size of files (RLIMIT_FSIZE) one byte below that of each file in turn, and 0", 1, sizes)
@@ -93,7 +97,7 @@ def file_too_large(room: Room, folder: Path) -> str:
     answer = stackfit(folder, *room.words, warm=True, fsize=room.amount)
     outcome = judged(answer, folder)
     if answer.code:
-        goes_on(room, folder)
+        expect_resumes(room, folder)
     return outcome
 
 
@@ -118,7 +122,7 @@ def disk_full(room: Room, folder: Path) -> str:
     answer = mounted(folder, room.words, options)
     outcome = judged(answer, folder)
     if answer.code and room.amount % 3 == 0:
-        goes_on(room, folder)
+        expect_resumes(room, folder)
     return outcome.removesuffix("; with room again: identical digest") + ("; with room again: identical digest" if answer.code and room.amount % 3 == 0 else "")
 
 
@@ -180,7 +184,7 @@ def unwritable(place: str, folder: Path) -> str:
     expect(answer.code in (1, 2), f"ended with {answer.code}: {answer.err[-300:]}")
     expect("cannot be written" in answer.err, f"says: {answer.err[-400:]}")
     expect("epoch 2/2" not in answer.err, "trained for nothing")
-    return f"a sentence, code {answer.code}"
+    return f"a message, code {answer.code}"
 
 
 # ---- folders that vanish
@@ -209,12 +213,12 @@ def vanished(case: Gone, folder: Path) -> str:
     found = lab.folders(folder)
     expect(found, "no folder")
     target = {"the run's folder": found[0], "its parent": found[0].parent, "outputs": folder / "outputs"}[case.what]
-    for _ in range(5):  # while somebody writes into it
+    for _ in range(5):  # while the command writes into it
         shutil.rmtree(target, ignore_errors=True)
     answer = decent(process.finish(120))
     expect(answer.code == 1, f"ended with {answer.code}: {answer.err[-300:]}")
     expect("cannot be written" in answer.err, f"says: {answer.err[-400:]}")
     if case.sweep and case.what == "the run's folder":
-        expect("finished" in states(folder) or "failed" in states(folder), "the other cell is lost, too")
+        expect("finished" in states(folder) or "failed" in states(folder), "the other cell is also lost")
     left_whole(folder)
-    return "code 1, a sentence"
+    return "code 1, a message"

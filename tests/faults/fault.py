@@ -1,4 +1,4 @@
-"""What a fault is, and how its cases are run: two at a time, each in a folder of its own, with what came of it."""
+"""What a fault is, and how its cases are run: two at a time, each in its own folder, and how each ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AT_ONCE = int(os.environ.get("FAULTS_AT_ONCE", "2"))
 
 
 class Wrong(AssertionError):
-    """What no fault may do: lose a result, change a number, hang, print a traceback."""
+    """Harm that no fault may do: lose a result, change a number, hang, print a traceback."""
 
 
 class NotHere(Exception):
@@ -50,7 +50,7 @@ class Fault:
 
 @dataclass
 class Result:
-    """What came of a fault's cases: outcomes by how often, `wrong` ones with their case, in `seconds`."""
+    """The outcomes of a fault's cases with their counts, the `wrong` ones with their case, and the `seconds` taken."""
 
     injected: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -65,7 +65,7 @@ FAULTS: dict[str, Fault] = {}
 def fault(
     name: str, what: str, few: int, cases: Callable[[], Sequence[Any]]
 ) -> Callable[[Callable[[Any, Path], str]], Callable[[Any, Path], str]]:
-    """Enter the decorated `inject` in the list of faults."""
+    """Add the decorated `inject` to the list of faults."""
 
     def enter(inject: Callable[[Any, Path], str]) -> Callable[[Any, Path], str]:
         FAULTS[name] = Fault(name, what, few, cases, inject)
@@ -75,8 +75,8 @@ def fault(
 
 
 def run_fault(one: Fault, count: int | None = None, said: Callable[[str], None] = lambda line: None) -> Result:
-    """Inject every case, or `count` of them: a draw that is always the same."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job, and so would be what it starts
+    """Inject every case, or `count` of them: always the same sample."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job of a shell; what it starts would inherit this
         signal.signal(signal.SIGINT, signal.default_int_handler)
     cases = list(one.cases())
     if count is not None and count < len(cases):
@@ -114,5 +114,5 @@ def _inject(one: Fault, case: Any) -> str | Exception:
 
 
 def draw(seed: object) -> random.Random:
-    """Random numbers of a case: the same ones every time."""
+    """The random numbers of a case: the same every time."""
     return random.Random(str(seed))

@@ -125,7 +125,7 @@ class Process:
                 return True
             if time.monotonic() - self.began > limit:
                 self.kill()
-                raise Wrong(f"waited {limit:.0f} s in vain")
+                raise Wrong(f"waited {limit:.0f} s, but it did not happen")
             time.sleep(0.005)
         return bool(condition())
 
@@ -144,7 +144,7 @@ class Process:
 
 
 class Reader:
-    """A pipe that is read while somebody writes into its `end`: a limit on files does not touch it."""
+    """A pipe that is read while a process writes to its `end`: a limit on files does not affect it."""
 
     def __init__(self) -> None:
         read, self.end = os.pipe()
@@ -181,12 +181,12 @@ def stackfit(
 
 
 def decent(answer: Answer, codes: Sequence[int] = (0, 1, 2, 130)) -> Answer:
-    """The answer, if it ended with one of the codes, in sentences."""
+    """The answer, if it ended with one of the codes, with messages."""
     said = answer.out + answer.err
     for bad in ("Traceback (most recent call last)", "stackfit itself failed", "Exception ignored"):
         expect(bad not in said, f"prints {bad!r}: {said[-1500:]}")
     expect(answer.code in codes, f"ended with {answer.code}, expected {codes}: {said[-1500:]}")
-    expect(answer.code in (0, 130) or answer.err.strip(), f"ended with {answer.code} without a word")
+    expect(answer.code in (0, 130) or answer.err.strip(), f"ended with {answer.code} silently")
     return answer
 
 
@@ -203,7 +203,7 @@ def status(path: Path) -> dict[str, Any]:
 
 
 def numbers(path: Path) -> dict[str, Any]:
-    """What must not depend on a fault: metrics with the weights' digest, history but its times, predictions."""
+    """The numbers that must not depend on a fault: metrics with the weights' digest, history without its times, predictions."""
     with (path / "history.csv").open(newline="") as file:
         history = [{key: row[key] for key in row if key not in ("seconds", "members")} for row in csv.DictReader(file)]
     with np.load(path / "predictions.npz") as stored:

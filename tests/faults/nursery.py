@@ -1,4 +1,4 @@
-"""The process behind `children`: imports TensorFlow once, then forks a child for every line that it reads."""
+"""The process that `children` starts: it imports TensorFlow once, then forks a child for each line that it reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _become(request: dict[str, Any]) -> None:
 
 
 def _mount(options: str) -> None:
-    """Put a small disk (tmpfs) at `outputs`, for this process and its children only; at their end it is copied to `left`."""
+    """Put a small disk (tmpfs) at `outputs`, only for this process and its children; at their end it is copied to `left`."""
     libc = ctypes.CDLL(None, use_errno=True)
     calls = [lambda: libc.unshare(CLONE_NEWNS), lambda: libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None),
              lambda: libc.mount(b"tmpfs", b"outputs", b"tmpfs", 0, options.encode())]  # fmt: skip

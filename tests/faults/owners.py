@@ -32,7 +32,7 @@ class Together(NamedTuple):
 
 @fault(
     "sweeps-at-once",
-    "two and four processes in one sweep's folder at the same time; in some one is killed (SIGKILL) on the way",
+    "two or four processes in one sweep's folder at the same time; in one case a process is killed (SIGKILL)",
     0,
     lambda: [*(Together(n, 2) for n in range(3)), *(Together(n, 4) for n in range(2)), Together(0, 2, True)],
 )  # fmt: skip
@@ -57,7 +57,7 @@ def sweeps_at_once(case: Together, folder: Path) -> str:
     expected.same(folder)
     sweep = lab.folders(folder)[0].parent
     expect((sweep / "results.csv").read_text().count(",finished,") == 4, "results.csv is not complete")
-    return "every cell once, identical digests" + (", the killed one's cells resumed" if case.killed else "")
+    return "every cell once, identical digests" + (", the killed process's cells resumed" if case.killed else "")
 
 
 # ---- owners
@@ -81,18 +81,18 @@ def _me() -> dict[str, Any]:
 
 OWNERS: dict[str, tuple[bool, Change]] = {  # whether it is alive
     "a process that ended": (False, lambda me: me | {"pid": _ended()}),
-    "a pid that somebody else has now": (False, lambda me: me | {"process_start": "1"}),
-    "a pid of before the restart": (False, lambda me: me | {"boot_id": "another"}),
+    "a pid that another process has now": (False, lambda me: me | {"process_start": "1"}),
+    "a pid from before a restart": (False, lambda me: me | {"boot_id": "another"}),
     "a living process": (True, lambda me: me),
     "another host, heartbeat just now": (True, lambda me: me | {"host": "elsewhere", "boot_id": "x"}),
     "another host, silent for an hour": (False, lambda me: me | {"host": "elsewhere", "heartbeat": time.time() - HOUR}),
     "another host, heartbeat an hour ahead": (False, lambda me: me | {"host": "elsewhere", "heartbeat": time.time() + HOUR}),
     "no owner": (False, lambda me: {}),
-    "an owner that is no mapping": (False, lambda me: "me"),  # type: ignore[dict-item, return-value]
+    "an owner that is not a mapping": (False, lambda me: "me"),  # type: ignore[dict-item, return-value]
 }
 
 
-@fault("owner", "a cell left *running* by owners of every kind: ended, pid used again, restarted, on another host", 1, lambda: list(OWNERS))
+@fault("owner", "a cell left *running* by owners of every kind: ended, pid reused, before a restart, on another host", 1, lambda: list(OWNERS))
 def owner_of(name: str, folder: Path) -> str:
     expected = reference(*GRID)
     shutil.copytree(expected.folder / "outputs", folder / "outputs")
@@ -106,7 +106,7 @@ def owner_of(name: str, folder: Path) -> str:
     if alive:
         expect("with another process" in answer.err and lab.status(left)["status"] == "running", answer.err)
         expect(answer.code == 1, f"code {answer.code}, though a cell is not finished")
-        return "alive: its cell is left to it, which is said; code 1, for the sweep is not complete"
+        return "alive: its cell is left to it, with a message; code 1, because the sweep is not complete"
     expect(answer.code == 0, f"ended with {answer.code}: {answer.err[-400:]}")
     expected.same(folder)
     return "dead: its cell is trained again, identical digest"
@@ -130,7 +130,7 @@ class Clock(keras.callbacks.Callback):
 
 @fault(
     "clock",
-    "the clock an hour, a day or a year back or ahead: of a running process, and of runs from the future that were interrupted",
+    "the clock an hour or a day slow, an hour or a year fast: of a running process, and of an interrupted run",
     0,
     lambda: [(when, shift) for when in ("while it trains", "before the same command") for shift in (-HOUR, -24 * HOUR, HOUR, 365 * 24 * HOUR)],
 )  # fmt: skip
@@ -147,7 +147,7 @@ def clock(case: tuple[str, float], folder: Path) -> str:
         rows = [row["seconds"] for row in _rows(path)]
         expect(all(0 <= float(seconds) < lab.LIMIT for seconds in rows), f"epochs took {rows} s")
         expect(abs(status["owner"]["heartbeat"] - time.time() - shift) < lab.LIMIT, "the heartbeat does not follow the clock")
-        return "finished, with true times"
+        return "finished, with correct times"
     words = SHORT
     (original,) = lab.folders(reference(*words).folder)
     left = folder / "outputs" / "digits_quickstart" / original.name
@@ -157,7 +157,7 @@ def clock(case: tuple[str, float], folder: Path) -> str:
     answer = session.stackfit(folder, *words)
     expect(answer.code == 0, answer.err)
     reference(*words).same(folder)
-    return "the interrupted run goes on, identical digest"
+    return "the interrupted run is resumed, identical digest"
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

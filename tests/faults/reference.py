@@ -1,4 +1,4 @@
-"""Undisturbed runs, to hold the disturbed ones against."""
+"""Undisturbed runs, with which the disturbed ones are compared."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _one = Lock()
 
 
 def reference(*words: str) -> Reference:
-    """The undisturbed run or sweep of this command, made once a process. Its files are to be read and copied only."""
+    """The undisturbed run or sweep of this command, made once a process. Only read or copy its files."""
     with _one:
         lock = _locks.setdefault(words, Lock())
     with lock:

@@ -1,4 +1,4 @@
-"""The process behind `Session`: reads one command a line as JSON, answers each with its code and output."""
+"""The process that `Session` starts: it reads one command a line as JSON and answers with its code and output."""
 
 from __future__ import annotations
 

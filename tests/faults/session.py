@@ -1,6 +1,6 @@
 """Many commands in one process, so that TensorFlow is imported once.
 
-Every command goes through the command line's own `main`, in a folder of its own, its output taken at the file descriptors.
+Every command goes through the command line's own `main`, in a folder of its own, its output captured at the file descriptors.
 """
 
 from __future__ import annotations

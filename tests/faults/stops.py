@@ -62,10 +62,10 @@ def shares_of(moment: Moment) -> list[float]:
 
 
 def where(folder: Path) -> str:
-    """How far the process had come when it was stopped."""
+    """How far the process was when it was stopped."""
     found = lab.folders(folder)
     if not found:
-        return "before a folder was there"
+        return "before it had a folder"
     if any(lab.status(path)["status"] == "finished" for path in found):
         return "after a run had finished"
     return "in training" if any(map(lab.epochs_in, found)) else "before the first epoch's end"
@@ -74,7 +74,7 @@ def where(folder: Path) -> str:
 @fault("kill", "SIGKILL at a random moment of a run or a fused sweep, then the same command", 2, lambda: kinds(100, 20, 5))
 def kill(moment: Moment, folder: Path) -> str:
     shares = shares_of(moment)
-    while (process := started(moment, folder, shares)) is None:  # it was quicker: draw again
+    while (process := started(moment, folder, shares)) is None:  # it ended before: draw again
         shutil.rmtree(folder / "outputs", ignore_errors=True)
     process.kill()
     expected = reference(*moment.words)
@@ -82,7 +82,7 @@ def kill(moment: Moment, folder: Path) -> str:
     finished = {path: (path / "metrics.json").stat().st_mtime_ns for path in lab.folders(folder)
                 if lab.status(path)["status"] == "finished"}  # fmt: skip
     kept = max(map(lab.epochs_in, lab.folders(folder)), default=0)
-    if moment.number % 5 == 4:  # the one that goes on is killed, too
+    if moment.number % 5 == 4:  # the command that resumes it is also killed
         second = started(moment, folder, shares)
         if second is not None:
             second.kill()
@@ -97,18 +97,18 @@ def kill(moment: Moment, folder: Path) -> str:
     return f"{at}: resumed to the identical digest"
 
 
-@fault("ctrl-c", "Ctrl-C at a random moment; every third time once more, soon after", 1, lambda: kinds(20, 5, 1))
+@fault("ctrl-c", "Ctrl-C at a random moment; every third time twice", 1, lambda: kinds(20, 5, 1))
 def interrupt(moment: Moment, folder: Path) -> str:
     return stop(moment, folder, signal.SIGINT, again=moment.number % 3 == 1)
 
 
-@fault("sigterm", "SIGTERM at a random moment, as a batch system sends it", 1, lambda: kinds(10, 3, 0))
+@fault("sigterm", "SIGTERM at a random moment, as a batch system does", 1, lambda: kinds(10, 3, 0))
 def terminate(moment: Moment, folder: Path) -> str:
     return stop(Moment(moment.number + 1000, moment.command), folder, signal.SIGTERM, again=moment.number % 5 == 1)
 
 
 def stop(moment: Moment, folder: Path, number: int, again: bool) -> str:
-    """Stop a command with a signal: in 5 s, code 130, status *interrupted*; the same command goes on."""
+    """Stop a command with a signal: in 5 s, code 130, status *interrupted*; the same command resumes."""
     shares = shares_of(moment)
     process = started(moment, folder, shares)
     while process is None:
@@ -122,7 +122,7 @@ def stop(moment: Moment, folder: Path, number: int, again: bool) -> str:
     answer = process.finish(60)
     took = time.monotonic() - sent
     if answer.code == -number and cpu < 0.1 and not lab.folders(folder):
-        return "in Python's own start, before our first line: ended, nothing written"
+        return "while Python starts, before our first line: ended, nothing written"
     decent(answer, (130,) if "Interrupted" in answer.err else (0,))
     expect(took < 5.0, f"took {took:.1f} s")
     states = {lab.status(path)["status"] for path in lab.folders(folder)}

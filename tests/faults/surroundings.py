@@ -1,4 +1,4 @@
-"""Names of folders, very many runs, and data that change."""
+"""Names of folders, very many runs, and changing data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = (
 OWN = "defaults: [digits_quickstart, _self_]\nabout: {question: \"Does it work here?\", source: ours}\nepochs: 1\n"
 
 
-@fault("name", "a working folder whose name has spaces, quotes, newlines, brackets, `=`, `%`, `$`, or is no UTF-8: run, sweep, and commands that read", 0, lambda: NAMES)
+@fault("name", "a working folder whose name has spaces, quotes, newlines, brackets, `=`, `%`, `$`, or is not UTF-8: run, sweep, and commands that read", 0, lambda: NAMES)
 def name(case: str, folder: Path) -> str:
     lab_folder = folder / case
     (lab_folder / "experiments").mkdir(parents=True)
@@ -48,7 +48,7 @@ MANY = 10_000
 seconds_of_many: dict[str, float] = {}
 
 
-@fault("10000-runs", "10,000 run folders of one experiment: table, list, compare, the start of a run", 0, lambda: [MANY])
+@fault("10000-runs", "10,000 run folders of one experiment: table, list, compare and a run", 0, lambda: [MANY])
 def many(count: int, folder: Path) -> str:
     (original,) = lab.folders(reference(*SHORT).folder)
     files = {file.name: file.read_bytes() for file in original.iterdir() if file.suffix in (".csv", ".yaml")}
@@ -65,7 +65,7 @@ def many(count: int, folder: Path) -> str:
         answer = lab.stackfit(folder, *words)
         expect(answer.code == 0 or words[0] == "compare", f"{words}: {answer.err[-500:]}")
         took[" ".join(words[:2])] = answer.seconds
-    expect((folder / "all.csv").read_text().count("\n") == count + 1, "the table has not all rows")
+    expect((folder / "all.csv").read_text().count("\n") == count + 1, "rows are missing in the table")
     expect(max(took.values()) < 60, f"takes {took}")
     return "usable: " + ", ".join(f"{words} {seconds:.1f} s" for words, seconds in took.items())
 
@@ -91,7 +91,7 @@ CHANGES = ("between two runs", "between two sweeps", "before it is evaluated", "
            "cut short between two runs", "gone between two runs", "one byte of an npz file")  # fmt: skip
 
 
-@fault("data-change", "a user's data file that changes, between runs and while it is trained on", 0, lambda: CHANGES)
+@fault("data-change", "a user's data file that changes between runs or during training", 0, lambda: CHANGES)
 def data_change(case: str, folder: Path) -> str:
     write_table(folder, 1)
     if case == "one byte of an npz file":
@@ -113,13 +113,13 @@ def data_change(case: str, folder: Path) -> str:
     if case == "before it is evaluated":
         answer = stackfit(folder, "evaluate", str(next(iter(before))))
         expect(answer.code == 0 and "data have changed" in answer.err, answer.err)
-        return "noticed by the fingerprint: evaluate says so"
+        return "noticed by the fingerprint: evaluate reports it"
     answer = stackfit(folder, *words)
     for path, (digest, metrics) in before.items():
         expect((fingerprint(path), (path / "metrics.json").read_bytes()) == (digest, metrics), "an earlier run was changed")
     if case == "gone between two runs" or (case.startswith("cut") and answer.code):
         expect(answer.code == 2 and "table.csv" in answer.err, answer.err)
-        return "a sentence that names the file, code 2; the earlier run stays"
+        return "a message that names the file, code 2; the earlier run stays"
     expect(answer.code == 0, answer.err)
     new = [path for path in lab.folders(folder) if path not in before]
     expect(len(new) == len(before), f"{len(new)} new runs")
@@ -142,7 +142,7 @@ def changed_while(case: str, folder: Path) -> str:
         expect(answer.code == 0 and len(found) == 1, answer.err)
         again = stackfit(folder, *words)
         expect(again.code == 0 and len({fingerprint(path) for path in lab.folders(folder)}) == 2, again.err)
-        return "the run keeps to the data it has read; the next one notices"
+        return "the run uses the data it has read; the next one notices"
     expect(answer.code == 1, f"code {answer.code}, though cells of the planned data are not there: {answer.err[-600:]}")
     expect("have changed" in answer.err, f"does not say so: {answer.err[-600:]}")
     expect(len(set(found.values())) == 1, "cells of one sweep were trained on different data")

@@ -1,4 +1,4 @@
-"""`plan`: what a command would do, as tables or as JSON."""
+"""`plan`: what a command would do, as tables or JSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from stackfit.errors import ConfigError
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
-_TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # what an axis of classes repeats
-SETTINGS = {"ignore_unknown_options": True}  # Hydra's: they stay among the words
+_TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # repeated in every value of an axis of classes
+SETTINGS = {"ignore_unknown_options": True}  # Hydra's flags stay among the words
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",
           "its status is damaged": "damaged"}  # fmt: skip
 
@@ -31,7 +31,7 @@ def command(
     as_json: Annotated[bool, option("The same as one JSON document.", "--json")] = False,
     trust: Trust = None,
 ) -> int:
-    """Layers, shapes, parameters, memory and steps; of a sweep, every cell. Trains and writes nothing.
+    """Layers, shapes, parameters, memory and steps; for a sweep, every cell. Trains and writes nothing.
 
     stackfit plan gsp631_base
 
@@ -64,7 +64,8 @@ def command(
     if as_json:
         sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in (sweep_lines(found) if sweeps else run_lines(found)))
+        lines = sweep_lines(found) if sweeps else run_lines(found)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
         print_problems(found)
     return int(found["exit_code"])
@@ -73,15 +74,15 @@ def command(
 def print_problems(plan: dict[str, Any]) -> None:
     """Warnings, then errors, each with its place and the numbers of the cells that have it."""
     for kind in ("warnings", "errors"):
-        for number, one in enumerate(plan[kind]):
+        for number, problem in enumerate(plan[kind]):
             cells = [cell["number"] for cell in plan.get("cells") or () if number in cell[kind]]
-            place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, one["where"], one["key"]]
-            hide = f"\n  To hide this: 'silence=[{one['kind']}]'" if kind == "warnings" else ""
-            print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {one['message']}{hide}", file=sys.stderr)
+            place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, problem["where"], problem["key"]]
+            hide = f"\n  To hide this: 'silence=[{problem['kind']}]'" if kind == "warnings" else ""
+            print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {problem['message']}{hide}", file=sys.stderr)
 
 
 def run_lines(plan: dict[str, Any]) -> Iterator[str]:
-    """A plan of one experiment: its layers, then a line for everything else."""
+    """A plan of one experiment: its layers, then a line each for the rest."""
     model, data, steps, memory, times = (plan[key] for key in ("model", "data", "steps", "memory", "time"))
     yield f"{plan['experiment']}: {model['stack'] if model else 'cannot be trained'}"
     if plan["layers"]:
@@ -101,7 +102,7 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
     elif not plan["errors"]:
         yield _fact("time", "not measured; --probe trains for a moment to estimate it")
     if plan["continues"]:
-        yield _fact("run", f"goes on in {plan['continues']}, which was interrupted")
+        yield _fact("run", f"resumes in {plan['continues']}, which was interrupted")
 
 
 def _layer_table(layers: Sequence[dict[str, Any]], model: dict[str, Any] | None) -> Iterator[str]:
@@ -110,19 +111,23 @@ def _layer_table(layers: Sequence[dict[str, Any]], model: dict[str, Any] | None)
         frozen = layer["parameters"] - layer["trainable"]
         rows.append([
             layer["name"], layer["type"], " x ".join("?" if n is None else str(n) for n in layer["output_shape"]) or "1",
-            f"{layer['parameters']:,}" + (f" ({frozen:,} frozen)" if frozen else "") if layer["parameters"] else "",
+            _parameters(layer["parameters"], frozen) if layer["parameters"] else "",
             "?" if layer["flops"] is None else f"{layer['flops']:,}", _size(layer["activation_bytes"]),
         ])  # fmt: skip
     if model:
         frozen = model["parameters"] - model["trainable"]
         least = "" if model["flops_complete"] else "at least "
-        rows.append(["total", "", "", f"{model['parameters']:,}" + (f" ({frozen:,} frozen)" if frozen else ""),
+        rows.append(["total", "", "", _parameters(model["parameters"], frozen),
                      f"{least}{model['flops']:,}", _size(model["activation_bytes"])])  # fmt: skip
     yield from lay_out(rows, "lllrrr", (1, len(rows) - 1) if model else (1,))
 
 
+def _parameters(count: int, frozen: int) -> str:
+    return f"{count:,} ({frozen:,} frozen)" if frozen else f"{count:,}"
+
+
 def _columns() -> int:
-    """Of the terminal, at least 80."""
+    """The terminal's width, at least 80."""
     return max(80, shutil.get_terminal_size((80, 24)).columns)
 
 
@@ -176,12 +181,15 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     rows = [["", *short_names(plan["axes"]).values(), "parameters", "FLOPs", "time" if timed else "cost", "cohort"]]
     for number, cell in enumerate(cells, 1):
         cost = f"{cell['training_flops'] / cheapest:.3g}x" if cell["training_flops"] else ""
+        if timed:
+            cost = "" if cell["seconds"] is None else _seconds(cell["seconds"])
+        least = "" if cell["flops_complete"] else "≥ "
         rows.append([
             str(number),
             *("\n".join(textwrap.wrap(_TARGET.sub("", cell["axes"].get(axis, "")), 20)) for axis in plan["axes"]),
             "" if cell["parameters"] is None else f"{cell['parameters']:,}",
-            "" if cell["flops"] is None else f"{'' if cell['flops_complete'] else '≥ '}{cell['flops']:,}",
-            cost if not timed else "" if cell["seconds"] is None else _seconds(cell["seconds"]),
+            "" if cell["flops"] is None else f"{least}{cell['flops']:,}",
+            cost,
             f"{cell['cohort']} ({sizes[cell['cohort']]})" if cell["cohort"] else "",
         ])  # fmt: skip
     sides = "r" + "l" * len(plan["axes"]) + "rrrll"
@@ -199,11 +207,11 @@ def _state(cell: dict[str, Any], errors: Sequence[dict[str, Any]]) -> str:
 
 
 def _notes(plan: dict[str, Any]) -> Iterator[str]:
-    """What stands below the cells: why some train alone, then the totals."""
+    """The lines below the cells: why some train alone, then the totals."""
     totals = plan["totals"]
     alone: dict[str, list[int]] = {}
-    for group in plan["cohorts"] if totals["to_train"] > 1 else ():
-        if group["alone"]:
+    for group in plan["cohorts"]:
+        if group["alone"] and totals["to_train"] > 1:
             alone.setdefault(group["alone"], []).extend(group["cells"])
     for reason, cells in alone.items():
         yield _fact("alone", f"{_numbers(cells)}: {reason}")

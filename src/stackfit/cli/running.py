@@ -1,4 +1,4 @@
-"""`run`: Hydra's flags in the order Hydra wants, then the engine."""
+"""`run`: train an experiment or a sweep; Hydra's information flags."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from stackfit.errors import ConfigError, RunFolderError, TrainingError
 if TYPE_CHECKING:
     from stackfit.execution.sweep import Sweep
 
-# Hydra's own flags, and whether a value follows. Folders and config names are stackfit's to choose.
+# Hydra's own flags, and whether a value follows. Those for folders and config names are not here: stackfit sets them.
 FLAGS = {"--multirun": 0, "-m": 0, "--run": 0, "-r": 0, "--resolve": 0, "--hydra-help": 0,
          "--cfg": 1, "-c": 1, "--package": 1, "-p": 1, "--info": "?", "-i": "?"}  # fmt: skip
-SETTINGS = {"ignore_unknown_options": True}  # Hydra's: they stay among the words
+SETTINGS = {"ignore_unknown_options": True}  # Hydra's flags stay among the words
 INFOS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 @dataclass
 class Typed:
-    """What stood after `stackfit run`."""
+    """The words after `stackfit run`."""
 
     experiment: str
     overrides: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Typed:
 
 
 def parse_words(words: list[str]) -> Typed:
-    """Tell the experiment, Hydra's flags and the overrides apart, wherever the flags stand.
+    """Separate the experiment, Hydra's flags and the overrides; the flags may be anywhere.
 
     Raises:
         ConfigError: an unknown flag, a flag without its value, or no experiment.
@@ -57,7 +57,7 @@ def parse_words(words: list[str]) -> Typed:
         else:
             if FLAGS[name] == 1 and not equals:
                 if not rest:
-                    raise ConfigError(f"{name} needs a value. Expected for example --cfg job. Write it after {name}.")
+                    raise ConfigError(f"{name} needs a value. Expected a value, such as --cfg job. Write it after {name}.")
                 value = rest.pop(0)
             elif FLAGS[name] == "?" and not equals:
                 value = rest.pop(0) if rest and rest[0] in INFOS else "all"
@@ -90,10 +90,11 @@ def command(
 
     stackfit run gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
 
-    An interrupted run is continued; of a sweep, the same command trains only what is not finished. Hydra's own flags
+    An interrupted run is resumed; in a sweep, the same command trains only unfinished cells. Hydra's own flags
     work too: --cfg job, --info.
     """
-    words = [*([experiment] if experiment is not None else []), *(overrides or ()), *(["-m"] if multirun else [])]
+    words = [] if experiment is None else [experiment]
+    words += [*(overrides or ()), *(["-m"] if multirun else [])]
     typed = parse_words(words)
     if "=" in typed.experiment:
         raise ConfigError(
@@ -114,9 +115,8 @@ def command(
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
     try:
-        items = []
-        for claim in composition.claims if not problems.errors else []:
-            items += [] if claim.item is None else [claim.item]
+        claims = composition.claims if not problems.errors else []
+        items = [claim.item for claim in claims if claim.item is not None]
         if is_sweep:
             from stackfit.execution.sweep import Sweep
 
@@ -135,7 +135,7 @@ def command(
 
         run = api.train(composition, problems, trust=trust or (), fresh=fresh, reporter=Reporter(0) if quiet else None)
         metrics = run.metrics
-        if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about what the model says of them
+        if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about their predictions
             from stackfit.cli.predicting import print_items
 
             print_items(run, items)
@@ -146,7 +146,7 @@ def command(
 
 
 def ask(cells: int) -> bool:
-    """Ask on a terminal before so many cells; elsewhere the answer is no."""
+    """Ask on a terminal before training this many cells; elsewhere the answer is no."""
     if not sys.stdin.isatty():
         return False
     print(f"This sweep has {cells:,} cells. Train them? [y/N] ", end="", file=sys.stderr, flush=True)
@@ -154,21 +154,21 @@ def ask(cells: int) -> bool:
 
 
 def finish_sweep(sweep: Sweep) -> int:
-    """Print the sweep's table and, last, its folder; 1 unless every cell is finished."""
+    """Print the sweep's table and, last, its folder; return 1 unless every cell is finished."""
     from stackfit.cli.text import complain, width
     from stackfit.files import shown
     from stackfit.results import formats, tables
 
     try:
         frame, problems = tables.read_table(sweep.folder.path)
-    except RunFolderError as error:  # somebody has removed them
+    except RunFolderError as error:  # they were removed meanwhile
         raise TrainingError(str(error)) from None
     complain(problems)
     sys.stdout.write(formats.render(frame, "text", width()))
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if left > sweep.failed:
-        print(f"{left - sweep.failed} cells are not finished. The same command goes on.", file=sys.stderr)
+        print(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.", file=sys.stderr)
     return 1 if left else 0
 
 

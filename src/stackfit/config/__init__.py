@@ -1,1 +1,1 @@
-"""YAML files and overrides become one checked config, each value with its place."""
+"""YAML files and overrides become one checked config, which knows where each value was set."""

@@ -29,17 +29,17 @@ RANGES = {
     "data.num_classes": (0, 2**31 - 1),
     "data.split_seed": (0, 2**32 - 1),
 }
-# Arguments that mean the same wherever Keras has them: whole numbers from 1, with an example.
+# Arguments that mean the same everywhere in Keras: whole numbers of at least 1, each with an example.
 COUNTS = {"units": 64, "filters": 32, "kernel_size": 3, "pool_size": 2, "num_heads": 2, "key_dim": 32, "decay_steps": 1000}
 _ABOVE, _FROM = math.nextafter(0, 1), (0, math.inf, "a number of at least 0")
 SHARES = {
     "learning_rate": (_ABOVE, math.inf, "a number above 0, or a schedule", 0.001),
     "initial_learning_rate": (0, math.inf, "a number of at least 0", 0.001),
-    "rate": (0, 1, "a share from 0 to 1", 0.5),
-    "momentum": (0, 1, "a share from 0 to 1", 0.9),
-    "beta_1": (0, 1, "a share from 0 to 1", 0.9),
-    "beta_2": (0, 1, "a share from 0 to 1", 0.999),
-    "label_smoothing": (0, 1, "a share from 0 to 1", 0.1),
+    "rate": (0, 1, "a fraction from 0 to 1", 0.5),
+    "momentum": (0, 1, "a fraction from 0 to 1", 0.9),
+    "beta_1": (0, 1, "a fraction from 0 to 1", 0.9),
+    "beta_2": (0, 1, "a fraction from 0 to 1", 0.999),
+    "label_smoothing": (0, 1, "a fraction from 0 to 1", 0.1),
     "weight_decay": (*_FROM, 0.004),
     "l1": (*_FROM, 0.01),
     "l2": (*_FROM, 0.01),
@@ -53,7 +53,7 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
     """One error for each value out of range and each target out of its role.
 
     Args:
-        known: what is wrong already; a value that it covers is not looked at.
+        known: the problems found so far; a value that they cover is not checked.
     """
     known = known or Problems()
     for key, (low, high) in RANGES.items():
@@ -68,7 +68,7 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
             )
     for key in ("data.validation_split", "data.test_split"):
         if not known.covers(key) and not 0 <= (value := _at(config, key)) < 1:
-            yield ConfigError(f"{key} is {value}. Expected a share from 0 to below 1. Write: {key}=0.2", key=key)
+            yield ConfigError(f"{key} is {value}. Expected a fraction from 0 to less than 1. Write: {key}=0.2", key=key)
     for key, choices in (("save", SAVE_FORMS), ("silence", SILENCEABLE)):
         for form in config[key] or ():
             if form not in choices:
@@ -99,17 +99,17 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
 
 
 def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> dict[str, Any]:
-    """Hold a run's resolved config against the schema and the rules for a new one: it may be somebody else's.
+    """Check a run's resolved config by the schema and the rules for a new one: it may come from another user.
 
     Args:
-        where: the file it stands in.
+        where: the file that holds it.
 
     Returns:
-        The config with the schema's types; keys that it is too old to have get their values of then (`schema.LATER`), or
-        else their defaults.
+        The config with the schema's types. Keys that were added after it was written get the value that means what runs did
+        then (`schema.LATER`), or else their default.
 
     Raises:
-        ConfigErrors: what would be refused in a new config.
+        ConfigErrors: everything that is refused in a new config.
     """
     try:
         if "${" in str(config):
@@ -120,7 +120,7 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
         known = OmegaConf.merge(OmegaConf.structured(Experiment), later, dict(config))
         plain = OmegaConf.to_container(known, throw_on_missing=True)
         errors = list(check_values(plain, trusted))  # type: ignore[arg-type]
-    except Exception as error:  # whatever OmegaConf lets through: the file may hold anything
+    except Exception as error:  # OmegaConf passes on any exception: the file may hold anything
         text = str(error).partition("\n")[0].rstrip(".")
         raise ConfigError(
             f"This is not a run's config: {text}. Expected the resolved config that stackfit wrote. "
@@ -149,7 +149,7 @@ def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:
 
 
 def _check_arguments(node: Any, key: str) -> Iterator[ConfigError]:
-    """Hold the arguments of Keras's targets and ours, at every depth, against what their names stand for."""
+    """Check the arguments of Keras's targets and ours, at every depth, by what their names mean."""
     if isinstance(node, (list, tuple)):
         for item in node:
             yield from _check_arguments(item, key)
@@ -159,10 +159,11 @@ def _check_arguments(node: Any, key: str) -> Iterator[ConfigError]:
     for name, value in node.items():
         here = f"{key}.{name}"
         if ours and name in COUNTS:
-            for one in value if isinstance(value, (list, tuple)) else [value]:
-                if one is not None and (isinstance(one, bool) or not isinstance(one, int) or one < 1):
+            counts = value if isinstance(value, (list, tuple)) else [value]
+            for count in counts:
+                if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 1):
                     yield ConfigError(
-                        f"{name} is {one!r}. Expected a whole number of at least 1. Write: {here}={COUNTS[name]}", key=here
+                        f"{name} is {count!r}. Expected a whole number of at least 1. Write: {here}={COUNTS[name]}", key=here
                     )
         elif ours and name in SHARES and not isinstance(value, (Mapping, type(None))):
             low, high, words, example = SHARES[name]

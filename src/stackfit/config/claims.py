@@ -1,4 +1,4 @@
-"""What an experiment's `expect` claims: the grammar, and every problem in it that can be found before anything runs."""
+"""The claims in an experiment's `expect`: their grammar, and every problem that can be found before anything runs."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Claim:
     log: str | None = None  # a regular expression that `times` lines of the log match
     times: int | None = None
     finished: int | None = None  # cells of the experiment's own sweep
-    between: list[float | None] | None = None  # null: open on that side
+    between: list[float | None] | None = None  # null: no limit on that side
     where: dict[str, Any] | None = None  # the sweep's cells, by its axes
-    above: dict[str, Any] | None = None  # each of them is above its partner, which differs in these axes only
+    above: dict[str, Any] | None = None  # each of these cells is above the cell that differs only in these axes
     seeds: int | None = None  # of a mean; seeds 0 to n - 1
     mean_between: list[float | None] | None = None
     mean_at_least: str | None = None  # another experiment's mean minus `margin`
@@ -69,14 +69,16 @@ class Claim:
             where = f", {label_of(self.where)}" if self.where else ""
             mean = f"mean of {self.seeds} seeds, " if self.seeds else ""
             words = str(self.rule).removeprefix("mean_").replace("_", " ")
-            margin = f" ± {self.margin}" if self.rule == "mean_within" else f" - {self.margin}" if self.margin else ""
+            margin = f" - {self.margin}" if self.margin else ""
+            if self.rule == "mean_within":
+                margin = f" ± {self.margin}"
             return f"{self.metric}{where}: {mean}{words} {_said(getattr(self, str(self.rule)))}{margin}"
         extra = {"item": f" is predicted as {self.predicted}", "log": f" {self.times} times"}.get(self.subject, "")
         return f"{self.subject.replace('_', ' ')} {getattr(self, self.subject)}{extra}"
 
 
 def read_claims(expect: Sequence[Mapping[str, Any]]) -> list[Claim]:
-    """`expect` as claims; `check_claims` has found no problem in it."""
+    """`expect` as claims, once `check_claims` has found no problem."""
     return [Claim(**entry) for entry in expect]
 
 
@@ -87,7 +89,7 @@ def check_claims(
 
     Args:
         places: `file:line` of every entry.
-        metrics: the names that the experiment's runs give values to; empty: any.
+        metrics: the names of the values that the experiment's runs record; empty if any name is accepted.
         axes: the keys that its own sweep varies.
     """
     for number, (entry, where) in enumerate(zip(expect, places, strict=True)):
@@ -111,7 +113,7 @@ def _grammar(entry: Any) -> Iterator[tuple[str, str]]:
     subjects = [name for name in SUBJECTS if entry.get(name) is not None]
     rules = [name for name in RULES if entry.get(name) is not None]
     if entry.keys() - FORMS.keys():
-        return  # the misspelt key may be what seems to be missing
+        return  # the misspelt key may be the one that seems to be missing
     if len(subjects) != 1 or len(rules) != (subjects == ["metric"]):
         yield "", (
             f"expect holds a claim about {', '.join(subjects) or 'nothing'} with {', '.join(rules) or 'no rule'}. "
@@ -133,7 +135,8 @@ def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Ite
             f"{claim.rule} names {claim.other!r}, which is not an experiment.{did_you_mean(claim.other, known)} "
             "Expected the one to compare with. Try: stackfit list"
         )
-    for key, axis in [(one, axis) for one in ("where", "above") for axis in getattr(claim, one) or {}]:
+    named = [("where", axis) for axis in claim.where or {}] + [("above", axis) for axis in claim.above or {}]
+    for key, axis in named:
         if axis not in axes:
             yield key, (
                 f"{axis!r} is not an axis of this experiment.{did_you_mean(axis, axes)} "
@@ -143,7 +146,7 @@ def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Ite
     if not (claim.above or {}).keys() <= (claim.where or {}).keys():
         yield "above", (
             f"'above' names {', '.join(claim.above or ())}, 'where' {', '.join(claim.where or ())}. Expected in 'where' "
-            f"the values that are to be above. Write: {FORMS['above'][2]}"
+            f"the values of the cells that are above. Write: {FORMS['above'][2]}"
         )
 
 
@@ -160,7 +163,7 @@ def _is_name(value: Any) -> bool:
 
 
 def _is_limits(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) != 2 or not all(one is None or _is_number(one) for one in value):
+    if not isinstance(value, list) or len(value) != 2 or not all(limit is None or _is_number(limit) for limit in value):
         return False
     return value != [None, None] and (None in value or value[0] <= value[1])
 
@@ -170,7 +173,7 @@ def _is_axes(value: Any) -> bool:
 
 
 def _is_pattern(value: Any) -> bool:
-    """Short enough that compiling it takes milliseconds: one of 10,000 characters can take seconds, and be too deep."""
+    """Short enough to compile in milliseconds: a pattern of 10,000 characters can take seconds or nest too deeply."""
     try:
         return _is_name(value) and len(value) <= LONGEST_PATTERN and bool(re.compile(value))
     except (re.error, RecursionError, OverflowError):
@@ -181,12 +184,12 @@ def _is_epochs(value: Any) -> bool:
     return _is_count(value) or (isinstance(value, list) and len(value) == 2 and all(map(_is_count, value)))
 
 
-_LIMITS = (_is_limits, "[lowest, highest], null for a side that is open", "between: [0.86, 0.88]")
+_LIMITS = (_is_limits, "[lowest, highest], null for a side without a limit", "between: [0.86, 0.88]")
 _OTHER = (_is_name, "the name of another experiment", "{metric: test_accuracy, seeds: 5, mean_at_least: gsp631_base}")
 _RISE = (_is_number, "a number", "{metric: val_loss, rises_at_least: 0.1}")
 _COUNT = "a whole number"
 
-# For every key of a claim: whether a value is good, what is expected, and an example.
+# For every key of a claim: a test of its value, what is expected, and an example.
 FORMS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     "metric": (_is_name, "the name of a metric", "{metric: test_accuracy, between: [0.86, 0.88]}"),
     "error": (lambda value: value in ("shape", "labels"), "shape or labels", "{error: shape}"),

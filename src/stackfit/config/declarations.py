@@ -1,4 +1,4 @@
-"""What a dataclass of settings says about its fields in its own source: the line, and the comment behind it."""
+"""What a dataclass of settings says about its fields in its own source: the line, and the comment after it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def lines_of(kind: type) -> dict[str, tuple[int, str]]:
     """For each field its line in the file, from 1, and its comment."""
     source, first = inspect.getsourcelines(kind)
     names = {field.name for field in fields(kind)}
-    found: dict[str, tuple[int, str]] = {}
+    lines: dict[str, tuple[int, str]] = {}
     for number, text in enumerate(source, start=first):
         match = _FIELD.match(text.rstrip())
-        if match and match.group(1) in names - set(found):
-            found[match.group(1)] = (number, match.group(2) or "")
-    return found
+        if match and match.group(1) in names - set(lines):
+            lines[match.group(1)] = (number, match.group(2) or "")
+    return lines
 
 
 def place_of(kind: type, name: str) -> str:

@@ -1,4 +1,4 @@
-"""The named experiments: which files there are, and what their heads say. Reads YAML, composes nothing."""
+"""The named experiments: their files, and the `about` and `expect` of each. Reads YAML, composes nothing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 
 @dataclass(frozen=True)
 class Record:
-    """An experiment's file as it stands, before composition."""
+    """An experiment's file as it is written, before composition."""
 
     name: str
     path: Path
-    own: bool  # the user's, not shipped
+    own: bool  # the user's own, not shipped
     about: dict[str, Any] = field(default_factory=dict)
     expect: list[Any] = field(default_factory=list)
 
@@ -34,14 +34,15 @@ def find_experiments() -> dict[str, Path]:
     """Every experiment's name and file: shipped ones first, then the user's own `./experiments`.
 
     Raises:
-        ConfigError: a user's experiment carries a shipped name with another content, or the root's.
+        ConfigError: a user's experiment has the name of the root, or of a shipped experiment with other content.
     """
     files = {path.stem: path for path in sorted(project.shipped("experiments").glob("*.yaml"))}
     root = dict.fromkeys(("config", "stackfit_schema"), project.shipped("conf") / "config.yaml")
     own = project.own("experiments")
-    for path in sorted(own.glob("*.yaml")) if own else ():
+    own_files = sorted(own.glob("*.yaml")) if own else []
+    for path in own_files:
         shipped = (root | files).get(path.stem)
-        # The same file in both places is a source checkout beside an installed stackfit, not a clash.
+        # The same file in both places is a source checkout next to an installed stackfit, not a conflict.
         if shipped and not filecmp.cmp(shipped, path, shallow=False):
             raise ConfigError(
                 f"The name {path.stem!r} belongs to stackfit, {shipped}. Expected a name of your own: "
@@ -57,7 +58,7 @@ def find_experiment(name: str) -> Path:
     """The file of one experiment.
 
     Raises:
-        ConfigError: there is no such experiment; names the nearest.
+        ConfigError: there is no such experiment; the message names the nearest.
     """
     files = find_experiments()
     if not NAME.fullmatch(name):
@@ -75,7 +76,8 @@ def find_experiment(name: str) -> Path:
 def read_record(name: str, path: Path) -> Record:
     """Read one experiment's `about` and `expect` from its own file."""
     file = read_config_file(path)
-    head = {key.value: value for key, value in (file.node.value if file.node else [])}
+    entries = file.node.value if file.node else []
+    head = {key.value: value for key, value in entries}
     loader = yaml.SafeLoader("")
 
     def build(key: str, empty: Any) -> Any:
@@ -95,10 +97,10 @@ def read_record(name: str, path: Path) -> Record:
 
 
 def list_experiments(pattern: str | None = None, broken: list[ConfigError] | None = None) -> list[Record]:
-    """The records whose name or question holds `pattern`, or matches it as a glob; all without a pattern.
+    """The records whose name or question contains `pattern`, or whose name matches it as a glob; all without a pattern.
 
     Raises:
-        ConfigError: a file cannot be read; with `broken` its error is put there, and the others are listed.
+        ConfigError: a file cannot be read. With `broken`, the error is added there and the other files are listed.
     """
     records = []
     for name, path in find_experiments().items():

@@ -1,4 +1,4 @@
-"""Why a key has its value: every place that set it, who chose the group's file, what an interpolation reads."""
+"""Why a key has its value: every place that set it, what chose the group's file, what an interpolation reads."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Step:
     kind: str
     place: str
     value: Any  # as written there; None removes
-    choice: str = ""  # of a group's file: who chose it, first to last
+    choice: str = ""  # of a group's file: what chose it, first to last
     removes: bool = False
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """The chain that set one key, first to last: the last step decided."""
+    """The chain that set one key, first to last: the last step decides."""
 
     key: str
     value: Any  # resolved
@@ -45,7 +45,7 @@ class Explanation:
 
     @property
     def place(self) -> str:
-        """Where it was decided, and for an interpolation where that value was: `file:line -> key file:line`."""
+        """Where it was decided; for an interpolation also where each value that it reads was: `file:line -> key file:line`."""
         own = self.steps[-1].place if self.steps else "stackfit"
         return " -> ".join([own, *(f"{source.key} {source.place}" for source in self.sources)])
 
@@ -63,10 +63,10 @@ class Explainer:
         """The chain of one key.
 
         Args:
-            waiting: the keys whose interpolations led here; a circle ends at them.
+            waiting: the keys whose interpolations led here; a cycle ends at them.
 
         Raises:
-            ConfigError: no place ever set such a key; names the nearest.
+            ConfigError: nothing sets such a key; the message names the nearest.
         """
         steps = (*_declared(key), *map(self._step, self.origins.history(key)))
         if not steps and key not in self.values:
@@ -86,13 +86,13 @@ class Explainer:
         gone = dict.fromkeys(name for name, _ in self.origins.settings if name.startswith(prefix))
         for name in gone:
             above = [name[:at] for at in range(len(prefix), len(name)) if name[at] == "."]
-            whole = all(self.is_mapping(part) for part in above)  # not a part of what was removed as a whole
+            whole = all(self.is_mapping(part) for part in above)  # not a part of something that was removed as a whole
             if whole and not self.holds(name) and not name.startswith("hydra"):
                 kept.append(name)
         return [self.explain(name) for name in kept]
 
     def place(self, key: str) -> str:
-        """Where a value was decided; of a mapping who chose its group, or the last place that names it."""
+        """Where a value was decided; for a mapping, what chose its group, or the last place that names it."""
         if not self.is_mapping(key):
             return self.explain(key).place
         return self._choices.get(key) or self.origins.locate(key) or declarations.place_of(*_part(key))
@@ -147,12 +147,14 @@ def _declared(key: str) -> Iterator[Step]:
 
 
 def _choices(composition: Composition, group: str) -> Iterator[str]:
-    """Who chose a group's option, first to last: lines of defaults lists, then what was typed."""
+    """What chose a group's option, first to last: lines of defaults lists, then overrides."""
     for file in composition.chain:
-        for name, option in file.choices() if not file.package else ():
+        if file.package:
+            continue
+        for name, option in file.choices():
             if name.value.split()[-1].lstrip("/") == group:
                 options = option.value if isinstance(option, yaml.SequenceNode) else [option]
-                text = ", ".join(str(one.value) for one in options)
+                text = ", ".join(str(node.value) for node in options)
                 yield f"{text} by {shown(file.path)}:{name.start_mark.line + 1}"
     for typed in composition.overrides:
         if is_choice(typed) and override_key(typed) == group.replace("/", "."):
@@ -161,11 +163,13 @@ def _choices(composition: Composition, group: str) -> Iterator[str]:
 
 def _references(value: Any, key: str) -> list[str]:
     """The keys that a text's `${…}` read; a relative one counts its dots from the key."""
-    found = []
-    for dots, name in _REFERENCE.findall(value) if isinstance(value, str) else ():
+    if not isinstance(value, str):
+        return []
+    keys = []
+    for dots, name in _REFERENCE.findall(value):
         above = key.split(".")[: -len(dots)] if dots else []
-        found.append(".".join([*above, name]))
-    return list(dict.fromkeys(found))
+        keys.append(".".join([*above, name]))
+    return list(dict.fromkeys(keys))
 
 
 def _leaves(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:

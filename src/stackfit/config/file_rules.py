@@ -1,7 +1,7 @@
 """The check of every YAML file in an experiment's defaults chain, before Hydra composes it.
 
 An experiment's own `hydra:` section is powerful: `hydra.callbacks` imports and runs code while Hydra starts, and
-`hydra.run.dir` writes anywhere. Of `hydra`, an experiment may set its mode and its sweeper's parameters.
+`hydra.run.dir` writes anywhere. An experiment may set only `hydra.mode` and its sweeper's parameters.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
 
 @dataclass(frozen=True)
 class Fault:
-    """An error of a file, and what to leave out so that the rest can be composed; None: the file cannot be used."""
+    """An error in a file, and what to leave out so that the rest can be composed; None if the file cannot be used."""
 
     error: ConfigError
-    path: tuple[Any, ...] | None = None  # keys from the file's top, or `("defaults", number of the entry)`
+    path: tuple[Any, ...] | None = None  # keys from the file's top, or `("defaults", index of the entry)`
 
 
 def find_faults(file: ConfigFile) -> Iterator[Fault]:
-    """Everything that one file of the chain may not hold, each with file and line.
+    """Everything in one file of the chain that is not allowed, each with file and line.
 
-    It sets more of `hydra` than it may, uses a package, a resolver or a merge key, or its defaults list names more than
-    experiments and groups. Keys and types are the schema's, which the composed config is held against.
+    That is: a key of `hydra` that stackfit sets, a package, a resolver, a merge key, or an entry of the defaults list that
+    is neither an experiment nor a group. Keys and types are checked in the composed config, by the schema.
     """
     if file.path in [folder / "config.yaml" for folder in (project.shipped("conf"), project.own("conf")) if folder]:
-        return  # the root, or a checkout's equal copy: it chooses our launcher and sweeper
+        return  # the root, or an equal copy in a checkout: it chooses our launcher and sweeper
     top = {str(key.value): value for key, value in file.node.value} if file.node else {}
     refused = "\0"
     for key, origin in file.items():
         parts = key.split(".")
         if f"{key}.".startswith(f"{refused}."):
-            continue  # said of the key above
+            continue  # reported for the key above
         mapping = key == "hydra" and isinstance(top["hydra"], yaml.MappingNode)
         if parts[0] == "hydra" and not mapping and not _ALLOWED.fullmatch(key):
             refused = key
-            message = "Expected below `hydra` only mode and sweeper.params. Remove the line."
-            yield Fault(ConfigError(f"{key!r} is set by stackfit alone. {message}", where=str(origin), key=key))
+            message = "Expected only mode and sweeper.params below `hydra`. Remove the line."
+            yield Fault(ConfigError(f"{key!r} is set only by stackfit. {message}", where=str(origin), key=key))
         elif "<<" in parts:
             refused = key
             message = "A merge key hides which keys it sets. Expected the keys themselves. Write them."
@@ -68,11 +68,11 @@ def find_faults(file: ConfigFile) -> Iterator[Fault]:
                 None if path is None or path[0] in ("defaults", "hydra") else path,
             )
     text = file.path.read_text(encoding="utf-8")
-    if found := _PACKAGE.search(text):
+    if package := _PACKAGE.search(text):
         yield _fault(
             file,
-            text[: found.start(1)].count("\n") + 1,
-            f"'@package {found.group(1)}' moves this file's keys elsewhere. Expected a group's file to stay in its "
+            text[: package.start(1)].count("\n") + 1,
+            f"'@package {package.group(1)}' moves this file's keys elsewhere. Expected a group's file to stay in its "
             "group. Remove the line.",
         )
     if "defaults" in top:
@@ -85,25 +85,22 @@ def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
         if isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
             name, option = entry.value[0]
             options = option.value if isinstance(option, yaml.SequenceNode) else [option]
-            known = all(_is(one, OPTION) or one.tag.endswith(":null") for one in options)
+            known = all(_is(node, OPTION) or node.tag.endswith(":null") for node in options)
             allowed = _is(name, _GROUP) and known
             path = ("defaults", number) if known and _is(name, _ENTRY) else None
         if not isinstance(name, yaml.ScalarNode) or not name.tag.endswith(":str"):
-            message = "`defaults` is no list of names. Expected for example [config, override data: xor, _self_]. Correct it."
+            message = "`defaults` is not a list of names. Expected for example [config, override data: xor, _self_]. Correct it."
             yield _fault(file, (entry or defaults).start_mark.line + 1, message)
             return
         if not allowed:
-            group = name.value.split()[-1].strip("/") if path else ""
-            found = f"There is no group {group!r}.{did_you_mean(group, GROUPS)}"
-            yield _fault(
-                file,
-                name.start_mark.line + 1,
-                f"{found if path else f'{name.value!r} reaches beyond an experiment.'} Expected an experiment, or an "
-                f"option of one of the groups {', '.join(GROUPS)}. {'Correct the name.' if path else 'Choose a launcher when you run: hydra/launcher=basic'}",
-                path,
-            )
+            message, cure = f"{name.value!r} reaches beyond an experiment.", "Choose a launcher when you run: hydra/launcher=basic"
+            if path:
+                group = name.value.split()[-1].strip("/")
+                message, cure = f"There is no group {group!r}.{did_you_mean(group, GROUPS)}", "Correct the name."
+            message += f" Expected an experiment, or an option of one of the groups {', '.join(GROUPS)}. {cure}"
+            yield _fault(file, name.start_mark.line + 1, message, path)
     if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):
-        message = "`defaults` does not say where this file's own keys come in. Expected `_self_`. Write it last: they then win."
+        message = "`defaults` does not say where this file's own keys are merged. Expected `_self_`. Write it last: its keys then win."
         yield _fault(file, defaults.start_mark.line + 1, message)
 
 
@@ -116,7 +113,7 @@ def _fault(file: ConfigFile, line: int, message: str, path: tuple[Any, ...] | No
 
 
 def _scalars(node: yaml.Node | None, path: tuple[str, ...] | None = ()) -> Iterator[tuple[Any, yaml.ScalarNode]]:
-    """Every scalar with the keys above it; None instead where it is a key itself or the file's top."""
+    """Every scalar with the keys above it; with None if it is itself a key, or the whole file."""
     if isinstance(node, yaml.ScalarNode):
         yield path or None, node
     elif isinstance(node, yaml.SequenceNode):

@@ -16,7 +16,7 @@ from stackfit.config.project import shipped
 from stackfit.errors import ConfigError
 from stackfit.files import shown
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times as fast
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times faster
 MAX_DEPTH = 50
 MAX_DIGITS = 4_000  # Python reads numbers of up to 4,300
 GROUPS = ("data", "model", "optimizer", "task", "callbacks")
@@ -36,7 +36,7 @@ class Origin:
 
     @property
     def value(self) -> Any:
-        """What is written there, as plain values; text that YAML cannot build stays text."""
+        """The value written there, in plain containers; text that YAML cannot build stays text."""
         try:
             return yaml.SafeLoader("").construct_document(self.node)
         except yaml.YAMLError:
@@ -71,15 +71,16 @@ class ConfigFile:
 
     def choices(self) -> list[tuple[yaml.Node, yaml.Node]]:
         """The entries `group: option` of the file's defaults list."""
-        lists = [value for name, value in (self.node.value if self.node else ()) if name.value == "defaults"]
-        entries = [entry for one in lists if isinstance(one, yaml.SequenceNode) for entry in one.value]
-        return [entry.value[0] for entry in entries if isinstance(entry, yaml.MappingNode)]
+        return [entry.value[0] for entry in self._list("defaults") if isinstance(entry, yaml.MappingNode)]
 
     def entries(self, key: str) -> list[str]:
-        """`file:line` of every entry of the list under a top key; keys inside lists have no origin of their own."""
-        lists = [value for name, value in (self.node.value if self.node else ()) if name.value == key]
-        entries = [entry for one in lists if isinstance(one, yaml.SequenceNode) for entry in one.value]
-        return [f"{shown(self.path)}:{entry.start_mark.line + 1}" for entry in entries]
+        """`file:line` of every entry of the list under a top key; keys inside lists have no origin."""
+        return [f"{shown(self.path)}:{entry.start_mark.line + 1}" for entry in self._list(key)]
+
+    def _list(self, key: str) -> list[yaml.Node]:
+        top = self.node.value if self.node else []
+        lists = [node.value for name, node in top if name.value == key and isinstance(node, yaml.SequenceNode)]
+        return [entry for entries in lists for entry in entries]
 
 
 def read_config_file(path: Path, package: str = "") -> ConfigFile:
@@ -101,7 +102,7 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
         ) from None
     if node is not None and not isinstance(node, yaml.MappingNode):
         raise ConfigError(
-            "This file holds no mapping. Expected `key: value` lines. See: stackfit new --help",
+            "This file is not a mapping. Expected `key: value` lines. See: stackfit new --help",
             where=f"{shown(path)}:1",
         )
     if node is not None:
@@ -110,18 +111,18 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
 
 
 def check_events(text: str, path: Path) -> None:
-    """Refuse aliases, which can stand for 9^30 values, nesting on which the C parser overflows its stack, tags, which
-    name Python's types, and numbers that Python does not read.
+    """Refuse aliases, which can stand for 9^30 values; nesting that overflows the C parser's stack; tags, which name
+    Python's types; and numbers that Python does not read.
 
     Raises:
-        ConfigError: one of these, at its line.
+        ConfigError: one of these was found; with its line.
         yaml.YAMLError: the text is not YAML.
     """
     try:
         _check_events(yaml.parse(text, Loader=_Loader), path)
     except yaml.YAMLError:
-        # libyaml reads up to 1,024 characters ahead and may meet a limit of its own there (seen: nesting, PyYAML 6.0.4).
-        # The pure Python parser gives every event before that place, so that our sentence comes first.
+        # libyaml reads up to 1,024 characters ahead and may reach a limit of its own there (nesting, in PyYAML 6.0.4).
+        # The pure Python parser gives every event before that place, so our message comes first.
         with contextlib.suppress(yaml.YAMLError):
             _check_events(yaml.parse(text, Loader=yaml.SafeLoader), path)
         raise
@@ -160,7 +161,8 @@ def yaml_problem(error: yaml.YAMLError, path: Path | None = None) -> ConfigError
 
 
 def _check_keys(node: yaml.Node, path: Path) -> None:
-    for part in node.value if isinstance(node, yaml.CollectionNode) else ():
+    parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+    for part in parts:
         key, value = part if isinstance(part, tuple) else (None, part)
         if key is not None and not isinstance(key, yaml.ScalarNode):
             raise ConfigError(
@@ -179,13 +181,13 @@ def _walk(node: yaml.MappingNode, prefix: str, file: ConfigFile) -> Iterator[tup
 
 
 class Origins:
-    """For every key the places that set it, in the order in which Hydra merges them; the last one wins.
+    """For every key, the places that set it, in the order in which Hydra merges them; the last one wins.
 
     Args:
         chain: the files, in that order.
         overrides: as typed; they come after all files.
-        parse: the value that an override gives; without it a mapping that is typed keeps its keys to itself.
-        own: the experiment whose `about` and `expect` count: they are never inherited. None: no such rule.
+        parse: gives an override's value; without it, the keys inside a typed mapping have no place.
+        own: the experiment's file, the only one whose `about` and `expect` count: they are not inherited. None: all count.
     """
 
     def __init__(
@@ -200,16 +202,16 @@ class Origins:
     @cached_property
     def settings(self) -> list[tuple[str, Origin | Typed]]:
         """Every `(key, place)`, first to last."""
-        found: list[tuple[str, Origin | Typed]] = []
+        settings: list[tuple[str, Origin | Typed]] = []
         for file in self._files:
             foreign = self._own not in (None, file.path)
-            found += [(key, origin) for key, origin in file.items() if not (foreign and _HEAD.match(key))]
+            settings += [(key, origin) for key, origin in file.items() if not (foreign and _HEAD.match(key))]
         for override in self.overrides:
-            found += _typed(override_key(override), override, self._value(override))
-        return found
+            settings += _typed(override_key(override), override, self._value(override))
+        return settings
 
     def history(self, key: str) -> list[Origin | Typed]:
-        """Every place that set `key`, or put something else in the place of a mapping above it, first to last."""
+        """Every place that set `key`, or that replaced a mapping above it, first to last."""
         above = {key[:at] for at in range(len(key)) if key[at] == "."}
         return [
             place
@@ -222,27 +224,22 @@ class Origins:
         return [str(place) for place in self.history(key)]
 
     def locate(self, key: str) -> str | None:
-        """The place that decided `key`: the last override or line that sets it, else the nearest key above it."""
+        """The place that decided `key`: the last override or line that sets it, or else the nearest key above it."""
         parts = key.split(".")
         for length in range(len(parts), 0, -1):
-            places = self.history(".".join(parts[:length]))
-            if places:
+            if places := self.history(".".join(parts[:length])):
                 return str(places[-1])
         return None
 
     def latest(self, keys: Sequence[str]) -> tuple[str, str | None]:
-        """Which of several keys was set last, and where; of those that one file or override sets, the first.
+        """Which of several keys was set last, and where; if one file or override sets several of them, the first of these.
 
         A shipped group's file counts as the choice that brought it in: `task=binary`, or the line of a defaults list.
         """
-        ranked = [
-            (*self._rank(place), -number, key)
-            for number, key in enumerate(keys)
-            for place in self.history(key)
-        ]
+        ranked = [(*self._rank(place), -number, key) for number, key in enumerate(keys) for place in self.history(key)]
         if not ranked:
             return keys[0], self.locate(keys[0])
-        _, place, _, key = max(ranked, key=lambda one: (one[0], one[2]))
+        _, place, _, key = max(ranked, key=lambda row: (row[0], row[2]))
         return key, place
 
     def _rank(self, place: Origin | Typed) -> tuple[int, str]:
@@ -254,13 +251,14 @@ class Origins:
                 if override_key(typed) == file.package and file.path.stem in typed.partition("=")[2]:
                     return len(files) + number, typed
             for number, other in enumerate(files):
-                for name, option in other.choices() if other.path.stem != "config" else ():
+                choices = other.choices() if other.path.stem != "config" else []
+                for name, option in choices:
                     if name.value.split()[-1].strip("/") == file.package and option.value == file.path.stem:
                         return number, f"{shown(other.path)}:{name.start_mark.line + 1}"
-        return next((n for n, one in enumerate(files) if one is file), 0), str(place)
+        return next((number for number, other in enumerate(files) if other is file), 0), str(place)
 
     def add_place(self, error: ConfigError) -> ConfigError:
-        """Fill in the error's `where` from its key, or from what was set last of the keys that it is `among`."""
+        """Fill in the error's `where` from its key, or from the key of `among` that was set last."""
         if error.where is None and error.among:
             error.key, error.where = self.latest(error.among)
         if error.where is None and error.key:
@@ -272,7 +270,7 @@ class Origins:
         if override.startswith("~"):
             return {} if override_key(override) in GROUPS else None
         if is_choice(override):
-            return {}  # it decides which file is read; that file's lines set the values
+            return {}  # it chooses a file; that file's lines set the values
         if self._parse:
             return self._parse(override)
         return {} if text.startswith("{") else text

@@ -1,4 +1,4 @@
-"""Where things live: the shipped configs, the user's own, the data cache, the outputs."""
+"""The project's paths: the shipped configs, the user's own, the data cache, the outputs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def shipped(folder: str) -> Path:
 
 
 def own(folder: str) -> Path | None:
-    """The user's `./conf` or `./experiments`, or None where there is none or it is the shipped one."""
+    """The user's `./conf` or `./experiments`, or None if there is none or it is the shipped one."""
     path = Path.cwd() / folder
     return path if path.is_dir() and path.resolve() != shipped(folder).resolve() else None
 
@@ -37,7 +37,7 @@ def cache() -> Path:
 
 
 def data_kinds() -> tuple[str, ...]:
-    """What `data.kind` may be: the names of the modules in `stackfit/data/kinds`."""
+    """The values of `data.kind`: the names of the modules in `stackfit/data/kinds`."""
     return tuple(sorted(path.stem for path in (PACKAGE / "data" / "kinds").glob("[!_]*.py")))
 
 
@@ -45,7 +45,7 @@ def project_trust() -> tuple[str, ...]:
     """The modules under `[tool.stackfit] trust` in the project's `pyproject.toml`.
 
     Raises:
-        ConfigError: the file cannot be read as TOML, or `trust` is not a list of module names.
+        ConfigError: the file is not TOML, or `trust` is not a list of module names.
     """
     path = Path.cwd() / "pyproject.toml"
     if not path.is_file():

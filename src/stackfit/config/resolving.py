@@ -19,8 +19,8 @@ def resolve(config: DictConfig, problems: Problems) -> dict[str, Any]:
     """The config as plain containers, every interpolation resolved.
 
     Args:
-        problems: takes interpolations that point nowhere and values that are missing; the value of such a key is None
-            or the schema's default.
+        problems: takes interpolations of keys that do not exist, and missing values; such a key gets None or the
+            schema's default.
     """
     removed = dict(_absent(_schema(), config, ""))
     if not removed:
@@ -28,20 +28,20 @@ def resolve(config: DictConfig, problems: Problems) -> dict[str, Any]:
             return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
     resolved: dict[str, Any] = {}
     for key in removed:
-        problems.add([ConfigError(f"{key} was removed. Expected a value. Leave ~{key} out, or write null.", key=key)])
+        problems.add([ConfigError(f"{key} was removed. Expected a value. Leave out ~{key}, or write null.", key=key)])
         _put(resolved, key.split("."), removed[key])
     for path, value in _leaves(config, ()):
         key = ".".join(map(str, path))
-        found = None
+        plain = None
         try:
-            found = value()
+            plain = value()
         except InterpolationToMissingValueError:
-            problems.unknown.add(key)  # the key that it refers to is reported itself
+            problems.unknown.add(key)  # the key that it refers to is reported instead
         except MissingMandatoryValue:
             problems.add([ConfigError(f"{key} has no value. Expected one, since it has no default. Write: {key}=…", key=key)])
         except (RecursionError, OmegaConfBaseException) as error:
             problems.add([_unresolved(error, key, config)])
-        _put(resolved, path, found)
+        _put(resolved, path, plain)
     return resolved
 
 
@@ -50,12 +50,12 @@ def _unresolved(error: Exception, key: str, config: DictConfig) -> ConfigError:
     if isinstance(error, RecursionError) or text.startswith("Recursive"):
         text = "This value refers to itself"
     near = ""
-    if found := re.search(r"Interpolation key '(.*)' not found", text):
+    if match := re.search(r"Interpolation key '(.*)' not found", text):
         known = [".".join(map(str, path)) for path, _ in _leaves(config, ())]
-        text = f"There is no key {found.group(1)!r} to refer to"
-        near = did_you_mean(found.group(1), known)
-    elif found := re.search(r"Value '(.*)' of type", text):
-        text = f"{key} is {found.group(1)!r} once its ${{…}} is replaced"
+        text = f"There is no key {match.group(1)!r} to refer to"
+        near = did_you_mean(match.group(1), known)
+    elif match := re.search(r"Value '(.*)' of type", text):
+        text = f"{key} is {match.group(1)!r} once its ${{…}} is replaced"
     elif words := expected(key):
         near = f" {key} takes {words}."
     return ConfigError(
@@ -75,7 +75,7 @@ def _schema() -> Mapping[str, Any]:
 
 
 def _absent(schema: Mapping[str, Any], config: DictConfig, prefix: str) -> Iterator[tuple[str, Any]]:
-    """The schema's keys that the config does not have, with their defaults: `~key` took them away."""
+    """The schema's keys that the config does not have, with their defaults: `~key` removed them."""
     for key, value in schema.items():
         if key not in config._content:
             yield prefix + key, value
@@ -84,7 +84,7 @@ def _absent(schema: Mapping[str, Any], config: DictConfig, prefix: str) -> Itera
 
 
 def _leaves(node: DictConfig, above: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Callable[[], Any]]]:
-    """Every value as `(keys, function that reads it)`; an empty mapping is one."""
+    """Every value as `(keys, function that reads it)`; an empty mapping counts as a value."""
     for key in node:
         child = node._get_node(key)
         inside = isinstance(child, DictConfig) and not child._is_interpolation() and not child._is_missing()

@@ -1,7 +1,7 @@
 """The config's top level as dataclasses: a misspelt key or a wrong type is an error, never a silent default.
 
-What stands below `model.layers`, `optimizer`, `task.loss`, `task.metrics` and `callbacks` are the real arguments of
-the class that `_target_` names; no class here repeats a Keras signature.
+The keys below `model.layers`, `optimizer`, `task.loss`, `task.metrics` and `callbacks` are the real arguments of the
+class that `_target_` names; no class here repeats a Keras signature.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ class About:
     published: str = ""  # as printed by the source
     long: bool = False  # takes minutes: checked only with --long
     seconds: float | None = None  # start to end on 2 cores, data cached
-    ours: str = ""  # what the source leaves out and we added
+    ours: str = ""  # what we added to the source
 
 
 @dataclass
 class Data:
     """Which data, and what they declare; the loader checks every declaration against the data."""
 
-    kind: str = MISSING  # what reads them: csv, npz or images for your own, tfds, or one data set by its name
+    kind: str = MISSING  # the reader: csv, npz or images for your own data, tfds, or one data set by its name
     name: str | None = None  # name in the TFDS catalogue, for kind tfds
-    order: str = "tfds"  # fashion_mnist: tfds, or keras as keras.datasets has it
+    order: str = "tfds"  # fashion_mnist: tfds, or keras for the order of keras.datasets
     path: str | None = None  # csv, npz: a file; images: a folder with one subfolder per class
     test_path: str | None = None  # held-out data of the same form; else test_split applies
     test_split: float = 0.2  # share of a user's data held out for the test, drawn with split_seed
@@ -86,29 +86,28 @@ class Experiment:
     shuffle: bool = True  # a new order every epoch, from (seed, epoch)
     seed: int = 0  # weights, dropout and order
     precision: str = "float32"  # a Keras dtype policy: float32, mixed_bfloat16, mixed_float16
-    jit_compile: bool = False  # XLA: other bits, slower to start
+    jit_compile: bool = False  # XLA: other bits, a slower start
     deterministic: bool = True
     save: list[str] = field(default_factory=lambda: ["keras"])  # keras, h5; [] for none
-    verbosity: int = 1  # print a line every so many epochs; 0: results only
-    silence: list[str] = field(default_factory=list)  # warnings, by name, that are not to be shown
+    verbosity: int = 1  # print a line every this many epochs; 0: results only
+    silence: list[str] = field(default_factory=list)  # warnings to hide, by name
 
 
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
 
 LATER: dict[str, Any] = {}
-"""Keys that were added after runs had been made, each with the value that means what those runs did. Written once, and never
-changed with a default: a key at its value here is not part of the fingerprint, and a stored config without it has it."""
-
+"""Keys that were added after runs had been made, each with the value that means what those runs did. It is written once and
+stays when a default changes: a key with this value is not in the fingerprint, and a stored config without the key has it."""
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved config as `{dotted key: value}`, without what never changes a number; lists stay lists."""
+    """A resolved config as `{dotted key: value}`, without keys that never change a number; lists stay lists."""
     return flatten({key: value for key, value in config.items() if key not in COSMETIC})
 
 
 SILENCEABLE = ("activation_loss", "metric_meaning")
-"""The names of warnings: what is only unusual, and what is wrong unless it is meant."""
+"""The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}
 
@@ -131,7 +130,7 @@ _WORDS = {
 
 
 def expected(key: str) -> str | None:
-    """What the schema wants of a value, in words: `a whole number`; None for keys that it does not type."""
+    """What the schema expects of a value, in words: `a whole number`; None for keys that it does not type."""
     parent, _, name = key.rpartition(".")
     if parent not in PARTS:
         parent, _, name = parent.rpartition(".")
@@ -141,10 +140,10 @@ def expected(key: str) -> str | None:
 
 
 def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
-    """What the schema cannot hold of a plain value, as `(keys from the top, sentences)`; references `${…}` are open.
+    """The parts of a plain value that the schema refuses, as `(keys from the top, sentences)`; `${…}` is accepted anywhere.
 
     Args:
-        value: what stands at `path`; the whole config where that is empty.
+        value: the value at `path`; the whole config if that is empty.
     """
     if isinstance(value, str) and (value == MISSING or "${" in value):
         return
@@ -189,7 +188,7 @@ def _brief(value: Any) -> str:
 
 
 def hint_of(key: str) -> str | None:
-    """The type that a dataclass declares for a key, as written; None where it declares no such key."""
+    """The type that a dataclass declares for a key, as written; None if it declares no such key."""
     parent, _, name = key.rpartition(".")
     declared = fields(PARTS[parent]) if parent in PARTS else ()
     return next((str(field.type) for field in declared if field.name == name), None)

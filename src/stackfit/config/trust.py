@@ -18,7 +18,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "metrics": ("keras.metrics",),
     "callbacks": ("keras.callbacks", "stackfit.callbacks"),
 }
-# What may stand inside the arguments of a role's target.
+# The modules that the arguments of a role's target may name.
 NESTED: dict[str, tuple[str, ...]] = {
     "layers": (
         "keras.layers",
@@ -32,15 +32,15 @@ NESTED: dict[str, tuple[str, ...]] = {
     "metrics": (),
     "callbacks": ("keras.optimizers.schedules",),
 }
-# They run code from a string, load a program, send data away, or write where they like.
+# They run code from a string, load a program, send data away, or write anywhere.
 REFUSED = {"Lambda", "TFSMLayer", "RemoteMonitor", "LambdaCallback", "BackupAndRestore", "JaxLayer", "FlaxLayer",
            "TorchModuleWrapper"}  # fmt: skip
 FILE_ARGUMENTS = {"filepath", "filename", "log_dir", "backup_dir", "path", "directory"}
-READ_ARGUMENTS = {"vocabulary", "idf_weights"}  # of layers: a list, or else a file of the machine that is read
+READ_ARGUMENTS = {"vocabulary", "idf_weights"}  # of layers: a list, or else a file that the layer reads
 SHIPPED_MODULES = ("experiments.lab_callbacks",)
-# A resolver, `${oc.env:…}`, or a reference inside another, which can put a resolver's name together.
+# A resolver, `${oc.env:…}`, or a reference inside another, which can build a resolver's name.
 _RESOLVER = re.compile(r"\$\{\s*([^{}]*?)\s*(:|\$\{)")
-# What a file's name may take from an epoch: a number. `{epoch.__doc__[17]}` and `{epoch:c}` can spell `../`.
+# The fields that a file name may have: numbers of an epoch. `{epoch.__doc__[17]}` and `{epoch:c}` can spell `../`.
 _FIELD = re.compile(r"\{[A-Za-z_]\w*(:0?\d?(\.\d)?[defg]?)?\}")
 
 
@@ -53,7 +53,7 @@ def check_targets(config: Mapping[str, Any], trusted: tuple[str, ...]) -> Iterat
     """
     layers = config["model"]["layers"] or {}
     for name, layer in layers.items():
-        whole = [other for other, one in layers.items() if isinstance(one, Mapping) and "_target_" in one]
+        whole = [other for other, node in layers.items() if isinstance(node, Mapping) and "_target_" in node]
         yield from _check(layer, f"model.layers.{name}", "layers", trusted, did_you_mean(name, whole))
     yield from _check(config["optimizer"] or None, "optimizer", "optimizer", trusted)
     yield from _check(config["task"]["loss"] or None, "task.loss", "loss", trusted)
@@ -86,7 +86,7 @@ def _check_arguments(node: Mapping[str, Any], key: str, role: str, trusted: tupl
             )
         if name == "class_name":
             yield TrustError(
-                "Found Keras's own form of an object, which names any class. Expected a mapping with `_target_`. "
+                "Found Keras's own form of an object, which can name any class. Expected a mapping with `_target_`. "
                 "Write: {_target_: keras.initializers.HeNormal}",
                 key=here,
             )
@@ -109,7 +109,7 @@ def _check_nested(value: Any, key: str, role: str, trusted: tuple[str, ...]) -> 
             yield from _check_nested(item, key, role, trusted)
     elif isinstance(value, str) and "${" in value:
         yield TrustError(
-            f"{value!r} is put together to a reference, which would be read once more. Expected a value, or ${{key}}. "
+            f"{value!r} resolves to another reference, which would be read again. Expected a value, or ${{key}}. "
             "Write the value itself.",
             key=key,
         )
@@ -122,13 +122,13 @@ def _check_target(
     if name in REFUSED and module.split(".")[0] in ("keras", "tensorflow"):
         yield TrustError(
             f"{target} is refused: it runs code, reads or sends data beyond the run. "
-            "Expected a layer, callback or argument without that power. Write your own class in a module that you trust.",
+            "Expected a layer, callback or argument that does not. Write your own class in a module that you trust.",
             key=key,
         )
     elif module not in modules and module not in (*trusted, *SHIPPED_MODULES):
-        where = " or ".join(modules) or "nothing nested"
+        public = f"a public class of {' or '.join(modules)}, or" if modules else "plain values, or a class"
         yield TrustError(
-            f"{target} is not allowed as part of {role}. Expected a public class of {where}, or of a module that you "
+            f"{target} is not allowed as part of {role}. Expected {public} of a module that you "
             f"trust. If {module or target!s} is your own file, add --trust {module or 'MODULE'}",
             key=key,
         )
@@ -147,7 +147,7 @@ def _check_file(value: Any, key: str) -> Iterator[ConfigError]:
     plain = _FIELD.sub("", text)
     odd = not isinstance(value, str) or not text.isprintable() or len(text) > 200 or "{" in plain or "}" in plain
     if leaves or odd:
-        found = f"{value!r} leaves the run folder" if leaves else f"{str(value)[:80]!r} is no file's name"
+        found = f"{value!r} leaves the run folder" if leaves else f"{str(value)[:80]!r} is not a file name"
         name = path.name if odd is False and path.name != ".." else ""
         yield TrustError(
             f"{found}. Expected a relative path without '..'; it is placed in the run folder. "
@@ -157,7 +157,7 @@ def _check_file(value: Any, key: str) -> Iterator[ConfigError]:
 
 
 def trusted_modules(trust: Iterable[str] = ()) -> tuple[str, ...]:
-    """What the user trusts: on the command line and in their `pyproject.toml`."""
+    """The modules that the user trusts, on the command line and in `pyproject.toml`."""
     return tuple(dict.fromkeys((*trust, *project.project_trust())))
 
 
@@ -167,8 +167,9 @@ def targets_in(node: Any) -> Iterator[str]:
         if isinstance(target := node.get("_target_"), str):
             yield target
         node = list(node.values())
-    for item in node if isinstance(node, (list, tuple)) else ():
-        yield from targets_in(item)
+    if isinstance(node, (list, tuple)):
+        for item in node:
+            yield from targets_in(item)
 
 
 def used_modules(config: Mapping[str, Any]) -> frozenset[str]:
@@ -181,7 +182,7 @@ def module_file(module: str) -> Path:
     """The file of a trusted module: below the project's root, or one of ours.
 
     Raises:
-        TrustError: there is no such file there; a module from elsewhere is never imported.
+        TrustError: there is no such file; a module from elsewhere is never imported.
     """
     relative = module.replace(".", "/")
     named = all(part.isidentifier() for part in module.split("."))

@@ -29,15 +29,15 @@ class Cell:
     axes: dict[str, str] = field(default_factory=dict)
     trusted: tuple[str, ...] = ()
     origins: Origins | None = field(default=None, compare=False, repr=False)
-    modules: frozenset[str] = frozenset()  # the user's, which the config's targets name
+    modules: frozenset[str] = frozenset()  # the user's modules that the config's targets name
     settings: dict[str, Any] = field(default_factory=dict, repr=False)  # see `config.schema.settings_of`
 
     def place(self, error: ConfigError) -> ConfigError:
-        """The error with file and line of the key it is about."""
+        """The error, with file and line of its key."""
         return self.origins.add_place(error) if self.origins else error
 
     def about_run(self) -> dict[str, Any]:
-        """What `status.json` says of the cell, so that tables need no YAML."""
+        """The cell as `status.json` describes it, so that tables need no YAML."""
         return {
             "experiment": self.experiment,
             "overrides": list(self.overrides),
@@ -56,13 +56,13 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
 
     Args:
         trusted: modules that the user trusts; see `trust.trusted_modules`.
-        problems: holds what is known of the composition, and takes everything else that is wrong and can be known
-            without an engine, each with its place. A cell with errors is not to be trained.
+        problems: those of the composition; takes all others that can be found without an engine, each with its place.
+            A cell with errors must not be trained.
     """
     data = composition.config.data
     if not problems.covers("data"):
         try:
-            for key, value in declare(data).items():  # of a user's table its columns and classes, which the model may read
+            for key, value in declare(data).items():  # a user's table has columns and classes that the model may read
                 data[key] = value
         except ConfigError as error:
             problems.add([error])
@@ -83,10 +83,10 @@ def compose_cell(
     problems: Problems,
     axes: Mapping[str, str] | None = None,
 ) -> Cell:
-    """`build_cell` of the experiment with these overrides; `axes` are those that a sweep varies.
+    """`build_cell` for the experiment with these overrides; `axes` are the overrides that a sweep varies.
 
     Raises:
-        ConfigError: so much is wrong that nothing composes; the rest goes into `problems`.
+        ConfigError: the problems keep the cell from composing at all; all others go into `problems`.
     """
     cell = build_cell(composer.compose(overrides, problems), trusted, problems)
     return replace(cell, axes=dict(axes)) if axes else cell
@@ -95,12 +95,12 @@ def compose_cell(
 def compose_command(
     composer: Composer, overrides: Iterable[str], multirun: bool
 ) -> tuple[Composition, Problems, bool]:
-    """Compose what was typed, once.
+    """Compose the overrides of a command, once.
 
     Returns:
-        The composition, its problems, and whether it is a sweep: by `-m`, or because its experiment declares one. Of a
-        sweep the problems are those of the overrides alone: what the files lack without a value of an axis, each cell
-        says for itself.
+        The composition, its problems, and whether it is a sweep: by `-m`, or because its experiment declares one. The
+        problems of a sweep are those of its overrides only: without the values of the axes, the files may lack something,
+        so each cell reports the rest itself.
 
     Raises:
         ConfigError: nothing composes.

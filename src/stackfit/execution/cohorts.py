@@ -1,4 +1,4 @@
-"""Which cells train together, and training them: cohort by cohort, alone where a shared graph does not do."""
+"""Which cells train together, and their training: cohort by cohort, or alone if they cannot share a graph."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def once_per_data(load: Callable[[Cell], T]) -> Callable[[Cell], T]:
 def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str]:
     """A function that gives a cell's fingerprint and loads each different data set once.
 
-    The function raises DataError where a cell's data are not available. Without `build` nothing is fetched or written:
-    the fingerprint is empty while the data are not here.
+    The function raises DataError if a cell's data are not available. Without `build` nothing is fetched or written, and
+    the fingerprint is empty while the data are absent.
     """
 
     def load(cell: Cell) -> str | None:
@@ -53,10 +53,10 @@ def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str
 
 
 class ModelChecks:
-    """Builds every different model once, before anything is trained: `checks(cell)` is a member's bytes, or its problems.
+    """Builds every different model once, before anything is trained: `checks(cell)` gives a member's bytes, or its problems.
 
     Args:
-        look: gets a cell and its model, once for each different one.
+        look: called with a cell and its model, once for each different model.
     """
 
     def __init__(self, look: Callable[[Cell, Any], None] = lambda cell, model: None):
@@ -67,21 +67,21 @@ class ModelChecks:
     def __call__(self, cell: Cell) -> int | ConfigError:
         key = members.model_key(cell)
         if key not in self._known:
-            found = Problems()
-            size = members.estimate_bytes(cell, found, lambda model: self.look(cell, model))
-            self._known[key] = found.as_error() if found.errors else size
-            self.problems[key] = found
+            problems = Problems()
+            size = members.estimate_bytes(cell, problems, lambda model: self.look(cell, model))
+            self._known[key] = problems.as_error() if problems.errors else size
+            self.problems[key] = problems
         return self._known[key]
 
 
 def group_jobs(
     jobs: Sequence[Job], estimate_bytes: Callable[[Cell], Any], max_members: int | None = None
 ) -> list[list[Job]]:
-    """Cells of one group of the engine's train together, a limited number each; what listens to batches trains alone.
+    """Cells of one engine group train together, up to a limit; a cell with a callback that listens to batches trains alone.
 
     Args:
         jobs: cells that can be built; `estimate_bytes` gives their size in memory.
-        max_members: of one cohort; None for as many as memory and tracing allow.
+        max_members: the most cells in a cohort; None for as many as memory and tracing allow.
     """
     settings = [members.settings_of(job.cell.config) for job in jobs]
     sizes = {id(job): estimate_bytes(job.cell) for job in jobs}
@@ -104,9 +104,9 @@ class CohortRunner:
     """Trains jobs in cohorts.
 
     Args:
-        claim: gives a job's folder, or None where another process has it.
+        claim: gives a job's folder, or None if another process has it.
         ended: called when a job's folder says *finished* or *failed*.
-        fail_fast: leave out what is left after the first failure.
+        fail_fast: skip the remaining jobs after the first failure.
         between: called after every cohort.
     """
 
@@ -126,17 +126,17 @@ class CohortRunner:
             members.start(jobs[0].cell, together=len(jobs) > 1 and max_members != 1)
         good = []
         for job in jobs:  # every different model is built before anything is trained
-            if isinstance(found := self.checks(job.cell), ConfigError):
-                self._refuse(job, found)
+            if isinstance(size_or_error := self.checks(job.cell), ConfigError):
+                self._refuse(job, size_or_error)
             else:
                 good.append(job)
-        for job in good if len(good) > 1 else []:
-            if reason := members.trains_alone(job.cell):
+        for job in good:
+            if len(good) > 1 and (reason := members.trains_alone(job.cell)):
                 self.reporter.line(f"{job.label}: trains alone: {reason}")
         return group_jobs(good, self.checks, max_members)
 
     def train(self, cohort: Sequence[Job]) -> None:
-        """Train cells together; those whose shared graph raised again, each alone, which tells who caused it."""
+        """Train cells together. If their shared graph raises, train each again, alone: this shows which one caused it."""
         cohort = [job for job in cohort if not self._is_settled(job)]
         if cohort and not (self.fail_fast and self.failed):
             for job in self._train_together(cohort):
@@ -155,7 +155,7 @@ class CohortRunner:
         dataset = runner.load_data(cohort[0].cell, self.reporter.line)
         if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in cohort):
             names = "; ".join(job.label for job in cohort)
-            self.reporter.line(f"The data have changed since this command began. Not trained: {names}.", always=True)
+            self.reporter.line(f"The data have changed since this command started. Not trained: {names}.", always=True)
             return []
         members.start(cohort[0].cell, together=len(cohort) > 1)  # determinism is each cohort's own
         try:

@@ -1,4 +1,4 @@
-"""What `environment.json` records: all that decides a number besides the config."""
+"""The content of `environment.json`: everything besides the config that decides a number."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def describe_environment(
 
 
 def describe_determinism(cell: Cell, model: Any, engine: Mapping[str, Any]) -> dict[str, Any]:
-    """What `deterministic` asked for, and what is in force: read from the engine and from the model that will train."""
+    """What `deterministic` asked for, and what applies, as read from the engine and the model that will train."""
     config = cell.config
     generators = {layer.name: getattr(layer, "seed_generator", None) for layer in model.layers}
     return {
@@ -86,7 +86,7 @@ def instruction_set() -> str:
 def git_state() -> tuple[str | None, bool | None]:
     """The commit of the current folder's repository and whether nothing in it is changed; None outside of one.
 
-    A repository's own settings can name programs, and it may be somebody else's: none is run.
+    A repository's own settings can name programs, and it may belong to another user: none of them is run.
     """
     try:
         commit = _git("rev-parse", "HEAD")

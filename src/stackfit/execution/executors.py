@@ -1,4 +1,4 @@
-"""Where cohorts train: a cohort as a plain record, the function that trains it, and the executor of this process."""
+"""Where cohorts train: a cohort as a plain record, the function that trains it, and the in-process executor."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from stackfit.keys import label_of
 
 @dataclass(frozen=True)
 class Work:
-    """One cohort as plain values, which JSON can hold: what a process needs to train it.
+    """One cohort as plain values that JSON can hold: all that a process needs to train it.
 
-    Whom the user trusts is not part of it: that is decided by the process that works.
+    The modules that the user trusts are not part of it: the process that trains decides on them.
     """
 
     experiment: str
     sweep: str  # the sweep's folder
-    cells: tuple[Mapping[str, Any], ...]  # of each `overrides`, `axes`, `fingerprint` and `folder` (its name)
+    cells: tuple[Mapping[str, Any], ...]  # each with `overrides`, `axes`, `fingerprint` and `folder` (its name)
 
     @classmethod
     def of(cls, jobs: Sequence[Job], sweep: Path) -> Work:
-        """The record of jobs that are to train together."""
+        """The record of jobs that train together."""
         return cls(jobs[0].cell.experiment, str(sweep), tuple(describe_job(job) for job in jobs))
 
 
@@ -53,7 +53,7 @@ class Executor(Protocol):
         """Cells in a cohort; None: as many as fit."""
 
     def run(self, cohorts: Iterable[Sequence[Job]], runner: CohortRunner, sweep: Path) -> None:
-        """Train every cohort; returns when all are settled."""
+        """Train every cohort; return when all have ended."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,15 @@ def run_work(
     """Train the cells of one cohort.
 
     Args:
-        runner: of the process that planned the sweep; None elsewhere.
-        jobs: the cells as that process has composed them; without them they are composed again, in the project of
-            the current folder.
+        runner: from the process that planned the sweep; None in another process.
+        jobs: the cells as that process composed them; None to compose them again, in the project of the current
+            folder.
 
     Returns:
         How many of them failed.
 
     Raises:
-        ConfigError: a cell does not compose any more, or has another fingerprint: the project, its data or the
+        ConfigError: a cell no longer composes, or has another fingerprint, because the project, its data or the
             versions have changed; nothing was trained.
     """
     runner = runner or CohortRunner(_claim(work), reporter)

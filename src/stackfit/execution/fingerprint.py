@@ -1,7 +1,7 @@
-"""What names a run: a digest over everything that decides a number, and how it may change from version to version.
+"""A run's fingerprint: a digest over everything that decides a number, and how it may change from version to version.
 
-Runs of earlier versions keep their fingerprints. A key that comes later is left out while it stands at its omission value
-(`config.schema.LATER`); a fix that changes numbers is a revision, and enters only for configs that use what it fixes.
+Runs of earlier versions keep their fingerprints. A key that was added later is left out while it has its omission value
+(`config.schema.LATER`); a fix that changes numbers is a revision, and is part of it only for configs that use what it fixes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any
 from stackfit.config import schema
 from stackfit.model import own_modules
 
-NUMERICS = 1  # it stays: see `Revision`
+NUMERICS = 1  # never changes: see `Revision`
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A fix of ours that changes numbers: `name` and `number` enter the fingerprint of configs for which `used_by` holds."""
+    """A fix of ours that changes numbers: `name` and `number` enter the fingerprint of configs for which `used_by` is true."""
 
     name: str
     number: int
@@ -37,8 +37,8 @@ def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: It
 
     Args:
         config: resolved, plain containers.
-        data_fingerprint: of the decoded arrays in stored order; of streamed data, of their files.
-        modules: the user's, whose code the config names.
+        data_fingerprint: of the decoded arrays in stored order; for streamed data, of their files.
+        modules: the user's modules that the config names.
     """
     parts: dict[str, Any] = {
         "config": _deciding(config),
@@ -49,13 +49,13 @@ def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: It
         "numerics": NUMERICS,
         "code": code_digests(modules),
     }
-    if revisions := {one.name: one.number for one in REVISIONS if one.used_by(config)}:
+    if revisions := {fix.name: fix.number for fix in REVISIONS if fix.used_by(config)}:
         parts["revisions"] = revisions
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _deciding(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config without what never changes a number, and without later keys at their omission values."""
+    """The config without keys that never change a number, and without later keys at their omission values."""
     kept = copy.deepcopy({key: value for key, value in config.items() if key not in schema.COSMETIC})
     for key, omitted in schema.LATER.items():
         *above, last = key.split(".")

@@ -1,4 +1,4 @@
-"""Ending jobs: evaluate, save, mark the folder; several that ended together in one graph."""
+"""Ending jobs: evaluate, save, mark the folder; jobs that ended together are evaluated in one graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stackfit.training.engine import Feeds
 
 
 class Finisher:
-    """Ends jobs: evaluates, saves and marks them, several that ended together in one graph."""
+    """Evaluates, saves and marks jobs; jobs that ended together are evaluated in one graph."""
 
     def __init__(self, dataset: Dataset | StreamedDataset, feeds: Feeds, ended: Callable[[Job], None]):
         self.dataset, self.feeds, self.ended = dataset, feeds, ended
@@ -38,7 +38,7 @@ class Finisher:
             return
         try:
             tested = self._test(jobs)
-        except TrainingError as error:  # in a graph that they share: who caused it shows when each is tested alone
+        except TrainingError as error:  # in a shared graph: testing each alone shows which one caused it
             if len(jobs) == 1:
                 self.failed(jobs[0], error)
                 return
@@ -49,7 +49,7 @@ class Finisher:
         for job, (logs, scores) in zip(jobs, tested, strict=True):
             try:
                 _save(job, {f"test_{name}": value for name, value in logs.items()}, scores, self.dataset)
-            except Exception as error:  # whatever it is, the others are saved
+            except Exception as error:  # whatever it is, the other jobs are still saved
                 self.failed(job, error)
             else:
                 self._end(job, "finished")
@@ -65,7 +65,7 @@ class Finisher:
         return ENGINE.evaluate(models, tests)
 
     def failed(self, job: Job, error: BaseException) -> None:
-        """The job ends here."""
+        """Mark the job as failed: it ends here."""
         job.fail(error)
         self._end(job, "failed")
 
@@ -75,7 +75,7 @@ class Finisher:
         self.ended(job)
 
     def abort(self, jobs: Sequence[Job], error: BaseException) -> None:
-        """Whatever stopped the cohort, no folder stays *running*."""
+        """Mark every job that has not ended, so that no folder stays *running*, whatever stopped the cohort."""
         for job in jobs:
             if job.folder is None or job.ended:
                 continue

@@ -1,6 +1,6 @@
-"""A job: a cell with its folder, its state and its reason, on its way to a finished run.
+"""A job: a cell with its folder, its state and the reason for it, on its way to a finished run.
 
-Whether a cell is finished, what it is called and where it goes is decided here, for single runs, sweeps and `check`.
+This module decides for single runs, sweeps and `check` whether a cell is finished, what it is called and where it goes.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from stackfit.results.run_files import read_status_if_any
 from stackfit.results.run_folder import RunFolder, find_continuable
 
 NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
-SETTLED = (FINISHED, BUSY, PRUNED)  # not to be trained by this command
+SETTLED = (FINISHED, BUSY, PRUNED)  # this command does not train them
 CHANGED = "changed since it ran"
 ABSENT = "unknown"  # its data are not here, so it has no fingerprint
 
 
 @dataclass
 class Job:
-    """One cell on its way to a finished folder; what it says goes to its reporter and into its log."""
+    """One cell on its way to a finished folder; its messages go to its reporter and into its log."""
 
     cell: Cell
     label: str
@@ -39,11 +39,11 @@ class Job:
     path: Path | None = None  # where a sweep's cell goes; a single run gets a new folder when it is claimed
     state: str = NEW
     reason: str = ""
-    alone: bool = True  # else what it says starts with its label
-    model: Any = None  # built already, while it was checked; else the runner builds it
+    alone: bool = True  # else its messages start with its label
+    model: Any = None  # if it was built for a check; else the runner builds it
     member: Any = None  # training.Member
     folder: RunFolder | None = None  # once it is claimed
-    lines: list[str] = field(default_factory=list)  # said, and not in the folder's log yet
+    lines: list[str] = field(default_factory=list)  # printed, but not yet in the folder's log
     logs: dict[str, float] = field(default_factory=dict)
     epoch: int = 0
     ended: bool = False
@@ -51,7 +51,7 @@ class Job:
 
     @property
     def waits(self) -> bool:
-        """Whether it is to be trained."""
+        """Whether this command must train it."""
         return self.state not in SETTLED
 
     @property
@@ -73,17 +73,17 @@ class Job:
         self.lines += lines
 
     def take_lines(self) -> str:
-        """What was said and belongs into the folder's log with the next thing that is written there."""
+        """The printed lines that are not in the folder's log yet; whoever takes them writes them there."""
         lines, self.lines = self.lines, []
         return "".join([f"{line}\n" for line in lines])
 
     def fail(self, error: BaseException) -> None:
-        """Record in the folder why it failed, with the traceback, and say so."""
+        """Record in the folder why it failed, with the traceback, and print it."""
         assert self.folder is not None
         trace = "".join(traceback.format_exception(error))
         when = f"in epoch {self.epoch}" if self.epoch else "before the first epoch"
-        own = isinstance(error, StackfitError)
-        self.failure = str(error) if own else f"{type(error).__name__} {when}: {_text(error)}".rstrip(": ")
+        is_ours = isinstance(error, StackfitError)
+        self.failure = str(error) if is_ours else f"{type(error).__name__} {when}: {_text(error)}".rstrip(": ")
         with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
             self.folder.append_log(f"{self.take_lines()}failed: {self.failure}\n{trace}")
         try:
@@ -93,11 +93,11 @@ class Job:
         self.reporter.line(f"{self.label}: failed: {self.failure}", always=True)
 
 
-Claim = Callable[[Job], RunFolder | None]  # gives a job's folder; None: another process has it
+Claim = Callable[[Job], RunFolder | None]  # gives a job's folder; None if another process has it
 
 
 def claim_cell(job: Job, sweep: str) -> RunFolder | None:
-    """The folder of a sweep's cell, or None where another process has it or it is finished."""
+    """The folder of a sweep's cell, or None if another process has it or it is finished."""
     assert job.path is not None
     about = {**job.cell.about_run(), "cell": job.label, "sweep": sweep}
     folder = RunFolder(job.path)
@@ -105,7 +105,7 @@ def claim_cell(job: Job, sweep: str) -> RunFolder | None:
 
 
 def claim_single(job: Job, fresh: bool) -> RunFolder:
-    """A new folder, or without `fresh` the newest one of this fingerprint if it was interrupted."""
+    """A new folder; without `fresh`, the newest one with this fingerprint if it was interrupted."""
     about, folder = job.cell.about_run(), project.outputs() / job.cell.experiment
     left = None if fresh else find_continuable(folder, job.fingerprint)
     if left is not None and left.claim(job.fingerprint, about):
@@ -122,11 +122,11 @@ def single_claim(fresh: bool) -> Claim:
 def find_state(
     status: Mapping[str, Any] | None, fingerprint: str, ran_before: bool = False
 ) -> tuple[str, str]:
-    """State and reason of a cell; both say why it must run, but for those in `SETTLED`.
+    """The state of a cell and the reason for it: why it must run, unless the state is in `SETTLED`.
 
     Args:
-        status: of its folder, with `state`; None where there is no folder, empty where it is damaged.
-        ran_before: another folder holds a run with the same axes.
+        status: of its folder, with `state`; None if there is no folder, empty if it is damaged.
+        ran_before: whether another folder holds a run with the same axes.
     """
     if not fingerprint:
         return ABSENT, "its data are not here yet"

@@ -1,4 +1,4 @@
-"""From a cell to a member ready to train: its compiled model, its feeds, its callbacks, and what they take."""
+"""From a cell to a member ready to train: its compiled model, its feeds, its callbacks, and their size in memory."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
 from stackfit.training.engine import Feeds, Member, Settings, make_member
 
-# What a model is looked at with where the config's own value is wrong.
+# The values for checking a model when the config's own are wrong.
 DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
 
 
 def start(cell: Cell, together: bool = False) -> None:
-    """Start the engine as the cell asks for; with all of Keras where it names code of the user's."""
+    """Start the engine with the cell's settings; with all of Keras if its config names the user's code."""
     config = cell.config
     lean = not cell.modules
-    batch_size = config["batch_size"] or DEFAULTS["batch_size"]  # None where the config has a wrong one
+    batch_size = config["batch_size"] or DEFAULTS["batch_size"]  # None if the config's value is wrong
     ENGINE.start(Settings(batch_size, deterministic=config["deterministic"] is not False, lean=lean), together)
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
-    """What the engine needs to know of a resolved config."""
+    """The part of a resolved config that the engine needs."""
     task, data = config["task"], config["data"]
     return Settings(
         batch_size=config["batch_size"],
@@ -54,9 +54,9 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
 
 
 def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:
-    """The cell's layers, a `stackfit.model.stack.Stack`; as `model` compiled, or None where there is a problem.
+    """The cell's layers, a `stackfit.model.stack.Stack`; its `model` is compiled, or None if there is a problem.
 
-    Weights and dropout masks are functions of the cell's seed alone.
+    Weights and dropout masks depend on the cell's seed only.
 
     Args:
         problems: takes every problem, each with its place.
@@ -85,11 +85,11 @@ def _check_model(cell: Cell, problems: Problems) -> Any:
     """Build the cell's model as it will train, and its callbacks, which are dropped. The engine has started.
 
     Args:
-        problems: what is known already, which is not looked at again; takes what else is wrong with model, optimizer,
+        problems: the known problems; parts that they cover are not checked again. Takes all others of model, optimizer,
             task and callbacks, each with its place.
 
     Returns:
-        The `Stack`; its `model` is None where there is a problem.
+        The `Stack`; its `model` is None if there is a problem.
     """
     config = {**cell.config, **{key: value for key, value in DEFAULTS.items() if problems.covers(key)}}
     cell = replace(cell, config=config)
@@ -105,7 +105,7 @@ def _check_model(cell: Cell, problems: Problems) -> Any:
 
 @contextlib.contextmanager
 def _random_state_kept() -> Iterator[None]:
-    """What is drawn inside is drawn again afterwards: the model may be trained, and its callbacks are made once more."""
+    """Restore the random state after the block: the model may be trained, and its callbacks are then made again."""
     states = random.getstate(), np.random.get_state()
     try:
         yield
@@ -126,7 +126,7 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
 
 
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -> Member:
-    """The cell's compiled model with its feeds, still without callbacks.
+    """The cell's compiled model with its feeds, not yet with callbacks.
 
     Raises:
         ConfigError: with file and line.
@@ -136,10 +136,10 @@ def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -
 
 
 def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> list[Any]:
-    """The cell's callbacks, their files inside `folder`; `say` gets what their constructors print.
+    """The cell's callbacks, with their files inside `folder`; `say` is called with what their constructors print.
 
     Raises:
-        ConfigError: a callback refuses its arguments; with file and line.
+        ConfigError: with file and line: a callback refuses its arguments.
     """
     with raising() as problems:
         built, printed = _build_callbacks(cell, folder, problems)
@@ -165,7 +165,7 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
 
 
 def _place_files(node: dict[str, Any], folder: Path, key: str) -> dict[str, Any]:
-    """A callback's node with its files inside `folder`.
+    """A callback's node with the paths of its files inside `folder`.
 
     Raises:
         ConfigError: one of them is a file of the run itself.
@@ -174,7 +174,7 @@ def _place_files(node: dict[str, Any], folder: Path, key: str) -> dict[str, Any]
     for name, file in files.items():
         if is_own(file, folder):
             raise ConfigError(
-                f"{file.name!r} is a file of the run itself. Expected a name of its own, in the run folder. "
+                f"{file.name!r} is a file of the run itself. Expected another name, in the run folder. "
                 f"Write: {key}.{name}=my_{file.name}",
                 key=f"{key}.{name}",
             )
@@ -182,10 +182,10 @@ def _place_files(node: dict[str, Any], folder: Path, key: str) -> dict[str, Any]
 
 
 def model_key(cell: Cell) -> str:
-    """Equal for cells whose models are built alike: seeds, epochs, data order and a learning rate do not matter."""
+    """A text that is equal for cells with the same model: seed, epochs, data order and learning rate do not matter."""
     config = cell.config
     optimizer = dict(config["optimizer"] or {})
-    if isinstance(optimizer.get("learning_rate"), float):  # what else it may be has to be built
+    if isinstance(optimizer.get("learning_rate"), float):  # anything else has to be built
         optimizer["learning_rate"] = 0.0
     parts = [optimizer, *(config[key] for key in ("model", "task", "callbacks", "precision", "batch_size"))]
     data = [config["data"][key] for key in ("input_shape", "num_classes", "validation_split")]
@@ -194,11 +194,11 @@ def model_key(cell: Cell) -> str:
 
 @interrupts.step()
 def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] = lambda model: None) -> int:
-    """Check the cell's model, let `look` see it, then drop it.
+    """Check the cell's model, call `look` with it, then drop it.
 
     Returns:
         About how many bytes one member takes: weights, gradients, the optimizer's variables, and a batch's activations;
-        0 where there is a problem.
+        0 if there is a problem.
     """
     model = _check_model(cell, problems).model
     if model is None:

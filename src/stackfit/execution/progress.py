@@ -1,4 +1,4 @@
-"""What a user sees while cells train: a live display on a terminal, plain lines elsewhere. All of it on stderr."""
+"""The output while cells train: a live display on a terminal, plain lines elsewhere. All of it goes to stderr."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any
 
 
 class Reporter:
-    """Plain lines, one an epoch. `verbosity` 0 keeps quiet about epochs."""
+    """Plain lines, one an epoch. With `verbosity` 0 it prints only what is needed."""
 
     def __init__(self, verbosity: int = 1):
         self.verbosity = verbosity
 
     def line(self, text: str, always: bool = False) -> None:
-        """Print one line, or several, unless the user wants quiet."""
+        """Print one or more lines; with `verbosity` 0 only if `always`."""
         if always or self.verbosity > 0:
             print(text.rstrip("\n"), file=sys.stderr, flush=True)
 
     def detail(self, text: str) -> None:
-        """Print what a live screen of several cells shows in its own way."""
+        """Print lines that a live screen of several cells shows in its own way."""
         self.line(text)
 
     def sweep(self, cells: int, finished: int) -> None:
-        """A sweep of so many cells starts; some are finished already."""
+        """A sweep starts, with this many cells; `finished` of them are finished already."""
 
     def begin(self, labels: Sequence[str], epochs: Sequence[int]) -> None:
         """A cohort starts: one label and number of epochs for each member."""
@@ -39,17 +39,17 @@ class Reporter:
         """A cell is *finished* or *failed*."""
 
     def end(self) -> None:
-        """The cohort has ended, in whatever way."""
+        """The cohort has ended, for whatever reason."""
 
 
 class LiveReporter(Reporter):
-    """On a terminal: a bar over a single run's epochs; for a sweep one screen with the cells that train."""
+    """On a terminal: a progress bar for a single run; for a sweep, one screen with the cells that train."""
 
     def __init__(self, verbosity: int = 1):
         super().__init__(verbosity)
         self._live: Any = None
         self._labels: list[str] = []
-        self._cells = self._finished = self._here = 0  # of a sweep: all, finished, and of those in this process
+        self._cells = self._finished = self._here = 0  # cells of a sweep: all, finished, finished here
         self._began = time.monotonic()
 
     def line(self, text: str, always: bool = False) -> None:
@@ -112,7 +112,7 @@ class LiveReporter(Reporter):
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        for width in (max(20, self._live.console.width - 62), None, None, None):  # long labels give way
+        for width in (max(20, self._live.console.width - 62), None, None, None):  # long labels are cut
             table.add_column(no_wrap=True, overflow="ellipsis", max_width=width)
         for number, label in enumerate(self._labels):
             epoch, done = self._at.get(number, (1, 0.0))

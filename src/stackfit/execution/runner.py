@@ -1,4 +1,4 @@
-"""From cells to finished run folders. This is the only place that sees a whole config and a whole run."""
+"""From cells to finished run folders. Only this module sees both a whole config and a whole run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     """Train one cell alone.
 
     Args:
-        model: the cell's, as `members.check_model` has built it; None to build it here.
+        model: the cell's model, as built by `members.check_model`; None to build it here.
 
     Raises:
         ConfigError: the config does not fit its data, or its model cannot be built; no folder was left.
@@ -46,7 +46,7 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
 
 
 def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
-    """The cell's data, checked against what its config declares; only those that are here, without `build`.
+    """The cell's data, checked against its config's declarations; without `build`, only if they are on this machine.
 
     Raises:
         DataError: see `stackfit.data`; with file and line.
@@ -58,7 +58,7 @@ def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dat
 
 
 class _Enough(Exception):
-    """The first failure of a sweep that is to stop there."""
+    """The first failure of a sweep that stops there."""
 
 
 @interrupts.deferred()
@@ -78,11 +78,11 @@ def run_cohort(
         fail_fast: interrupt the others at the first failure.
 
     Returns:
-        The jobs to train alone, because the graph that they share raised; none after a cohort of one.
+        The jobs to train again, each alone, because their shared graph raised; none for a cohort of one.
 
     Raises:
         ConfigError: a model cannot be built or traced; no folder was left.
-        KeyboardInterrupt: the user stopped it; every unfinished folder says *interrupted*.
+        KeyboardInterrupt: the user stopped it; the status of every unfinished folder is *interrupted*.
     """
     from stackfit.training import events, loop
 
@@ -148,7 +148,7 @@ def run_cohort(
 
 
 def as_config_error(error: Exception) -> ConfigError:
-    """What a layer or loss raised while the program was traced."""
+    """The error of a layer or loss that raised while the program was traced."""
     text = " ".join(str(error).split())[:300].rstrip(".")
     return ConfigError(
         f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "
@@ -183,14 +183,14 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
 
 
 def _resume(job: Job) -> None:
-    """Go on from the folder's checkpoint, if it and the history are whole."""
+    """Resume from the folder's checkpoint, if it and the history are complete."""
     from stackfit.training.checkpoint import Checkpoint, fits
 
     folder = job.folder
     assert folder is not None
     try:
         checkpoint = Checkpoint.read(folder.checkpoint)
-    except Exception:  # damaged in whatever way
+    except Exception:  # any damage
         checkpoint = None
     whole = checkpoint is not None and fits(checkpoint, job.member.model, len(job.member.callbacks))
     if checkpoint is None or not whole or not folder.resume(checkpoint.epoch, checkpoint.seconds):

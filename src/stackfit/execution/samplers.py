@@ -7,17 +7,17 @@ from typing import Protocol
 
 from stackfit.config.hydra.axes import Point
 
-Told = tuple[Point, Sequence[float], str]  # a point, its objective's value for each seed, the state of its cells
+Told = tuple[Point, Sequence[float], str]  # a point, its objective for each seed, its cells' state
 
 
 class Sampler(Protocol):
-    """What a sweep asks for its next cells. Its answers depend on what it was told and on nothing else."""
+    """Chooses the next cells of a sweep. Its answers depend only on what it was told."""
 
     def ask(self, count: int) -> Sequence[Point]:
-        """The next batch, of at most `count` points where the sampler is free to choose; empty: it has ended."""
+        """The next batch, of at most `count` points if the sampler can choose; empty when it has ended."""
 
     def tell(self, results: Sequence[Told]) -> None:
-        """What became of a whole batch."""
+        """Learn the results of a whole batch."""
 
     def decide(self, rung: int, values: Mapping[int, float]) -> set[int]:
         """The numbers of the trials to prune, once the whole batch has reached `rung` (epochs).

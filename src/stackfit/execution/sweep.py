@@ -22,16 +22,16 @@ from stackfit.execution.samplers import Grid
 from stackfit.keys import label_of
 from stackfit.results.sweep_folder import SweepFolder
 
-MANY_MODELS = 50  # cells whose models are checked too when there are other problems already
+MANY_MODELS = 50  # that are checked too when there are other problems
 
 
 class Sweep:
     """The cells of one command, in one folder.
 
     Args:
-        composition: of the command's overrides; its axes are what varies.
+        composition: of the command's overrides; the sweep varies its axes.
         problems: of that composition.
-        confirm: asked before thousands of cells are composed; gets their number.
+        confirm: called with the number of cells before thousands are composed.
 
     Raises:
         ConfigError: an axis is wrong; nothing was trained and no folder was made.
@@ -62,10 +62,10 @@ class Sweep:
         """Compose and check the cells at these points, and find out which of them must run.
 
         Args:
-            build: fetch and prepare data that are not here; else nothing is written, and their state is *unknown*.
+            build: fetch and prepare absent data; else nothing is written, and cells without data are *unknown*.
 
         Returns:
-            The jobs; none where any cell has problems: `problems` then holds those of all.
+            The jobs; none if any cell has problems: `problems` then holds those of all cells.
 
         Raises:
             DataError: the data of a cell are not available.
@@ -89,31 +89,31 @@ class Sweep:
         return jobs
 
     def _compose(self, points: Sequence[Point], at_once: bool) -> list[Cell]:
-        """Every cell. Where one has problems, all problems of any go into `problems`, those of the models too.
+        """Every cell. If one has problems, `problems` takes those of all cells, including those of their models.
 
         Args:
             at_once: wrong names are reported without the engine, which takes seconds to start.
         """
         composed: list[tuple[Cell, Problems]] = []
         for point in points:
-            own = Problems()
-            with own.collect():
-                cell = compose_cell(self.composer, point.overrides, self.trusted, own, axes=point.axes)
-                composed.append((cell, own))
-            self._include(own)
+            of_cell = Problems()
+            with of_cell.collect():
+                cell = compose_cell(self.composer, point.overrides, self.trusted, of_cell, axes=point.axes)
+                composed.append((cell, of_cell))
+            self._include(of_cell)
         if self.problems.errors and not (at_once and self.problems.wrong_names()):
-            models = {members.model_key(cell): (cell, own) for cell, own in composed[:MANY_MODELS]}
-            for cell, own in models.values():
+            models = {members.model_key(cell): (cell, of_cell) for cell, of_cell in composed[:MANY_MODELS]}
+            for cell, of_cell in models.values():
                 members.start(cell)
-                members.check_model(cell, own)
-                self._include(own)
+                members.check_model(cell, of_cell)
+                self._include(of_cell)
         return [cell for cell, _ in composed]
 
-    def _include(self, own: Problems) -> None:
-        """Take over a cell's problems, each once; one at the value of an axis belongs where the axis was written."""
-        if own.errors or own.warnings:
-            self.axes.place(own)
-            self.problems.include(own)
+    def _include(self, of_cell: Problems) -> None:
+        """Add a cell's problems, each once; a problem of an axis's value gets the place where the axis was written."""
+        if of_cell.errors or of_cell.warnings:
+            self.axes.place(of_cell)
+            self.problems.include(of_cell)
 
     def run(self, fail_fast: bool = False) -> Sweep:
         """Train what is not finished.
@@ -122,8 +122,8 @@ class Sweep:
             fail_fast: stop at the first failure.
 
         Raises:
-            ConfigError: everything that is wrong with any cell and can be known without its model, or a key or target
-                that no model of a cell has; nothing was trained and no folder was made.
+            ConfigError: every problem of a cell that can be found without its model, or a key or target that does not
+                exist in its model; nothing was trained and no folder was made.
         """
         self._fail_fast = fail_fast
         self.problems.raise_errors()
@@ -135,7 +135,7 @@ class Sweep:
         return self
 
     def run_jobs(self, jobs: Sequence[Job], executor: Executor) -> None:
-        """Train jobs of this sweep where the executor says; `run` says which errors are raised."""
+        """Train jobs of this sweep by the executor; for the errors see `run`."""
         waiting = [job for job in jobs if job.waits]
         if waiting:
             self._check_models(waiting, executor)
@@ -171,7 +171,7 @@ class Sweep:
 
     @cached_property
     def cohorts(self) -> CohortRunner:
-        """What trains the cells, and keeps the sweep's table current."""
+        """Trains the cells and keeps the sweep's table up to date."""
         return CohortRunner(
             lambda job: claim_cell(job, self.folder.path.name), self.reporter, self._ended, self._fail_fast
         )
@@ -183,7 +183,7 @@ class Sweep:
     def _ended(self, job: Job) -> None:
         try:
             self.write_index()
-        except RunFolderError as error:  # its cells' folders hold the results; the others may still be trained
+        except RunFolderError as error:  # the cells' folders hold the results; the rest can still be trained
             self.reporter.line(f"warning: {error}", always=True)
 
     @property
@@ -193,6 +193,6 @@ class Sweep:
 
     @property
     def unfinished(self) -> int:
-        """How many cells are not finished: they failed, or are with another process."""
+        """How many cells are not finished: they failed, or another process has them."""
         state_of = {row["folder"]: row["state"] for row in self.folder.read()}
         return sum(state_of.get(job.path.name) not in (FINISHED, PRUNED) for job in self.jobs if job.path)

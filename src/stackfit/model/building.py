@@ -64,7 +64,8 @@ def _build(node: Any, key: str, bases: tuple[type, ...], problems: Problems, ext
     }
     if "_target_" not in node:
         return arguments
-    if problems.covers(f"{key}._target_"):
+    # Another problem at the same place, such as a metric that a callback watches but the run will not have, leaves the target usable.
+    if Problems(problems.wrong_names(), unknown=problems.unknown).covers(f"{key}._target_"):
         return None
     target = None
     with problems.collect():

@@ -1,4 +1,4 @@
-"""Experiments held against what their sources published: run what is missing, reuse what is finished, judge each claim."""
+"""Experiments compared with what their sources published: run what is missing, reuse what is finished, judge each claim."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from stackfit.results.run_files import find_run_folders, read_status, state_of
 from stackfit.results.run_folder import RunFolder
 
 ABSENT = (None, "data.name", "data.path", "data.test_path")
-"""Keys of a DataError that says where data were looked for in vain; others are about what the config declares of them."""
+"""The keys of a DataError if the data were not found; other keys are about the config's declarations of the data."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One claim of one experiment, and what became of it."""
+    """One claim of one experiment, with its verdict."""
 
     experiment: str
     claim: Claim
@@ -39,31 +39,31 @@ class Outcome:
 
 @dataclass
 class Plan:
-    """One experiment and the cells that claims need. `own`: what its file declares; `seeded`: seeds 0 to n - 1."""
+    """One experiment and the cells that claims need. `own`: those that its file declares; `seeded`: seeds 0 to n - 1."""
 
     name: str
     claims: list[Claim] = field(default_factory=list)
     source: str = ""
     own: list[Cell] = field(default_factory=list)
     seeded: list[Cell] = field(default_factory=list)
-    problem: ConfigError | None = None  # the config, its data or its model
+    problem: ConfigError | None = None  # of the config, its data or its model
     runs: dict[str, Run] = field(default_factory=dict)  # by fingerprint: finished before, or ended here
 
     @cached_property
     def composer(self) -> Composer:
-        """Raises ConfigError where there is no such experiment."""
+        """Raises ConfigError if there is no such experiment."""
         return Composer(self.name)
 
     @cached_property
     def composition(self) -> Composition:
-        """Of the experiment as its file stands. Raises ConfigError where it does not compose."""
+        """The experiment without overrides. Raises ConfigError if it does not compose."""
         with raising() as problems:
             composition = self.composer.compose((), problems)
         return composition
 
 
 def checkable(long: bool) -> list[str]:
-    """Every shipped experiment with claims; the long ones only if asked for."""
+    """Every shipped experiment with claims; with `long` also the long ones."""
     records = [record for record in list_experiments() if not record.own and record.expect]
     return [record.name for record in records if long or not record.about.get("long")]
 
@@ -74,10 +74,10 @@ def check(
     trust: Sequence[str] = (),
     known: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Judge every claim of the named experiments, training first what is not finished, together where it can be.
+    """Judge every claim of the named experiments. Unfinished runs are trained first, together where possible.
 
     Args:
-        known: told of every outcome as soon as it is known.
+        known: called with every outcome as soon as it is known.
 
     Returns:
         The outcomes in the order of the names and of their claims.
@@ -98,7 +98,7 @@ def check(
     outcomes: dict[tuple[int, int], Outcome] = {}
 
     def settle(last: bool = False) -> None:
-        """Judge what can be judged by now."""
+        """Judge every claim whose runs have ended."""
         for place, name in enumerate(names):
             plan = plans[name]
             for number, claim in enumerate(plan.claims):
@@ -107,7 +107,7 @@ def check(
                     continue
                 verdict = _judge(claim, plan, other, fingerprint_of)
                 if verdict is None and last:
-                    verdict = Verdict("failed", "a run that it needs did not end")
+                    verdict = Verdict("failed", "a run that it needs did not finish")
                 if verdict is not None:
                     outcomes[place, number] = Outcome(name, claim, verdict, plan.source)
                     known(outcomes[place, number])
@@ -130,7 +130,7 @@ def check(
 
 
 def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
-    """Compose what the plan still lacks; an error of the config or its data is kept, not raised."""
+    """Compose the cells that the plan lacks; an error of the config or its data is kept, not raised."""
     if plan.problem is not None or (plan.own and len(plan.seeded) >= seeds):
         return
     composer, trusted = plan.composer, trusted_modules(trust)
@@ -149,7 +149,7 @@ def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
 
 
 def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Reporter) -> Iterator[Job]:
-    """The cells to train; where there are some, and where an error is claimed, the models are built first."""
+    """The cells to train. If there are any, or if an error is claimed, the models are built first."""
     if plan.problem is not None:
         return
     needed: dict[str, Cell] = {}
@@ -172,17 +172,19 @@ def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Rep
 
 
 def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
-    """Finished runs of the experiment, single ones and sweeps' cells, that saved what these cells save."""
+    """Finished runs of the experiment, single or in sweeps, that saved the files that these cells save."""
     folder = project.outputs() / experiment
-    found = {}
-    for path in find_run_folders([folder]) if folder.is_dir() else ():
+    if not folder.is_dir():
+        return {}
+    finished = {}
+    for path in find_run_folders([folder]):
         status = read_status(path, damaged_is_empty=True)
         cell = needed.get(str(status.get("fingerprint")))
         if cell and state_of(status) == "finished":
             saved = [RunFolder(path).model(form).is_file() for form in cell.config["save"]]
             if all(saved):
-                found[status["fingerprint"]] = Run(path)
-    return found
+                finished[status["fingerprint"]] = Run(path)
+    return finished
 
 
 def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callable[[Cell], str]) -> Verdict | None:
@@ -192,15 +194,15 @@ def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callabl
         named = bool(kinds) and None not in kinds
         found = f"{', '.join(sorted(map(str, kinds)))} error before training" if named else str(plan.problem or "no error")
         return Verdict("passed" if kinds == {claim.error} else "failed", found)
-    used = [one for one in (plan, other) if one is not None]
-    for one in used:
-        if one.problem is not None:
-            absent = isinstance(one.problem, DataError) and one.problem.key in ABSENT
-            return Verdict("skipped" if absent else "failed", one.problem.message)
+    plans = [needed for needed in (plan, other) if needed is not None]
+    for needed in plans:
+        if needed.problem is not None:
+            absent = isinstance(needed.problem, DataError) and needed.problem.key in ABSENT
+            return Verdict("skipped" if absent else "failed", needed.problem.message)
     runs = []
-    for one in used:
-        cells = one.seeded[: claim.seeds] if claim.seeds else one.own
-        runs.append([one.runs.get(fingerprint_of(cell)) for cell in cells])
+    for needed in plans:
+        cells = needed.seeded[: claim.seeds] if claim.seeds else needed.own
+        runs.append([needed.runs.get(fingerprint_of(cell)) for cell in cells])
     if any(run is None for group in runs for run in group):
         return None
     return judge(claim, runs[0], runs[1] if other else [], lambda run: _reloads(run, plan.own[0].trusted))

@@ -1,1 +1,1 @@
-"""All that we need of Hydra: composition, overrides, its view of the files, its errors, axes."""
+"""Everything that we use of Hydra: composition, overrides, its view of the files, its errors, axes."""

@@ -23,7 +23,7 @@ MOST = 1_000_000  # values on one axis
 
 @dataclass(frozen=True)
 class Axis:
-    """One override that takes several values: `values` are the texts behind `key=`."""
+    """One override that takes several values: `values` are the texts after `key=`."""
 
     key: str
     values: tuple[str, ...]
@@ -41,7 +41,7 @@ class Point:
 def read_axes(
     parsed: Sequence[Override], always: Collection[str], problems: Problems
 ) -> tuple[list[str], list[Axis]]:
-    """Tell fixed overrides and axes apart; the keys in `always` are axes even with a single value.
+    """Separate fixed overrides from axes; the keys in `always` are axes even with a single value.
 
     Args:
         problems: takes an axis that has no finite list of values, or more than one tag.
@@ -77,7 +77,7 @@ def _read_axis(override: Override, always: Collection[str], fixed: list[str], ax
         )
     try:
         values = tuple(itertools.islice(override.sweep_string_iterator(), MOST + 1))
-    except Exception as error:  # glob(…) in a file's own axes, range(3) inside choice(…): Hydra raises what it likes
+    except Exception as error:  # glob(…) in a file's own axes, range(3) inside choice(…): Hydra raises any type
         text = str(error).partition("\n")[0].rstrip(".")
         raise ConfigError(
             f"This axis has no values: {text}. Expected a list of values. Write: key=a,b,c", where=line
@@ -93,7 +93,7 @@ def parse_params(params: Mapping[str, Any] | None, problems: Problems) -> list[O
     """A mapping `{key: "a,b"}`, as in `hydra.sweeper.params`, as overrides.
 
     Args:
-        problems: takes a value that is not an override's text.
+        problems: takes a value that is not valid in an override.
     """
     parser = OverridesParser.create()
     parsed = []
@@ -117,7 +117,7 @@ def _text(value: Any) -> str:
 
 
 def expand(fixed: Sequence[str], axes: Sequence[Axis]) -> Iterable[Point]:
-    """Every cell of one grid, the last axis turning fastest.
+    """Every cell of one grid; the last axis varies fastest.
 
     Raises:
         ConfigError: axes with the same tag have different lengths.
@@ -128,10 +128,10 @@ def expand(fixed: Sequence[str], axes: Sequence[Axis]) -> Iterable[Point]:
     for tag, zipped in groups.items():
         lengths = {axis.key: len(axis.values) for axis in zipped}
         if len(set(lengths.values())) > 1:
-            found = ", ".join(f"{key} has {length}" for key, length in lengths.items())
+            counts = ", ".join(f"{key} has {length}" for key, length in lengths.items())
             raise ConfigError(
-                f"The axes with the tag {tag!r} have different lengths: {found}. Expected as many values each, since "
-                "they are zipped. Give them as many values, or drop the tag to cross them."
+                f"The axes with the tag {tag!r} have different lengths: {counts}. Expected equal lengths, since "
+                "they are zipped. Give them the same number of values, or drop the tag to cross them."
             )
     columns = [
         [
@@ -163,17 +163,17 @@ def plan_axes(
     union: Sequence[Mapping[str, Any]] | None,
     problems: Problems,
 ) -> list[tuple[list[str], list[Axis]]]:
-    """The grids of a sweep as `(fixed overrides, axes)`: what is typed replaces a param of the same key.
+    """The grids of a sweep as `(fixed overrides, axes)`: a typed override replaces a param of the same key.
 
-    What a union's grid sets is an axis even with one value: it tells the grid's cells from the others'.
+    A key that a union's grid sets is an axis even with one value: it distinguishes the grid's cells from the others.
 
     Args:
-        problems: takes what `parse_params` and `read_axes` find.
+        problems: takes the problems of `parse_params` and `read_axes`.
     """
     typed_keys = {override.get_key_element().lstrip("+") for override in typed}
     grids = []
     for grid in union or [{}]:
         merged = {**(params or {}), **grid}
-        own = [o for o in parse_params(merged, problems) if o.get_key_element().lstrip("+") not in typed_keys]
-        grids.append(read_axes([*own, *typed], grid, problems))
+        declared = [o for o in parse_params(merged, problems) if o.get_key_element().lstrip("+") not in typed_keys]
+        grids.append(read_axes([*declared, *typed], grid, problems))
     return grids

@@ -32,12 +32,12 @@ from stackfit.config.origins import ConfigFile, Origins
 from stackfit.errors import ConfigError, Problems
 from stackfit.files import shown
 
-SCHEMA = "stackfit_schema"  # as defaults lists name it
-# Defaults without types: every file merges, and the result is held against the dataclasses once.
+SCHEMA = "stackfit_schema"  # its name in defaults lists
+# Defaults without types: every file merges, and the result is checked by the dataclasses once.
 UNTYPED = OmegaConf.to_container(OmegaConf.structured(schema.Experiment))
 ConfigStore.instance().store(name=SCHEMA, node=UNTYPED, provider="stackfit")
 
-# What stackfit alone decides: Hydra makes no folder, writes no log and no .hydra.
+# The settings that only stackfit decides: Hydra makes no folder, writes no log and no .hydra.
 OWN_SETTINGS = (
     "hydra.run.dir=.",
     "hydra.sweep.dir=.",
@@ -51,15 +51,15 @@ OWN_SETTINGS = (
 
 @dataclass(frozen=True)
 class Composition:
-    """One composed config, unresolved, with where its values came from."""
+    """One composed config, unresolved, with the places of its values."""
 
     experiment: str
     config: DictConfig
     overrides: tuple[str, ...]
     chain: tuple[ConfigFile, ...]
     hydra: DictConfig  # Hydra's own section
-    parsed: tuple[Override, ...] = ()  # all that was typed; several values for a key are an axis and not applied
-    faults: tuple[ConfigError, ...] = ()  # problems of the files, which were left out
+    parsed: tuple[Override, ...] = ()  # every override; several values for a key are an axis, which is not applied
+    faults: tuple[ConfigError, ...] = ()  # problems of the files; what has them was left out
 
     @cached_property
     def origins(self) -> Origins:
@@ -70,7 +70,7 @@ class Composition:
 
     @property
     def replaced(self) -> list[str]:
-        """The groups' options, such as `model/mlp`, that come from the user's `./conf` in place of shipped ones."""
+        """The groups' options, such as `model/mlp`, that come from the user's `./conf` instead of the shipped one."""
         own, shipped = project.own("conf"), project.shipped("conf")
         names = [file.path.relative_to(own) for file in self.chain if own and file.path.is_relative_to(own)]
         return [str(name.with_suffix("")) for name in names if (shipped / name).is_file()]
@@ -85,17 +85,17 @@ class Composition:
         """`hydra.sweeper.params` and `hydra.sweeper.union`, as plain containers."""
         sweeper = OmegaConf.to_container(self.hydra.sweeper, resolve=True)
         params, union = sweeper.get("params") or {}, sweeper.get("union") or []  # type: ignore[union-attr]
-        if not all(isinstance(grid, dict) for grid in (params, *(union if isinstance(union, list) else [None]))):
+        grids = [params, *union] if isinstance(union, list) else [None]
+        if not all(isinstance(grid, dict) for grid in grids):
             raise ConfigError(
-                "hydra.sweeper holds no axes. Expected mappings: params: {seed: '0,1'}, or union: [{seed: '0,1'}]. "
-                "Correct them.",
+                "hydra.sweeper does not hold axes. Expected params: {seed: '0,1'}, or union: [{seed: '0,1'}]. Correct it.",
                 key="hydra.sweeper",
             )
         return params, union
 
     @property
     def axes(self) -> list[Override]:
-        """The overrides with several values, which a sweep takes one by one."""
+        """The overrides with several values: a sweep takes one of them at a time."""
         return [override for override in self.parsed if override.is_sweep_override()]
 
     @property
@@ -117,7 +117,7 @@ def search_path() -> ConfigSearchPathImpl:
 
 
 class Composer:
-    """Composes one experiment with any overrides; files are read, and a choice of groups composed, once."""
+    """Composes one experiment with any overrides. Each file is read once, each choice of groups is composed once."""
 
     def __init__(self, experiment: str):
         self.experiment = experiment
@@ -131,18 +131,18 @@ class Composer:
         self._bases: dict[tuple[str, ...], Composition] = {}
 
     def parse(self, overrides: Iterable[str], problems: Problems) -> list[Override]:
-        """The overrides, read; one with a problem is left out."""
+        """The parsed overrides; one with a problem is left out."""
         return parse_overrides(overrides, self.loader, problems)
 
     def compose(self, overrides: Iterable[str | Override], problems: Problems) -> Composition:
-        """Hydra's composition of the experiment; equal to its own result, but a choice of groups is composed once.
+        """Compose the experiment. The result equals Hydra's own, but each choice of groups is composed only once.
 
         Args:
-            overrides: as typed, or as `parse` has read them; those with several values are not applied.
-            problems: takes the problems of overrides and files, which are left out of the config.
+            overrides: as typed, or parsed by `parse`; those with several values are not applied.
+            problems: takes the problems of overrides and files; what has them is left out of the config.
 
         Raises:
-            ConfigError: so much is wrong that nothing composes.
+            ConfigError: the problems keep the experiment from composing at all.
         """
         parsed: list[Override] = []
         for typed in overrides:
@@ -150,7 +150,7 @@ class Composer:
         fixed = [override for override in parsed if not override.is_sweep_override()]
         chooses = [override.is_hydra_override() or is_group(override, self.repository) for override in fixed]
         base = self._base(tuple(o.input_line or "" for o, choice in zip(fixed, chooses, strict=True) if choice))
-        problems.errors += base.faults  # what a line itself has wrong is no consequence of another
+        problems.errors += base.faults  # a line's own problem is not a consequence of another
         config = copy.deepcopy(base.config)
         for override, choice in zip(fixed, chooses, strict=True):
             if not choice:
@@ -177,7 +177,7 @@ class Composer:
             misfits = [misfit for file in self._chain() for misfit in _misfits_of(file)]
             problems.add(misfits)
             with problems.collect():
-                if not misfits:  # else they are the cause: a list in the place of a mapping does not merge
+                if not misfits:  # else they are the cause: a list does not merge with a mapping
                     raise
             problems.raise_errors()
         hydra = config._content.pop("hydra")
@@ -195,16 +195,16 @@ class Composer:
         return replace(composition, config=typed, faults=tuple(faults))
 
     def _keep_own_head(self, config: DictConfig) -> None:
-        """`about` and `expect` stand in each file itself: drop what came from a parent."""
-        own: Any = OmegaConf.to_container(self.repository.load_config(self.experiment).config)
-        about = own.get("about") or {}
+        """`about` and `expect` are not inherited: drop the parents'."""
+        file: Any = OmegaConf.to_container(self.repository.load_config(self.experiment).config)
+        about = file.get("about") or {}
         config.about = {**asdict(schema.About()), **about} if isinstance(about, dict) else about
-        config.expect = own.get("expect") or []
+        config.expect = file.get("expect") or []
 
     def _check_claims(
         self, config: DictConfig, chain: tuple[ConfigFile, ...], hydra: DictConfig, groups: tuple[str, ...]
     ) -> Iterator[ConfigError]:
-        """What is wrong in the experiment's own `expect`; another task or other data may have other metrics."""
+        """The problems of the experiment's own `expect`; another task or other data may have other metrics."""
         own = next(file for file in chain if file.path.stem == self.experiment and not file.package)
         plain = OmegaConf.to_container(config)
         names = [] if any(word in group for word in ("task", "data") for group in groups) else ["loss"]
@@ -240,7 +240,7 @@ def _misfits_of(file: ConfigFile) -> Iterator[ConfigError]:
 
 
 def _fit(config: DictConfig, origins: Origins) -> tuple[DictConfig, list[ConfigError]]:
-    """The composed config with the schema's types, and what the schema cannot hold of it, which gets its default."""
+    """The composed config with the schema's types, and an error for each value that the schema refuses and that is left out."""
     plain: Any = OmegaConf.to_container(config)
     misfits = list(schema.find_misfits(plain))
     for path, _ in misfits:
@@ -265,7 +265,7 @@ def _check_own_conf() -> None:
         for name in ("config.yaml", "hydra", "stackfit_schema.yaml"):
             if own and (own / name).exists() and not _same_as_shipped(own / name, name):
                 raise ConfigError(
-                    f"{name!r} in ./{folder} is stackfit's own name. Expected only {allowed}. Rename or remove it.",
+                    f"{name!r} in ./{folder} is a name that stackfit uses itself. Expected only {allowed}. Rename or remove it.",
                     where=shown(own / name),
                 )
 

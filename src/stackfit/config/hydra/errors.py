@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf raise becomes a ConfigError with file and line, or the override as typed."""
+"""Errors of Hydra and OmegaConf become a ConfigError with file and line, or the override as typed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from stackfit.files import shown
 
 @contextmanager
 def translated(experiment: Path, typed: Sequence[str], chain: Sequence[ConfigFile] = ()) -> Iterator[None]:
-    """Translate what is raised inside.
+    """Turn an exception that is raised inside the block into a ConfigError.
 
     Args:
         experiment: its file.
@@ -21,7 +21,7 @@ def translated(experiment: Path, typed: Sequence[str], chain: Sequence[ConfigFil
         chain: the files that are being merged.
 
     Raises:
-        ConfigError: see above; a StackfitError passes.
+        ConfigError: see above; a StackfitError passes unchanged.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def translated(experiment: Path, typed: Sequence[str], chain: Sequence[ConfigFil
         ) from None
     except StackfitError:
         raise
-    except Exception as error:  # Hydra and OmegaConf also let through what Python says of odd values
+    except Exception as error:  # Hydra and OmegaConf also pass on Python's exceptions for odd values
         raise _translate(error, typed, chain) from error
 
 

@@ -1,4 +1,4 @@
-"""Overrides in Hydra's grammar: read, held against what a run may set, and applied to a composed config."""
+"""Overrides in Hydra's grammar: parsed, checked for what a run may set, and applied to a composed config."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
 
 
 def parse_overrides(overrides: Iterable[str], loader: ConfigLoaderImpl, problems: Problems) -> list[Override]:
-    """Parse overrides by Hydra's grammar, refusing what would reach beyond a run.
+    """Parse overrides by Hydra's grammar; refuse those that reach beyond a run.
 
     Args:
         loader: knows the groups and their options.
-        problems: takes what is wrong, its `where` being the override as typed; that override is left out.
+        problems: takes an override's problem, with the override as typed in `where`; that override is left out.
     """
     parsed = []
     for typed in overrides:
@@ -53,7 +53,7 @@ def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
         ) from None
     if not override.key_or_group:
         raise ConfigError(
-            "This is not an override: nothing stands before '='. Expected key=value. Write for example: epochs=3",
+            "This is not an override: there is nothing before '='. Expected key=value. Write for example: epochs=3",
             where=typed,
             kind="name",
         )
@@ -61,7 +61,8 @@ def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
     repository = loader.repository
     if not override.is_sweep_override() and not override.is_delete() and is_group(override, repository):
         chosen = override.value()
-        for option in chosen if isinstance(chosen, list) else [chosen]:
+        options = chosen if isinstance(chosen, list) else [chosen]
+        for option in options:
             if error := repository.wrong_option(override.key_or_group, option):
                 error.where = typed
                 raise error
@@ -69,21 +70,21 @@ def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
 
 
 def check_override(override: Override, typed: str) -> None:
-    """Refuse what only stackfit may set, and resolvers that read the machine.
+    """Refuse keys that only stackfit may set, and resolvers that read the machine.
 
     Raises:
         ConfigError: see above.
     """
     if override.is_hydra_override() and not _TYPABLE.fullmatch(override.key_or_group):
         raise ConfigError(
-            f"{override.key_or_group!r} is set by stackfit alone. Expected of `hydra` only its launcher, its sweeper "
-            "and its mode. Remove it; folders are described in outputs/README.md.",
+            f"{override.key_or_group!r} is set only by stackfit. Expected only the launcher, the sweeper or "
+            "the mode of `hydra`. Remove it; folders are described in outputs/README.md.",
             where=typed,
         )
     names = OURS.get(override.key_or_group, ())
     if names and not override.is_sweep_override() and override.value() not in names:
         raise ConfigError(
-            f"{override.value()!r} is not one of stackfit's and knows nothing of finished cells. Expected "
+            f"{override.value()!r} is not one of stackfit's: it does not know which cells are finished. Expected "
             f"{' or '.join(names)}. Write: {override.key_or_group}={names[0]}, or leave it out.",
             where=typed,
         )
@@ -107,14 +108,14 @@ def check_override(override: Override, typed: str) -> None:
 
 
 def is_group(override: Override, repository: CheckedRepository) -> bool:
-    """Whether Hydra takes the override as a choice of group (`optimizer=sgd`), not as a value."""
+    """Whether Hydra reads the override as the choice of a group's option (`optimizer=sgd`), not as a value."""
     if not repository.group_exists(override.key_or_group):
         return False
     return override.is_sweep_override() or not isinstance(override.value(), dict)
 
 
 def refuse_axes(axes: Iterable[Override], problems: Problems) -> None:
-    """A single run has one value for each key: put every axis into `problems`."""
+    """A single run has one value for each key: report every axis in `problems`."""
     message = (
         "Found several values for one key. Expected one value, or a sweep. "
         "Add -m to sweep over them, or write a list as key=[a,b]"
@@ -126,7 +127,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
     """Set, add or remove one value.
 
     Raises:
-        ConfigError: there is no such key, `+` is out of place, or the schema cannot hold the value; `where` is the
+        ConfigError: there is no such key, the key after `+` exists, or the schema refuses the value; `where` is the
             override as typed.
     """
     key, value = override.key_or_group, override.value()
@@ -158,7 +159,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
     else:
         try:
             OmegaConf.update(config, key, value, merge=True, force_add=adds)
-        except Exception as error:  # OmegaConf also lets through what Python says of odd values
+        except Exception as error:  # OmegaConf also passes on Python's exceptions for odd values
             text = str(error).partition("\n")[0].rstrip(".")
             message = f"{key} cannot be set: {text}. Expected a value that a config can hold. Correct the value."
     if message:
@@ -166,7 +167,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
 
 
 def _walk(config: DictConfig, parts: list[str]) -> tuple[Any, str | None]:
-    """The node below these keys, or the last one that is there and the key that it does not have."""
+    """The node at these keys; or the last node on the way that exists, and the key that it does not have."""
     node: Any = config
     for number, part in enumerate(parts):
         if not isinstance(node, DictConfig) or node._is_none() or node._is_interpolation():
@@ -179,7 +180,7 @@ def _walk(config: DictConfig, parts: list[str]) -> tuple[Any, str | None]:
 
 
 def _unknown_key(node: DictConfig, name: str, key: str) -> str:
-    known = [str(one) for one in node]
+    known = [str(known_key) for known_key in node]
     parts = key.split(".")
     parent = ".".join(parts[: parts.index(name)])
     add = f", or +{key}=… to pass a further argument" if f"{parent}.".startswith(_OPEN) else ""

@@ -1,6 +1,6 @@
-"""Hydra's view of the YAML files: each is read once, checked, and handed on without what is wrong in it.
+"""Hydra's view of the YAML files: each is read once, checked, and passed on without its faults.
 
-So composing goes on after a wrong key or option, and everything that is wrong is found at once.
+So the rest is composed even after a wrong key or option, and all problems are found at once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from stackfit.files import shown
 
 
 class CheckedRepository(CachingConfigRepository):
-    """Keeps what it has parsed (6 ms a file). `faults`: by file, what was found wrong in it and left out."""
+    """Caches parsed files (6 ms each). `faults`: for each file, the errors of what was left out of it."""
 
     def __init__(self, delegate: Any):
         super().__init__(delegate)
@@ -32,7 +32,7 @@ class CheckedRepository(CachingConfigRepository):
         self._files: dict[Path, ConfigFile] = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """What Hydra gets to see of a file.
+        """The content of a file that is passed to Hydra.
 
         Raises:
             ConfigError: the file cannot be used at all.
@@ -42,13 +42,13 @@ class CheckedRepository(CachingConfigRepository):
         return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
 
     def file(self, config_path: str) -> Path | None:
-        """The YAML file of a config, or None if Hydra has it elsewhere."""
+        """The YAML file of a config, or None if Hydra does not load it from a file."""
         name = config_path.removesuffix(".yaml") + ".yaml"
         folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
         return next((path for folder in folders if (path := folder / name).is_file()), None)
 
     def read(self, path: Path, package: str) -> ConfigFile:
-        """The parsed file, read once; `package` is where its content goes, "" for the top.
+        """The parsed file, read once; `package` is the key that its content is placed under, "" for the top.
 
         Raises:
             ConfigError: see `read_config_file`.
@@ -78,7 +78,7 @@ class CheckedRepository(CachingConfigRepository):
             if number not in entries:
                 entries.add(number)
                 errors.append(error)
-        result.defaults_list = [one for number, one in enumerate(result.defaults_list) if number not in entries]
+        result.defaults_list = [item for number, item in enumerate(result.defaults_list) if number not in entries]
         self.faults[path] = errors
 
     def _wrong_entries(self, file: ConfigFile, group: str) -> Iterator[tuple[int, ConfigError]]:
@@ -102,13 +102,14 @@ class CheckedRepository(CachingConfigRepository):
             chosen = name.value.split()[-1]
             if group and not chosen.startswith("/"):
                 continue
-            for option in options.value if isinstance(options, yaml.SequenceNode) else [options]:
+            chosen_options = options.value if isinstance(options, yaml.SequenceNode) else [options]
+            for option in chosen_options:
                 if not option.tag.endswith(":null") and (error := self.wrong_option(chosen.strip("/"), option.value)):
                     error.where = f"{shown(file.path)}:{option.start_mark.line + 1}"
                     yield number, error
 
     def wrong_option(self, group: str, option: Any) -> ConfigError | None:
-        """The error of an option that its group does not have; None where all is well."""
+        """The error for an option that its group does not have; None if it has it."""
         options = sorted(self.get_group_options(group))
         if not options or (isinstance(option, str) and option in options):
             return None
@@ -127,12 +128,13 @@ class CheckedRepository(CachingConfigRepository):
 
 def defaults_of(file: ConfigFile) -> list[yaml.Node]:
     """The entries of a file's defaults list."""
-    found = [value for key, value in (file.node.value if file.node else ()) if key.value == "defaults"]
-    return found[0].value if found and isinstance(found[0], yaml.SequenceNode) else []
+    top = file.node.value if file.node else []
+    lists = [value for key, value in top if key.value == "defaults"]
+    return lists[0].value if lists and isinstance(lists[0], yaml.SequenceNode) else []
 
 
 def _leave_out(config: Any, path: tuple[str, ...]) -> None:
-    """Take a key out, found by its text: YAML may have read `1` or `yes` in another type."""
+    """Remove a key, which is found by its text: YAML may have read `1` or `yes` as another type."""
     for part in path[:-1]:
         config = config._get_node(_key(config, part))
     config._content.pop(_key(config, path[-1]), None)

@@ -10,7 +10,7 @@ from stackfit.config.hydra.composition import Composition
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
 
-MANY = 2_000  # cells; more are asked about first
+MANY = 2_000  # cells; the user is asked before more
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Spread:
     places: dict[str, str | None]
 
     def place(self, problems: Problems) -> None:
-        """An error at the value of an axis belongs where the whole axis was written."""
+        """Give an error at an axis's value the place where the whole axis was written."""
         for error in (*problems.errors, *problems.warnings):
             if error.where is not None and error.where not in self.fixed:
                 error.where = self.places.get(override_key(error.where)) or error.where
@@ -33,16 +33,16 @@ def read_spread(composition: Composition, confirm: Callable[[int], bool], proble
     """The axes that were typed, and those that the experiment declares.
 
     Args:
-        confirm: asked before more than `MANY` cells are composed; gets their number.
+        confirm: called with the number of cells before more than `MANY` are composed.
 
     Raises:
-        ConfigError: there are no cells, or more than were agreed to.
+        ConfigError: there are no cells, or so many that `confirm` refused them.
     """
-    own = [override for override in composition.parsed if not override.is_hydra_override()]
-    grids = axes.plan_axes(own, *composition.declared_axes, problems)
+    typed = [override for override in composition.parsed if not override.is_hydra_override()]
+    grids = axes.plan_axes(typed, *composition.declared_axes, problems)
     total = sum(axes.count(grid) for _, grid in grids)
     if total > MANY and not confirm(total):
-        raise ConfigError(f"This sweep has {total:,} cells. Expected a yes before so many. Add --yes.")
+        raise ConfigError(f"This sweep has {total:,} cells. Expected a confirmation before so many. Add --yes.")
     names = dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid)
     places = {name: composition.origins.locate(f"hydra.sweeper.params.{name}") for name in names}
     places |= {axis.get_key_element().lstrip("+"): axis.input_line for axis in composition.axes}
@@ -51,5 +51,5 @@ def read_spread(composition: Composition, confirm: Callable[[int], bool], proble
         points = {point.overrides: point for fixed, grid in grids for point in axes.expand(fixed, grid)}
     if total == 0 and not problems.errors:
         raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
-    fixed = tuple(o.input_line or "" for o in own if not o.is_sweep_override())
+    fixed = tuple(o.input_line or "" for o in typed if not o.is_sweep_override())
     return Spread(fixed, tuple(names), tuple(points.values()) if total else (), places)

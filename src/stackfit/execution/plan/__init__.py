@@ -1,1 +1,1 @@
-"""What a command would do: layers, cells, cost, problems. Trains and writes nothing."""
+"""The plan of a command: layers, cells, cost, problems. Nothing is trained or written."""

@@ -16,12 +16,12 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.training.engine import StepTime
 
-STEPS = 64  # of a pass over data that stand in for absent ones
+STEPS = 64  # in one pass over the zeros that replace absent data
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Of one cohort, in seconds: building and tracing it, then a step of all its members together."""
+    """The times of one cohort in seconds: building and tracing it, then a step of all its members together."""
 
     start: float
     train_step: float
@@ -29,19 +29,19 @@ class Pace:
     test_step: float
 
     def seconds(self, epochs: Sequence[int], steps: Mapping[str, int]) -> float:
-        """Of the whole cohort, for each member's epochs and the steps of a pass over each split.
+        """The time of the whole cohort, given each member's epochs and the steps of a pass over each split.
 
-        A member that has ended costs nothing: the others go on by as much faster.
+        A member that has ended takes no time: the others then train faster.
         """
         return self.start + self.epoch(steps) * sum(epochs) / len(epochs) + steps["test"] * self.test_step
 
     def epoch(self, steps: Mapping[str, int]) -> float:
-        """Of one epoch of all members, validation included."""
+        """The time of one epoch of all members, with validation."""
         return steps["train"] * self.train_step + steps["validation"] * self.validation_step
 
 
 def stand_in(cell: Cell) -> Dataset:
-    """Zeros of the shape that the config declares, for data that are not here."""
+    """Zeros of the shape that the config declares, instead of absent data."""
     data, examples = cell.config["data"], STEPS * cell.config["batch_size"]
     x = np.zeros((examples, *data["input_shape"]), np.uint8 if data["scale"] == "unit" else np.float32)
     split = Split(x, np.zeros(examples, np.int64 if data["num_classes"] else np.float32))

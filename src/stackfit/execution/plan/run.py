@@ -1,4 +1,4 @@
-"""What a command would do: its model, data, steps and time, or every cell of its sweep. Trains and writes nothing.
+"""The plan of a run: its model, data, steps and time. Nothing is trained or written.
 
 Plans are plain containers, as `stackfit plan --json` prints them; sizes in bytes, times in seconds.
 """
@@ -44,7 +44,8 @@ def plan_run(
             moment; None for no estimate.
 
     Returns:
-        A mapping; what an error keeps from being known is None. `layers` ends above the layer that cannot be built.
+        A mapping; a part that cannot be known because of an error is None. `layers` ends before the layer that cannot be
+        built.
     """
     plan = start_plan("run", composition.experiment, overrides)
     cell = build_cell(composition, trusted_modules(trust), problems)
@@ -78,7 +79,7 @@ PARTS = {
 
 
 def start_plan(kind: str, experiment: str, overrides: Sequence[str]) -> dict[str, Any]:
-    """A plan of which nothing is known yet."""
+    """A plan whose parts are not known yet."""
     return {
         "format": FORMAT,
         "kind": kind,
@@ -89,7 +90,7 @@ def start_plan(kind: str, experiment: str, overrides: Sequence[str]) -> dict[str
 
 
 def refused_plan(kind: str, experiment: str, overrides: Sequence[str], error: ConfigError) -> dict[str, Any]:
-    """The plan of what does not compose."""
+    """The plan of a command that does not compose."""
     problems = Problems()
     with problems.collect():
         raise error
@@ -101,7 +102,7 @@ def _end(plan: dict[str, Any], problems: Problems) -> dict[str, Any]:
 
 
 def look(cell: Cell) -> Dataset | StreamedDataset | None:
-    """The cell's data if they are here."""
+    """The cell's data, or None if they are absent."""
     try:
         return runner.load_data(cell, lambda line: None, build=False)
     except AbsentError:
@@ -121,7 +122,7 @@ def _describe_model(cell: Cell, built: Any, data: dict[str, Any]) -> dict[str, A
 
 
 def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict[str, Any]:
-    """The data as they are here, or else as the config declares them: `examples` by split, None where that is open."""
+    """The data as found on this machine, or else as declared: `examples` by split, None if not known."""
     config = cell.config["data"]
     declared = dict(config["examples"] or {})
     examples: dict[str, Any]
@@ -143,7 +144,7 @@ def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict
         train = math.floor(train * (1 - share))  # as `data.settings.split_at` cuts
     validation = train and declared["train"] - train
     examples = {"train": train, "validation": validation, "test": declared.get("test")}
-    # Pictures are kept as they are stored, a byte a value; all else as float32.
+    # Pictures are kept as they are stored, one byte a value; everything else as float32.
     item = (1 if config["scale"] == "unit" else 4) * math.prod(config["input_shape"]) + 8
     size = None if None in examples.values() else item * sum(examples.values())
     streamed = size is not None and size > config["max_memory_bytes"]
@@ -151,7 +152,7 @@ def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict
 
 
 def count_steps(data: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Steps of one pass over each split, and `train_total` over all epochs; None where the size is not known."""
+    """Steps of one pass over each split, and `train_total` over all epochs; None if the size is not known."""
     steps: dict[str, Any] = {
         name: None if examples is None else math.ceil(examples / config["batch_size"])
         for name, examples in data["examples"].items()
@@ -162,15 +163,15 @@ def count_steps(data: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
 def list_problems(problems: Problems) -> dict[str, list[dict[str, Any]]]:
     """Errors and warnings as containers."""
     return {
-        name: [{"where": one.where, "key": one.key, "kind": one.kind, "message": one.message} for one in found]
-        for name, found in (("errors", problems.errors), ("warnings", problems.warnings))
+        name: [{"where": error.where, "key": error.key, "kind": error.kind, "message": error.message} for error in errors]
+        for name, errors in (("errors", problems.errors), ("warnings", problems.warnings))
     }
 
 
 def _estimate(
     cell: Cell, dataset: Dataset | StreamedDataset | None, steps: dict[str, Any], began: float
 ) -> dict[str, Any]:
-    """Seconds, as the probe and the start of this process measured them; None where the number of steps is open."""
+    """Seconds, from the probe and from the start of this process; None if the number of steps is not known."""
     start = time.perf_counter() - began
     pace = probe.measure([cell], dataset or probe.stand_in(cell))
     passes = {name: steps[name] for name in SPLITS}

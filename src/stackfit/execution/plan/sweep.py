@@ -1,4 +1,4 @@
-"""What a sweep would do: a row for every cell, which cells train together, what fails. Trains and writes nothing."""
+"""The plan of a sweep: a row for every cell, the cohorts, the failures. Nothing is trained or written."""
 
 from __future__ import annotations
 
@@ -31,16 +31,17 @@ def plan_sweep(
     trust: Iterable[str] = (),
     began: float | None = None,
 ) -> dict[str, Any]:
-    """The plan of a sweep, made by what trains it: its cells and their states, its cohorts, and what cannot be built.
+    """The plan of a sweep, made by the code that trains it: its cells with their states, its cohorts, its problems.
 
     Args:
         problems: of the composition.
         overrides: as typed.
-        began: `time.perf_counter()` when the command started, to estimate times by training each different cohort, of
-            throw-away models, for a moment; None for no estimates.
+        began: `time.perf_counter()` when the command started, to estimate times by training each different cohort for a
+            moment, with throw-away models; None for no estimates.
 
     Returns:
-        A mapping; `cells` and what follows from them is None when a wrong key, value or target keeps it from starting.
+        A mapping; `cells` and everything that depends on them is None if a wrong key, value or target keeps the sweep
+        from starting.
     """
     plan = start_plan("sweep", composer.experiment, overrides)
     jobs: list[Job] = []
@@ -59,11 +60,13 @@ def plan_sweep(
     waiting = [job for job in jobs if job.waits]
     most = sweep.executor.max_members
     members.start(jobs[0].cell, together=len(waiting) > 1 and most != 1)
-    errors: dict[str, ConfigError] = {}  # by text: what several cells have is said once
+    errors: dict[str, ConfigError] = {}  # by text: an error of several cells is listed once
     rows = []
     for number, job in enumerate(jobs, 1):
         found = checks(job.cell)
-        wrong = found.errors if isinstance(found, ConfigErrors) else [found] if isinstance(found, ConfigError) else []
+        wrong = [found] if isinstance(found, ConfigError) else []
+        if isinstance(found, ConfigErrors):
+            wrong = found.errors
         errors |= {str(error): error for error in wrong}
         unusual = checks.problems[members.model_key(job.cell)].warnings
         problems.include(Problems(warnings=unusual))
@@ -147,14 +150,14 @@ def _group(
 
 def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
     if len(cells) == 1:
-        return "no other cell is to be trained"
+        return "no other cell has to be trained"
     if most == 1:
-        return "one cell a cohort is what the launcher takes"
+        return "the launcher trains one cell at a time"
     if reason := members.trains_alone(cell):
         return reason
     others = [other.config for other in cells if other is not cell and not members.trains_alone(other)]
-    own = [key for key in ENGINE.shared if all(other[key] != cell.config[key] for other in others)]
-    return f"no other cell has its {' and '.join(own)}" if own else "no room or no other cell of its kind is left"
+    unlike = [key for key in ENGINE.shared if all(other[key] != cell.config[key] for other in others)]
+    return f"no other cell has its {' and '.join(unlike)}" if unlike else "there is no room, or no other cell of its kind is left"
 
 
 def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) -> None:
