@@ -74,5 +74,5 @@ def test_launchers_and_sweepers_of_other_packages_are_refused_in_one_line_that_n
     answer = cli("run", "digits_quickstart", "-m", "seed=0,1", word)
     assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
     ours = "cells" if "sweeper" in word else "fused or basic"
-    assert f"is not one of stackfit's and knows nothing of finished cells. Expected {ours}." in answer.err
+    assert f"is not one of stackfit's: it does not know which cells are finished. Expected {ours}." in answer.err
     assert len(answer.err.splitlines()) == 2
