@@ -179,6 +179,25 @@ def test_flags_may_stand_anywhere_after_run(cli, keras):
     assert shown.code == 0 and "epochs: 3" in shown.out
 
 
+def test_hydras_flags_show_numbers_with_the_schemas_types(cli):
+    shown = cli("run", "digits_quickstart", "--cfg", "job", "data.validation_split=0")
+    assert "  seconds: 4.0\n" in shown.out and "  validation_split: 0.0\n" in shown.out
+    assert "  seconds: 4.0\n" in cli("run", "digits_quickstart", "--info", "config").out
+
+
+def test_data_show_takes_overrides_without_an_examples_number(cli, lab):
+    Path("flowers.csv").write_text("petal,species\n" + "1.5,setosa\n4.5,virginica\n" * 5)
+    own = ["data.path=flowers.csv", "data.label=species"]
+    assert "csv, train example 0: label" in cli("data", "show", "csv", *own).out
+    assert "csv, train example 1: label" in cli("data", "show", "csv", "1", *own).out
+    assert "'x' is not an example's number. Expected 0 or more" in cli("data", "show", "csv", "x", *own).err
+
+
+def test_data_show_of_a_split_without_examples_names_splits_that_have_some(cli):
+    answer = cli("data", "show", "digits", "--split", "validation")
+    assert answer.code == 2 and "Expected another split, such as train or test" in answer.err
+
+
 def test_the_program_itself_runs_and_prints_its_folder_last(lab):
     done = stackfit(*RUN, "model.layers.hidden.units=4")
     assert done.returncode == 0

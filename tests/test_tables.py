@@ -303,6 +303,20 @@ def test_a_filter_that_is_more_than_comparisons_is_refused(query):
         build_table(sweep(), filter=query)
 
 
+@pytest.mark.parametrize(
+    "query, part",
+    [
+        ("model.layers.hidden.units > 3", "a name with dots"),
+        ("abs(units) > 3", r"'abs\(units\)'"),
+        ("units ** 2 > 3", r"an operator other than \+ - \* /"),
+        ("units >", "something that cannot be read"),
+    ],
+)
+def test_a_refused_filter_names_the_part_that_is_not_allowed(query, part):
+    with pytest.raises(ConfigError, match=f"is not a filter: it contains {part}. Expected"):
+        build_table(sweep(), filter=query)
+
+
 def test_a_filter_or_sort_by_an_unknown_column_names_the_nearest():
     with pytest.raises(ConfigError, match=r"There is no column 'test_acuracy'\. Did you mean 'test_accuracy'\?"):
         build_table(sweep(), filter="test_acuracy > 0.5")

@@ -8,11 +8,12 @@ from typing import Annotated
 
 from stackfit.cli.arguments import DataName, Overrides, option, word
 from stackfit.cli.data_fetch import data_config, progress_bar
+from stackfit.errors import ConfigError
 
 
 def command(
     name: DataName,
-    index: Annotated[int, word("Which example, from 0 (the default).")] = 0,
+    index: Annotated[str, word("Which example, from 0 (the default).")] = "0",
     overrides: Overrides = None,
     split: Annotated[
         str, option("train, validation or test.", offers=lambda: ["train", "validation", "test"])
@@ -23,9 +24,13 @@ def command(
     from stackfit.cli.pictures import show_picture
     from stackfit.data import declare, show_item
 
+    if "=" in index:  # an override in its place: the number may be left out
+        index, overrides = "0", [index, *(overrides or ())]
+    if not index.isdecimal():
+        raise ConfigError(f"{index!r} is not an example's number. Expected 0 or more. Try: stackfit data show {name} 0")
     data = data_config(name, overrides or ())
     with progress_bar() as progress:
-        item = show_item({**data, **declare(data)}, index, split, progress)
+        item = show_item({**data, **declare(data)}, int(index), split, progress)
     named = f" ({item.class_name})" if item.class_name else ""
     sys.stdout.write(f"{name}, {split} example {index}: label {item.label}{named}\n")
     sys.stdout.write(f"shape {tuple(item.x.shape)}, dtype {item.x.dtype}\n")

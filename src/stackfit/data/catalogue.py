@@ -87,9 +87,10 @@ def show_item(data: Mapping[str, Any], index: int = 0, split: str = "train", pro
     whole: Any = getattr(dataset, split, None)
     size = dataset.sizes.get(split, 0) if isinstance(dataset, StreamedDataset) else len(whole or ())
     if not 0 <= index < size:
-        expected = f"0 to {size - 1}" if size else "another split"
         found = f"{dataset.name!r} has no example {index} in {split!r}."
-        raise DataError(f"{found} Expected {expected}. Type another number or split.")
+        if size:
+            raise DataError(f"{found} Expected 0 to {size - 1}. Type another number or split.")
+        raise DataError(f"{found} Expected another split, such as train or test. Try: --split test")
     if isinstance(dataset, StreamedDataset):
         whole, index = Split(*next(dataset.batches(split, 1).skip(index).as_numpy_iterator())), 0
     values, x, y = whole.x, whole.x[index], whole.y[index]

@@ -120,7 +120,7 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
     frame, seeds = grouped(runs.pick(finished), "seed")
     if not 2 <= len(frame) <= MOST_CONFIGURATIONS:
         raise ConfigError(
-            f"There are finished runs of {len(frame)} configurations. Expected 2 to {MOST_CONFIGURATIONS}, "
+            f"There are finished runs of {len(frame)} configuration{'' if len(frame) == 1 else 's'}. Expected 2 to {MOST_CONFIGURATIONS}, "
             "which differ in more than the seed. Give more runs, or name fewer: stackfit compare outputs/EXPERIMENT, or --filter."
         )
     frame.insert(0, "configuration", _labels(frame))

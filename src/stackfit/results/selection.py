@@ -26,9 +26,9 @@ def names_in(query: str) -> set[str]:
     quoted = re.findall(r"`([^`]*)`", query)
     try:
         nodes = [*ast.walk(ast.parse(re.sub(r"`[^`]*`", " 0 ", query).strip(), mode="eval"))]
-        foreign = [type(node).__name__.lower() for node in nodes if not isinstance(node, ALLOWED)]
+        foreign = [_described(node) for node in nodes if not isinstance(node, ALLOWED)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        nodes, foreign = [], ["a part of an expression"]
+        nodes, foreign = [], ["something that cannot be read"]
     # pandas splits at every kind of line end and replaces `@`, also where Python's grammar sees none.
     if "@" in query or len(query.splitlines()) > 1:
         foreign.append("a line end or '@'")
@@ -41,6 +41,14 @@ def names_in(query: str) -> set[str]:
             where="--filter",
         )
     return {*quoted, *(node.id for node in nodes if isinstance(node, ast.Name))}
+
+
+def _described(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return "a name with dots"
+    if isinstance(node, ast.expr):
+        return f"'{ast.unparse(node)}'"
+    return "an operator other than + - * /"
 
 
 def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
