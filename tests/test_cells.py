@@ -109,3 +109,17 @@ def test_a_missing_table_is_placed_at_the_override_that_names_it(compose, lab):
     with pytest.raises(ConfigError) as error:
         compose(BASE, "data=csv", "data.path=none.csv", "data.label=kind")
     assert (error.value.where, error.value.key) == ("data.path=none.csv", "data.path")
+
+
+@pytest.mark.parametrize("override", ["data.num_classes=${nope}", "data.num_classes=${data.num_classes}", "data.name=${nope}"])
+def test_a_reference_in_the_data_section_that_leads_nowhere_is_reported_at_its_place(override):
+    with pytest.raises(ConfigError) as error:
+        compose_cell(Composer("digits_quickstart"), [override])
+    first = getattr(error.value, "errors", [error.value])[0]
+    assert first.where == override and first.key == override.partition("=")[0]
+
+
+def test_without_its_path_a_table_is_not_also_blamed_for_what_its_columns_would_tell():
+    with pytest.raises(ConfigError) as error:
+        compose_cell(Composer("digits_quickstart"), ["data=csv", "data.path=${nope}"])
+    assert (error.value.key, getattr(error.value, "errors", None)) == ("data.path", None)

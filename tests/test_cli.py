@@ -503,3 +503,29 @@ def test_a_misspelt_name_in_run_is_answered_without_tensorflow(lab, words):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "[]\n") and "Did you mean" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["epocs=1", "+epochs=2"],
+        ["epocs=1", "seed=1,2"],
+        ["optimizer=adm", "save=[x]"],
+        ["optimizer=adm", "save=[x]", "-m", "batch_size=10,20"],
+        ["model.layers.hidden.nokey=1,2", "save=[x]", "-m"],
+    ],
+)
+def test_a_misspelt_name_and_another_problem_are_reported_together_without_an_engine(cli, monkeypatch, words):
+    def start(*arguments, **options):
+        raise AssertionError("the engine was started")
+
+    monkeypatch.setattr("stackfit.execution.members.start", start)
+    answer = cli("run", "digits_quickstart", *words)
+    assert answer.code == 2
+    assert f"error: {words[0]}  " in answer.err and f"error: {words[1]}  " in answer.err
+    assert "2 errors; nothing was trained." in answer.err
+
+
+def test_expect_that_was_taken_away_is_a_wrong_command(cli):
+    answer = cli("run", "digits_quickstart", "~expect", "epocs=1")
+    assert answer.code == 2 and "expect was removed. Expected a value." in answer.err

@@ -137,6 +137,12 @@ def test_a_misspelt_key_names_the_nearest_however_it_is_typed(override):
         ("epochs=1.5", "epochs is 1.5. Expected a whole number."),
         ("epochs=true", "epochs is True. Expected a whole number."),
         ("epochs=1,2", "Found several values for one key. Expected one value, or a sweep. Add -m"),
+        ("++data.scaling.by=null", "There is no key 'scaling' in data. Did you mean 'scale'?"),
+        ("+model.layers={1: {units: 3}}", "model.layers.1 is not a word. Expected one as a key. Write it in quotes."),
+        ("expect=[1,2]", "expect holds 1. Expected a claim, which is a mapping."),
+        ("expect=[{metric: accuracy}]", "expect holds a claim about metric with no rule."),
+        ("hydra.mode=1.5", "hydra.mode is not a mode of Hydra. Expected RUN or MULTIRUN. Write: hydra.mode=RUN"),
+        ("hydra.sweeper.params.seed=1", "There is no key 'seed' in hydra.sweeper.params. Expected a key that is there."),
         ("epochs", "This is not an override: missing EQUAL"),
         ("epochs=[1", "This is not an override: "),
         ("a b c", "This is not an override: "),
@@ -325,3 +331,18 @@ def test_the_root_and_hydras_groups_are_stackfits_own(write, name):
     error = refusal("digits_quickstart")
     assert "is a name that stackfit uses itself. Expected only groups there: data, model" in error.message
     assert error.message.endswith("Rename or remove it.")
+
+
+@pytest.mark.parametrize("line", ["null: 1", "~: 1", "yes: 1", "model: {layers: {true: null}}"])
+def test_a_key_that_yaml_does_not_read_as_a_name_has_its_line(write, line):
+    write("experiments/mine.yaml", HEAD + line + "\n")
+    error = refusal("mine")
+    assert error.where == "experiments/mine.yaml:2"
+    assert error.message.startswith("YAML reads the key ") and error.message.endswith("Write it in quotes.")
+
+
+def test_a_number_cannot_name_a_layer_in_a_file(write):
+    write("experiments/mine.yaml", HEAD + "model: {layers: {1: {_target_: keras.layers.Dense, units: 4}}}\n")
+    error = refusal("mine")
+    assert (error.where, error.key) == ("experiments/mine.yaml:2", "model.layers.1")
+    assert error.message == "model.layers.1 is not a word. Expected one as a key. Write it in quotes."

@@ -59,6 +59,15 @@ def test_plain_lines_go_to_stderr_one_by_one(capsys):
     assert capsys.readouterr() == ("", "one\ntwo\n")
 
 
+def test_a_line_that_nobody_reads_any_more_does_not_end_the_run(monkeypatch):
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr", Closed())
+    Reporter(1).line("epoch 1/5")
+
+
 def test_a_quiet_reporter_says_only_what_must_be_said(capsys):
     reporter = Reporter(0)
     reporter.line("one")

@@ -276,6 +276,17 @@ class Draws(keras.callbacks.Callback):
 """
 
 
+def test_the_shape_of_an_example_may_be_left_to_the_data(lab):
+    stated, left_open = (run(*words).folder / "metrics.json" for words in ((), ("data.input_shape=[]",)))
+    assert json.loads(stated.read_text()) == json.loads(left_open.read_text())
+
+
+@pytest.mark.parametrize("value", ["1.5", "true", "accuracy"])
+def test_a_metric_that_is_not_a_mapping_is_a_config_error(lab, value):
+    with pytest.raises(ConfigError, match="Expected a mapping with `_target_`, or null to remove it"):
+        run(f"task.metrics.accuracy={value}")
+
+
 def test_what_a_callback_draws_at_random_does_not_depend_on_how_its_run_was_checked(write, lab):
     """The callbacks of a single run are made twice, on the same model; a cell of a sweep has its model built again."""
     write("own_drawing.py", DRAWING)

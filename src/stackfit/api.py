@@ -55,7 +55,8 @@ def train(
 ) -> Run:
     """`run`, for a composition; `problems` are those of the composition."""
     cell = build_cell(composition, trusted_modules(trust), problems)
-    Problems(problems.wrong_names()).raise_errors()
+    if problems.wrong_names():  # the rest needs an engine, whose start takes seconds
+        problems.raise_errors()
     from stackfit.execution.members import check_model, start
     from stackfit.execution.runner import run_cell
 

@@ -115,8 +115,6 @@ def command(
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
     try:
-        claims = composition.claims if not problems.errors else []
-        items = [claim.item for claim in claims if claim.item is not None]
         if is_sweep:
             from stackfit.execution.sweep import Sweep
 
@@ -135,6 +133,7 @@ def command(
 
         run = api.train(composition, problems, trust=trust or (), fresh=fresh, reporter=Reporter(0) if quiet else None)
         metrics = run.metrics
+        items = [claim.item for claim in composition.claims if claim.item is not None]
         if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about their predictions
             from stackfit.cli.predicting import print_items
 

@@ -93,12 +93,13 @@ def check_claims(
         axes: the keys that its own sweep varies.
     """
     for number, (entry, where) in enumerate(zip(expect, places, strict=True)):
-        found = list(_grammar(entry)) or list(_names(Claim(**entry), metrics, axes))
+        found = list(check_grammar(entry)) or list(_names(Claim(**entry), metrics, axes))
         for key, message in found:
             yield ConfigError(message, key=f"expect.{number}{key and '.'}{key}", where=where)
 
 
-def _grammar(entry: Any) -> Iterator[tuple[str, str]]:
+def check_grammar(entry: Any) -> Iterator[tuple[str, str]]:
+    """The problems of one claim by itself, as `(key in it, sentences)`."""
     if not isinstance(entry, Mapping):
         yield "", f"expect holds {entry!r}. Expected a claim, which is a mapping. {_EXAMPLE}"
         return

@@ -164,11 +164,13 @@ def _check_keys(node: yaml.Node, path: Path) -> None:
     parts = node.value if isinstance(node, yaml.CollectionNode) else ()
     for part in parts:
         key, value = part if isinstance(part, tuple) else (None, part)
+        message = None
         if key is not None and not isinstance(key, yaml.ScalarNode):
-            raise ConfigError(
-                "A key of several parts is not allowed here. Expected a name. Write: key: value",
-                where=f"{shown(path)}:{key.start_mark.line + 1}",
-            )
+            message = "A key of several parts is not allowed here. Expected a name. Write: key: value"
+        elif key is not None and (kind := key.tag.rpartition(":")[2]) in ("null", "bool"):
+            message = f"YAML reads the key {key.value!r} as {kind}. Expected a name. Write it in quotes."
+        if message:
+            raise ConfigError(message, where=f"{shown(path)}:{key.start_mark.line + 1}")
         _check_keys(value, path)
 
 

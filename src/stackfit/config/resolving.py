@@ -45,6 +45,20 @@ def resolve(config: DictConfig, problems: Problems) -> dict[str, Any]:
     return resolved
 
 
+def is_readable(section: DictConfig) -> bool:
+    """Whether every interpolation in a section leads to a value."""
+    try:
+        OmegaConf.to_container(section, resolve=True)
+    except (RecursionError, OmegaConfBaseException):
+        return False
+    return True
+
+
+def missing_keys(section: DictConfig) -> list[str]:
+    """The keys of a section that have no value yet."""
+    return [str(key) for key in section if OmegaConf.is_missing(section, key)]
+
+
 def _unresolved(error: Exception, key: str, config: DictConfig) -> ConfigError:
     text = str(getattr(error, "msg", None) or error).partition("\n")[0]
     if isinstance(error, RecursionError) or text.startswith("Recursive"):

@@ -150,6 +150,9 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
     key, parent, name = ".".join(path), ".".join(path[:-1]), path[-1] if path else ""
     hint = hint_of(key)
     message = None
+    above = next((path[:end] for end in range(1, len(path)) if _is_unknown(path[:end])), None)
+    if above:  # `++data.scaling.x=1`: the key is wrong further up
+        path, key, parent, name = above, ".".join(above), ".".join(above[:-1]), above[-1]
     if path and parent not in PARTS:  # an item of a mapping, such as data.examples.train, or an argument of a target
         above = ".".join(path[:-2])
         if above in PARTS and hint_of(parent) and not _holds(above, path[-2], {name: value}):
@@ -165,7 +168,11 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
     elif key in PARTS or str(hint).startswith("dict"):
         if isinstance(value, Mapping):
             for item in value:
-                yield from find_misfits(value[item], (*path, str(item)))
+                inside = (*path, str(item))
+                if str(hint).startswith("dict[str") and not isinstance(item, str):
+                    yield inside, f"{'.'.join(inside)} is not a word. Expected one as a key. Write it in quotes."
+                else:
+                    yield from find_misfits(value[item], inside)
         else:
             message = f"{key} is {_brief(value)}. Expected a mapping. Write its keys below it."
     elif str(hint).startswith("list") and not isinstance(value, list):
@@ -175,6 +182,10 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
         message = _misfit(key, value)
     if message:
         yield path, message
+
+
+def _is_unknown(path: tuple[str, ...]) -> bool:
+    return ".".join(path[:-1]) in PARTS and hint_of(".".join(path)) is None
 
 
 def _misfit(key: str, value: Any) -> str:

@@ -10,7 +10,7 @@ from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
 from stackfit.config.origins import Origins
-from stackfit.config.resolving import resolve
+from stackfit.config.resolving import is_readable, missing_keys, resolve
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
 from stackfit.data import declare
@@ -60,7 +60,9 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             A cell with errors must not be trained.
     """
     data = composition.config.data
-    if not problems.covers("data"):
+    if not is_readable(data):  # `resolve` says why
+        problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
+    elif not problems.covers("data"):
         try:
             for key, value in declare(data).items():  # a user's table has columns and classes that the model may read
                 data[key] = value

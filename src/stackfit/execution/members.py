@@ -153,12 +153,16 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
     from stackfit.model.building import build
 
     built, printed = [], io.StringIO()
+    # What does not go together with another key says nothing about a callback's own arguments.
+    own = Problems([error for error in problems.errors if not error.among], unknown=problems.unknown)
+    known = len(own.errors)
     with contextlib.redirect_stdout(printed):
         for name, node in (cell.config["callbacks"] or {}).items():
             if isinstance(node, dict):
-                with problems.collect():
+                with own.collect():
                     placed = _place_files(node, folder, f"callbacks.{name}")
-                    built.append(build(placed, f"callbacks.{name}", "callbacks", problems))
+                    built.append(build(placed, f"callbacks.{name}", "callbacks", own))
+    problems.errors += own.errors[known:]
     if cell.origins:
         problems.place(cell.origins)
     return built, "" if printed.closed else printed.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ class Reporter:
     def line(self, text: str, always: bool = False) -> None:
         """Print one or more lines; with `verbosity` 0 only if `always`."""
         if always or self.verbosity > 0:
-            print(text.rstrip("\n"), file=sys.stderr, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # nobody reads any more, as after `| head`: the run goes on
+                print(text.rstrip("\n"), file=sys.stderr, flush=True)
 
     def detail(self, text: str) -> None:
         """Print lines that a live screen of several cells shows in its own way."""

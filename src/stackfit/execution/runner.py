@@ -34,8 +34,10 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     """
     if model is None:
         start(cell)
-    job = Job(cell, cell.experiment, reporter, model=model)
+    job = Job(cell, cell.experiment, reporter)
     dataset = load_data(cell, job.say)
+    if tuple(cell.config["data"]["input_shape"]) == dataset.input_shape:  # else it was left open, and the data say it
+        job.model = model
     job.fingerprint = cell.fingerprint(dataset.fingerprint)
     run_cohort([job], dataset, claim, reporter)
     assert job.folder is not None

@@ -126,7 +126,8 @@ class Sweep:
                 exist in its model; nothing was trained and no folder was made.
         """
         self._fail_fast = fail_fast
-        self.problems.raise_errors()
+        if not self.axes.points:
+            self.problems.raise_errors()
         sampler = Grid(self.axes.points)
         while points := sampler.ask(len(self.axes.points)):
             jobs = self.plan_cells(points)

@@ -182,7 +182,7 @@ def _activation_against_loss(output: Output, config: Mapping[str, Any], loss: st
 def _metrics_against_labels(output: Output, config: Mapping[str, Any], width: int) -> Iterator[tuple[bool, ConfigError]]:
     labels, classes = config["task"]["labels"], config["data"]["num_classes"]
     for name, node in (config["task"]["metrics"] or {}).items():
-        module, _, metric = str((node or {}).get("_target_")).rpartition(".")
+        module, _, metric = str(node.get("_target_") if isinstance(node, Mapping) else None).rpartition(".")
         if not node or module != "keras.metrics":
             continue
         wrong, warning = None, False

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from stackfit.config.claims import check_grammar
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.schema import PARTS, find_misfits, hint_of
 from stackfit.config.trust import check_resolvers
@@ -120,7 +121,7 @@ def refuse_axes(axes: Iterable[Override], problems: Problems) -> None:
         "Found several values for one key. Expected one value, or a sweep. "
         "Add -m to sweep over them, or write a list as key=[a,b]"
     )
-    problems.add(ConfigError(message, where=axis.input_line) for axis in axes)
+    problems.add(ConfigError(message, key=axis.key_or_group, where=axis.input_line) for axis in axes)
 
 
 def apply_override(override: Override, config: DictConfig) -> None:
@@ -137,6 +138,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
     is_set = is_known and above._get_node(last)._value() is not None
     adds = override.is_add() or override.is_force_add()
     misfits = list(find_misfits(value, tuple(key.split(".")))) if not override.is_delete() else []
+    is_list = isinstance(value, list)
     message, kind = None, None
     if not isinstance(above, DictConfig):
         message = (
@@ -148,7 +150,10 @@ def apply_override(override: Override, config: DictConfig) -> None:
     elif override.is_add() and is_set and not isinstance(value, (dict, list)):
         message = f"{key} exists already. Expected + only before a new key. Write it without the +"
     elif misfits:
-        message, kind = misfits[0][1], "name" if hint_of(key) is None and parent in PARTS else None
+        path, message = misfits[0]
+        kind = "name" if hint_of(".".join(path)) is None and ".".join(path[:-1]) in PARTS else None
+    elif claims := [found for claim in value for found in check_grammar(claim)] if key == "expect" and is_list else []:
+        message = claims[0][1]
     elif override.is_delete() and not is_set:
         message = f"{key} is null already. Expected a key with a value. Leave ~{key} out."
     elif override.is_delete():
