@@ -123,3 +123,11 @@ def test_without_its_path_a_table_is_not_also_blamed_for_what_its_columns_would_
     with pytest.raises(ConfigError) as error:
         compose_cell(Composer("digits_quickstart"), ["data=csv", "data.path=${nope}"])
     assert (error.value.key, getattr(error.value, "errors", None)) == ("data.path", None)
+
+
+def test_a_section_of_which_nothing_is_left_names_the_key_that_was_removed():
+    with pytest.raises(ConfigError) as error:
+        compose_cell(Composer("digits_quickstart"), ["~model.layers"])
+    first = getattr(error.value, "errors", [error.value])[0]
+    assert (first.where, first.key) == ("~model.layers", "model.layers")
+    assert "model.layers was removed. Expected a value." in first.message

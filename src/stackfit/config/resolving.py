@@ -29,7 +29,6 @@ def resolve(config: DictConfig, problems: Problems) -> dict[str, Any]:
     resolved: dict[str, Any] = {}
     for key in removed:
         problems.add([ConfigError(f"{key} was removed. Expected a value. Leave out ~{key}, or write null.", key=key)])
-        _put(resolved, key.split("."), removed[key])
     for path, value in _leaves(config, ()):
         key = ".".join(map(str, path))
         plain = None
@@ -42,6 +41,8 @@ def resolve(config: DictConfig, problems: Problems) -> dict[str, Any]:
         except (RecursionError, OmegaConfBaseException) as error:
             problems.add([_unresolved(error, key, config)])
         _put(resolved, path, plain)
+    for key, default in removed.items():  # last: a section of which nothing is left is an empty value itself
+        _put(resolved, key.split("."), default)
     return resolved
 
 
