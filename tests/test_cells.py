@@ -131,3 +131,10 @@ def test_a_section_of_which_nothing_is_left_names_the_key_that_was_removed():
     first = getattr(error.value, "errors", [error.value])[0]
     assert (first.where, first.key) == ("~model.layers", "model.layers")
     assert "model.layers was removed. Expected a value." in first.message
+
+
+@pytest.mark.parametrize("section", ["about", "data.splits", "task.metrics", "model.layers"])
+def test_a_section_that_refers_to_nothing_is_an_error_at_its_place(compose, section):
+    with pytest.raises(ConfigError) as raised:
+        compose("digits_quickstart", f"{section}=${{nope}}")
+    assert f"{section}=${{nope}}" in str(raised.value) and "'nope'" in str(raised.value)

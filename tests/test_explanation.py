@@ -216,3 +216,9 @@ def test_show_origin_follows_interpolations_and_names_who_removed(cli, explainer
     assert places_["batch_size"] == "batch_size=4"
     assert f"{conf('model/mlp.yaml')}:5 -> data.num_classes {conf('data/xor.yaml')}:" in out
     assert places_["jit_compile"].startswith("stackfit/config/schema.py:")
+
+
+@pytest.mark.parametrize("words", [("show", "gsp631_base"), ("explain", "gsp631_base", "epochs")])
+def test_several_values_for_one_key_are_refused_where_nothing_is_swept(cli, words):
+    answer = cli(*words, "epochs=3,4")
+    assert answer.code == 2 and "epochs=3,4" in answer.err and "Found several values for one key" in answer.err

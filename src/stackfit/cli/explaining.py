@@ -33,9 +33,11 @@ def command(
 
     from stackfit.config.explanation import Explainer
     from stackfit.config.hydra.composition import Composer
+    from stackfit.config.hydra.overrides import refuse_axes
 
     with raising() as problems:
         composition = Composer(experiment).compose(overrides or (), problems)
+        refuse_axes(composition.axes, problems)
     completion.remember_keys(composition)
     explainer = Explainer(composition)
     if explainer.is_mapping(key):

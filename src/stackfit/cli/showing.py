@@ -28,10 +28,12 @@ def command(
 ) -> None:
     """Trains nothing and loads no TensorFlow. What may not be trained without --trust is named in a warning."""
     from stackfit.config.hydra.composition import Composer
+    from stackfit.config.hydra.overrides import refuse_axes
     from stackfit.config.resolving import resolve as resolve_config
 
     with raising() as problems:
         composition = Composer(experiment).compose(overrides or (), problems)
+        refuse_axes(composition.axes, problems)
         config = resolve_config(composition.config, problems) if resolve else plain(composition)
         if resolve:
             problems.place(composition.origins)

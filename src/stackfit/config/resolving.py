@@ -95,7 +95,9 @@ def _absent(schema: Mapping[str, Any], config: DictConfig, prefix: str) -> Itera
         if key not in config._content:
             yield prefix + key, value
         elif value and isinstance(value, Mapping):
-            yield from _absent(value, config[key], f"{prefix}{key}.")
+            section = config._get_node(key)  # a reference is judged where it is resolved
+            if isinstance(section, DictConfig) and isinstance(section._content, dict):
+                yield from _absent(value, section, f"{prefix}{key}.")
 
 
 def _leaves(node: DictConfig, above: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Callable[[], Any]]]:
