@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -529,3 +530,10 @@ def test_a_misspelt_name_and_another_problem_are_reported_together_without_an_en
 def test_expect_that_was_taken_away_is_a_wrong_command(cli):
     answer = cli("run", "digits_quickstart", "~expect", "epocs=1")
     assert answer.code == 2 and "expect was removed. Expected a value." in answer.err
+
+
+def test_hydras_information_leaves_the_programs_own_logging_as_it_was(cli):
+    root = logging.getLogger()
+    before = list(root.handlers), root.level
+    assert cli("run", "gsp631_base", "--info", "all").code == 0
+    assert (list(root.handlers), root.level) == before

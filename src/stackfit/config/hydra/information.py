@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
@@ -26,6 +28,8 @@ def print_information(experiment: str, overrides: list[str], flags: dict[str, st
     settings, store = [*overrides, *OWN_SETTINGS], ConfigStore.instance()
     store.store(name=SCHEMA, node=schema.Experiment, provider="stackfit")  # numbers are printed as the schema types them
     GlobalHydra.instance().clear()
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     app = Hydra.create_main_hydra2("stackfit", search_path())
     try:
         if "--cfg" in flags:
@@ -35,5 +39,7 @@ def print_information(experiment: str, overrides: list[str], flags: dict[str, st
         else:
             app.hydra_help(experiment, get_args_parser(), get_args_parser().parse_args(["--hydra-help"]))
     finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)  # Hydra's `--info` logs everything to the terminal from here on
         GlobalHydra.instance().clear()
         store.store(name=SCHEMA, node=UNTYPED, provider="stackfit")
