@@ -163,7 +163,7 @@ class Sweep:
         finished = len(jobs) - len(waiting) - busy
         elsewhere = f", {busy} with another process" if busy else ""
         self.reporter.line(
-            f"{self.experiment}: {len(jobs)} cells: {finished} finished, {len(waiting)} to run{elsewhere}."
+            f"{self.experiment}: {len(jobs)} cell{'s' * (len(jobs) != 1)}: {finished} finished, {len(waiting)} to run{elsewhere}."
         )
         if any(job.why != "new" for job in jobs):
             for job in waiting:
