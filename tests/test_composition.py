@@ -346,3 +346,10 @@ def test_a_number_cannot_name_a_layer_in_a_file(write):
     error = refusal("mine")
     assert (error.where, error.key) == ("experiments/mine.yaml:2", "model.layers.1")
     assert error.message == "model.layers.1 is not a word. Expected one as a key. Write it in quotes."
+
+
+@pytest.mark.parametrize("value", ["'???'", "'${epochs}'"])
+def test_an_unknown_key_is_an_error_even_if_its_value_is_left_open(write, value):
+    write("experiments/mine.yaml", f"{HEAD}data: {{nmae: {value}}}\n")
+    error = refusal("mine")
+    assert error.where == "experiments/mine.yaml:2" and "There is no key 'nmae' in data. Did you mean 'name'?" in error.message

@@ -457,3 +457,10 @@ def test_runs_inside_and_outside_of_the_current_folder_make_one_row(lab, tmp_pat
     make_run(lab / "outputs" / "a", {"seed": 0})
     make_run(elsewhere / "b", {"seed": 1})
     assert "different folders (2 runs)" in render(table([lab / "outputs", elsewhere], over="seed"))
+
+
+def test_a_setting_of_thousands_of_digits_is_sorted_as_a_text(tmp_path):
+    for number, name in enumerate(("9" * 5000, "7")):
+        make_run(tmp_path / str(number), {"label": name})
+    frame, problems = read_table(tmp_path)
+    assert len(frame) == 2 and problems == []

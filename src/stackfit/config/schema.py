@@ -145,7 +145,8 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
     Args:
         value: the value at `path`; the whole config if that is empty.
     """
-    if isinstance(value, str) and (value == MISSING or "${" in value):
+    is_open = isinstance(value, str) and (value == MISSING or "${" in value)
+    if is_open and not any(_is_unknown(path[:end]) for end in range(1, len(path) + 1)):
         return
     key, parent, name = ".".join(path), ".".join(path[:-1]), path[-1] if path else ""
     hint = hint_of(key)

@@ -88,10 +88,14 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
         )
 
 
+MOST_DIGITS = 4_000  # Python reads numbers of up to 4,300
+
+
 def order(value: Any) -> tuple[int, Any]:
     """A key that sorts any values: numbers, then texts with the numbers in them as numbers, then blanks."""
     if isinstance(value, (int, float)) and value == value:
         return 0, value
     if isinstance(value, (str, list)):
-        return 1, [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", str(value))]
+        parts = re.split(r"(\d+)", str(value))
+        return 1, [int(part) if part.isdecimal() and len(part) < MOST_DIGITS else part for part in parts]
     return 2, 0
