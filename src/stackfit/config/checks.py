@@ -146,6 +146,12 @@ def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:
             "least 0. Write: 'task.class_weight={0: 2.0, 3: 0.5}'",
             key="task.class_weight",
         )
+    elif weights and not any(weights.values()) and len(weights) == classes:
+        yield ConfigError(
+            "task.class_weight gives every class the weight 0: nothing would be learnt. Expected a weight above 0 for at least "
+            "one class. Write: task.class_weight=null",
+            key="task.class_weight",
+        )
 
 
 def _check_arguments(node: Any, key: str) -> Iterator[ConfigError]:

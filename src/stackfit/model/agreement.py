@@ -47,15 +47,20 @@ class Output:
     @property
     def activation(self) -> str | None:
         """`linear`, `softmax`, …; None where only a user's own code knows."""
-        last = next((layer for layer in reversed(self.layers) if not isinstance(layer, PASSING)), None)
-        if isinstance(last, keras.layers.Softmax):
-            return "softmax"
-        if isinstance(last, keras.layers.Activation) or type(last).__name__ in ("Dense", "EinsumDense") or (
-            type(last).__name__.startswith("Conv")
-        ):
-            name = getattr(last.activation, "__name__", None)
-            return name if hasattr(keras.activations, name or "") else None
-        return None
+        return activation_of(self.layers)
+
+
+def activation_of(layers: Sequence[keras.layers.Layer]) -> str | None:
+    """The activation in which Keras layers in a row end: `linear`, `softmax`, …; None where it is not known."""
+    last = next((layer for layer in reversed(layers) if not isinstance(layer, PASSING)), None)
+    if isinstance(last, keras.layers.Softmax):
+        return "softmax"
+    if isinstance(last, keras.layers.Activation) or type(last).__name__ in ("Dense", "EinsumDense") or (
+        type(last).__name__.startswith("Conv")
+    ):
+        name = getattr(last.activation, "__name__", None)
+        return name if hasattr(keras.activations, name or "") else None
+    return None
 
 
 def find_disagreements(output: Output, config: Mapping[str, Any], loss: type | None) -> Iterator[tuple[bool, ConfigError]]:

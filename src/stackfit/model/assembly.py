@@ -10,6 +10,7 @@ from stackfit.model.agreement import Output, find_disagreements
 from stackfit.model.building import BASES, build, find_target
 from stackfit.model.callback_checks import find_idle
 from stackfit.model.stack import Stack
+from stackfit.model.stack_checks import check_trainable, find_unlikely
 
 
 def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> Stack:
@@ -36,12 +37,14 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
     }
     if stack.output and not problems.covers("data.num_classes", "task.labels"):
         stack.check_axes(stack.output, config["data"]["num_classes"])
-        _check_agreement(stack.output, config, loss, problems)
+        _check_agreement(stack, stack.output, config, loss, problems)
     for name, node in (config["callbacks"] or {}).items():
         if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
             with problems.collect():
                 target = find_target(str(node.get("_target_")), f"callbacks.{name}._target_", BASES["callbacks"])
                 problems.add(find_idle(name, target, config))
+    if stack.model is not None:
+        problems.errors += check_trainable(stack.model, config["model"]["layers"])
     if problems.errors:
         stack.model = None
     if stack.model is not None:
@@ -51,10 +54,15 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
     return stack
 
 
-def _check_agreement(output: Output, config: Mapping[str, Any], loss: type | None, problems: Problems) -> None:
-    """What does not agree, unless it is silenced or follows from a problem that is known."""
+def _check_agreement(
+    stack: Stack, output: Output, config: Mapping[str, Any], loss: type | None, problems: Problems
+) -> None:
+    """What does not agree or cannot be meant, unless it is silenced or follows from a problem that is known."""
     silent = config.get("silence") or ()
-    for warning, error in find_disagreements(output, config, loss):
+    found = [*find_disagreements(output, config, loss)]
+    if stack.model is not None:
+        found += [(True, error) for error in find_unlikely(stack, config)]
+    for warning, error in found:
         follows = any(problems.touches(key) for key in error.among[:2])
         if error.kind not in silent and not follows:
             (problems.warnings if warning else problems.errors).append(error)
