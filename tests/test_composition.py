@@ -127,7 +127,9 @@ def test_a_misspelt_key_names_the_nearest_however_it_is_typed(override):
     "override, said",
     [
         ("model.layers.hidden.unit=3", "no key 'unit' in model.layers.hidden. Did you mean 'units'?"),
-        ("model.layers.hidden.unit=3", "or +model.layers.hidden.unit=… to pass a further argument"),
+        ("model.layers.hidden.kernel_regularizr=3", "Did you mean 'kernel_regularizer'?"),
+        ("optimizer.clipnrom=1", "There is no key 'clipnrom' in optimizer. Did you mean 'clipnorm'?"),
+        ("model.layers.drop={}", "or +model.layers.drop=… to pass a further argument"),
         ("data.pth=x", "no key 'pth' in data. Did you mean 'path'?"),
         ("+data.pth=x", "no key 'pth' in data. Did you mean 'path'?"),
         ("+task.los=x", "no key 'los' in task. Did you mean 'loss'?"),

@@ -33,7 +33,7 @@ def checked(compose, *overrides, experiment="gsp631_base"):
         (["model.layers.hidden.activation=softmax",
           "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.1, after: hidden}"], "inner_softmax", "'output' reads it"),
         (["+model.layers.r={_target_: keras.layers.RandomBrightness, factor: 0.2, after: input}"],
-         "value_range", "'+model.layers.r.value_range=[0,1]'"),
+         "value_range", "'model.layers.r.value_range=[0,1]'"),
         (["+model.layers.r={_target_: keras.layers.RandomContrast, factor: 0.2, value_range: [0, 255], after: input}"],
          "value_range", "'model.layers.r.value_range=[0,1]'"),
         (["+model.layers.r={_target_: keras.layers.Rescaling, scale: 0.00392, after: input}"], "value_range", "0 to 0.00392"),
@@ -41,7 +41,7 @@ def checked(compose, *overrides, experiment="gsp631_base"):
           "+model.layers.b={_target_: keras.layers.RandomBrightness, factor: 0.2, value_range: [0, 1], after: r}",
           "+model.layers.q={_target_: keras.layers.RandomBrightness, factor: 0.2, value_range: [0, 255], after: b}"],
          "value_range", "but they go from -1 to 1"),
-        (["precision=mixed_bfloat16"], "half_precision", "+model.layers.output.dtype=float32"),
+        (["precision=mixed_bfloat16"], "half_precision", "model.layers.output.dtype=float32"),
     ],
 )  # fmt: skip
 def test_a_stack_that_nobody_means_is_a_warning_that_can_be_silenced(compose, overrides, kind, said):
@@ -58,9 +58,9 @@ def test_a_stack_that_nobody_means_is_a_warning_that_can_be_silenced(compose, ov
         ["+model.layers.r={_target_: keras.layers.RandomBrightness, factor: 0.2, value_range: [0, 1], after: input}"],
         ["+model.layers.r={_target_: keras.layers.Rescaling, scale: 2, offset: -1, after: input}"],
         ["data.scale=none", "+model.layers.r={_target_: keras.layers.Rescaling, scale: 0.00392, after: input}"],
-        ["precision=mixed_bfloat16", "+model.layers.output.dtype=float32"],
+        ["precision=mixed_bfloat16", "model.layers.output.dtype=float32"],
         ["model.layers.hidden.activation=sigmoid"],  # the codelab asks for it
-        ["+model.layers.hidden.trainable=false"],
+        ["model.layers.hidden.trainable=false"],
         # a gate: the softmax are weights of a product
         [f"+model.layers.gate={{{DENSE}, units: 64, activation: softmax, after: hidden}}",
          "+model.layers.times={_target_: keras.layers.Multiply, inputs: [hidden, gate], after: gate}"],
@@ -74,7 +74,7 @@ def test_what_can_be_meant_is_no_warning(compose, overrides):
 @pytest.mark.parametrize(
     "overrides, said",
     [
-        (["+model.layers.hidden.trainable=false", "+model.layers.output.trainable=false"], "all 50,890 weights are frozen"),
+        (["model.layers.hidden.trainable=false", "model.layers.output.trainable=false"], "all 50,890 weights are frozen"),
         (["model.layers.hidden=null", "model.layers.output=null", "+model.layers.pool={_target_: keras.layers.Reshape, target_shape: [784]}"],
          "no layer has weights"),
     ],

@@ -53,7 +53,7 @@ class Sweep:
         self.axes = read_spread(composition, confirm, problems)
         self.executor: Executor = executor_of(composition.hydra.launcher)
         self.folder = SweepFolder.find(
-            project.outputs() / self.experiment, self.experiment, self.axes.fixed, self.axes.names, fresh
+            project.outputs() / self.experiment, self.experiment, self.axes.named, self.axes.names, fresh
         )
         self.jobs: list[Job] = []
         self._fail_fast = False

@@ -176,7 +176,7 @@ def _activation_against_loss(output: Output, config: Mapping[str, Any], loss: st
         elif activation not in (*SIGMOIDS, *DISTRIBUTIONS):
             message = (
                 f"{said}, but {loss} has from_logits: false and takes the output for a probability: the loss is wrong. "
-                f"Expected sigmoid, or a loss for logits. Write: {key}=sigmoid, or +task.loss.from_logits=true"
+                f"Expected sigmoid, or a loss for logits. Write: {key}=sigmoid, or task.loss.from_logits=true"
             )
     if message:
         overrule = "" if warning else ". If it is meant: 'silence=[activation_loss]'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,7 +50,24 @@ def build(node: Any, key: str, role: str, problems: Problems, **extra: Any) -> A
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
         return None
-    return _build(node, key, BASES[role], problems, extra)
+    return _build(with_floats(node), key, BASES[role], problems, extra)
+
+
+def with_floats(node: Any) -> Any:
+    """The node, with a float for a whole number where the argument of a Keras class is a float by default: Adam refuses
+    `learning_rate: 1`."""
+    if isinstance(node, (list, tuple)):
+        return [with_floats(item) for item in node]
+    if not isinstance(node, Mapping):
+        return node
+    module, _, name = str(node.get("_target_")).rpartition(".")
+    target = getattr(sys.modules.get(module), name, None) if module.startswith("keras.") else None
+    known = accepted_arguments(target)[0] if isinstance(target, type) else {}
+    floats = {argument for argument, parameter in known.items() if isinstance(parameter.default, float)}
+    return {
+        argument: float(value) if argument in floats and type(value) is int else with_floats(value)
+        for argument, value in node.items()
+    }
 
 
 def _build(node: Any, key: str, bases: tuple[type, ...], problems: Problems, extra: Mapping[str, Any]) -> Any:

@@ -40,12 +40,6 @@ def check_trainable(model: keras.Model, layers: Mapping[str, Any]) -> Iterator[C
     )
 
 
-def _assignment(stack: Stack, name: str, argument: str, value: str) -> str:
-    """What to type to give a layer's argument this value."""
-    known = argument in stack.layers[name]
-    return f"{'' if known else '+'}model.layers.{name}.{argument}={value}"
-
-
 def _readers(stack: Stack, name: str) -> Iterator[tuple[str, Any]]:
     """The Keras layers that read a layer's values, with their keys, after those that only pass them on."""
     for reader, sources in stack.reads.items():
@@ -67,7 +61,7 @@ def _softmax_before_the_end(stack: Stack) -> Iterator[ConfigError]:
             if not hasattr(layer, "kernel") and activation_of([layer]) not in DISTRIBUTIONS:
                 continue
             extra = reader if not hasattr(layer, "kernel") else name if not hasattr(parts[-1], "kernel") else None
-            write = f"model.layers.{extra}=null" if extra else _assignment(stack, name, "activation", "relu")
+            write = f"model.layers.{extra}=null" if extra else f"model.layers.{name}.activation=relu"
             yield ConfigError(
                 f"Layer {name!r} ends in {activation} and {reader!r} reads it: its values sum to 1, so most of what they tell "
                 f"apart is lost. Expected {activation} once, at the output. Write: {write}",
@@ -88,7 +82,7 @@ def _places_as_classes(stack: Stack) -> Iterator[ConfigError]:
     yield ConfigError(
         f"{output.name!r} stands after {output.source!r}, whose scores are {' x '.join(map(str, places))} x "
         f"{stack.values[output.source].shape[-1]}: every place gives classes of its own. Expected one set of scores for one "
-        f"example. Move {output.name!r} before the first Dense. Write: {_assignment(stack, output.name, 'after', 'input')}",
+        f"example. Move {output.name!r} before the first Dense. Write: {key}.after=input",
         kind="extra_outputs",
         among=(f"{key}.after", key),
     )
@@ -122,7 +116,7 @@ def _value_ranges(stack: Stack, data: Mapping[str, Any]) -> Iterator[ConfigError
                 yield ConfigError(
                     f"{type(part).__name__} {name!r} expects values from {expected[0]:g} to {expected[1]:g} (value_range), but "
                     f"they go from {known[0]:g} to {known[1]:g} (data.scale={data['scale']}). Expected the same range. "
-                    f"Write: '{_assignment(stack, name, 'value_range', f'[{known[0]:g},{known[1]:g}]')}'",
+                    f"Write: '{argument}=[{known[0]:g},{known[1]:g}]'",
                     kind="value_range",
                     among=(argument, f"model.layers.{name}", "data.scale"),
                 )
@@ -154,7 +148,7 @@ def _half_precision(stack: Stack) -> Iterator[ConfigError]:
     if dtype in ("float16", "bfloat16"):
         yield ConfigError(
             f"The output computes its {output.activation} in {dtype}: small probabilities become 0 and the loss loses digits. "
-            f"Expected float32 at the output. Write: {_assignment(stack, output.source, 'dtype', 'float32')}",
+            f"Expected float32 at the output. Write: model.layers.{output.source}.dtype=float32",
             kind="half_precision",
             among=(f"model.layers.{output.source}.dtype", f"model.layers.{output.source}", "precision"),
         )

@@ -26,7 +26,7 @@ from stackfit.config import project, schema
 from stackfit.config.claims import Claim, check_claims, read_claims
 from stackfit.config.experiments import find_experiment
 from stackfit.config.hydra.errors import translated
-from stackfit.config.hydra.overrides import apply_override, is_group, parse_overrides
+from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.origins import ConfigFile, Origins
 from stackfit.errors import ConfigError, Problems
@@ -59,6 +59,7 @@ class Composition:
     chain: tuple[ConfigFile, ...]
     hydra: DictConfig  # Hydra's own section
     parsed: tuple[Override, ...] = ()  # every override; several values for a key are an axis, which is not applied
+    added: frozenset[str] = frozenset()  # the overrides that add an argument without a +
     faults: tuple[ConfigError, ...] = ()  # problems of the files; what has them was left out
 
     @cached_property
@@ -151,12 +152,15 @@ class Composer:
         chooses = [override.is_hydra_override() or is_group(override, self.repository) for override in fixed]
         base = self._base(tuple(o.input_line or "" for o, choice in zip(fixed, chooses, strict=True) if choice))
         problems.errors += base.faults  # a line's own problem is not a consequence of another
-        config = copy.deepcopy(base.config)
+        config, added = copy.deepcopy(base.config), set()
         for override, choice in zip(fixed, chooses, strict=True):
             if not choice:
+                if adds_argument(override, config):
+                    added.add(override.input_line or "")
                 with problems.collect():
                     apply_override(override, config)
-        return replace(base, config=config, overrides=tuple(o.input_line or "" for o in fixed), parsed=tuple(parsed))
+        lines = tuple(o.input_line or "" for o in fixed)
+        return replace(base, config=config, overrides=lines, parsed=tuple(parsed), added=frozenset(added))
 
     def _base(self, groups: tuple[str, ...]) -> Composition:
         if groups not in self._bases:

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from stackfit.config.arguments import arguments_of
 from stackfit.config.claims import check_grammar
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.schema import PARTS, find_misfits, hint_of
@@ -136,7 +137,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
     above, missing = _walk(config, parent.split(".") if parent else [])
     is_known = not missing and isinstance(above, DictConfig) and last in above._content
     is_set = is_known and above._get_node(last)._value() is not None
-    adds = override.is_add() or override.is_force_add()
+    adds = override.is_add() or override.is_force_add() or adds_argument(override, config)
     misfits = list(find_misfits(value, tuple(key.split(".")))) if not override.is_delete() else []
     is_list = isinstance(value, list)
     message, kind = None, None
@@ -171,6 +172,17 @@ def apply_override(override: Override, config: DictConfig) -> None:
         raise ConfigError(message, key=key, where=override.input_line, kind=kind)
 
 
+def adds_argument(override: Override, config: DictConfig) -> bool:
+    """Whether the override sets an argument that the target above it takes and the config does not have yet."""
+    parent, _, last = override.key_or_group.rpartition(".")
+    if not f"{parent}.".startswith(_OPEN) or override.is_delete() or override.is_add() or override.is_force_add():
+        return False
+    above, missing = _walk(config, parent.split("."))
+    if missing or not isinstance(above, DictConfig) or last in above._content or "_target_" not in above._content:
+        return False
+    return last in arguments_of(str(above._get_node("_target_")._value()))
+
+
 def _walk(config: DictConfig, parts: list[str]) -> tuple[Any, str | None]:
     """The node at these keys; or the last node on the way that exists, and the key that it does not have."""
     node: Any = config
@@ -188,7 +200,10 @@ def _unknown_key(node: DictConfig, name: str, key: str) -> str:
     known = [str(known_key) for known_key in node]
     parts = key.split(".")
     parent = ".".join(parts[: parts.index(name)])
-    add = f", or +{key}=… to pass a further argument" if f"{parent}.".startswith(_OPEN) else ""
+    target = node._get_node("_target_") if "_target_" in node._content else None
+    takes = sorted(arguments_of(str(target._value()))) if target is not None else []
+    add = f", or +{key}=… to pass a further argument" if f"{parent}.".startswith(_OPEN) and not takes else ""
+    known += [name for name in takes if name not in known]
     return (
         f"There is no key {name!r}{f' in {parent}' if parent else ''}.{did_you_mean(name, known)} "
         f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."

@@ -17,7 +17,8 @@ MANY = 2_000  # cells; the user is asked before more
 class Spread:
     """What a sweep varies: the names of its axes, its points, and where each axis was written."""
 
-    fixed: tuple[str, ...]  # overrides of every cell
+    fixed: tuple[str, ...]  # overrides of every cell, as typed
+    named: tuple[str, ...]  # the same, with a + before every argument that is added: the sweep's folder is named by them
     names: tuple[str, ...]
     points: tuple[axes.Point, ...]
     places: dict[str, str | None]
@@ -52,4 +53,5 @@ def read_spread(composition: Composition, confirm: Callable[[int], bool], proble
     if total == 0 and not problems.errors:
         raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
     fixed = tuple(o.input_line or "" for o in typed if not o.is_sweep_override())
-    return Spread(fixed, tuple(names), tuple(points.values()) if total else (), places)
+    named = tuple(f"+{line}" if line in composition.added else line for line in fixed)
+    return Spread(fixed, named, tuple(names), tuple(points.values()) if total else (), places)

@@ -95,6 +95,9 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
             key="jit_compile",
         )
     start(cell)
+    from stackfit.model.building import with_floats  # Keras comes with it
+
+    config = with_floats(config)
     make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
     tested = any(name.startswith("test_") for name in metrics)
     if tested and kind.script and not RunFolder(run.folder).predictions.exists():
