@@ -100,3 +100,10 @@ def test_a_whole_number_is_a_float_where_keras_wants_one(keras, compose):
     assert float(make_model(cell, (8, 8, 1)).optimizer.learning_rate) == 1.0
     assert json.dumps(with_floats(cell.config["optimizer"])).count("1.0") == 1
     assert cell.config["optimizer"]["learning_rate"] == 1  # and the fingerprint stays
+
+
+def test_a_list_and_a_mapping_replace_each_other():
+    layer = "+model.layers.att={_target_: keras.layers.MultiHeadAttention, num_heads: 1, key_dim: 2, inputs: %s}"
+    for first, then in (("{query: a, value: b}", "[a,b]"), ("[a,b]", "{query: a, value: b}")):
+        inputs = composed(layer % first, f"model.layers.att.inputs={then}").config.model.layers.att.inputs
+        assert inputs == composed(layer % then).config.model.layers.att.inputs

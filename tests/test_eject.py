@@ -110,6 +110,17 @@ def digest_of(run: Run) -> str:
         pytest.param(
             ["epochs=2", "deterministic=false", "data.scale=standardize", "batch_size=100"], id="standardized"
         ),
+        pytest.param(
+            [
+                "epochs=1",
+                "optimizer.learning_rate=1",
+                "optimizer.clipnorm=1",
+                "+model.layers.seq={_target_: keras.layers.Reshape, target_shape: [8, 8], after: input}",
+                "+model.layers.att={_target_: keras.layers.MultiHeadAttention, num_heads: 1, key_dim: 2, after: seq, "
+                "inputs: {query: seq, value: seq}}",
+            ],
+            id="attention-and-whole-numbers-for-floats",
+        ),
     ],
 )
 def test_a_script_ends_with_the_weights_of_its_run(lab, keras, overrides):

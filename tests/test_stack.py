@@ -302,3 +302,38 @@ def test_what_a_member_takes_is_counted_by_hand(keras):
     adam = 2 * 4 * parameters + 8 + 4  # two moments, the number of steps, the learning rate
     outputs = 4 * (2 + 4 + 1)  # of one example; the backward pass takes as much again
     assert size_model(model).member_bytes(batch_size=10) == 2 * 4 * parameters + adam + 2 * 10 * outputs
+
+
+# ---- layers with several arguments
+
+
+def test_inputs_as_a_mapping_are_passed_by_name():
+    model = build(
+        {
+            "seq": layer("Reshape", target_shape=[4, 2]),
+            "att": layer("MultiHeadAttention", num_heads=1, key_dim=2, inputs={"query": "seq", "value": ["seq"]}),
+            "flat": layer("Flatten", inputs="att"),
+            "output": dense(1),
+        },
+        (8,),
+    )
+    assert model.get_layer("att").get_config()["num_heads"] == 1 and model.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "layers, said",
+    [
+        ({"att": layer("MultiHeadAttention", num_heads=1, key_dim=2, inputs=["seq", "seq"])},
+         "Write: inputs: {query: seq, value: seq}."),
+        ({"att": layer("MultiHeadAttention", num_heads=1, key_dim=2)}, "Write: inputs: {query: seq, value: seq}."),
+        ({"add": layer("Add", inputs={"a": "seq", "b": "input"})}, "Write: inputs: [seq, input]."),
+        ({"att": layer("MultiHeadAttention", num_heads=1, key_dim=2, inputs={"query": "seq", "value": "sek"})},
+         "There is no layer 'sek' above 'att'. Did you mean 'seq'?"),
+        ({"rnn": layer("LSTM", units=3, return_state=True)},
+         "LSTM gives 3 tensors. Expected one, which the next layer reads. Write: model.layers.rnn.return_state=false."),
+        ({"rnn": layer("Bidirectional", layer=layer("GRU", units=3, return_state=True))}, "Bidirectional gives 3 tensors."),
+        ({"none": {"_target_": "stackfit.layers.dense_stack", "units": [], "inputs": ["seq", "input"]}}, "gives 2 tensors."),
+    ],
+)  # fmt: skip
+def test_the_other_form_of_inputs_and_several_outputs_are_named(layers, said):
+    assert said in refusal({"seq": layer("Reshape", target_shape=[4, 2]), **layers}, (8,)).message

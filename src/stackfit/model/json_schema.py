@@ -192,9 +192,10 @@ def _defaults() -> dict[str, Any]:
 
 _AFTER = {"description": "The layer after which this one runs.", "type": ["string", "null"]}
 _INPUTS = {
-    "description": "The layers that this one reads, for branches and skips.",
-    "type": ["array", "string", "null"],
+    "description": "The layers that this one reads: a list for branches and skips, a mapping for a layer with several arguments.",
+    "type": ["array", "string", "object", "null"],
     "items": {"type": "string"},
+    "additionalProperties": {"type": ["array", "string"], "items": {"type": "string"}},
     "pattern": r"\$\{.+\}",
 }
 _AXES = {

@@ -5,6 +5,7 @@ Problems are collected: a layer that cannot be built or called leaves the checks
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,15 +52,14 @@ class Stack:
         self.values, self.names = {INPUT: inputs}, {INPUT: INPUT}
         last, ends = INPUT, {INPUT}  # ends: what nothing reads yet
         for name, layer in used.items():
-            sources = self._sources(name, layer.get("inputs"), last)
-            self.reads[name] = sources or [last]
+            wiring = self._wiring(name, layer.get("inputs"), last)
+            self.reads[name] = [last] if wiring is None else names_in(wiring)
             arguments = {argument: value for argument, value in layer.items() if argument not in ("after", "inputs")}
             extra = {} if "name" in arguments else {"name": name}
             built = build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
             parts = [] if built is None else _as_list(built)
-            values = [self.values[source] for source in sources or ()]
-            known = built is not None and values and all(value is not None for value in values)
-            self.values[name] = self._connect(name, parts, values) if known and self._named(name, parts) else None
+            known = built is not None and wiring is not None and all(self.values[read] is not None for read in self.reads[name])
+            self.values[name] = self._connect(name, parts, wiring) if known and self._named(name, parts) else None
             ends = (ends - set(self.reads[name])) | {name}
             last = name
             self.parts[name] = parts
@@ -70,10 +70,11 @@ class Stack:
         if self.values[last] is not None and not any(e.key and "model.layers" in e.key for e in self.problems.errors):
             self.model = keras.Model(inputs, self.values[last], name="model")
 
-    def _sources(self, name: str, inputs: Any, last: str) -> list[str] | None:
-        sources = [last] if inputs is None else _as_list(inputs)
+    def _wiring(self, name: str, inputs: Any, last: str) -> Any:
+        """What a layer reads, as it is passed on: a name, a list, or a mapping from arguments; None if a name is wrong."""
+        wiring = last if inputs is None or inputs == [] else inputs
         key = f"model.layers.{name}.inputs"
-        for source in sources:
+        for source in names_in(wiring):
             if not isinstance(source, str) or source not in self.values:
                 removed = isinstance(source, str) and source in self.layers and self.layers[source] is None
                 error = ConfigError(
@@ -84,7 +85,7 @@ class Stack:
                 )
                 self.problems.errors.append(error)
                 return None
-        return sources or [last]
+        return wiring
 
     def _named(self, name: str, parts: list[Any]) -> bool:
         """Whether Keras's names of these layers are free; `hidden: {units: [8, 4]}` takes hidden_1 and hidden_2."""
@@ -101,29 +102,44 @@ class Stack:
                 return False
         return True
 
-    def _connect(self, name: str, parts: list[Any], values: list[Any]) -> Any:
-        value = values[0] if len(values) == 1 else values
+    def _connect(self, name: str, parts: list[Any], wiring: Any) -> Any:
+        value = passed(wiring, self.values)
         for part in parts:
             try:
-                value = part(value)
+                value = part(**value) if isinstance(value, Mapping) else part(value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
-                shapes = [str(tuple(tensor.shape[1:])) for tensor in _as_list(value)]
-                text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
-                text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
-                text = text.partition(" Arguments received")[0].partition(" Full shape received")[0]
+                tensors = value.values() if isinstance(value, Mapping) else _as_list(value)
+                shapes = [str(tuple(tensor.shape[1:])) for each in tensors for tensor in _as_list(each)]
                 said = ConfigError(
                     f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "
-                    f"{' and '.join(shapes)}: {text[:300].rstrip('.')}. "
-                    f"Expected a shape that the layer accepts. The shapes along the stack: {self.shapes()}. "
-                    "Change this layer or the one above it.",
+                    f"{' and '.join(shapes)}: {_said(error)}. {_other_form(part, wiring)}"
+                    f"The shapes along the stack: {self.shapes()}. Change this layer or the one above it.",
                     kind="shape",
                     among=self.causes(name),
                 )
                 said.__cause__ = error
                 self.problems.errors.append(said)
                 return None
-        return value
+            if self._gives_several(name, part, value):
+                return None
+        return None if not parts and self._gives_several(name, None, value) else value
+
+    def _gives_several(self, name: str, part: Any, value: Any) -> bool:
+        """Whether a layer gives more than the one tensor that the next layer reads: a problem."""
+        if not isinstance(value, (list, tuple, Mapping)):
+            return False
+        flag = "return_state" if getattr(part, "return_state", False) else None
+        cure = f"Write: model.layers.{name}.{flag}=false" if flag else "Choose a layer that gives one"
+        self.problems.errors.append(
+            ConfigError(
+                f"Layer {name!r}{f': {type(part).__name__}' if part else ''} gives {len(value)} tensors. Expected one, which the "
+                f"next layer reads. {cure}.",
+                kind="shape",
+                among=(f"model.layers.{name}.{flag}", f"model.layers.{name}"),
+            )
+        )
+        return True
 
     def _end(self, name: str, parts: list[Any]) -> None:
         value = self.values[name]
@@ -233,6 +249,42 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
             before = waiting.pop(name)
             ordered.insert(0 if before == INPUT else ordered.index(before) + 1, name)
     return {name: layers[name] for name in ordered}
+
+
+def names_in(wiring: Any) -> list[Any]:
+    """The layers in `inputs`: one name, a list of them, or a mapping from a layer's arguments to either."""
+    if isinstance(wiring, Mapping):
+        return [name for each in wiring.values() for name in names_in(each)]
+    return _as_list(wiring)
+
+
+def passed(wiring: Any, values: Mapping[str, Any]) -> Any:
+    """The wiring with each layer's value for its name; a list of one name is the value itself."""
+    if isinstance(wiring, Mapping):
+        return {argument: passed(each, values) for argument, each in wiring.items()}
+    given = [values[name] for name in _as_list(wiring)]
+    return given[0] if len(given) == 1 else given
+
+
+def _said(error: Exception) -> str:
+    """What Keras says of a call, without its frame."""
+    text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
+    text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
+    return text.partition(" Arguments received")[0].partition(" Full shape received")[0][:300].rstrip(".")
+
+
+def _other_form(part: keras.layers.Layer, wiring: Any) -> str:
+    """What a layer expects; for one that takes several arguments, or a list, the other form of `inputs`."""
+    parameters = inspect.signature(part.call).parameters.values()
+    needed = [each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
+    names = names_in(wiring)
+    if isinstance(wiring, Mapping) and len(needed) == 1 and not {*needed} <= {*wiring}:
+        return f"Expected one argument, {needed[0]}. Write: inputs: [{', '.join(names)}]. "
+    if not isinstance(wiring, Mapping) and len(needed) > 1:
+        names = (names * len(needed))[: len(needed)]
+        pairs = [f"{argument}: {name}" for argument, name in zip(needed, names, strict=True)]
+        return f"Expected a layer for each of its arguments. Write: inputs: {{{', '.join(pairs)}}}. "
+    return "Expected a shape that the layer accepts. "
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stackfit.config.arguments import arguments_of
 from stackfit.config.claims import check_grammar
@@ -164,7 +164,9 @@ def apply_override(override: Override, config: DictConfig) -> None:
             message = f"{key} is not {value!r}. Expected its own value, or ~KEY alone. Write: ~{key}"
     else:
         try:
-            OmegaConf.update(config, key, value, merge=True, force_add=adds)
+            other = {list: DictConfig, dict: ListConfig}.get(type(value))  # a list and a mapping do not merge
+            replaces = other is not None and is_known and isinstance(above._get_node(last), other)
+            OmegaConf.update(config, key, value, merge=not replaces, force_add=adds)
         except Exception as error:  # OmegaConf also passes on Python's exceptions for odd values
             text = str(error).partition("\n")[0].rstrip(".")
             message = f"{key} cannot be set: {text}. Expected a value that a config can hold. Correct the value."

@@ -48,7 +48,7 @@ def call(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _parts(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
     """The source before, between and after the commas."""
     if isinstance(value, Mapping) and "_target_" in value:
-        arguments = [(f"{_identifier(key)}=", item) for key, item in value.items() if key != "_target_"]
+        arguments = [(f"{identifier(key)}=", item) for key, item in value.items() if key != "_target_"]
         return f"{target_name(value['_target_'])}(", arguments, ")"
     if isinstance(value, Mapping):
         return "{", [(f"{_flat(key)}: ", item) for key, item in value.items()], "}"
@@ -78,11 +78,11 @@ def target_name(target: str) -> str:
     """
     if isinstance(target, Code):
         return target
-    parts = [_identifier(part) for part in str(target).split(".")]
+    parts = [identifier(part) for part in str(target).split(".")]
     return ".".join(parts) if parts[0] == "keras" else parts[-1]
 
 
-def _identifier(name: Any) -> str:
+def identifier(name: Any) -> str:
     if not (isinstance(name, str) and name.isidentifier()) or keyword.iskeyword(name):
         raise ConfigError(f"{name!r} is not a name in Python. Expected letters, digits and '_'. Correct the config.")
     return name

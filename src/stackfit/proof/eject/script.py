@@ -23,7 +23,7 @@ from stackfit.execution.fingerprint import code_digests
 from stackfit.execution.members import make_model, start
 from stackfit.files import shown
 from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
-from stackfit.proof.eject.expressions import WIDTH, Code, call, render, statement
+from stackfit.proof.eject.expressions import WIDTH, Code, call, identifier, render, statement
 from stackfit.proof.eject.sources import Excerpts
 from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files
@@ -186,9 +186,16 @@ def _targets(config: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
     return lines
 
 
+def _call_arguments(given: Any) -> str:
+    """`x`, `[x, y]`, or `query=x, value=y`, from names of variables."""
+    if isinstance(given, Mapping):
+        return ", ".join([f"{identifier(argument)}={_call_arguments(value)}" for argument, value in given.items()])
+    return f"[{', '.join(given)}]" if isinstance(given, list) else given
+
+
 def model_lines(config: Mapping[str, Any]) -> list[str]:
     """The layers from top to bottom, each made and called in stackfit's order, then `compile`."""
-    from stackfit.model.stack import INPUT, order_layers
+    from stackfit.model.stack import INPUT, order_layers, passed
 
     nodes = {name: node for name, node in config["model"]["layers"].items() if node is not None}
     nodes = order_layers(nodes, Problems(), [])
@@ -203,9 +210,7 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
     lines.append(statement("inputs", call("keras.Input", {"shape": shape, "name": INPUT})))
     last = INPUT
     for name, node in nodes.items():
-        sources = node.get("inputs") or [last]
-        sources = [values[source] for source in (sources if isinstance(sources, list) else [sources])]
-        given = sources[0] if len(sources) == 1 else f"[{', '.join(sources)}]"
+        given = _call_arguments(passed(node.get("inputs") or last, values))
         arguments = {key: value for key, value in node.items() if key not in ("after", "inputs")}
         layers, shared = _layers(arguments, name)
         lines += shared
