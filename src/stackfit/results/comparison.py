@@ -79,7 +79,8 @@ def compare_runs(runs: Runs) -> Comparison:
             )
     whole = [name for name in COUNTS if name in runs.metrics]
     names = [*dict.fromkeys(["experiment", *differing(runs)])]
-    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[["seconds"]]]
+    old = ["metrics_of"] if runs.about["metrics_of"].notna().any() else []
+    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[["seconds", *old]]]
     about = pd.concat([part.astype(object).where(part.notna(), "").astype(str) for part in about], axis=1)
     metrics = runs.metrics.drop(columns=whole).astype(float)
     tables = {

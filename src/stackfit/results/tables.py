@@ -48,7 +48,7 @@ def build_table(
     Args:
         problems: gets a sentence for each damaged history, and one if a mean is over runs that differ otherwise.
         over: a setting, mostly `seed`; see `grouped`.
-        epochs: one row an epoch of every run, with the columns of `history.csv`.
+        epochs: one row an epoch of every run, with the columns of `history.csv`; the learning rate where it changes.
         pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over
             the finished runs, with columns `…_n` where a mean has more than one run.
         sort: a column; `-column` for descending. Blanks come last.
@@ -137,6 +137,11 @@ def _epochs(runs: Runs, problems: list[str]) -> pd.DataFrame:
         except RunFolderError as error:
             problems.append(str(error))
     owners = runs.pick([number for number, _ in rows])
+    rates: dict[Any, set[Any]] = {}
+    for number, row in rows:
+        rates.setdefault(number, set()).add(row.get("learning_rate"))
+    if all(len(values) == 1 for values in rates.values()):  # constant in every run: a setting says it
+        rows = [(number, {name: row[name] for name in row if name != "learning_rate"}) for number, row in rows]
     history = tidy(pd.DataFrame([row for _, row in rows] or {"epoch": []}, dtype=object))
     differ = differing(runs, history)  # a history may have a learning_rate too
     return _joined(owners, differ, history.set_axis(owners.about.index), owners.about[["state", "folder"]])
