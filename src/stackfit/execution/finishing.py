@@ -118,8 +118,10 @@ def _describe_end(job: Job) -> str:
         words.append("the final weights are of no epoch: loss and metrics of the training are not known")
         if job.member.validation:
             words.append("val_… are measured again")
-    elif early or done.weights_epoch != job.epoch:
+    elif early:
         words.append(f"weights of epoch {done.weights_epoch}")
+    elif done.weights_epoch != job.epoch:
+        words.append(f"the final weights are those of epoch {done.weights_epoch}")
     return "; ".join(words)
 
 

@@ -55,7 +55,7 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
         return Verdict("failed", next(str(run.reason) for run in used if run.state != "finished"))
     first = chosen[0]
     final = claim.metric and not str(claim.rule).startswith("rises")
-    if final and any(run.metrics.get(claim.metric, 0) is None for run in used):
+    if final and any(run.metrics.get(str(claim.metric), 0) is None for run in used):
         return Verdict("failed", f"{claim.metric} is not known: no epoch ended with the saved weights")
     if partners:
         leads = [a.metrics[claim.metric] - b.metrics[claim.metric] for a, b in zip(chosen, partners, strict=True)]

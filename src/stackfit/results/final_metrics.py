@@ -32,4 +32,4 @@ def as_of_last_epoch(metrics: Mapping[str, Any], epochs: Sequence[Mapping[str, A
         epochs: the rows.
     """
     last = {name: value for name, value in (epochs[-1] if epochs else {}).items() if name in metrics}
-    return {name: value for name, value in (metrics | last).items() if name not in ("results_format", "weights_epoch")}
+    return {name: value for name, value in {**metrics, **last}.items() if name not in ("results_format", "weights_epoch")}

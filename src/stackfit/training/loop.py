@@ -163,7 +163,7 @@ class _MemberState:
         """The learning rate (None where several optimizers have no common one) and the weights, before callbacks act."""
         self.program.sync(self.number)
         rate = getattr(self.model.optimizer, "learning_rate", None)  # of a schedule: its value at this step
-        self.rate = None if rate is None else float(keras.ops.convert_to_numpy(rate))
+        self.rate = None if rate is None else float(rate)
         if self.watched:
             self.digests.append(weights_digest(self.model))
 
