@@ -32,6 +32,8 @@ def make_old(path: Path, settings: dict, **options) -> Path:
         (EARLY, True),
         ({**EARLY, "callbacks.early.restore_best_weights": False}, False),
         ({"callbacks.stop._target_": "stackfit.callbacks.StopAt"}, False),
+        ({"callbacks.stop._target_": "experiments.lab_callbacks.StopAboveAccuracy"}, False),
+        ({"callbacks.stop._target_": "experiments.lab_callbacks.StopAtSmallestLoss"}, True),
         ({"callbacks.own._target_": "mine.Averages"}, True),
         ({"optimizer.use_ema": True}, True),
         ({"optimizer.inner_optimizer.use_ema": True}, True),

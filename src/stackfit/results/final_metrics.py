@@ -9,7 +9,9 @@ from typing import Any
 RESULTS_FORMAT = 2  # all of the saved weights; runs without a number: `test_*` of these, the others of the last epoch
 CLOCK = ("seconds", "members")  # columns of a history that are not results
 LAST_EPOCH = "last epoch"
-OURS = ("keras.callbacks.", "stackfit.callbacks.")
+# Callbacks by module that set no weights, but for `restore_best_weights` and this one of the lab's exercises.
+OURS = ("keras.callbacks.", "stackfit.callbacks.", "experiments.lab_callbacks.")
+RESTORES = "experiments.lab_callbacks.StopAtSmallestLoss"
 
 
 def metrics_of(status: Mapping[str, Any]) -> str | None:
@@ -19,7 +21,8 @@ def metrics_of(status: Mapping[str, Any]) -> str | None:
         return None
     for key, value in (status.get("settings") or {}).items():
         restores = key.endswith((".restore_best_weights", ".use_ema")) and value
-        own = re.fullmatch(r"callbacks\.[^.]+\._target_", key) and not str(value).startswith(OURS)
+        callback = re.fullmatch(r"callbacks\.[^.]+\._target_", key)
+        own = callback and (value == RESTORES or not str(value).startswith(OURS))
         if restores or own:
             return LAST_EPOCH
     return None

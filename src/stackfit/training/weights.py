@@ -30,7 +30,7 @@ def weights_digest(model: keras.Model) -> str:
 def may_change(model: keras.Model, callbacks: Sequence[keras.callbacks.Callback]) -> bool:
     """Whether something besides the training steps may set the weights: a callback, or averages at the end of training.
 
-    Only then are digests taken: of 4 million weights one takes 15 ms.
+    Only then are digests taken: of 4 million weights one takes 30 ms, a sixth of what their checkpoint takes.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     finalize = type(optimizer).finalize_variable_values
