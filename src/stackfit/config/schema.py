@@ -106,7 +106,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return flatten({key: value for key, value in config.items() if key not in COSMETIC})
 
 
-SILENCEABLE = ("activation_loss", "metric_meaning")
+SILENCEABLE = ("activation_loss", "metric_meaning", "schedule_length")
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}
