@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from made_runs import make_run
 
+from stackfit.results.comparison import compare
 from stackfit.results.final_metrics import as_of_last_epoch, metrics_of
 from stackfit.results.formats import render
 from stackfit.results.frames import read_runs
@@ -18,6 +20,7 @@ EARLY = {"callbacks.early._target_": "keras.callbacks.EarlyStopping", "callbacks
 
 def make_old(path: Path, settings: dict, **options) -> Path:
     """A run as versions before `results_format` left it."""
+    shutil.rmtree(path, ignore_errors=True)
     make_run(path, settings, **options)
     for file in (path / "status.json", path / "metrics.json"):
         content = json.loads(file.read_text())
@@ -51,6 +54,19 @@ def test_a_table_marks_old_runs_only_where_there_are_any(tmp_path):
     assert "metrics_of" not in table(tmp_path)
     make_old(tmp_path / "old", EARLY)
     assert sorted(table(tmp_path)["metrics_of"].dropna()) == ["last epoch"]
+
+
+def test_means_over_runs_of_both_rules_say_so(tmp_path):
+    folders = [make_run(tmp_path / f"{units}{seed}", {**EARLY, "seed": seed, "model.layers.hidden.units": units}, metrics)
+               for units in (8, 16) for seed, metrics in enumerate([{"loss": 0.5, "test_loss": 0.6 + units}] * 2)]  # fmt: skip
+    assert "metrics_of" not in table(tmp_path, over="seed") and compare(tmp_path, "loss").problems == []
+    make_old(folders[1], {**EARLY, "seed": 1, "model.layers.hidden.units": 8}, metrics={"loss": 0.4, "test_loss": 0.6})
+    assert table(tmp_path, over="seed")["metrics_of"].isna().tolist() == [False, True]
+    said = ["Of a run of an earlier version loss is that of the last epoch, not of the saved weights (metrics_of)."]
+    assert compare(tmp_path, "loss").problems == said and compare(tmp_path, "test_loss").problems == []
+    problems: list[str] = []
+    build_table(read_runs(tmp_path)[0], problems, pivot=["model.layers.hidden.units", "seed", "loss"])
+    assert problems == said
 
 
 def test_weights_epoch_is_a_column_where_a_run_has_one_and_means_take_the_last_epoch_of_the_others(tmp_path):

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.results.differences import choose_metric, columns_of, differing, following, group, in_order, key_of
+from stackfit.results.differences import (
+    choose_metric,
+    columns_of,
+    differing,
+    following,
+    group,
+    in_order,
+    key_of,
+    of_last_epoch,
+)
 from stackfit.results.frames import SHOWN, Paths, Runs, read_runs, tidy
 from stackfit.results.run_files import read_history
 from stackfit.results.selection import check_column, names_in, order, rows_where, sort_rows
@@ -121,6 +130,7 @@ def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     counts = [*{"parameters"} & {*runs.metrics}]  # a function of the settings, not a measurement
     summary = summarize(values.drop(columns=counts), values.index.get_level_values(0)).reindex(rows)
     summary.insert(0, "n", values.groupby(level=0).size().reindex(rows, fill_value=0))
+    first.about["metrics_of"] = runs.about["metrics_of"].groupby(row).first().tolist()  # of any of them
     summary = summary.set_axis(first.about.index).join([runs.metrics[counts], first.about[_state(first)]])
     summary["folders"] = runs.about["folder"].groupby(row).agg(list).tolist()
     differ = {key: name for key, name in differing(runs).items() if key in keys}
@@ -158,6 +168,7 @@ def _pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFr
     keys = [key_of(runs, name, "--pivot") for name in pivot[:2]]
     metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot")
     runs, names = runs.pick(runs.metrics[metric].notna()), differing(runs)
+    problems += of_last_epoch(runs, metric)
     sides = [runs.settings[key].astype(object).fillna("none") for key in keys]
     others = [key for key in group(runs, "seed")[0] if key not in following(runs)]
     unlike = [names[key] for key in others if (runs.settings[key].groupby(sides).nunique(False) > 1).any()]
