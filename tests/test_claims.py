@@ -226,6 +226,19 @@ def test_a_failed_run_fails_its_claims_with_the_runs_reason_and_counts_as_not_fi
     assert verdict(claim, runs) == Verdict("failed", "loss is nan in epoch 2")
 
 
+def test_a_metric_of_no_epoch_fails_its_claims_and_one_of_the_last_epoch_is_said(make):
+    run = make(loss=None, val_loss=0.5, test_loss=0.5, weights_epoch=None)
+    claim = {"metric": "loss", "between": [0, 1]}
+    assert verdict(claim, [run]) == Verdict("failed", "loss is not known: no epoch ended with the saved weights")
+    assert verdict({**claim, "metric": "val_loss"}, [run]) == Verdict("passed", "0.5000")
+    old = make(loss=0.5, test_loss=0.5)
+    del old.status["results_format"]
+    assert verdict(claim, [old]).found == "0.5000"
+    old.status["settings"] = {"callbacks.own._target_": "mine.Averages"}
+    assert verdict(claim, [old]).found == "0.5000, metrics of the last epoch"
+    assert verdict({**claim, "metric": "test_loss"}, [old]).found == "0.5000"
+
+
 def test_a_claim_reads_as_a_sentence():
     texts = {
         "test_accuracy: between 0.86 and 0.88": {"metric": "test_accuracy", "between": [0.86, 0.88]},

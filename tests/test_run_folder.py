@@ -51,7 +51,7 @@ def test_a_finished_run_has_metrics_seconds_and_the_summary_in_its_status(lab):
     folder.finish({"loss": 0.5, "weights_sha256": "x"}, {"loss": 0.5})
     status = read_status(folder.path)
     assert status["status"] == "finished" and status["metrics"] == {"loss": 0.5} and status["seconds"] >= 0
-    assert json.loads(folder.metrics.read_text()) == {"loss": 0.5, "weights_sha256": "x"}
+    assert json.loads(folder.metrics.read_text()) == {"results_format": 2, "loss": 0.5, "weights_sha256": "x"}
 
 
 @pytest.mark.parametrize("state", ["failed", "interrupted", "paused", "pruned"])

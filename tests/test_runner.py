@@ -73,7 +73,7 @@ def test_the_history_has_a_row_an_epoch_from_1(finished):
     rows = list(csv.DictReader((finished / "history.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert next(iter(rows[0])) == "epoch" and list(rows[0])[-2:] == ["seconds", "members"]
-    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds", "members"}
+    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "members"}
     assert [row["members"] for row in rows] == ["1", "1"]
 
 
@@ -81,7 +81,7 @@ def test_the_metrics_are_the_last_epochs_the_tests_and_the_digest(finished):
     metrics = json.loads((finished / "metrics.json").read_text())
     assert set(metrics) == {
         *("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy"),
-        *("stopped_epoch", "parameters", "weights_sha256"),
+        *("results_format", "stopped_epoch", "parameters", "weights_sha256"),
     }
     last = history_of(finished)[-1]
     assert all(
@@ -135,7 +135,7 @@ def test_the_status_holds_what_tables_need(finished):
     }
     assert status["settings"] == flatten(shown)
     metrics = json.loads((finished / "metrics.json").read_text())
-    assert status["metrics"] == {key: value for key, value in metrics.items() if key != "weights_sha256"}
+    assert status["metrics"] == {key: value for key, value in metrics.items() if key not in ("results_format", "weights_sha256")}
 
 
 def test_the_environment_says_with_what_and_on_what(finished):

@@ -18,6 +18,7 @@ from stackfit.proof import evidence
 from stackfit.proof.evidence import Difference, Scores
 from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files, tables
+from stackfit.results.final_metrics import as_of_last_epoch
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -90,6 +91,47 @@ def test_another_history_diverges_with_the_first_epoch_and_says_that_nothing_rec
     assert why.startswith("  nothing that is recorded has changed since: versions")
     assert cause.startswith("  the cause is not known")
     assert run_files.read_verdict(copied, run_files.read_status(copied)["started"]) == "diverged"
+
+
+def as_of_an_earlier_version(folder: Path) -> None:
+    """Make a finished run what a version before `results_format` would have left."""
+    run = RunFolder(folder)
+    rows = run_files.read_history(folder)
+    old = as_of_last_epoch(run_files.read_metrics(folder), rows)
+    run.history.write_text(files.csv_text([{k: v for k, v in row.items() if k != "learning_rate"} for row in rows]))
+    run.metrics.write_text(json.dumps(old))
+    status = run_files.read_status(folder) | {"metrics": {k: v for k, v in old.items() if k != "weights_sha256"}}
+    del status["results_format"]
+    run.status.write_text(json.dumps(status))
+
+
+@pytest.mark.tf
+def test_a_run_of_an_earlier_version_is_verified_by_its_own_rule(lab, cli):
+    words = ("data.validation_split=0.2", "callbacks=early_stopping", "callbacks.early_stopping.patience=1",
+             "optimizer.learning_rate=0.1", "model.layers.hidden.units=4", "epochs=20", "save=[]")  # fmt: skip
+    run = stackfit.run("digits_quickstart", *words, reporter=QUIET)
+    assert "weights_epoch" in run.metrics
+    edited = lab / "outputs" / "edited"
+    shutil.copytree(run.folder, edited)
+    as_of_an_earlier_version(run.folder)
+    assert run_files.read_metrics(run.folder)["val_loss"] == run_files.read_history(run.folder)[-1]["val_loss"]
+    last = {name: run_files.read_metrics(run.folder)[name] for name in ("loss", "val_loss")}
+    edit_json(RunFolder(edited).metrics, **last)  # of the last epoch, and said to be of the saved weights
+    code, out, _ = cli("verify", str(run.folder), "-q")
+    assert code == 0 and out.startswith("bit-equal")
+    assert stackfit.table(run.folder)["metrics_of"].tolist() == ["last epoch"]
+    code, out, _ = cli("verify", str(edited), "-q")
+    assert code == 1 and "  first at the end: loss" in out
+
+
+def test_a_recorded_learning_rate_is_compared_and_one_that_was_not_recorded_is_not(copied, tmp_path):
+    other = Path(shutil.copytree(copied, tmp_path / "other"))
+    edit_history(other, 2, learning_rate=0.5)
+    was, now = evidence.Record.read(copied), evidence.Record.read(other)
+    assert [(found.epoch, found.metric) for found in evidence.differences(was, now)] == [(2, "learning_rate")]
+    for row in was.epochs:
+        del row["learning_rate"]
+    assert list(evidence.differences(was, now)) == []
 
 
 @pytest.mark.tf

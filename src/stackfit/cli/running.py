@@ -171,10 +171,11 @@ def finish_sweep(sweep: Sweep) -> int:
     return 1 if left else 0
 
 
-def print_run(folder: Path, metrics: dict[str, float]) -> None:
+def print_run(folder: Path, metrics: dict[str, float | None]) -> None:
     """The metrics that matter on one line, and the folder on the last."""
     from stackfit.files import shown
 
     shown_first = [name for name in metrics if name.startswith("test_")] or list(metrics)
-    sys.stdout.write("  ".join(f"{name} {metrics[name]:.4f}" for name in shown_first) + "\n")
+    known = {name: value for name in shown_first if (value := metrics[name]) is not None}
+    sys.stdout.write("  ".join(f"{name} {value:.4f}" for name, value in known.items()) + "\n")
     sys.stdout.write(f"{shown(folder)}\n")

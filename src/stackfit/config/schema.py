@@ -106,7 +106,10 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return flatten({key: value for key, value in config.items() if key not in COSMETIC})
 
 
-SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision")
+SILENCEABLE = (
+    *("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision"),
+    "schedule_length",
+)
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}

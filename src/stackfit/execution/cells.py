@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,10 +14,12 @@ from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
 from stackfit.config.origins import Origins
 from stackfit.config.resolving import is_readable, missing_keys, resolve
+from stackfit.config.schedules import fill_steps, find_schedules, find_unfit
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
-from stackfit.data import declare
-from stackfit.errors import ConfigError, Problems
+from stackfit.data import declare, load_dataset
+from stackfit.data.settings import split_at
+from stackfit.errors import ConfigError, DataError, Problems
 from stackfit.execution.fingerprint import fingerprint_of
 from stackfit.model import own_modules
 
@@ -71,11 +76,30 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             problems.unknown |= {"data.input_shape", "data.num_classes"}
     config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
+    if not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size"):
+        _fit_schedules(config, problems)
     problems.place(composition.origins)
     modules, settings = used_modules(config), settings_of(config)
     own_modules.refresh(modules)
     origins = composition.origins
     return Cell(composition.experiment, config, composition.overrides, {}, trusted, origins, modules, settings)
+
+
+def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
+    """Fill the step counts of learning-rate schedules that are left open; warn of those that do not fit the run."""
+    if not any(find_schedules(config["optimizer"])):
+        return
+    examples = (config["data"]["examples"] or {}).get("train")
+    with contextlib.suppress(DataError):  # a run says it itself
+        if examples is None:
+            examples = load_dataset(config["data"], build=False).sizes["train"]
+        else:
+            examples = split_at(examples, config["data"]["validation_split"])
+    steps = None if examples is None else config["epochs"] * math.ceil(examples / config["batch_size"])
+    explicit = copy.deepcopy(config["optimizer"])
+    problems.add(fill_steps(config["optimizer"], steps))
+    if steps and "schedule_length" not in config["silence"]:
+        problems.warnings += find_unfit(explicit, steps)
 
 
 def compose_cell(

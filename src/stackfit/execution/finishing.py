@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import logging
 import warnings
@@ -16,7 +15,8 @@ from stackfit.errors import StackfitError, TrainingError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
-from stackfit.training.engine import Feeds
+from stackfit.results.run_files import read_history
+from stackfit.training.engine import Feed, Feeds, Logs
 
 
 class Finisher:
@@ -36,8 +36,19 @@ class Finisher:
         jobs, self.jobs = self.jobs, []
         if not jobs:
             return
+        fresh: list[tuple[Logs, Any]] = [({}, None)] * len(jobs)
+        tested = list(fresh)
         try:
-            tested = self._test(jobs)
+            if self.has_test:
+                feeds = [self.feeds.feed("test", settings_of(job.cell.config)) for job in jobs]
+                tested = self._evaluate(jobs, feeds)
+            changed = [number for number, job in enumerate(jobs) if job.done.weights_epoch is None]
+            validated = [number for number in changed if jobs[number].member.validation]
+            if validated:
+                feeds = [jobs[number].member.validation for number in validated]
+                found = self._evaluate([jobs[number] for number in validated], feeds)
+                for number, each in zip(validated, found, strict=True):
+                    fresh[number] = each
         except TrainingError as error:  # in a shared graph: testing each alone shows which one caused it
             if len(jobs) == 1:
                 self.failed(jobs[0], error)
@@ -46,23 +57,18 @@ class Finisher:
                 self.jobs = [job]
                 self.flush()
             return
-        for job, (logs, scores) in zip(jobs, tested, strict=True):
+        for job, (logs, scores), (validation, _) in zip(jobs, tested, fresh, strict=True):
             try:
-                _save(job, {f"test_{name}": value for name, value in logs.items()}, scores, self.dataset)
+                metrics = _final_metrics(job, validation) | {f"test_{name}": value for name, value in logs.items()}
+                _save(job, metrics, scores, self.dataset)
             except Exception as error:  # whatever it is, the other jobs are still saved
                 self.failed(job, error)
             else:
                 self._end(job, "finished")
 
-    def _test(self, jobs: Sequence[Job]) -> list[tuple[dict[str, float], Any]]:
-        if not self.has_test:
-            return [({}, None)] * len(jobs)
-        models = [job.member.model for job in jobs]
-        settings = [settings_of(job.cell.config) for job in jobs]
-        tests = []
-        for each in settings:
-            tests.append(self.feeds.feed("test", each))
-        return ENGINE.evaluate(models, tests)
+    @staticmethod
+    def _evaluate(jobs: Sequence[Job], feeds: Sequence[Feed]) -> list[tuple[Logs, Any]]:
+        return ENGINE.evaluate([job.member.model for job in jobs], feeds)
 
     def failed(self, job: Job, error: BaseException) -> None:
         """Mark the job as failed: it ends here."""
@@ -89,18 +95,68 @@ class Finisher:
                 self.failed(job, error)
 
 
-def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | StreamedDataset) -> None:
+def _final_metrics(job: Job, validation: Logs) -> dict[str, float | None]:
+    """The metrics of the epoch whose weights the model has; if none has them, `validation` alone, and None for training."""
+    epoch = job.done.weights_epoch
+    if epoch is None:
+        fresh = {f"val_{name}": value for name, value in validation.items()}
+        return {name: fresh.get(name) for name in job.logs}
+    if epoch == job.epoch:
+        return dict(job.logs)
+    row = read_history(job.folder.path)[epoch - 1]  # type: ignore[union-attr]
+    return {name: row[name] for name in job.logs}
+
+
+def _describe_end(job: Job) -> str:
+    """Why training stopped, where it was not the last epoch, and which epoch's weights are kept, where it is another."""
+    done, words = job.done, []
+    early = done.stopped and (job.epoch < job.member.epochs or done.batches)
+    if early:
+        when = f"in epoch {job.epoch}, after {done.batches} batches" if done.batches else f"after epoch {job.epoch}"
+        words.append(f"stopped {when}{_reason(job)}")
+    if done.weights_epoch is None:
+        words.append("the final weights are of no epoch: loss and metrics of the training are not known")
+        if job.member.validation:
+            words.append("val_… are measured again")
+    elif early:
+        words.append(f"weights of epoch {done.weights_epoch}")
+    elif done.weights_epoch != job.epoch:
+        words.append(f"the final weights are those of epoch {done.weights_epoch}")
+    return "; ".join(words)
+
+
+def _reason(job: Job) -> str:
+    """`: no better val_loss for 3 epochs` of an EarlyStopping; of another callback its key."""
+    from keras.callbacks import EarlyStopping
+
+    names = [name for name, node in job.cell.config["callbacks"].items() if isinstance(node, dict)]
+    if job.done.stopper is None or job.done.stopper >= len(names):
+        return ""
+    callback = job.member.callbacks[job.done.stopper]
+    if type(callback) is not EarlyStopping:
+        return f" by callbacks.{names[job.done.stopper]}"
+    base = "" if callback.baseline is None else f" than {callback.baseline}"
+    return f": no better {callback.monitor}{base} for {callback.wait} epoch{'' if callback.wait == 1 else 's'}"
+
+
+def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | StreamedDataset) -> None:
+    from stackfit.training.weights import weights_digest
+
     folder, model = job.folder, job.member.model
     assert folder is not None
     predictions = None
     if scores is not None and isinstance(dataset, Dataset) and dataset.test is not None:
         predictions = {"scores": scores, "labels": dataset.test.y}
-    summary = {**job.logs, **test, "stopped_epoch": job.epoch, "parameters": model.count_params()}
-    metrics = {**summary, "weights_sha256": weights_digest(model)}
+    if end := _describe_end(job):
+        job.say(end, detail=True)
+    test = {name.removeprefix("test_"): value for name, value in metrics.items() if name.startswith("test_")}
     if test:
-        job.say("test  " + "  ".join([f"{name.removeprefix('test_')} {value:.4f}" for name, value in test.items()]))
+        job.say("test  " + "  ".join([f"{name} {value:.4f}" for name, value in test.items()]))
+    other = {} if job.done.weights_epoch == job.epoch else {"weights_epoch": job.done.weights_epoch}
+    summary = {**metrics, "stopped_epoch": job.epoch, **other, "parameters": model.count_params()}
     models = dict.fromkeys(job.cell.config["save"], partial(_save_model, model))
-    folder.finish(metrics, summary, models, predictions, job.take_lines())
+    digest = {"weights_sha256": weights_digest(model)}
+    folder.finish({**summary, **digest}, summary, models, predictions, job.take_lines())
 
 
 def _save_model(model: Any, path: Any) -> None:
@@ -111,12 +167,3 @@ def _save_model(model: Any, path: Any) -> None:
             model.save(path)
         finally:
             logging.disable(logging.NOTSET)
-
-
-def weights_digest(model: Any) -> str:
-    """SHA-256 over dtype, shape and bytes of `get_weights()`, in order."""
-    digest = hashlib.sha256()
-    for weight in model.get_weights():
-        digest.update(f"{weight.dtype.str}{weight.shape}".encode())
-        digest.update(weight.tobytes())
-    return digest.hexdigest()

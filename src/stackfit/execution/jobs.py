@@ -46,6 +46,7 @@ class Job:
     lines: list[str] = field(default_factory=list)  # printed, but not yet in the folder's log
     logs: dict[str, float] = field(default_factory=dict)
     epoch: int = 0
+    done: Any = None  # training.events.Done, once it has trained to its end
     ended: bool = False
     failure: str | None = None
 

@@ -132,6 +132,7 @@ def run_cohort(
                 if fail_fast:
                     raise _Enough
             else:
+                jobs[event.member].done = event
                 finish.enqueue(jobs[event.member])
         finish.flush()
     except TrainingError as error:
@@ -214,5 +215,8 @@ def _end_epoch(job: Job, event: Any) -> None:
         numbers = "  ".join([f"{name} {value:.4f}" for name, value in event.logs.items()])
         seconds = f"{event.seconds:.1f}" if event.seconds > 1 else f"{event.seconds:.2f}"
         job.say(f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {seconds} s", detail=True)
-    row = {"epoch": event.epoch, **event.logs, "seconds": round(event.seconds, 3), "members": event.members}
+    row = {"epoch": event.epoch, **event.logs}
+    if event.learning_rate is not None:
+        row.setdefault("learning_rate", event.learning_rate)
+    row |= {"seconds": round(event.seconds, 3), "members": event.members}
     job.folder.append_history(row, job.take_lines())

@@ -149,7 +149,7 @@ class Sweep:
         members.start(waiting[0].cell, together=len(waiting) > 1 and executor.max_members != 1)
         for job in waiting:
             self.cohorts.checks(job.cell)
-        problems = Problems()
+        problems = Problems(warnings=[*self.problems.warnings])
         for found in self.cohorts.checks.problems.values():
             if found.errors or found.warnings:
                 self.axes.place(found)

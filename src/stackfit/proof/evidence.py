@@ -15,8 +15,8 @@ from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.keys import flatten
 from stackfit.results import run_files
+from stackfit.results.final_metrics import CLOCK, as_of_last_epoch
 
-CLOCK = ("seconds", "members")  # columns of a history that are not results
 # What environment.json holds that can change a number.
 FACTORS = ("versions", "numerics", "python", "threads", "instruction_set", "cores", "devices", "determinism",
            "data_fingerprint", "code", "variables")  # fmt: skip
@@ -74,16 +74,21 @@ class Record:
 
 
 def differences(was: Record, now: Record) -> Iterator[Difference]:
-    """Every metric that is not the same to the last digit: of each epoch, then the final ones and the weights."""
+    """Every metric that is not the same to the last digit: of each epoch, then the final ones and the weights.
+
+    What the first one's version did not record is left out: the learning rate; metrics of other weights than the last epoch's.
+    """
     for number in range(max(len(was.epochs), len(now.epochs))):
         rows = [record.epochs[number] if number < len(record.epochs) else {} for record in (was, now)]
         yield from _unequal(number + 1, *rows)
-    yield from _unequal(None, was.metrics, now.metrics)
+    by_old_rule = "results_format" not in was.metrics
+    yield from _unequal(None, was.metrics, as_of_last_epoch(now.metrics, now.epochs) if by_old_rule else now.metrics)
 
 
 def _unequal(epoch: int | None, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    left_out = CLOCK if was.get("learning_rate") is not None else (*CLOCK, "learning_rate")
     for name in dict.fromkeys([*was, *now]):
-        if name not in CLOCK and (name not in was or name not in now or was[name] != now[name]):
+        if name not in left_out and (name not in was or name not in now or was[name] != now[name]):
             yield Difference(epoch, name, was.get(name), now.get(name))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from stackfit.config.claims import Claim
 from stackfit.files import shown
 from stackfit.results import run_files
+from stackfit.results.final_metrics import metrics_of
 from stackfit.results.run import Run
 
 SEARCH_SECONDS = 10.0  # a log takes milliseconds; `(a+)+$` on a line of 30 letters takes minutes, of 60 years
@@ -53,12 +54,17 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
     if any(run.state != "finished" for run in used):
         return Verdict("failed", next(str(run.reason) for run in used if run.state != "finished"))
     first = chosen[0]
+    final = claim.metric and not str(claim.rule).startswith("rises")
+    if final and any(run.metrics.get(str(claim.metric), 0) is None for run in used):
+        return Verdict("failed", f"{claim.metric} is not known: no epoch ended with the saved weights")
     if partners:
         leads = [a.metrics[claim.metric] - b.metrics[claim.metric] for a, b in zip(chosen, partners, strict=True)]
         won = sum(lead > 0 for lead in leads)
         return _verdict(won == len(leads), f"{won} of {len(leads)} pairs, by {min(leads):.4f} to {max(leads):.4f}")
     if claim.subject == "metric":
-        return _judge_metric(claim, chosen, others)
+        verdict = _judge_metric(claim, chosen, others)
+        old = not str(claim.metric).startswith("test_") and any(metrics_of(run.status) for run in used)
+        return Verdict(verdict.state, f"{verdict.found}, metrics of the last epoch") if old else verdict
     if claim.subject == "reload":
         equal = reload(first)
         return _verdict(equal, "predictions are equal" if equal else "predictions differ")

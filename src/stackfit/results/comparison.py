@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackfit.errors import ConfigError, RunFolderError, printable
-from stackfit.results.differences import choose_metric, columns_of, differing
+from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
 from stackfit.results.formats import render
 from stackfit.results.frames import COUNTS, Paths, Runs, as_paths, read_runs
 from stackfit.results.run_files import read_predictions
@@ -79,7 +79,8 @@ def compare_runs(runs: Runs) -> Comparison:
             )
     whole = [name for name in COUNTS if name in runs.metrics]
     names = [*dict.fromkeys(["experiment", *differing(runs)])]
-    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[["seconds"]]]
+    old = ["metrics_of"] if runs.about["metrics_of"].notna().any() else []
+    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[["seconds", *old]]]
     about = pd.concat([part.astype(object).where(part.notna(), "").astype(str) for part in about], axis=1)
     metrics = runs.metrics.drop(columns=whole).astype(float)
     tables = {
@@ -117,6 +118,7 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
         counts = ", ".join(f"{count} {state}" for state, count in aside)
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
     name = choose_metric(runs, metric, "--metric")
+    problems = [*problems, *of_last_epoch(runs.pick(finished), name)]
     frame, seeds = grouped(runs.pick(finished), "seed")
     if not 2 <= len(frame) <= MOST_CONFIGURATIONS:
         raise ConfigError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stackfit.errors import ConfigError
 from stackfit.keys import short_names
-from stackfit.results.frames import ABOUT, Runs
+from stackfit.results.frames import ABOUT, COUNTS, Runs
 from stackfit.results.selection import check_column, order
 
 if TYPE_CHECKING:
@@ -78,6 +78,15 @@ def group(runs: Runs, over: str) -> tuple[list[str], pd.Series]:
     check_column(over, runs.settings, "--over")
     keys = [key for key in differing(runs) if not runs.settings[key].equals(runs.settings[over])]
     return keys, runs.settings.groupby(keys or "experiment", dropna=False, sort=False).ngroup()
+
+
+def of_last_epoch(runs: Runs, metric: str) -> list[str]:
+    """A sentence where this metric is of other weights in some runs than in others: of the last epoch, in old runs."""
+    count = int(runs.about["metrics_of"].notna().sum())
+    if not count or metric in COUNTS or metric.startswith("test_"):
+        return []
+    which = "a run" if count == 1 else f"{count} runs"
+    return [f"Of {which} of an earlier version {metric} is that of the last epoch, not of the saved weights (metrics_of)."]
 
 
 def choose_metric(runs: Runs, name: str | None, option: str) -> str:

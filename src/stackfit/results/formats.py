@@ -103,7 +103,7 @@ def _cells(columns: dict[str, list[Any]], follows: list[str]) -> Cells:
             texts = [f"{mean} ± {half}" if half else mean for mean, half in pairs]
         elif f"{name}_n" in columns:
             texts = [f"{text} (n={n})" for text, n in zip(texts, columns[f"{name}_n"], strict=True)]
-        if name not in COUNTS or len(texts) < 2 or len({*texts} - {""}) > 1:
+        if name not in COUNTS or name == "weights_epoch" or len(texts) < 2 or len({*texts} - {""}) > 1:
             cells[name] = texts
     return cells
 
@@ -136,7 +136,7 @@ def _leave_out(cells: Cells, width: int) -> list[str]:
     validations = [name for name in cells if name.startswith("val_")]
     twins = [name for name in cells if f"val_{name}" in cells or f"test_{name}" in cells]  # training's
     kept = [name for name in ("state", "experiment") if len({*cells.get(name, ())}) > 1]
-    kept += ["n", "epoch", "reason", "verified", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
+    kept += ["n", "epoch", "reason", "verified", "metrics_of", "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
     wide = [name for name in cells if max(map(len, [name, *cells[name]])) > LONG and name not in ("folder", "folders")]
     known = {*twins, *validations, *tests, *kept, *COUNTS, "members", "state", "experiment", "seconds", "folder", "folders"}
     settings = [name for name in cells if name not in known][::-1]

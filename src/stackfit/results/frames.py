@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stackfit.config.project import outputs
 from stackfit.errors import RunFolderError
 from stackfit.files import shown
-from stackfit.results import run_files
+from stackfit.results import final_metrics, run_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Paths = str | PathLike[str] | Iterable[str | PathLike[str]]
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")  # schema.COSMETIC, without paying for omegaconf
 LONG = 2**63
-COUNTS = ("stopped_epoch", "parameters")
+COUNTS = ("stopped_epoch", "weights_epoch", "parameters")
 
 # What `about` has of each run besides its folder and state, from its status: texts, and seconds. Rows are filtered and
 # sorted by any of them; those of SHOWN are columns of every table in which a run has one.
@@ -31,8 +31,9 @@ ABOUT: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "seconds": lambda status: status.get("seconds"),
     "sweep": lambda status: status.get("sweep"),
     "verified": lambda status: status.get("verified"),
+    "metrics_of": final_metrics.metrics_of,
 }
-SHOWN = ("verified",)
+SHOWN = ("verified", "metrics_of")
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
         final = status["metrics"] if state == "finished" else {}
         metrics.append({k: _plain(value) if isinstance(value, (int, float)) else None for k, value in final.items()})
+    if any("weights_epoch" in row for row in metrics):  # a run that ends with the weights of its last epoch has none
+        for status, row in zip(statuses.values(), metrics, strict=True):
+            if status.get("results_format") is not None and "stopped_epoch" in row:
+                row.setdefault("weights_epoch", row["stopped_epoch"])
     keys = dict.fromkeys(key for row in settings for key in row if key.split(".")[0] not in COSMETIC)
     everywhere = {key for key in keys if all(key in row for row in settings)}
     typed = [{key: _typed(row[key], key in everywhere) for key in keys if key in row} for row in settings]

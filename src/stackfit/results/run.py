@@ -42,8 +42,13 @@ class Run:
         return self.status.get("reason")
 
     @property
-    def metrics(self) -> dict[str, float]:
-        """The final metrics: `loss`, `accuracy`, `val_…`, `test_…`, `stopped_epoch`, `parameters`."""
+    def metrics(self) -> dict[str, Any]:
+        """The final metrics: `loss`, `accuracy`, `val_…`, `test_…`, `stopped_epoch`, `parameters`.
+
+        All are of the saved weights; `weights_epoch` is their epoch where that is not `stopped_epoch`. If no epoch ended
+        with these weights, it is None and so are `loss` and the metrics of the training.
+        In runs of earlier versions (no `results_format` in `status`) all but `test_…` are of the last epoch.
+        """
         return dict(self.status.get("metrics") or {})
 
     @cached_property

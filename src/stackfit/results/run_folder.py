@@ -16,6 +16,7 @@ from stackfit import files
 from stackfit.errors import RunFolderError
 from stackfit.files import writing
 from stackfit.results import owner
+from stackfit.results.final_metrics import RESULTS_FORMAT
 from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
 
 if TYPE_CHECKING:
@@ -210,8 +211,8 @@ class RunFolder(RunFiles):
 
                 files.write_file(self.predictions, lambda path: np.savez(path, **predictions))
             self.append_log(printed)
-            files.write_json(self.metrics, metrics)
-            self._end("finished", metrics=summary)
+            files.write_json(self.metrics, {"results_format": RESULTS_FORMAT, **metrics})
+            self._end("finished", results_format=RESULTS_FORMAT, metrics=summary)
             self.checkpoint.unlink(missing_ok=True)
 
     def write_certificate(self, certificate: dict[str, Any]) -> None:

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.results.differences import choose_metric, columns_of, differing, following, group, in_order, key_of
+from stackfit.results.differences import (
+    choose_metric,
+    columns_of,
+    differing,
+    following,
+    group,
+    in_order,
+    key_of,
+    of_last_epoch,
+)
 from stackfit.results.frames import SHOWN, Paths, Runs, read_runs, tidy
 from stackfit.results.run_files import read_history
 from stackfit.results.selection import check_column, names_in, order, rows_where, sort_rows
@@ -48,7 +57,7 @@ def build_table(
     Args:
         problems: gets a sentence for each damaged history, and one if a mean is over runs that differ otherwise.
         over: a setting, mostly `seed`; see `grouped`.
-        epochs: one row an epoch of every run, with the columns of `history.csv`.
+        epochs: one row an epoch of every run, with the columns of `history.csv`; the learning rate where it changes.
         pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over
             the finished runs, with columns `…_n` where a mean has more than one run.
         sort: a column; `-column` for descending. Blanks come last.
@@ -121,6 +130,7 @@ def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     counts = [*{"parameters"} & {*runs.metrics}]  # a function of the settings, not a measurement
     summary = summarize(values.drop(columns=counts), values.index.get_level_values(0)).reindex(rows)
     summary.insert(0, "n", values.groupby(level=0).size().reindex(rows, fill_value=0))
+    first.about["metrics_of"] = runs.about["metrics_of"].groupby(row).first().tolist()  # of any of them
     summary = summary.set_axis(first.about.index).join([runs.metrics[counts], first.about[_state(first)]])
     summary["folders"] = runs.about["folder"].groupby(row).agg(list).tolist()
     differ = {key: name for key, name in differing(runs).items() if key in keys}
@@ -137,6 +147,11 @@ def _epochs(runs: Runs, problems: list[str]) -> pd.DataFrame:
         except RunFolderError as error:
             problems.append(str(error))
     owners = runs.pick([number for number, _ in rows])
+    rates: dict[Any, set[Any]] = {}
+    for number, row in rows:
+        rates.setdefault(number, set()).add(row.get("learning_rate"))
+    if all(len(values) == 1 for values in rates.values()):  # constant in every run: a setting says it
+        rows = [(number, {name: row[name] for name in row if name != "learning_rate"}) for number, row in rows]
     history = tidy(pd.DataFrame([row for _, row in rows] or {"epoch": []}, dtype=object))
     differ = differing(runs, history)  # a history may have a learning_rate too
     return _joined(owners, differ, history.set_axis(owners.about.index), owners.about[["state", "folder"]])
@@ -153,6 +168,7 @@ def _pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFr
     keys = [key_of(runs, name, "--pivot") for name in pivot[:2]]
     metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot")
     runs, names = runs.pick(runs.metrics[metric].notna()), differing(runs)
+    problems += of_last_epoch(runs, metric)
     sides = [runs.settings[key].astype(object).fillna("none") for key in keys]
     others = [key for key in group(runs, "seed")[0] if key not in following(runs)]
     unlike = [names[key] for key in others if (runs.settings[key].groupby(sides).nunique(False) > 1).any()]

@@ -30,6 +30,8 @@ class Checkpoint:
     callbacks: list[dict[str, Any]]
     logs: dict[str, float]
     stopped: bool = False
+    stopper: int | None = None  # the number of the callback that stopped it
+    digests: list[str] = field(default_factory=list)  # of the weights at each epoch's end, where they are compared
     seconds: float = 0.0  # from the run's start to this epoch's end
     lost: list[str] = field(default_factory=list)  # what callbacks remember and no file can hold
 
@@ -38,6 +40,7 @@ class Checkpoint:
         arrays = {f"variable_{number}": value for number, value in enumerate(self.variables)}
         packed = pack(self.callbacks, arrays)
         rest = {"epoch": self.epoch, "callbacks": packed, "logs": self.logs, "stopped": self.stopped,
+                "stopper": self.stopper, "digests": self.digests,
                 "seconds": seconds, "lost": self.lost, "variables": len(self.variables)}  # fmt: skip
         arrays["rest"] = np.frombuffer(json.dumps(rest).encode(), np.uint8)
         stream = io.BytesIO()

@@ -18,11 +18,15 @@ class Step:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """A member has completed an epoch (from 1). `seconds` is the cohort's time, `members` how many shared it."""
+    """A member has completed an epoch (from 1). `seconds` is the cohort's time, `members` how many shared it.
+
+    `learning_rate` is the one in force after the epoch's steps, before callbacks change it; None if there is not one.
+    """
 
     member: int
     epoch: int
     logs: dict[str, float]
+    learning_rate: float | None
     seconds: float
     members: int
 
@@ -37,10 +41,18 @@ class Checkpointed:
 
 @dataclass(frozen=True)
 class Done:
-    """A member has trained to its end, or its callbacks stopped it."""
+    """A member has trained to its end, or its callbacks stopped it.
+
+    `weights_epoch` is the epoch that ended with the member's weights, None if none did; `stopper` the number of the
+    callback that stopped it, `batches` how many of the last epoch's it let pass where it did not wait for the end.
+    """
 
     member: int
     epoch: int
+    weights_epoch: int | None
+    stopped: bool = False
+    stopper: int | None = None
+    batches: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from stackfit.training.checkpoint import Checkpoint, Memory, restore_variables, 
 from stackfit.training.engine import Logs, Member, Program
 from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed, Step
 from stackfit.training.listeners import listens_to_batches
+from stackfit.training.weights import Noted, find_epoch, may_change, weights_digest
 
 CALL_SECONDS = 2.0  # at most this much work before Python is back: progress and Ctrl-C stay alive
 STEP_SECONDS = 0.1  # a shorter call is not worth a look at the screen
@@ -55,8 +56,10 @@ def train(members: Sequence[Member], program: Program) -> Iterator[Event]:
                 state.running = False
                 yield Failed(state.number, state.epoch, _not_finite(state.epoch, logs[state.number], state.logs))
                 continue
-            yield EpochEnd(state.number, state.epoch, logs[state.number], seconds, len(running))
-            yield from state.guard(partial(state.epoch_end, logs[state.number]))
+            yield from state.guard(state.read_model)
+            yield EpochEnd(state.number, state.epoch, logs[state.number], state.rate, seconds, len(running))
+            if state.running:
+                yield from state.guard(partial(state.epoch_end, logs[state.number]))
             yield from state.save_checkpoint()
             yield from state.end_if_over()
 
@@ -110,8 +113,12 @@ class _MemberState:
         self.number, self.member, self.model, self.program = number, member, member.model, program
         self.running = member.epochs > 0
         self.listens = any(listens_to_batches(type(callback), partial(getattr, callback)) for callback in member.callbacks)
+        self.watched = may_change(member.model, member.callbacks)
         self.epoch = 0
         self.logs: Logs = {}
+        self.rate: float | None = None
+        self.digests: list[str] = []
+        self.batches: int | None = None
 
     def begin(self) -> None:
         self.model.stop_training = False
@@ -124,6 +131,7 @@ class _MemberState:
             steps=self.member.train.steps,
             model=self.model,
         )
+        self.noted = self.callbacks.callbacks = Noted(self.callbacks.callbacks, self.model)
         self.memories = [Memory(callback) for callback in self.callbacks.callbacks]
         checkpoint = self.member.checkpoint
         if checkpoint is not None:
@@ -135,7 +143,8 @@ class _MemberState:
             for memory, state in zip(self.memories, checkpoint.callbacks, strict=True):
                 memory.recall(state)
             self.epoch, self.logs = checkpoint.epoch, dict(checkpoint.logs)
-            self.model.stop_training = checkpoint.stopped
+            self.digests = [*checkpoint.digests] or [""] * checkpoint.epoch  # an earlier version took none
+            self.model.stop_training, self.noted.stopper = checkpoint.stopped, checkpoint.stopper
 
     def epoch_begin(self) -> None:
         self.model.reset_metrics()
@@ -147,19 +156,30 @@ class _MemberState:
     def batch_end(self, step: int) -> None:
         self.program.sync(self.number)
         self.callbacks.on_train_batch_end(step, self.program.logs(self.number))
+        if self.model.stop_training and step + 1 < self.member.train.steps:
+            self.batches = step + 1
+
+    def read_model(self) -> None:
+        """The learning rate (None where several optimizers have no common one) and the weights, before callbacks act."""
+        self.program.sync(self.number)
+        rate = getattr(self.model.optimizer, "learning_rate", None)  # of a schedule: its value at this step
+        self.rate = None if rate is None else float(rate)
+        if self.watched:
+            self.digests.append(weights_digest(self.model))
 
     def epoch_end(self, logs: Logs) -> None:
         """Call it when `epoch` counts the epoch that has ended; callbacks count from 0."""
         self.logs = dict(logs)
-        self.program.sync(self.number)
         self.callbacks.on_epoch_end(self.epoch - 1, dict(logs))
 
     def end_if_over(self) -> Iterator[Event]:
         """Let the callbacks end if they have stopped the training, or after the last epoch."""
         if self.running and (self.model.stop_training or self.epoch >= self.member.epochs):
             self.running = False
+            stopped, stopper = bool(self.model.stop_training), self.noted.stopper
             failed: list[Event] = list(self.guard(self.end))
-            yield from failed or [Done(self.number, self.epoch)]
+            of = find_epoch(weights_digest(self.model), self.digests) if self.watched and not failed else self.epoch
+            yield from failed or [Done(self.number, self.epoch, of, stopped, stopper, self.batches)]
 
     def end(self) -> None:
         self.model.optimizer.finalize_variable_values(self.model.trainable_weights)
@@ -180,6 +200,8 @@ class _MemberState:
             [state for state, _ in remembered],
             self.logs,
             bool(self.model.stop_training),
+            self.noted.stopper,
+            [*self.digests],
             lost=[lost for _, names in remembered for lost in names],
         )
 

@@ -1,0 +1,117 @@
+"""`schedules`: a step count that is left open is the run's own, and one that does not fit it is a warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stackfit.config import schema
+from stackfit.config.schedules import fill_steps, find_unfit
+from stackfit.errors import ConfigError, raising
+from stackfit.execution.cells import build_cell, compose_command
+
+DECAY = "keras.optimizers.schedules."
+COSINE = ("digits_quickstart", "optimizer=adam_cosine")
+STEPS = "optimizer.learning_rate.decay_steps"
+
+
+def steps_of(cell) -> int:
+    return cell.config["optimizer"]["learning_rate"]["decay_steps"]
+
+
+def node(name: str, **arguments) -> dict:
+    return {"_target_": "keras.optimizers.SGD", "learning_rate": {"_target_": DECAY + name, **arguments}}
+
+
+@pytest.mark.parametrize(
+    "words, steps",
+    [
+        (("gsp631_base", "optimizer=adam_cosine"), 5 * 1875),
+        (("gsp631_base", "optimizer=adam_cosine", "epochs=3", "batch_size=64"), 3 * 938),
+        (("gsp631_base", "optimizer=adam_cosine", "data.validation_split=0.1"), 5 * 1688),  # 54,000 / 32 = 1687.5
+        ((*COSINE, "epochs=3", "batch_size=113"), 3 * 13),  # 1,437 / 113 = 12.7
+        ((*COSINE, f"{STEPS}=500"), 500),
+        (("digits_quickstart", "optimizer=sgd_exponential", "epochs=2", f"{STEPS}=null"), 2 * 45),
+    ],
+)
+def test_an_open_step_count_is_epochs_times_steps_per_epoch_and_a_given_one_stays(compose, words, steps):
+    cell = compose(*words)
+    assert steps_of(cell) == cell.settings[STEPS] == steps
+
+
+def test_a_filled_step_count_has_the_fingerprint_of_the_number(compose):
+    filled, typed = compose(*COSINE, "epochs=2"), compose(*COSINE, "epochs=2", f"{STEPS}=90")
+    assert filled.fingerprint("data") == typed.fingerprint("data") != compose(*COSINE, "epochs=3").fingerprint("data")
+
+
+def test_the_examples_of_ones_own_data_are_counted(compose, lab):
+    x = np.random.default_rng(0).random((50, 3))
+    np.savez(lab / "mine.npz", x=x, y=np.arange(50) % 2)
+    cell = compose(*COSINE, "data=npz", "data.path=mine.npz", "data.scale=none", "batch_size=16", "epochs=3")
+    assert steps_of(cell) == 3 * 3  # a fifth is held out: 40 examples are left
+
+
+def test_without_the_data_an_open_step_count_is_an_error_at_its_place(compose):
+    words = (*COSINE, "data=tfds", "data.name=not_here", "data.input_shape=[8,8,1]", "data.num_classes=10")
+    with pytest.raises(ConfigError, match="decay_steps is left to the length of the run") as raised:
+        compose(*words)
+    assert "conf/optimizer/adam_cosine.yaml:6" in str(raised.value)
+    assert steps_of(compose(*words, "+data.examples.train=100", "epochs=2")) == 2 * 4
+    assert steps_of(compose(*words, f"{STEPS}=7")) == 7
+
+
+def test_schedules_inside_other_optimizers_and_restarts_are_filled_and_a_warm_up_is_part_of_the_run():
+    inner = {"_target_": "keras.optimizers.LossScaleOptimizer", "inner_optimizer": node("PolynomialDecay", decay_steps=None)}
+    restarts = node("CosineDecayRestarts", first_decay_steps=None)
+    warm = node("CosineDecay", decay_steps=None, warmup_target=0.1, warmup_steps=20)
+    for optimizer in (inner, restarts, warm):
+        assert list(fill_steps(optimizer, 100)) == []
+    assert inner["inner_optimizer"]["learning_rate"]["decay_steps"] == 100
+    assert restarts["learning_rate"]["first_decay_steps"] == 100 and warm["learning_rate"]["decay_steps"] == 80
+
+
+def test_a_users_own_schedule_is_left_alone():
+    own = {"learning_rate": {"_target_": "mine.Decay", "decay_steps": None}}
+    assert list(fill_steps(own, 100)) == [] and own["learning_rate"]["decay_steps"] is None
+
+
+@pytest.mark.parametrize(
+    "optimizer, said",
+    [
+        (node("CosineDecay", decay_steps=101), "does not fall as far as it says"),
+        (node("ExponentialDecay", decay_steps=101), "does not fall as far as it says"),
+        (node("CosineDecay", decay_steps=60, warmup_target=0.1, warmup_steps=41), "does not fall as far as it says"),
+        (node("PolynomialDecay", decay_steps=49), "stays at its last value from step 49 on"),
+        (node("PolynomialDecay", decay_steps=49, cycle=True), None),
+        (node("ExponentialDecay", decay_steps=1), None),
+        (node("CosineDecay", decay_steps=100), None),
+        (node("CosineDecay", decay_steps=50), None),
+        ({"_target_": "keras.optimizers.SGD", "learning_rate": 0.1}, None),
+    ],
+)
+def test_a_schedule_that_does_not_fit_the_run_is_a_warning(optimizer, said):
+    warnings = [str(warning) for warning in find_unfit(optimizer, 100)]
+    assert len(warnings) == (said is not None) and all(said in warning for warning in warnings)
+
+
+def test_the_warning_names_the_place_and_can_be_silenced():
+    from stackfit.config.hydra.composition import Composer
+
+    def warnings(*words: str) -> list[ConfigError]:
+        composition, problems, _ = compose_command(Composer("digits_quickstart"), words, multirun=False)
+        with raising():
+            build_cell(composition, (), problems)
+        return problems.warnings
+
+    assert warnings("optimizer=adam_cosine") == []
+    (warning,) = warnings("optimizer=adam_cosine", f"{STEPS}=9375", "epochs=1")
+    assert warning.where == f"{STEPS}=9375" and "decay_steps is 9375, but the run has 45 steps" in str(warning)
+    assert warning.kind in schema.SILENCEABLE
+    assert warnings("optimizer=adam_cosine", f"{STEPS}=9375", f"silence=[{warning.kind}]") == []
+
+
+@pytest.mark.tf
+def test_a_sweep_prints_the_warnings_of_its_cells(cli):
+    words = ("run", "digits_quickstart", "-m", "optimizer=adam_cosine", f"{STEPS}=9375", "epochs=1", "save=[]")
+    code, _, err = cli(*words, "model.layers.hidden.units=2,4")
+    assert code == 0 and err.count("decay_steps is 9375, but the run has 45 steps") == 1
