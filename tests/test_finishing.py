@@ -166,13 +166,14 @@ def test_of_epochs_with_equal_weights_the_last_one_counts(lab, own):
     assert "weights_epoch" not in still.metrics
 
 
-def test_cells_of_a_fused_sweep_end_like_single_runs(lab, own):
-    table = stackfit.sweep(*VALIDATED, *EARLY, "epochs=9", "seed=0,1", trust=("own_ends",), reporter=Reporter(0))
+@pytest.mark.parametrize("changes", [(*EARLY, "epochs=9"), EMA], ids=["early stopping", "moving averages"])
+def test_cells_of_a_fused_sweep_end_like_single_runs(lab, changes):
+    table = stackfit.sweep(*VALIDATED, *changes, "seed=0,1", reporter=Reporter(0))
     folders = sorted(lab.glob("outputs/*/sweep-*/*/status.json"))
     assert len(folders) == len(table) == 2
     for file in folders:
         cell = Run(file.parent)
-        single = run(*VALIDATED, *EARLY, "epochs=9", f"seed={cell.config['seed']}")
+        single = run(*VALIDATED, *changes, f"seed={cell.config['seed']}")
         assert read_metrics(cell.folder) == read_metrics(single.folder)
         assert log_of(cell)[-2:] == log_of(single)[-2:]
         rows = [[{**row, "seconds": 0, "members": 0} for row in read_history(each.folder)] for each in (cell, single)]
