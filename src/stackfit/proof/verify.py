@@ -84,9 +84,9 @@ def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: f
     """
     files, began = RunFolder(run.folder), time.perf_counter()
     described, changed = describe(files), Standing.of(run.folder, run.status, whole=True).changed
-    changed = [name for name in changed if name != files.certificate.name]  # which is written again now
     if changed:
         reporter.line(f"warning: {shown(run.folder)}: changed since it was written: {', '.join(changed)}", always=True)
+    changed = tuple(name for name in changed if name != files.certificate.name)  # which is written again now
     cell = read_cell(run, trust)
     was = Record.read(run.folder)
     with tempfile.TemporaryDirectory(prefix="stackfit-verify-") as private:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ def read_status_if_any(path: Path) -> dict[str, Any] | None:
     return {**status, "state": state_of(status)} if status else {}
 
 
-def state_of(status: dict[str, Any]) -> str:
+def state_of(status: Mapping[str, Any]) -> str:
     """The run's state; *running* with a dead owner counts as *interrupted*."""
     state = status.get("status", "interrupted")
     return "interrupted" if state == "running" and not owner.is_alive(status.get("owner")) else state

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -61,9 +62,9 @@ def write_sealed(path: Path, record: Mapping[str, Any]) -> str | None:
 def read_sealed(path: Path) -> Sealed | None:
     """What the file holds: no record if it is damaged, and None if there is none."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-        record = json.loads(data) if len(data) <= MOST_BYTES else None
+        with open(path, "rb", buffering=0) as file:
+            data = file.read() if os.fstat(file.fileno()).st_size <= MOST_BYTES else b""
+        record = json.loads(data)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError):
