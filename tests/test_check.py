@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import signal
 import subprocess
 import sys
@@ -108,6 +109,17 @@ def test_finished_cells_of_other_commands_are_reused_unless_their_model_was_not_
     answer = cli("check", "mine")
     assert answer.code == 0 and "1 of 2 runs are finished, 1 to train." in answer.err
     assert "reload equal  ->  predictions are equal" in answer.out
+
+
+def test_a_run_with_an_edited_number_is_named_and_trains_again(cli, write, lab):
+    write("experiments/mine.yaml", SMALL.partition("expect:")[0] + "expect: [{metric: test_accuracy, between: [0.985, 1]}]\n")
+    assert cli("check", "mine", "-q").code == 1
+    (run,) = folders(lab, "mine")
+    text = (run / "status.json").read_text()
+    (run / "status.json").write_text(re.sub(r'"test_accuracy": [\d.]+', '"test_accuracy": 0.99', text))
+    answer = cli("check", "mine", "-q")
+    assert answer.code == 1 and "0.99" not in answer.out and len(folders(lab, "mine")) == 2
+    assert "changed since it was written: status.json." in answer.err and "It is not reused: the cell trains again." in answer.err
 
 
 def test_a_run_shows_the_item_that_its_experiment_claims_something_about(cli, write, lab):

@@ -12,6 +12,7 @@ import pytest
 
 from stackfit.errors import RunFolderError
 from stackfit.results import owner, run_files, run_folder
+from stackfit.results.certificate import Standing
 from stackfit.results.run_files import read_status, state_of
 from stackfit.results.run_folder import RunFolder, find_continuable
 
@@ -118,14 +119,14 @@ def test_a_cell_left_by_a_dead_owner_is_claimed_and_its_results_are_gone(lab):
     assert not again.history.exists() and owner.is_me(read_status(again.path)["owner"])
 
 
-def test_a_certificate_does_not_outlive_the_run_that_it_is_about(lab):
+def test_a_certificate_and_a_manifest_do_not_outlive_the_run_that_they_are_about(lab):
     folder = RunFolder(lab / "a")
     folder.claim("f", ABOUT)
     folder.finish({}, {})
-    folder.certificate.write_text('{"verdict": "bit-equal"}')
-    assert run_files.read_certificate(folder.path) == {"verdict": "bit-equal"}
+    assert folder.write_certificate({"verdict": "bit-equal"}) is None
+    assert folder.certificate.exists() and folder.manifest.exists()
     assert RunFolder(lab / "a").claim("g", ABOUT)
-    assert not folder.certificate.exists() and run_files.read_certificate(folder.path) == {}
+    assert not folder.certificate.exists() and not folder.manifest.exists()
 
 
 def test_a_finished_cell_is_claimed_only_for_another_fingerprint(lab):
@@ -236,3 +237,20 @@ def test_giving_up_a_run_that_was_to_be_resumed_keeps_its_checkpoint_and_history
     assert again.checkpoint.read_bytes() == b"weights" and run_files.read_history(again.path)
     assert read_status(again.path)["reason"] == "A callback refuses its arguments."
     assert state_of(read_status(again.path)) == "interrupted" and RunFolder(lab / "a").claim("f", ABOUT)
+
+
+def test_a_run_whose_status_could_not_be_written_at_the_end_fails_without_a_manifest(lab, monkeypatch):
+    folder = create(lab)
+    write = run_folder.files.write_json
+
+    def refuse(path, value):
+        if value.get("status") == "finished":
+            raise OSError(28, "No space left on device")
+        write(path, value)
+
+    monkeypatch.setattr(run_folder.files, "write_json", refuse)
+    with pytest.raises(RunFolderError, match="No space left"):
+        folder.finish({"loss": 0.5}, {"loss": 0.5})
+    assert folder.manifest.exists() and read_status(folder.path)["status"] == "running"
+    folder.fail("No space left.")
+    assert not folder.manifest.exists() and Standing.of(folder.path, read_status(folder.path), whole=True) == Standing()

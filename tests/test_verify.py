@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from made_runs import make_run
 
 import stackfit
 from stackfit import files
@@ -17,10 +18,12 @@ from stackfit.execution.progress import Reporter
 from stackfit.proof import evidence
 from stackfit.proof.evidence import Difference, Scores
 from stackfit.proof.rerun import read_cell
-from stackfit.results import run_files, tables
+from stackfit.results import run_files
+from stackfit.results.certificate import Standing
 from stackfit.results.final_metrics import as_of_last_epoch
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
+from stackfit.results.sealing import read_sealed
 
 QUIET = Reporter(0)
 DROPOUT = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.5, after: hidden}"
@@ -47,6 +50,16 @@ def edit_history(folder: Path, epoch: int, **by: float) -> None:
     RunFolder(folder).history.write_text(files.csv_text(rows))
 
 
+def make_older(folder: Path) -> None:
+    """As an earlier stackfit left it."""
+    RunFolder(folder).manifest.unlink()
+    edit_json(RunFolder(folder).status, manifest=None)
+
+
+def standing(folder: Path) -> Standing:
+    return Standing.of(folder, run_files.read_status(folder), whole=True)
+
+
 def edit_json(path: Path, **fields) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
@@ -68,29 +81,28 @@ def test_cells_that_trained_together_verify_bit_equal_alone(lab, cli):
     before = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
     code, out, err = cli("verify", "outputs", "--quiet")
     assert (code, err) == (0, "")
-    expected = [f"bit-equal         {folder}  2 epochs, weights, 360 predictions" for folder in sorted(folders)]
+    expected = [f"bit-equal         {folder}  2 epochs, weights, 360 predictions, model.keras" for folder in sorted(folders)]
     assert out.splitlines() == [*expected, "2 bit-equal"]
     assert {path: path.read_bytes() for path in before} == before
-    certificate = run_files.read_certificate(folders[0])
+    certificate = read_sealed(RunFolder(folders[0]).certificate).record
     assert certificate["weights_sha256"] == run_files.read_metrics(folders[0])["weights_sha256"]
     assert set(certificate["environment"]["was"]) == set(certificate["environment"]["now"]) >= {"versions", "code"}
     assert list(stackfit.table("outputs")["verified"]) == ["bit-equal", "bit-equal"]
 
 
 @pytest.mark.tf
-def test_another_history_diverges_with_the_first_epoch_and_says_that_nothing_recorded_changed(copied, cli):
+def test_another_history_diverges_with_the_first_epoch_and_the_file_is_named(copied, cli):
     was = run_files.read_history(copied)[1]
     edit_history(copied, 2, accuracy=0.25)
-    code, out, _ = cli("verify", str(copied), "-q")
-    assert code == 1
-    first, where, why, cause = out.splitlines()
-    assert first.startswith(f"diverged          {copied}".replace(f"{Path.cwd()}/", ""))
+    code, out, err = cli("verify", str(copied), "-q")
+    assert (code, err) == (1, "warning: outputs/run: changed since it was written: history.csv\n")
+    first, where, file = out.splitlines()
+    assert first.startswith("diverged          outputs/run")
     assert "largest difference 0.25 (accuracy, epoch 2), equal weights, 0 of 360 predictions differ" in first
     old, new = float(was["accuracy"]) + 0.25, float(was["accuracy"])
     assert where == f"  first epoch 2: accuracy {old:.9g} -> {new:.9g}"
-    assert why.startswith("  nothing that is recorded has changed since: versions")
-    assert cause.startswith("  the cause is not known")
-    assert run_files.read_verdict(copied, run_files.read_status(copied)["started"]) == "diverged"
+    assert file == "  changed since it was written: history.csv"
+    assert standing(copied).text == "changed: history.csv; diverged"
 
 
 def as_of_an_earlier_version(folder: Path) -> None:
@@ -103,6 +115,7 @@ def as_of_an_earlier_version(folder: Path) -> None:
     status = run_files.read_status(folder) | {"metrics": {k: v for k, v in old.items() if k != "weights_sha256"}}
     del status["results_format"]
     run.status.write_text(json.dumps(status))
+    make_older(folder)
 
 
 @pytest.mark.tf
@@ -135,11 +148,54 @@ def test_a_recorded_learning_rate_is_compared_and_one_that_was_not_recorded_is_n
 
 
 @pytest.mark.tf
-def test_a_small_difference_is_within_tolerance_and_a_smaller_tolerance_makes_it_diverge(copied, cli):
-    edit_history(copied, 1, loss=2e-6)
-    code, out, _ = cli("verify", str(copied), "-q")
-    assert code == 0 and out.startswith("within tolerance  outputs/run  largest difference 2e-06 (loss, epoch 1)")
-    assert cli("verify", str(copied), "-q", "--tolerance", "1e-6").code == 1
+def test_an_edit_of_an_older_run_diverges_and_it_is_said_that_nothing_recorded_changed(copied, cli):
+    make_older(copied)
+    edit_history(copied, 1, loss=2e-6)  # equal weights have no tolerance
+    code, out, err = cli("verify", str(copied), "-q")
+    assert (code, err) == (1, "")
+    first, where, why, cause = out.splitlines()
+    assert first.startswith("diverged          outputs/run  largest difference 2e-06 (loss, epoch 1)")
+    assert first.endswith(", no manifest") and where.startswith("  first epoch 1: loss")
+    assert why.startswith("  nothing that is recorded has changed since: versions")
+    assert cause.startswith("  the cause is not known")
+    assert standing(copied).text == "diverged"
+
+
+NUDGE = """
+import keras
+
+class Nudge(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.model.set_weights([weight + {by} for weight in self.model.get_weights()])
+"""
+
+
+@pytest.mark.tf
+def test_only_a_rerun_with_other_weights_is_within_tolerance_and_its_scores_are_those_of_the_saved_model(
+    lab, write, cli, keras
+):
+    write("experiments/nudge.py", NUDGE.format(by=0))
+    callback = "+callbacks.nudge={_target_: experiments.nudge.Nudge}"
+    words = ("digits_quickstart", "epochs=1", "model.layers.hidden.units=8", callback)
+    folder = stackfit.run(*words, trust=["experiments.nudge"], reporter=QUIET).folder
+    write("experiments/nudge.py", NUDGE.format(by=1e-5))
+    verify = ("verify", str(folder), "-q", "--trust", "experiments.nudge")
+    code, out, _ = cli(*verify)
+    assert code == 0 and out.startswith("within tolerance") and "other weights" in out, out
+    assert "code of experiments.nudge" in out and standing(folder).text == "within tolerance"
+    assert cli(*verify, "--tolerance", "1e-9").code == 1
+    make_older(folder)
+    files = RunFolder(folder)
+    scores, labels = run_files.read_predictions(folder)
+    for model in (True, False):
+        np.savez(files.predictions, scores=scores, labels=labels)
+        assert cli(*verify).out.startswith("within tolerance")
+        np.savez(files.predictions, scores=scores[:, ::-1], labels=labels)
+        code, out, _ = cli(*verify)
+        assert code == 1 and "  predictions.npz holds other scores than the run's weights give\n" in out, model
+        np.savez(files.predictions, scores=scores, labels=labels[::-1])
+        assert cli(*verify).code == 1
+        files.model().unlink(missing_ok=True)
 
 
 @pytest.mark.tf
@@ -147,7 +203,8 @@ def test_a_config_with_another_seed_diverges_and_the_seed_is_named_old_and_new(c
     edit_config(copied, seed=3)
     code, out, _ = cli("verify", str(copied), "-q")
     assert code == 1 and "first epoch 1: loss" in out and "other weights" in out
-    assert "what has changed since: seed 0 -> 3; config.seed 0 -> 3" in out
+    assert "  status.json says seed 0, config.yaml 3\n" in out and "what has changed since: seed 0 -> 3\n" in out
+    assert "  changed since it was written: config.yaml\n" in out
 
 
 CALLBACK = """
@@ -301,14 +358,14 @@ def test_factors_are_old_and_new_and_what_was_not_recorded_is_not_a_factor():
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "3", '{"verdict": ["diverged"]}', '{"verdict": "happy"}', "[" * 99_999]
+    "text, value, same",
+    [
+        *(("32", 32, True), ("1e-3", 0.001, True), ("0.10", 0.1, True), ("[64,64]", [64, 64], True), ("[1e-3]", [0.001], True)),
+        *(("'relu'", "relu", True), ("null", None, True), ("True", True, True), ("[]", [], True), ("[[1],[2]]", [[1], [2]], True)),
+        *(("33", 32, False), ("[64]", [64, 64], False), ("relu", "tanh", False), ("x", 3, False), ("false", True, False)),
+    ],
 )
-def test_a_damaged_certificate_or_one_of_another_start_is_not_a_verdict(copied, content):
-    file = RunFolder(copied).certificate
-    file.write_text(content)
-    assert "verified" not in tables.table("outputs")
-    file.write_text(json.dumps({"verdict": "diverged", "started": "long ago"}))
-    assert "verified" not in tables.table("outputs")
-    file.write_text(json.dumps({"verdict": "diverged", "started": run_files.read_status(copied)["started"]}))
-    assert list(tables.table("outputs")["verified"]) == ["diverged"]
-    assert len(tables.table("outputs", filter="verified == 'diverged'")) == 1
+def test_an_axis_stands_for_the_value_as_it_was_typed(lab, text, value, same):
+    run = Run(make_run(lab / "run", axes={"a.b": text}))
+    said = [*evidence.unlike_status(run, {"a.b": value})]
+    assert said == ([] if same else [f"status.json says a.b {text}, config.yaml {value}"])

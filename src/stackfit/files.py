@@ -59,8 +59,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write strict JSON: a float that is not finite becomes null. See `write_file`."""
-    write_text(path, json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write strict JSON. See `json_bytes`, `write_file`."""
+    write_file(path, lambda temporary: temporary.write_bytes(json_bytes(value)))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Strict JSON: a float that is not finite becomes null, a lone surrogate is escaped."""
+    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode(errors="backslashreplace")
 
 
 def csv_text(rows: list[dict[str, Any]]) -> str:

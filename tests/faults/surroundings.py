@@ -57,7 +57,7 @@ def many(count: int, folder: Path) -> str:
         path = folder / "outputs" / "digits_quickstart" / time.strftime("%Y-%m-%d_%H-%M-%S", time.gmtime(1.7e9 + number))
         path.mkdir(parents=True)
         settings = status["settings"] | {"seed": number}
-        changed = {"fingerprint": f"{number:064x}", "seed": number, "settings": settings, "started": path.name}
+        changed = {"fingerprint": f"{number:064x}", "seed": number, "settings": settings, "started": path.name, "manifest": None}
         for file, content in (*files.items(), ("status.json", json.dumps(status | changed).encode())):
             (path / file).write_bytes(content)
     took = {}

@@ -21,23 +21,30 @@ def command(
     last: Annotated[int | None, option("Only the newest N runs.")] = None,
     csv: Annotated[Path | None, option("Write a CSV file with full precision; - for stdout.")] = None,
     format: Format = "text",
-) -> None:
+    strict: Annotated[
+        bool, option("Read every file; exit code 1 if a run was changed or diverged, or its verdict is stale.", "--strict")
+    ] = False,
+) -> int:
     """Runs that failed or were interrupted are listed with their reason."""
     from stackfit.files import shown, writing
     from stackfit.results import formats, tables
+    from stackfit.results.frames import read_runs
 
     axes = [part.strip() for part in pivot.split(",")] if pivot else None
-    frame, problems = tables.read_table(
-        paths or (), over=over, epochs=epochs, pivot=axes, sort=sort, filter=filter, last=last
+    runs, problems = read_runs(paths or (), whole=strict)
+    code = 1 if strict and problems else 0
+    frame = tables.build_table(
+        runs, problems, over=over, epochs=epochs, pivot=axes, sort=sort, filter=filter, last=last
     )
     complain(problems)
     if csv is None:
         sys.stdout.write(formats.render(frame, format, width() if format == "text" else None))
-        return
+        return code
     text = formats.render(frame, "csv")
     if str(csv) == "-":
         sys.stdout.write(text)
-        return
+        return code
     with writing(csv, "a file's name", "Try: --csv runs.csv", ConfigError):
         csv.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{shown(csv)}\n")
+    return code

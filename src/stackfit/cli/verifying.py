@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
 from stackfit.errors import ConfigError, StackfitError
+from stackfit.results.certificate import UNKNOWN, VERDICTS
+from stackfit.results.run_files import RunFiles
 
 NAMES = {"data_fingerprint": "data", "numerics": "stackfit's numerics"}
 PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "code of "}
@@ -23,15 +25,15 @@ def command(
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
     trust: Trust = None,
 ) -> int:
-    """From the folder alone; every epoch's metrics, the weights and the predictions are compared.
+    """From the folder alone; every epoch's metrics, the weights, the predictions and the model are compared.
 
     bit-equal, within tolerance, or diverged: then with the first epoch that differs and what has changed since. The
-    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged.
+    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged, or when a file
+    of it has changed since the run wrote it.
     """
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import shown
     from stackfit.proof.verify import find_runs, verify
-    from stackfit.results.run_files import VERDICTS
     from stackfit.results.run_folder import RunFolder
 
     if not 0 <= tolerance < float("inf"):
@@ -46,7 +48,8 @@ def command(
             sys.stdout.write("\n".join(lines(certificate, shown(run.folder), quiet)) + "\n")
             sys.stdout.flush()
             verdicts.append(certificate["verdict"])
-            RunFolder(run.folder).write_certificate(certificate)
+            if reason := RunFolder(run.folder).write_certificate(certificate):
+                reporter.line(f"warning: the verdict is not signed, so it counts as another's: {reason}", always=True)
         except StackfitError as error:
             if len(found) == 1:
                 raise
@@ -55,32 +58,38 @@ def command(
     if len(found) > 1:
         counts = {verdict: verdicts.count(verdict) for verdict in (*VERDICTS, "error")}
         sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + "\n")
-    if "diverged" in verdicts:
+    if "diverged" in verdicts or "changed" in verdicts:
         return 1
     return 2 if "error" in verdicts else 0
 
 
 def lines(certificate: dict[str, Any], folder: str, quiet: bool = False) -> Iterator[str]:
     """The verdict on one line; below it where it differs, and what has changed since the run."""
-    from stackfit.results.run_files import VERDICTS
-
     verdict = certificate["verdict"]
-    equal = verdict == "bit-equal"
+    equal = certificate["numbers"] == "bit-equal"
     yield f"{verdict:<{max(map(len, VERDICTS))}}  {folder}  {_compared(certificate) if equal else _apart(certificate)}"
     if not equal and (first := certificate["first"]):
         when = f"epoch {first['epoch']}" if first["epoch"] else "at the end"
         yield f"  first {when}: {first['metric']} {_short(first['was'])} -> {_short(first['now'])}"
+    yield from (f"  {fault}" for fault in certificate["faults"])
+    if changed := certificate["changed"]:
+        yield f"  changed since it was written: {', '.join(changed)}"
     changes = [_change(factor) for factor in certificate["factors"]]
     if changes and not (equal and quiet):
         yield f"  {'although these have' if equal else 'what has'} changed since: {'; '.join(changes)}"
-    if not equal and not changes:
+    if not equal and not changes and not changed and not certificate["faults"]:
         yield from _no_factor(certificate)
 
 
 def _compared(certificate: dict[str, Any]) -> str:
     compared = certificate["compared"]
     scores = f", {compared['predictions']:,} predictions" if compared["predictions"] else ""
-    return f"{_count(compared['epochs'], 'epoch')}, weights{scores}"
+    models = "".join(f", {RunFiles(Path()).model(form)}" for form in compared["models"])
+    return f"{_count(compared['epochs'], 'epoch')}, weights{scores}{models}{_no_manifest(certificate)}"
+
+
+def _no_manifest(certificate: dict[str, Any]) -> str:
+    return "" if certificate["manifest"] else f", {UNKNOWN}"
 
 
 def _apart(certificate: dict[str, Any]) -> str:
@@ -92,7 +101,7 @@ def _apart(certificate: dict[str, Any]) -> str:
         parts.append("equal weights" if certificate["weights_equal"] else "other weights")
     if scores := certificate["predictions"]:
         parts.append(f"{scores['differ']:,} of {scores['examples']:,} predictions differ")
-    return ", ".join(parts)
+    return ", ".join(parts) + _no_manifest(certificate)
 
 
 def _no_factor(certificate: dict[str, Any]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from stackfit.execution.jobs import Job, single_claim
 from stackfit.execution.progress import Reporter
 from stackfit.keys import label_of
 from stackfit.proof.judgement import Verdict, judge
+from stackfit.results.certificate import Standing
 from stackfit.results.run import Run
 from stackfit.results.run_files import find_run_folders, read_status, state_of
 from stackfit.results.run_folder import RunFolder
@@ -157,7 +158,7 @@ def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Rep
         if not any(claim.error for claim in plan.claims):
             for cell in (*plan.own, *plan.seeded):
                 needed.setdefault(fingerprint_of(cell), cell)
-            plan.runs = _finished(plan.name, needed)
+            plan.runs = _finished(plan.name, needed, reporter)
         if len(needed) > len(plan.runs) or not needed:
             members.start(plan.own[0], together=True)  # before the first model: threads are set once a process
             for cell in plan.own:
@@ -171,8 +172,8 @@ def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Rep
             yield Job(cell, _label(cell), reporter, fingerprint)
 
 
-def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
-    """Finished runs of the experiment, single or in sweeps, that saved the files that these cells save."""
+def _finished(experiment: str, needed: Mapping[str, Cell], reporter: Reporter) -> dict[str, Run]:
+    """Finished runs of the experiment, single or in sweeps, with the files that these cells save, as they wrote them."""
     folder = project.outputs() / experiment
     if not folder.is_dir():
         return {}
@@ -182,7 +183,10 @@ def _finished(experiment: str, needed: Mapping[str, Cell]) -> dict[str, Run]:
         cell = needed.get(str(status.get("fingerprint")))
         if cell and state_of(status) == "finished":
             saved = [RunFolder(path).model(form).is_file() for form in cell.config["save"]]
-            if all(saved):
+            standing = Standing.of(path, status, whole=True)
+            if standing.problem:
+                reporter.line(f"warning: {standing.problem}. It is not reused: the cell trains again.", always=True)
+            elif all(saved):
                 finished[status["fingerprint"]] = Run(path)
     return finished
 

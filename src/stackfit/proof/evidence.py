@@ -15,7 +15,9 @@ from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.keys import flatten
 from stackfit.results import run_files
+from stackfit.results.certificate import copies_that_differ
 from stackfit.results.final_metrics import CLOCK, as_of_last_epoch
+from stackfit.results.run import Run
 
 # What environment.json holds that can change a number.
 FACTORS = ("versions", "numerics", "python", "threads", "instruction_set", "cores", "devices", "determinism",
@@ -103,8 +105,9 @@ def compare_scores(was: Path, now: Path) -> Scores | None:
     (old, old_labels), (new, new_labels) = run_files.read_predictions(was), run_files.read_predictions(now)
     if (old.dtype, old.shape, old_labels.shape) != (new.dtype, new.shape, new_labels.shape):
         return Scores(len(old), len(old), math.inf)
-    unequal = (old != new).reshape(len(old), -1).any(axis=1) | (old_labels != new_labels).reshape(len(old), -1).any(1)
-    return Scores(len(old), int(unequal.sum()), float(np.abs(old - new).max(initial=0.0)))
+    same = (old == new) | ((old != old) & (new != new))  # not a number in both
+    unequal = ~same.reshape(len(old), -1).all(axis=1) | (old_labels != new_labels).reshape(len(old), -1).any(1)
+    return Scores(len(old), int(unequal.sum()), float(np.abs(old - new)[~same].max(initial=0.0)))
 
 
 def factors(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[Difference], list[str]]:
@@ -120,7 +123,32 @@ def factors(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[list[Differ
     return changed, [group for group in FACTORS if group not in was]
 
 
-def changed_settings(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """The settings in which a config differs from the one that the run's status records."""
-    now = json.loads(json.dumps(now, default=str))
-    return [Difference(None, f"config.{key}", was[key], now[key]) for key in was if key in now and was[key] != now[key]]
+def unlike_status(run: Run, settings: Mapping[str, Any]) -> Iterator[str]:
+    """What a run's status copies and does not have as in the metrics and in the config; `settings` by dotted key."""
+    files, status, metrics = run_files.RunFiles(run.folder), run.status, run_files.read_metrics(run.folder)
+    for name in copies_that_differ(files, status):
+        yield f"{files.status.name} says {name} {status['metrics'][name]}, {files.metrics.name} {metrics.get(name)}"
+    settings = json.loads(json.dumps(settings, default=str))
+    for part in ("settings", "axes"):
+        said = status.get(part)
+        for key, value in (said if isinstance(said, dict) else {}).items():
+            same = value == settings.get(key) if part == "settings" else _is_typed(value, settings.get(key))
+            if key in settings and not same:
+                yield f"{files.status.name} says {key} {value}, {files.config.name} {settings[key]}"
+
+
+def _is_typed(text: Any, value: Any) -> bool:
+    """Whether `text`, as an axis has it, stands for this value."""
+    if isinstance(value, list):
+        parts = str(text).strip("[]").split(",")
+        nested = any(isinstance(each, (list, dict)) for each in value)
+        return nested or (len(parts) == max(1, len(value)) and all(map(_is_typed, parts, value)))
+    text = str(text).strip().strip("'\"")
+    if "(" in text or "${" in text:  # of Hydra's grammar
+        return True
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            return float(text) == value
+        except ValueError:
+            return False
+    return text.lower() == ("null" if value is None else str(value).lower())

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import math
+import socket
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from stackfit.data import load_dataset
 from stackfit.errors import RunFolderError, TrainingError
 from stackfit.execution import runner
 from stackfit.execution.cells import Cell
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
+from stackfit.execution.members import settings_of
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
-from stackfit.proof.evidence import Difference, Record, Scores, changed_settings, compare_scores, differences, factors
+from stackfit.proof.evidence import Difference, Record, compare_scores, differences, factors, unlike_status
+from stackfit.proof.model_file import judge_models
 from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files
+from stackfit.results.certificate import FORMAT, Standing
 from stackfit.results.frames import folders_below
+from stackfit.results.manifest import describe, unlike
 from stackfit.results.run import Run
+from stackfit.results.run_files import FORMS
 from stackfit.results.run_folder import RunFolder
 
 TOLERANCE = 1e-3
@@ -49,80 +59,152 @@ def find_runs(paths: Iterable[Path], reporter: Reporter) -> list[Run]:
     return chosen
 
 
+@dataclass(frozen=True)
+class Rerun:
+    """What a second execution left; its folder is there as long as it is needed."""
+
+    record: Record
+    status: dict[str, Any]
+    model: Any  # as trained
+    failure: str | None = None
+
+
 def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: float = TOLERANCE) -> dict[str, Any]:
     """Train the run's cell again, alone and elsewhere, and compare every number; nothing in the folder changes.
 
     Args:
-        tolerance: by how much a metric may differ, absolutely, in a run that is not bit-equal.
+        tolerance: by how much a metric may differ, absolutely, in a run whose weights are not bit-equal.
 
     Returns:
         The certificate, for `RunFolder.write_certificate`.
 
     Raises:
-        RunFolderError: the run did not finish, or a file of it is missing or damaged.
+        RunFolderError: the run did not finish, or a file of it is missing or damaged, or is written meanwhile.
         ConfigError: its config is not allowed, or cannot be built any more; DataError: its data are not available.
     """
+    files, began = RunFolder(run.folder), time.perf_counter()
+    described, changed = describe(files), Standing.of(run.folder, run.status, whole=True).changed
+    if changed:
+        reporter.line(f"warning: {shown(run.folder)}: changed since it was written: {', '.join(changed)}", always=True)
+    changed = tuple(name for name in changed if name != files.certificate.name)  # which is written again now
     cell = read_cell(run, trust)
-    was, began = Record.read(run.folder), time.perf_counter()
-    # `save` is cosmetic: a model that nobody will read need not be written.
+    was = Record.read(run.folder)
     with tempfile.TemporaryDirectory(prefix="stackfit-verify-") as private:
-        now, failure, status = _execute(replace(cell, config={**cell.config, "save": []}), Path(private), reporter)
-        unequal = list(differences(was, now))
-        scores = None if failure else compare_scores(was.folder, now.folder)
-        environments = [run_files.read_environment(record.folder) for record in (was, now)]
-    if failure:
-        unequal.insert(0, Difference(len(now.epochs) + 1, "failure", None, failure))
-    changed, unknown = factors(*environments)
-    changed += changed_settings(run.status.get("settings") or {}, cell.settings)
-    if not changed and status.get("fingerprint") != run.status.get("fingerprint"):
-        changed = [Difference(None, "fingerprint", run.status.get("fingerprint"), status.get("fingerprint"))]
+        now = execute(cell, [form for form in FORMS if files.model(form).exists()], Path(private), reporter)
+        judged = judge(run, cell, was, now, changed, tolerance)
+    if written := unlike(files, described, whole=False):
+        raise RunFolderError(
+            f"{shown(run.folder)}: {', '.join(written)} changed while it was verified. Expected a folder that nobody "
+            "writes to. Verify it again."
+        )
     return {
-        "format": 1,
-        "verdict": _verdict(unequal, scores, tolerance),
+        "format": FORMAT,
+        **judged,
         "verified": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": socket.gethostname(),
         "seconds": round(time.perf_counter() - began, 3),
+        "manifest": files.manifest.exists(),
+        "files": described,
+    }
+
+
+def execute(cell: Cell, forms: Sequence[str], private: Path, reporter: Reporter) -> Rerun:
+    """Train the cell again into a private folder, and save its model in these forms: `save` is not part of what trains."""
+    folder, jobs = RunFolder(private / "run"), []
+
+    def claim(job: Job) -> RunFolder:
+        jobs.append(job)
+        folder.claim(job.fingerprint, job.cell.about_run())
+        return folder
+
+    try:
+        runner.run_cell(replace(cell, config={**cell.config, "save": [*forms]}), claim, reporter)
+    except TrainingError:
+        status = run_files.read_status(folder.path)
+        record = Record(run_files.read_history(folder.path), {}, folder.path)
+        return Rerun(record, status, None, str(status["reason"]))
+    return Rerun(Record.read(folder.path), run_files.read_status(folder.path), jobs[0].member.model)
+
+
+def judge(
+    run: Run, cell: Cell, was: Record, now: Rerun, changed: Sequence[str] = (), tolerance: float = TOLERANCE
+) -> dict[str, Any]:
+    """Hold what the run's folder says against a second execution: what the certificate has of it.
+
+    Equal weights give equal numbers, so only a rerun with other weights can be within tolerance.
+
+    Args:
+        changed: files that are not those with which the run finished.
+    """
+    unequal, faults, scores = list(differences(was, now.record)), [*unlike_status(run, cell.settings)], None
+    environments = [run_files.read_environment(record.folder) for record in (was, now.record)]
+    weights_equal = now.record.metrics.get("weights_sha256") == was.metrics["weights_sha256"]
+    forms: list[str] = []
+    if now.failure:
+        unequal.insert(0, Difference(len(now.record.epochs) + 1, "failure", None, now.failure))
+    else:
+        same_keras = len({str((each.get("versions") or {}).get("keras")) for each in environments}) == 1
+        forms, wrong = judge_models(was, now.record.folder, now.model, same_keras)
+        trained = None if wrong or not forms else now.model  # with the run's own weights
+        try:
+            scores = compare_scores(was.folder, now.record.folder)
+            if scores and scores.differ and (weights_equal or not _are_scores_of(trained, cell, was, now, tolerance)):
+                wrong.append(f"{run_files.RunFiles(was.folder).predictions.name} holds other scores than the run's weights give")
+        except RunFolderError as error:
+            wrong.append(str(error))
+        only_weights = bool(unequal) and all(each.metric == "weights_sha256" for each in unequal)
+        if only_weights and not (scores and scores.differ) and trained is None:
+            wrong.append("weights_sha256 is another one, though every number is the same")
+        faults += wrong
+    factor, unknown = factors(*environments)
+    if not factor and now.status.get("fingerprint") != run.status.get("fingerprint"):
+        factor = [Difference(None, "fingerprint", run.status.get("fingerprint"), now.status.get("fingerprint"))]
+    numbers = _verdict(unequal, faults, weights_equal, tolerance)
+    return {
+        "verdict": "changed" if changed and numbers != "diverged" else numbers,
+        "numbers": numbers,
+        "changed": [*changed],
+        "faults": faults,
         "tolerance": tolerance,
         "started": run.status.get("started"),  # which run of this folder
         "fingerprint": run.status.get("fingerprint"),
         "weights_sha256": was.metrics["weights_sha256"],
         "compared": {
             "epochs": len(was.epochs),
-            "weights": not failure,
+            "weights": not now.failure,
             "predictions": scores.examples if scores else 0,
+            "models": forms,
         },
         "differences": len(unequal),
         "first": _plain(_first(unequal)),
         "largest": _plain(_largest(unequal)),
-        "weights_equal": not failure and all(difference.metric != "weights_sha256" for difference in unequal),
+        "weights_equal": weights_equal,
         "predictions": asdict(scores) if scores else None,
-        "factors": [_plain(factor) for factor in changed],
+        "factors": [_plain(each) for each in factor],
         "not_recorded": unknown,
         "environment": {"was": environments[0], "now": environments[1]},
     }
 
 
-def _execute(cell: Cell, private: Path, reporter: Reporter) -> tuple[Record, str | None, dict[str, Any]]:
-    """Train into a private folder: what it left, why it failed, and its status."""
-    folder = RunFolder(private / "run")
-
-    def claim(job: Job) -> RunFolder:
-        folder.claim(job.fingerprint, job.cell.about_run())
-        return folder
-
-    try:
-        runner.run_cell(cell, claim, reporter)
-    except TrainingError:
-        status = run_files.read_status(folder.path)
-        return Record(run_files.read_history(folder.path), {}, folder.path), str(status["reason"]), status
-    return Record.read(folder.path), None, run_files.read_status(folder.path)
+def _are_scores_of(trained: Any, cell: Cell, was: Record, now: Rerun, tolerance: float) -> bool:
+    """Whether the stored scores are those of the saved weights, on this machine; without a model, near the rerun's."""
+    stored, labels = run_files.read_predictions(was.folder)
+    again, labels_again = run_files.read_predictions(now.record.folder)
+    if stored.shape != again.shape or not np.array_equal(labels, labels_again):
+        return False
+    if trained is None:
+        return bool(np.abs(stored - again).mean() <= tolerance)  # as far as a metric, which is a mean too
+    feeds = ENGINE.feeds(load_dataset(cell.config["data"], lambda line: None))
+    given = ENGINE.evaluate([trained], [feeds.feed("test", settings_of(cell.config))])[0][1]
+    return np.allclose(stored, given, rtol=tolerance, atol=tolerance)
 
 
-def _verdict(unequal: Sequence[Difference], scores: Scores | None, tolerance: float) -> str:
-    if not unequal and not (scores and scores.differ):
+def _verdict(unequal: Sequence[Difference], faults: Sequence[str], weights_equal: bool, tolerance: float) -> str:
+    if not unequal and not faults:
         return "bit-equal"
-    # Weights have no tolerance: what they do shows in the metrics.
+    # Equal weights give equal numbers. Other weights have no tolerance: what they do shows in the metrics.
     far = [each for each in unequal if each.metric != "weights_sha256" and not each.size <= tolerance]
-    return "diverged" if far or (scores and math.isinf(scores.largest)) else "within tolerance"
+    return "diverged" if far or faults or weights_equal else "within tolerance"
 
 
 def _first(unequal: Sequence[Difference]) -> Difference | None:

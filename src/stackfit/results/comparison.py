@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackfit.errors import ConfigError, RunFolderError, printable
 from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
 from stackfit.results.formats import render
-from stackfit.results.frames import COUNTS, Paths, Runs, as_paths, read_runs
+from stackfit.results.frames import COUNTS, SHOWN, Paths, Runs, as_paths, read_runs
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
@@ -55,12 +55,12 @@ def compare(paths: Paths, metric: str | None = None, filter: str | None = None) 
         ConfigError: fewer than two configurations or too many, no such metric, or no such column.
     """
     paths = as_paths(paths)
-    runs, problems = read_runs(paths)
+    runs, problems = read_runs(paths, whole=True)
     folders = {os.path.abspath(folder) for folder in runs.about["folder"]}
     if problems and len(paths) == 2 and len(folders) < 2:
         raise RunFolderError("\n".join(problems))
     if len(paths) == len(folders) == 2 and folders == {os.path.abspath(path) for path in paths}:
-        return compare_runs(runs)
+        return replace(compare_runs(runs), problems=problems)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
     return compare_configurations(runs, metric, problems)
@@ -79,8 +79,8 @@ def compare_runs(runs: Runs) -> Comparison:
             )
     whole = [name for name in COUNTS if name in runs.metrics]
     names = [*dict.fromkeys(["experiment", *differing(runs)])]
-    old = ["metrics_of"] if runs.about["metrics_of"].notna().any() else []
-    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[["seconds", *old]]]
+    last = ["seconds", *(name for name in SHOWN if runs.about[name].notna().any())]
+    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[last]]
     about = pd.concat([part.astype(object).where(part.notna(), "").astype(str) for part in about], axis=1)
     metrics = runs.metrics.drop(columns=whole).astype(float)
     tables = {
@@ -131,8 +131,9 @@ def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) 
     frame = frame.sort_values(f"{name}_mean", ascending=rising, kind="stable", ignore_index=True)
     pairs = compare_groups(dict(zip(frame["configuration"], frame["values"], strict=True)))
     means = [f"{name}_{part}" for part in ("mean", "sd", "low", "high")]
+    shown = [column for column in SHOWN if column in frame]
     tables = {
-        f"{name}, mean ± half the 95 % interval": frame[["configuration", "n", *means, "folders"]],
+        f"{name}, mean ± half the 95 % interval": frame[["configuration", "n", *means, *shown, "folders"]],
         "Every pair": pairs[["A", "B", "A - B", "low", "high", "p", "p (Holm)"]],
     }
     spoken = pairs if len(pairs) <= MOST_SENTENCES else pairs[pairs["A"] == pairs["A"].iloc[0]]

@@ -1,4 +1,4 @@
-"""Run folders as data frames. Only `status.json` is read, and `history.csv` for epochs: YAML is too slow."""
+"""Run folders as data frames. Only `status.json` and what vouches for it are read, and `history.csv` for epochs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from stackfit.config.project import outputs
 from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.results import final_metrics, run_files
+from stackfit.results.certificate import UNKNOWN, Standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +53,11 @@ class Runs:
         return replace(self, about=self.about.loc[rows], settings=self.settings.loc[rows], metrics=metrics)
 
 
-def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
+def read_runs(paths: Paths = (), whole: bool = False) -> tuple[Runs, list[str]]:
     """Each run at or below `paths` once (no path: `./outputs`), and a sentence for each that cannot be read.
+
+    Args:
+        whole: read every file of a run, and have a sentence too for each whose numbers are not to be trusted.
 
     Raises:
         RunFolderError: a path does not exist, holds no run, or none of its runs can be read.
@@ -70,12 +74,18 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
                     f"{shown(folder)}: its settings, axes or metrics are not mappings. Expected them as "
                     "stackfit writes them. Run the experiment again."
                 )
-            verdict = run_files.read_verdict(folder, status.get("started"))
-            statuses[folder] = {**status, **parts, "verified": verdict}
+            standing = Standing.of(folder, status, whole)
+            statuses[folder] = {**status, **parts, "verified": standing.text or None}
+            if whole and standing.problem:
+                problems.append(standing.problem)
         except RunFolderError as error:
             problems.append(str(error))
     if not statuses:
         raise RunFolderError("\n".join(problems))
+    if whole or any(status["verified"] for status in statuses.values()):
+        for status in statuses.values():
+            if status["status"] == "finished" and not status.get("manifest"):
+                status["verified"] = status["verified"] or UNKNOWN
     return runs_of(statuses), problems
 
 

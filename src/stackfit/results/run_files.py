@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from stackfit.results import owner
 
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
+FORMS = ("keras", "h5")  # of a saved model
 STATES = ("running", "finished", "failed", "interrupted", "paused", "pruned")
 AGAIN = "Run the experiment again; the folder's other files are as they were."
-VERDICTS = ("bit-equal", "within tolerance", "diverged")
 
 
 class RunFiles:
@@ -36,6 +36,7 @@ class RunFiles:
     metrics = property(lambda self: self.path / "metrics.json")
     predictions = property(lambda self: self.path / "predictions.npz")
     log = property(lambda self: self.path / "log.txt")
+    manifest = property(lambda self: self.path / "manifest.json")  # what the others were when the run finished
     certificate = property(lambda self: self.path / "certificate.json")
     checkpoint = property(lambda self: self.path / "checkpoint.npz")  # while the run is unfinished
 
@@ -44,17 +45,24 @@ class RunFiles:
         return self.path / f"model.{form}"
 
 
+def _names() -> tuple[str, ...]:
+    run = RunFiles(Path())
+    paths = [getattr(run, name) for name, value in vars(RunFiles).items() if isinstance(value, property)]
+    return tuple(file.name for file in (*paths, *map(run.model, FORMS)))
+
+
+NAMES = _names()  # of every file that stackfit writes into a run folder
+RESULTS = tuple(name for name in NAMES if name not in ("manifest.json", "certificate.json", "checkpoint.npz"))
+
+
 def is_own(path: Path, folder: Path) -> bool:
     """Whether `path` is one of the files that stackfit itself writes into `folder`, or not in it at all."""
-    run = RunFiles(folder)
-    paths = [getattr(run, name) for name, value in vars(RunFiles).items() if isinstance(value, property)]
-    names = {file.name for file in (*paths, run.model("keras"), run.model("h5"))}
     if "\0" in str(path):
         return True
     top = path.resolve()
     while top.parent != folder.resolve() and top != top.parent:
         top = top.parent
-    return top.name.lower() in names or top == top.parent
+    return top.name.lower() in NAMES or top == top.parent
 
 
 def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
@@ -71,13 +79,13 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
             states = ", ".join(STATES)
             raise RunFolderError(f"{shown(file)} holds no run status. Expected one of {states} under 'status'. {AGAIN}")
     except RunFolderError as error:
+        if damaged_is_empty:
+            return {}
         if isinstance(error.__cause__, FileNotFoundError):
             raise RunFolderError(
                 f"{shown(path)} is not a run folder: it has no {STATUS}. Expected a folder that `stackfit run` printed. "
                 "Try: stackfit table"
             ) from None
-        if damaged_is_empty:
-            return {}
         raise
     written = status.get("format", 0)
     if not isinstance(written, int) or written > FORMAT:
@@ -95,7 +103,7 @@ def read_status_if_any(path: Path) -> dict[str, Any] | None:
     return {**status, "state": state_of(status)} if status else {}
 
 
-def state_of(status: dict[str, Any]) -> str:
+def state_of(status: Mapping[str, Any]) -> str:
     """The run's state; *running* with a dead owner counts as *interrupted*."""
     state = status.get("status", "interrupted")
     return "interrupted" if state == "running" and not owner.is_alive(status.get("owner")) else state
@@ -104,7 +112,7 @@ def state_of(status: dict[str, Any]) -> str:
 def find_run_folders(paths: Sequence[Path]) -> Iterator[Path]:
     """Every run folder at or below `paths`, sorted by name, at any depth; the inside of a run folder is not searched."""
     for path in paths:
-        if (path / STATUS).is_file():
+        if (path / STATUS).is_file() or RunFiles(path).manifest.is_file():  # a status that is gone is named
             yield path
             continue
         with os.scandir(path) as entries:
@@ -139,16 +147,9 @@ def read_environment(path: Path) -> dict[str, Any]:
     return _read_mapping(RunFiles(path).environment)
 
 
-def read_certificate(path: Path) -> dict[str, Any]:
-    """What `stackfit verify` found, or an empty mapping if `certificate.json` is missing or damaged."""
-    return _read_mapping(RunFiles(path).certificate)
-
-
-def read_verdict(path: Path, started: Any) -> str | None:
-    """The verdict (one of `VERDICTS`) on the run that started at that time, or None."""
-    certificate = read_certificate(path)
-    verdict = certificate.get("verdict")
-    return verdict if verdict in VERDICTS and certificate.get("started") == started else None
+def read_metrics_if_any(path: Path) -> dict[str, Any]:
+    """As `read_metrics`, or an empty mapping."""
+    return _read_mapping(RunFiles(path).metrics)
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     Raises:
         RunFolderError: there is none, or it is damaged.
     """
-    metrics = _read_mapping(RunFiles(path).metrics)
+    metrics = read_metrics_if_any(path)
     if not metrics:
         raise RunFolderError(
             f"{shown(RunFiles(path).metrics)} is missing or damaged. Expected the metrics of a finished run. "

@@ -17,7 +17,9 @@ from stackfit.errors import RunFolderError
 from stackfit.files import writing
 from stackfit.results import owner
 from stackfit.results.final_metrics import RESULTS_FORMAT
+from stackfit.results.manifest import write_manifest
 from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
+from stackfit.results.sealing import write_sealed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +80,7 @@ class RunFolder(RunFiles):
 
     def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any]) -> None:
         files.clear_leftovers(self.path)
-        for stale in (self.metrics, self.predictions, self.certificate):
+        for stale in (self.metrics, self.predictions, self.manifest, self.certificate):
             stale.unlink(missing_ok=True)
         self.begun = self.config.exists()
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
@@ -195,7 +197,7 @@ class RunFolder(RunFiles):
         predictions: Mapping[str, np.ndarray] | None = None,
         printed: str = "",
     ) -> None:
-        """Write what a finished run consists of, then the status *finished* with the final metrics in `summary`.
+        """Write what a finished run consists of, then its manifest and the status *finished* with the metrics in `summary`.
 
         Args:
             metrics: for `metrics.json`.
@@ -215,17 +217,22 @@ class RunFolder(RunFiles):
             self._end("finished", results_format=RESULTS_FORMAT, metrics=summary)
             self.checkpoint.unlink(missing_ok=True)
 
-    def write_certificate(self, certificate: dict[str, Any]) -> None:
-        """Write `certificate.json`: whether the run, executed again, came out the same."""
+    def write_certificate(self, certificate: dict[str, Any]) -> str | None:
+        """Write `certificate.json`: whether the run, executed again, came out the same. Returns why it is not signed."""
         with writing(self.path):
-            files.write_json(self.certificate, certificate)
+            return write_sealed(self.certificate, certificate)
 
     def fail(self, reason: str, traceback: str | None = None, status: str = "failed") -> None:
         """Record why the run did not finish. `status`: failed, interrupted, paused or pruned."""
         self._end(status, reason=reason, traceback=traceback)
 
     def _end(self, status: str, **fields: Any) -> None:
-        self._status |= {"status": status, "seconds": round(self.seconds, 3), **fields}
+        done = status == "finished"
+        self._status |= {"status": status, "seconds": round(self.seconds, 3), "manifest": done, **fields}
+        if done:
+            write_manifest(self, self._status)  # before the status: a finished run has one
+        else:
+            self.manifest.unlink(missing_ok=True)
         files.write_json(self.status, self._status)
 
 

@@ -110,6 +110,14 @@ def _state(runs: Runs) -> list[str]:
     return ["state", *reason, *(name for name in SHOWN if runs.about[name].notna().any())]
 
 
+def _together(verdicts: pd.Series) -> str | None:
+    """What several runs have in this column: each with its count, if they differ."""
+    counts = verdicts.fillna("not verified").value_counts()
+    if len(counts) == 1:
+        return verdicts.iloc[0]
+    return "; ".join(f"{text} ({count})" for text, count in counts.items())
+
+
 def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs that differ in nothing but `over` as one row, and the values that each row's means are made of.
 
@@ -131,7 +139,9 @@ def grouped(runs: Runs, over: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     summary = summarize(values.drop(columns=counts), values.index.get_level_values(0)).reindex(rows)
     summary.insert(0, "n", values.groupby(level=0).size().reindex(rows, fill_value=0))
     first.about["metrics_of"] = runs.about["metrics_of"].groupby(row).first().tolist()  # of any of them
-    summary = summary.set_axis(first.about.index).join([runs.metrics[counts], first.about[_state(first)]])
+    summary = summary.set_axis(first.about.index).join([runs.metrics[counts], first.about[_state(runs)]])
+    if "verified" in summary:
+        summary["verified"] = runs.about["verified"].groupby(row).agg(_together).tolist()
     summary["folders"] = runs.about["folder"].groupby(row).agg(list).tolist()
     differ = {key: name for key, name in differing(runs).items() if key in keys}
     return _joined(first, differ, summary), values
