@@ -14,8 +14,8 @@ from made_runs import make_run
 
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.results.comparison import compare
-from stackfit.results.statistics import ALPHA, compare_groups, holm, mcnemar, means_test, runs_needed, summarize
-from stackfit.results.verdicts import higher_is_better, say_configurations
+from stackfit.results.statistics import ALPHA, compare_groups, mcnemar, means_test, runs_needed, summarize
+from stackfit.results.verdicts import say_configurations
 
 UNITS = "model.layers.hidden.units"
 
@@ -107,20 +107,37 @@ def test_without_any_spread_the_permutation_test_answers():
     assert means_test([1.0, 1.0, 1.0], [0.5, 0.6, 0.7])["method"] == "Welch's t test"
 
 
-def test_holm_by_hand():
-    # sorted 0.01, 0.02, 0.04 times 3, 2, 1; the third may not fall below the second.
-    assert holm(pd.Series([0.04, 0.01, 0.02])).tolist() == pytest.approx([0.04, 0.03, 0.04])
-    assert holm(pd.Series([0.5, 0.9])).tolist() == [1.0, 1.0] and holm(pd.Series(dtype=float)).empty
-    # A pair that could not be tested counts for nothing.
-    assert holm(pd.Series([0.02, math.nan, 0.5])).tolist() == pytest.approx([0.04, math.nan, 0.5], nan_ok=True)
+def test_bonferronis_correction_by_hand():
+    groups = {"a": [1, 2, 3], "b": [3, 4, 5], "c": [2, 3, 4], "single": [4]}
+    pairs = compare_groups(groups).set_index(["A", "B"])
+    # Six pairs, of which the three with `single` cannot be tested and count for nothing.
+    assert pairs["tests"].tolist() == [3] * 6
+    plain = means_test(groups["a"], groups["b"])["p"]
+    assert pairs.loc[("a", "b"), "p (corrected)"] == pytest.approx(3 * plain)
+    assert pairs.loc[("b", "c"), "p (corrected)"] <= 1 and math.isnan(pairs.loc[("a", "single"), "p (corrected)"])
+    # Variances 1 and 1, 3 runs each: 4 degrees of freedom, standard error √(2/3); t(1 - 0.05 / 6, 4) = 3.961.
+    half = 3.961 * math.sqrt(2 / 3)
+    assert pairs.loc[("a", "b"), ["low", "high"]].tolist() == pytest.approx([-2 - half, -2 + half], rel=1e-3)
+    alone = compare_groups(groups, first_alone=True)
+    assert alone["A"].tolist() == ["a"] * 3 and alone["tests"].tolist() == [2] * 3
 
 
-@given(st.lists(st.floats(0, 1), max_size=8))
-def test_holm_never_lowers_a_p_value_and_keeps_their_order(p_values):
-    adjusted = holm(pd.Series(p_values, dtype=float)).tolist()
-    assert all(p <= a <= 1 for p, a in zip(p_values, adjusted, strict=True))
-    ranked = [a for _, a in sorted(zip(p_values, adjusted, strict=True))]
-    assert ranked == sorted(ranked)
+@given(
+    st.dictionaries(
+        st.sampled_from("abcdefg"), st.lists(st.integers(0, 60), min_size=2, max_size=6), min_size=2, max_size=7
+    ),
+    st.booleans(),
+)
+def test_an_interval_excludes_zero_exactly_where_its_p_is_significant_and_the_sentence_says_so(groups, first_alone):
+    values = {name: [whole / 100 for whole in wholes] for name, wholes in groups.items()}
+    for pair in compare_groups(values, first_alone).to_dict("records"):
+        sentence = say_configurations(pair, "gap", "min")
+        assert (" is better than " in sentence) == (pair["p (corrected)"] < ALPHA)
+        assert pair["p"] <= pair["p (corrected)"] <= 1
+        if not math.isnan(pair["low"]):
+            excludes = pair["low"] > 0 or pair["high"] < 0
+            assert excludes == (pair["p (corrected)"] < ALPHA), pair
+            assert pair["low"] <= pair["A - B"] <= pair["high"]
 
 
 @pytest.mark.parametrize(("effect", "runs"), [(1.0, 17), (0.8, 26), (0.5, 64)])
@@ -138,13 +155,15 @@ def test_equal_configurations_are_called_different_in_5_of_100_experiments():
     assert 0.025 < found < ALPHA + band(ALPHA, 2000)
 
 
-def test_holm_keeps_any_false_finding_among_four_equal_configurations_at_5_of_100():
+def test_the_correction_keeps_any_false_finding_among_four_equal_configurations_at_5_of_100():
     draws = np.random.default_rng(4).normal(0.87, 0.003, (500, 4, 5)).tolist()
     families = [compare_groups(dict(zip("abcd", family, strict=True))) for family in draws]
     assert all(len(family) == 6 for family in families)
-    false = np.mean([(family["p (Holm)"] < ALPHA).any() for family in families])
+    false = np.mean([(family["p (corrected)"] < ALPHA).any() for family in families])
     uncorrected = np.mean([(family["p"] < ALPHA).any() for family in families])
     assert false < ALPHA + band(ALPHA, 500) < uncorrected
+    missed = np.mean([((family["low"] > 0) | (family["high"] < 0)).any() for family in families])
+    assert missed == false  # all six intervals hold the true difference, 0, together
 
 
 def test_a_difference_of_three_deviations_is_found_by_five_seeds_each():
@@ -157,8 +176,8 @@ def test_a_difference_of_three_deviations_is_found_by_five_seeds_each():
 # ---- sentences
 
 
-def say(a: list[float], b: list[float], metric: str = "test_accuracy") -> str:
-    return say_configurations(compare_groups({"A": a, "B": b}).iloc[0], metric)
+def say(a: list[float], b: list[float], metric: str = "test_accuracy", direction: str | None = "max") -> str:
+    return say_configurations(compare_groups({"A": a, "B": b}).iloc[0], metric, direction)
 
 
 def test_the_sentence_is_one_of_three():
@@ -177,14 +196,12 @@ def test_one_run_is_never_enough():
     assert say([], [0.1, 0.2]).startswith("Not enough runs: A has 0")
 
 
-def test_a_lower_loss_is_the_better_one():
-    assert say([0.1, 0.11, 0.12], [0.5, 0.51, 0.52], "test_loss").startswith("A is better than B")
-    assert say([0.1, 0.11, 0.12], [0.5, 0.51, 0.52], "test_accuracy").startswith("B is better than A")
-    assert [higher_is_better(name) for name in ("val_mse", "f1", "test_top_5_accuracy")] == [
-        False,
-        True,
-        True,
-    ]
+def test_which_one_is_better_depends_on_the_direction_alone():
+    low, high = [0.1, 0.11, 0.12], [0.5, 0.51, 0.52]
+    assert say(low, high, "gap", "min").startswith("A is better than B: gap differs by 0.4000, 95 % interval 0.3")
+    assert say(low, high, "error", "max").startswith("B is better than A: ")
+    assert say(low, high, "gap", None).startswith("B has a higher gap than A: ")
+    assert say(high, low, "gap", None).startswith("A has a higher gap than B: ")
 
 
 # ---- comparing folders
@@ -220,7 +237,7 @@ def test_runs_with_other_test_sets_or_none_or_unfinished_say_so(tmp_path):
     make_run(tmp_path / "short", correct=[True] * 3)
     make_run(tmp_path / "none")
     make_run(tmp_path / "failed", failed="loss is NaN in epoch 2")
-    with pytest.raises(RunFolderError, match=r"tested on different items: 4 and 3, .*Expected the same test split"):
+    with pytest.raises(RunFolderError, match=r"different items: \S+a on fashion_mnist \(4 items\); \S+short on .*\(3 items\)"):
         compare([tmp_path / "a", tmp_path / "short"])
     with pytest.raises(RunFolderError, match=r"failed is failed: loss is NaN in epoch 2\. Expected two finished"):
         compare([tmp_path / "a", tmp_path / "failed"])
@@ -256,7 +273,7 @@ def test_a_sweep_is_compared_by_configuration_best_first(tmp_path):
 
 def test_two_folders_of_one_run_each_are_runs_and_a_run_with_itself_is_not_a_comparison(tmp_path):
     make_run(tmp_path / "a")
-    with pytest.raises(ConfigError, match=r"finished runs of 1 configuration\. Expected 2 to 16"):
+    with pytest.raises(ConfigError, match=r"finished runs of 1 configuration\. Expected at least 2"):
         compare([tmp_path / "a", tmp_path / "a"])
     make_run(tmp_path / "b", {"seed": 1})
     with pytest.raises(ConfigError, match="differ in more than the seed"):
@@ -269,7 +286,8 @@ def test_two_folders_of_one_run_each_are_runs_and_a_run_with_itself_is_not_a_com
 def test_more_than_six_configurations_speak_only_of_the_best(tmp_path):
     make_sweep(tmp_path, {units: 0.8 + units / 1000 for units in range(1, 8)}, seeds=2)
     result = compare(tmp_path)
-    assert len(result.tables["Every pair"]) == 21
+    heading, pairs = [*result.tables.items()][-1]
+    assert heading == "Every pair; 95 % intervals and p are corrected for 21 tests" and len(pairs) == 21
     assert len(result.sentences) == 6 and all("units=7" in sentence for sentence in result.sentences)
 
 
@@ -278,6 +296,6 @@ def test_a_comparison_is_text_markdown_or_json(tmp_path):
     result = compare(tmp_path)
     assert "units=64" in result.render("text", 80) and "|" in result.render("md")
     assert json.loads(result.render("json"))["sentences"] == result.sentences
-    assert result.render("csv").startswith("A,B,A - B,low,high,p,p (Holm)\nunits=64,units=32,")
+    assert result.render("csv").startswith("A,B,A - B,low,high,p (corrected)\nunits=64,units=32,")
     with pytest.raises(ConfigError, match="There is no format 'xml'"):
         result.render("xml")

@@ -100,7 +100,22 @@ def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | Stre
     if test:
         job.say("test  " + "  ".join([f"{name.removeprefix('test_')} {value:.4f}" for name, value in test.items()]))
     models = dict.fromkeys(job.cell.config["save"], partial(_save_model, model))
-    folder.finish(metrics, summary, models, predictions, job.take_lines())
+    folder.finish(metrics, summary, models, predictions, job.take_lines(), directions_of(model))
+
+
+def directions_of(model: Any) -> dict[str, str]:
+    """`max` or `min` of the loss, and of every metric whose class says whether it wants more (Keras's `_direction`).
+
+    A metric that gives several numbers is named by each of them.
+    """
+    found = {"loss": "min"}
+    for metric in (each for tracked in model.metrics for each in getattr(tracked, "metrics", [tracked])):
+        says = getattr(metric, "_direction", None)
+        if says in ("up", "down"):
+            result = metric.result()
+            names = result if isinstance(result, dict) else [metric.name]
+            found |= dict.fromkeys(names, "max" if says == "up" else "min")
+    return found
 
 
 def _save_model(model: Any, path: Any) -> None:

@@ -14,6 +14,7 @@ from stackfit.config.project import outputs
 from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.results import run_files
+from stackfit.results.directions import read_directions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,18 +38,20 @@ SHOWN = ("verified",)
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs: one row each in three frames with the same index."""
+    """Runs: one row each in frames with the same index."""
 
     about: pd.DataFrame  # folder (as it is typed), state, and the columns of ABOUT
     settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
     metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
+    directions: pd.Series  # `{metric: max or min}` of each run; see `directions`
     axes: frozenset[str]  # the columns of `settings` that a sweep varied
     groups: frozenset[str]  # those of them that choose a group, such as `optimizer: adam`
 
     def pick(self, rows: Any) -> Runs:
         """The runs with these labels (or where it is true), in this order, and the metrics that they have."""
         metrics = self.metrics.loc[rows].dropna(axis=1, how="all")
-        return replace(self, about=self.about.loc[rows], settings=self.settings.loc[rows], metrics=metrics)
+        frames = {name: getattr(self, name).loc[rows] for name in ("about", "settings", "directions")}
+        return replace(self, **frames, metrics=metrics)
 
 
 def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
@@ -129,6 +132,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         tidy(pd.DataFrame(about, dtype=object)),
         tidy(pd.DataFrame(typed, columns=[*keys], dtype=object)),
         tidy(pd.DataFrame(metrics, columns=ranked, index=range(len(about)), dtype=object)),
+        pd.Series([*map(read_directions, statuses.values())], dtype=object),
         frozenset(axis for axis, _ in axes),
         frozenset(axis for axis, is_setting in axes if not is_setting),
     )
