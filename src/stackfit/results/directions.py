@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stackfit.errors import ConfigError, did_you_mean
 
@@ -31,28 +30,26 @@ BY_CLASS = {
 }
 
 
-def read_directions(status: Mapping[str, Any]) -> dict[str, str]:
-    """`{metric: max or min}` of a run, without prefixes: what it recorded, or what its settings say. A loss is `min`."""
-    recorded = status.get("directions")
-    if not isinstance(recorded, dict):
-        recorded = {}
-        for key, target in status["settings"].items():
-            if key.startswith("task.metrics.") and key.endswith("._target_"):
-                recorded[key.removeprefix("task.metrics.").removesuffix("._target_")] = BY_CLASS.get(str(target))
-    return {**{name: value for name, value in recorded.items() if value in DIRECTIONS}, "loss": "min"}
-
-
 def direction_of(runs: Runs, metric: str) -> str | None:
-    """`max` or `min` if all runs with this metric say the same; None if one does not say, or they disagree."""
+    """`max` or `min` if all runs with this metric say the same; None if one does not say, or they disagree.
+
+    A run says what it recorded when it trained, or what its settings name. A loss is always `min`.
+    """
+    has = runs.metrics[metric].notna()
+    names = _measures(metric)
+    classes = runs.settings.reindex(columns=[f"task.metrics.{name}._target_" for name in names])[has]
     found: set[str | None] = set()
-    for known in runs.directions[runs.metrics[metric].notna()]:
-        found |= {known[name] for name in _measures(metric) if name in known} or {None}
+    for recorded, targets in zip(runs.directions[has], classes.itertuples(index=False), strict=True):
+        if not isinstance(recorded, dict):
+            recorded = {name: BY_CLASS.get(target) for name, target in zip(names, targets, strict=True)}
+        known = {**recorded, "loss": "min"}
+        found |= {known[name] for name in names if known.get(name) in DIRECTIONS} or {None}
     return found.pop() if len(found) == 1 else None
 
 
-def _measures(metric: str) -> set[str]:
+def _measures(metric: str) -> list[str]:
     """The names under `task.metrics` that it may come from: `val_gap` and `test_gap` are measured by `gap`."""
-    return {metric, metric.removeprefix("test_"), metric.removeprefix("val_")}
+    return [*dict.fromkeys([metric, metric.removeprefix("test_"), metric.removeprefix("val_")])]
 
 
 def check_direction(direction: str | None) -> None:

@@ -14,7 +14,7 @@ from stackfit.config.project import outputs
 from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.results import run_files
-from stackfit.results.directions import read_directions
+from stackfit.results.naming import folder_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,7 @@ class Runs:
     about: pd.DataFrame  # folder (as it is typed), state, and the columns of ABOUT
     settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
     metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
-    directions: pd.Series  # `{metric: max or min}` of each run; see `directions`
+    directions: pd.Series  # `{metric: max or min}` of each run, or None if it did not record it
     axes: frozenset[str]  # the columns of `settings` that a sweep varied
     groups: frozenset[str]  # those of them that choose a group, such as `optimizer: adam`
 
@@ -82,10 +82,10 @@ def read_runs(paths: Paths = ()) -> tuple[Runs, list[str]]:
 
 
 def as_paths(paths: Paths) -> list[Path]:
-    """One path or several as a list; `./outputs` for none."""
+    """One path or several as a list, experiments' names as their folders; `./outputs` for none."""
     if isinstance(paths, (str, PathLike)):
-        return [Path(paths)]
-    return [Path(path) for path in paths] or [outputs()]
+        paths = [paths]
+    return [folder_of(Path(path)) for path in paths] or [outputs()]
 
 
 def folders_below(path: Path) -> list[Path]:
@@ -132,7 +132,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         tidy(pd.DataFrame(about, dtype=object)),
         tidy(pd.DataFrame(typed, columns=[*keys], dtype=object)),
         tidy(pd.DataFrame(metrics, columns=ranked, index=range(len(about)), dtype=object)),
-        pd.Series([*map(read_directions, statuses.values())], dtype=object),
+        pd.Series([status.get("directions") for status in statuses.values()], dtype=object),
         frozenset(axis for axis, _ in axes),
         frozenset(axis for axis, is_setting in axes if not is_setting),
     )

@@ -6,14 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stackfit.errors import RunFolderError
 from stackfit.results.frames import COUNTS, Runs
 from stackfit.results.run_files import read_environment, read_predictions
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # The settings that say where the test items come from; `path` only where there is no `test_path`.
 SOURCE = ("kind", "name", "label", "test_path", "splits.test", "path", "test_split", "split_seed")
@@ -27,7 +24,7 @@ class Data:
     folder: str
     settings: Mapping[str, Any]  # those below `data.`, without this prefix
     fingerprint: str | None  # of all stored arrays; None if the run did not record it
-    labels: np.ndarray | None  # of the test items in stored order; None for streamed data
+    labels: Any  # of the test items in stored order, an array; None for streamed data
 
     @property
     def source(self) -> dict[str, Any]:
@@ -52,7 +49,7 @@ class Data:
             return self.source == other.source
         reordered = self.source == other.source and self.settings.get("order") != other.settings.get("order")
         mine, theirs = (np.sort(each.labels) if reordered else each.labels for each in (self, other))
-        return np.array_equal(mine, theirs)
+        return bool(np.array_equal(mine, theirs))
 
 
 def check_same_items(runs: Runs, metric: str | None = None) -> list[str]:
