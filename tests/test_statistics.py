@@ -291,6 +291,67 @@ def test_more_than_six_configurations_speak_only_of_the_best(tmp_path):
     assert len(result.sentences) == 6 and all("units=7" in sentence for sentence in result.sentences)
 
 
+def test_of_more_than_sixteen_configurations_the_best_is_held_against_the_others_in_a_few_sentences(tmp_path):
+    make_sweep(tmp_path, {units: 0.8 + 0.004 * units for units in range(1, 20)})
+    make_run(tmp_path / "single", {UNITS: 20, "seed": 0}, {"test_accuracy": 0.95}, sweep="s")
+    result = compare(tmp_path)
+    groups, pairs = result.tables.values()
+    assert groups["configuration"][:2].tolist() == ["units=20", "units=19"]  # a single run cannot be tested
+    assert (len(groups), len(pairs)) == (20, 19) and {*pairs["A"]} == {"units=19"}
+    best, better, few, untested, limits = result.sentences
+    assert best == "units=19 has the highest test_accuracy of the 19 configurations with at least 2 runs."
+    # Means 0.004 apart, deviation 0.00129 each with 4 runs: the next one is 4.4 standard errors away, of which
+    # t(1 - 0.05 / 36, 6) = 4.76 are needed.
+    assert better == "It is better than 17 others: units=17; units=16; units=15; and 14 more."
+    assert few == "Not enough runs to tell it from 1 other: units=18: more seeds might show a difference."
+    assert untested.startswith("Not enough runs, so not tested against 1 other: units=20: of test_accuracy each needs")
+    assert "corrected for 18 comparisons" in limits and "chosen from the same runs" in limits
+
+
+def test_many_configurations_of_one_run_each_ask_for_seeds(tmp_path):
+    make_sweep(tmp_path, {units: 0.8 + 0.004 * units for units in range(1, 21)}, seeds=1)
+    best, untested = compare(tmp_path).sentences
+    assert best == "units=20 has the highest test_accuracy of 20 configurations."
+    assert untested.startswith("Not enough runs, so not tested against 19 others: units=19; units=18; units=17; and 16 more: ")
+
+
+def test_configurations_of_several_experiments_are_named_by_what_differs_within_each(tmp_path):
+    for name, units in (("one_hidden_layer", [32]), ("several_hidden_layers", [16, 64])):
+        for width in units:
+            for seed in range(2):
+                settings = {UNITS: width, "seed": seed, "optimizer.learning_rate": 0.1 * len(units)}
+                make_run(tmp_path / name / f"{width}-{seed}", settings, {"test_accuracy": width / 100 + seed}, experiment=name)
+    result = compare(tmp_path)
+    names = ["several_hidden_layers units=64", "one_hidden_layer", "several_hidden_layers units=16"]
+    assert result.tables["test_accuracy, mean ± half the 95 % interval"]["configuration"].tolist() == names
+    text = result.render("text", 80)
+    tables = text.partition("No difference shown")[0].partition("Not enough")[0]
+    assert max(map(len, tables.splitlines())) <= 80 and "number" in tables
+    assert [line.split()[:2] for line in tables.splitlines()[-5:] if line[:1].isdigit()] == [["1", "2"], ["1", "3"], ["2", "3"]]
+    assert names[0] in result.render("csv")
+
+
+def test_a_number_and_the_same_text_are_two_configurations(tmp_path):
+    for name, value in (("a", 1), ("b", "1")):
+        for seed in range(2):
+            make_run(tmp_path / f"{name}{seed}", {"x": value, "seed": seed}, {"test_accuracy": 0.5 + seed / 10})
+    assert len(compare(tmp_path).tables["Every pair"]) == 1
+
+
+def test_two_names_are_two_runs_and_one_name_is_all_its_configurations(lab, cli):
+    for name in ("one", "two"):
+        for seed in range(2):
+            make_run(lab / "outputs" / name / str(seed), {UNITS: 10 * seed, "seed": 0}, experiment=name, correct=[True] * 4)
+    answer = cli("compare", "one", "two")
+    assert answer.code == 0 and "Of these two trained models: no difference shown" in answer.out
+    assert answer.err.splitlines() == [f"{name}: its newest finished run is outputs/{name}/1" for name in ("one", "two")]
+    answer = cli("compare", "one")
+    assert "units=0" in answer.out and "units=10" in answer.out
+    answer = cli("compare", "one", "outputs/two")
+    assert "one units=0" in answer.out and "two units=10" in answer.out
+    assert "Did you mean 'one'?" in cli("compare", "ones", "two").err
+
+
 def test_a_comparison_is_text_markdown_or_json(tmp_path):
     make_sweep(tmp_path, {32: 0.80, 64: 0.90})
     result = compare(tmp_path)

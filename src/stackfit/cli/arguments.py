@@ -48,7 +48,7 @@ Name = Annotated[str, word(NAME_HELP, completion.experiments)]
 Overrides = Annotated[list[str] | None, word("key=value in Hydra's grammar.", completion.overrides)]
 Paths = Annotated[
     list[Path] | None,
-    word("Run folders, sweeps, experiments' names; ./outputs if none is given.", completion.runs, "[PATH]..."),
+    word("Run folders, sweeps, experiments' names; ./outputs if none is given.", completion.runs),
 ]
 RUN_HELP = "A run folder, or an experiment's name: its newest finished run."
 RunPath = Annotated[Path, word(RUN_HELP, completion.runs, "RUN", _newest_run)]

@@ -104,18 +104,11 @@ def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | Stre
 
 
 def directions_of(model: Any) -> dict[str, str]:
-    """`max` or `min` of the loss, and of every metric whose class says whether it wants more (Keras's `_direction`).
-
-    A metric that gives several numbers is named by each of them.
-    """
-    found = {"loss": "min"}
-    for metric in (each for tracked in model.metrics for each in getattr(tracked, "metrics", [tracked])):
-        says = getattr(metric, "_direction", None)
-        if says in ("up", "down"):
-            result = metric.result()
-            names = result if isinstance(result, dict) else [metric.name]
-            found |= dict.fromkeys(names, "max" if says == "up" else "min")
-    return found
+    """`max` or `min` of the loss, and of every metric whose class says whether it wants more (Keras's `_direction`)."""
+    metrics = [each for tracked in model.metrics for each in getattr(tracked, "metrics", [tracked])]
+    says = {metric.name: getattr(metric, "_direction", None) for metric in metrics}
+    known = {"up": "max", "down": "min"}
+    return {"loss": "min", **{name: known[way] for name, way in says.items() if way in tuple(known)}}
 
 
 def _save_model(model: Any, path: Any) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MOST_IN_PAIRS = 16  # 120 pairs; of more configurations, only the best is held against each of the others
 MOST_SENTENCES = 15  # six configurations; of more, the sentences are about the best
-SHORT = 30  # characters of a configuration's name; longer ones have a number in the table of pairs
+SHORT = 20  # characters of a configuration's name; longer ones have a number in the table of pairs
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ def check_same_items(runs: Runs, metric: str | None = None) -> list[str]:
         if not first.has_test_items_of(other):
             raise RunFolderError(
                 f"The runs were tested on different items: {first}; {other}. Expected the same test items in all: which "
-                f"one is better cannot be told from different items. Choose the runs of one data set{_how(first, other)}, "
-                "or see the numbers of all: stackfit table"
+                f"one is better cannot be told from different items. {_how(first, other) if metric else ''}"
+                "The numbers of all stand next to each other in: stackfit table"
             )
     if metric and not metric.startswith("test_") and metric not in COUNTS:
         splits = runs.settings.filter(["data.validation_split"]).nunique(dropna=False)
@@ -96,20 +96,22 @@ def _distinct(runs: Runs) -> list[Data]:
         fingerprint = read_environment(Path(folder)).get("data_fingerprint")
         if fingerprint is None or fingerprint not in found:
             data = Data(folder, row, fingerprint, _labels(Path(folder)))
-            found[fingerprint or repr([data.source, row.get("order"), data.labels is not None and data.labels.tolist()])] = data
+            unnamed = [data.source, row.get("order"), data.labels is not None and data.labels.tolist()]
+            found.setdefault(fingerprint or repr(unnamed), data)
     return [*found.values()]
 
 
 def _labels(folder: Path) -> Any:
     try:
-        return read_predictions(folder)[1]
+        labels = read_predictions(folder)[1]
     except RunFolderError:
         return None
+    return labels if labels.ndim else None
 
 
 def _how(first: Data, other: Data) -> str:
     """A filter that keeps the runs of the first."""
     for name, value in first.source.items():
         if value is not None and value != other.source.get(name):
-            return f": --filter '`data.{name}` == {json.dumps(value, default=str)}'"
+            return f"Choose runs: --filter '`data.{name}` == {json.dumps(value, default=str)}'. "
     return ""

@@ -95,7 +95,11 @@ def say_best(pairs: Sequence[Mapping[str, Any]], metric: str, direction: str | N
     for pair in pairs:
         found.setdefault(verdict_of(pair), []).append(pair["B"])
     extreme = "lowest" if direction == "min" else "highest"
-    yield f"{pairs[0]['A']} has the {extreme} {metric} of {len(pairs) + 1} configurations."
+    tests = pairs[0]["tests"]
+    among = f"{len(pairs) + 1} configurations"
+    if UNTESTED in found and tests:
+        among = f"the {tests + 1} configurations with at least 2 runs"
+    yield f"{pairs[0]['A']} has the {extreme} {metric} of {among}."
     if SHOWN in found:
         better = f"It has a higher {metric} than" if direction is None else "It is better than"
         yield f"{better} {_named(found[SHOWN])}."
@@ -107,7 +111,6 @@ def say_best(pairs: Sequence[Mapping[str, Any]], metric: str, direction: str | N
         yield (
             f"Not enough runs, so not tested against {_named(found[UNTESTED])}: of {metric} {EACH_NEEDS}"
         )
-    tests = pairs[0]["tests"]
     if tests:
         yield (
             f"95 % intervals and p are corrected for {tests} comparisons. The best was chosen from the same runs, "
