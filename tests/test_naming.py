@@ -58,7 +58,7 @@ def test_a_name_without_a_finished_run_says_what_is_there_and_what_to_type(outpu
 def test_a_name_is_all_of_its_runs_in_a_table(outputs):
     runs, problems = read_runs("mine")
     assert len(runs.about) == 4 and len(problems) == 1
-    assert [*runs.about["folder"]][0] == "outputs/mine/failed"
+    assert "outputs/mine/failed" in {*runs.about["folder"]}
 
 
 def test_commands_say_which_run_they_took(outputs, cli):

@@ -331,6 +331,20 @@ def test_configurations_of_several_experiments_are_named_by_what_differs_within_
     assert names[0] in result.render("csv")
 
 
+def test_of_seven_configurations_the_sentences_are_about_the_best_that_can_be_tested(tmp_path):
+    make_sweep(tmp_path, {units: 0.8 + 0.004 * units for units in range(1, 7)})
+    make_run(tmp_path / "single", {UNITS: 7, "seed": 0}, {"test_accuracy": 0.95}, sweep="s")
+    sentences = compare(tmp_path).sentences
+    assert len(sentences) == 5 and all("units=6" in sentence for sentence in sentences)
+
+
+def test_a_number_that_the_settings_decide_is_not_tested(tmp_path):
+    for units in (1, 2):
+        make_run(tmp_path / str(units), {UNITS: units}, {"test_accuracy": 0.5, "parameters": 10 * units})
+    with pytest.raises(ConfigError, match=r"parameters follows from the settings alone.*Expected a metric"):
+        compare(tmp_path, "parameters")
+
+
 def test_a_number_and_the_same_text_are_two_configurations(tmp_path):
     for name, value in (("a", 1), ("b", "1")):
         for seed in range(2):

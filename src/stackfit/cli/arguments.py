@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from stackfit.cli import completion
+from stackfit.errors import printable
 
 
 def word(
@@ -35,7 +36,7 @@ def newest_runs(paths: Sequence[Path]) -> list[Path]:
     found = [newest_run(path) for path in paths]
     for path, run in zip(paths, found, strict=True):
         if run != path:
-            print(f"{path}: its newest finished run is {shown(run)}", file=sys.stderr)
+            print(printable(f"{path}: its newest finished run is {shown(run)}"), file=sys.stderr)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from stackfit.cli.arguments import Direction, Filter, Paths, option
 from stackfit.cli.text import complain
+from stackfit.errors import printable
 
 
 def command(
@@ -23,5 +24,5 @@ def command(
 
     folder, said, problems = find_best(paths or (), metric, direction, filter)
     complain(problems)
-    print(said, file=sys.stderr)
+    print(printable(said), file=sys.stderr)
     sys.stdout.write(f"{folder}\n")

@@ -19,7 +19,7 @@ from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.tables import grouped
-from stackfit.results.verdicts import say_best, say_models, say_pairs
+from stackfit.results.verdicts import UNTESTED, say_best, say_models, say_pairs, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +139,12 @@ def compare_configurations(
             f"There are finished runs of {len(frame)} configuration{'' if len(frame) == 1 else 's'}. Expected at least 2, "
             "which differ in more than the seed. Give more runs: stackfit compare outputs/EXPERIMENT outputs/OTHER"
         )
+    if f"{name}_mean" not in frame:
+        raise ConfigError(
+            f"{name} follows from the settings alone, so seeds say nothing about it. Expected a metric that is measured. "
+            "Its values stand in: stackfit table",
+            where="--metric",
+        )
     problems = [*problems, *check_same_items(runs, name), *find_mixture(runs, name)]
     direction = direction or direction_of(runs, name)
     frame.insert(0, "configuration", _labels(frame))
@@ -158,7 +164,8 @@ def compare_configurations(
     if many:
         sentences = [*say_best(records, name, direction)]
     else:
-        spoken = records if len(records) <= MOST_SENTENCES else [pair for pair in records if pair["A"] == records[0]["A"]]
+        best = next((pair["A"] for pair in records if verdict_of(pair) != UNTESTED), records[0]["A"])
+        spoken = records if len(records) <= MOST_SENTENCES else [pair for pair in records if pair["A"] == best]
         sentences = [*say_pairs(spoken, name, direction)]
     return Comparison(tables, [*sentences, *([] if direction else [undirected(name)])], problems)
 

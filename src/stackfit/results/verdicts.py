@@ -59,7 +59,9 @@ def say_configurations(pair: Mapping[str, Any], metric: str, direction: str | No
     low, high = sorted(math.copysign(1, effect) * pair[side] for side in ("low", "high"))
     interval = "" if math.isnan(low) else f", 95 % interval {_number(low)} to {_number(high)}"
     seen = f"{metric} differs by {_number(abs(effect))}{interval}, {n_a} and {n_b} runs ({pair['method']}, {_p(pair['p (corrected)'])}"
-    seen += f", both corrected for {pair['tests']} pairs)" if pair["tests"] > 1 else ")"
+    if pair["tests"] > 1:
+        seen += f", {'both ' if interval else ''}corrected for {pair['tests']} pairs"
+    seen += ")"
     if verdict == SHOWN:
         more, less = (a, b) if effect > 0 else (b, a)
         if direction is None:
