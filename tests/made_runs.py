@@ -17,6 +17,8 @@ SETTINGS: dict[str, Any] = {
     "model.layers.output.units": 10,
     "optimizer._target_": "keras.optimizers.Adam",
     "optimizer.learning_rate": 0.001,
+    "task.loss._target_": "keras.losses.SparseCategoricalCrossentropy",
+    "task.metrics.accuracy._target_": "keras.metrics.SparseCategoricalAccuracy",
     "epochs": 2,
     "seed": 0,
     "verbosity": 1,

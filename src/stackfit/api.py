@@ -13,6 +13,7 @@ from stackfit.errors import Problems, raising
 from stackfit.execution.cells import build_cell, compose_command
 from stackfit.execution.jobs import single_claim
 from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.results.naming import newest_run
 from stackfit.results.run import Run
 
 if TYPE_CHECKING:
@@ -111,10 +112,13 @@ def table(paths: Any = (), **options: Any) -> pd.DataFrame:
 def load_model(run: Run | str | Path, trust: Iterable[str] = ()) -> keras.Model:
     """The trained model of a run, loaded in safe mode: no code in the file is executed.
 
+    Args:
+        run: also a run's folder, or an experiment's name: its newest finished run.
+
     Raises:
         RunFolderError: the path is not a run folder, or the run saved no model.
         ConfigError: the run names modules that are trusted neither by `trust` nor by the project.
     """
     from stackfit.proof.saved import load_model as load
 
-    return load(run if isinstance(run, Run) else Run(Path(run)), trust=trust)
+    return load(run if isinstance(run, Run) else Run(newest_run(Path(run))), trust=trust)

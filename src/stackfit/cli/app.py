@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("planning", "What a run or a sweep (-m) would do, and every error in it."),
     "table": ("tabulating", "One row a run: the settings that differ, then the metrics."),
     "compare": ("comparing", "Whether the difference between runs is real."),
+    "best": ("best", "The folder of the best run by a metric."),
     "check": ("checking", "Hold experiments against what their sources published."),
     "verify": ("verifying", "Train a run again and compare it bit by bit."),
     "eject": ("ejecting", "The run as a plain Keras script, without stackfit."),

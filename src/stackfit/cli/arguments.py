@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from stackfit.cli import completion
+from stackfit.errors import printable
 
 
-def word(text: str, offers: Callable[..., list[str]] | None = None, metavar: str | None = None) -> Any:
-    """An argument with its help."""
-    return typer.Argument(help=text, autocompletion=offers, metavar=metavar, show_default=False)
+def word(
+    text: str,
+    offers: Callable[..., list[str]] | None = None,
+    metavar: str | None = None,
+    then: Callable[..., Any] | None = None,
+) -> Any:
+    """An argument with its help; `then` is called with its value and gives another one."""
+    return typer.Argument(help=text, autocompletion=offers, metavar=metavar, show_default=False, callback=then)
 
 
 def option(text: str, *names: str, offers: Callable[..., list[str]] | None = None, metavar: str | None = None) -> Any:
@@ -21,14 +28,31 @@ def option(text: str, *names: str, offers: Callable[..., list[str]] | None = Non
     return typer.Option(*names, help=text, autocompletion=offers, metavar=metavar)
 
 
+def newest_runs(paths: Sequence[Path]) -> list[Path]:
+    """The paths as they are, and in the place of an experiment's name its newest finished run, which is named on stderr."""
+    from stackfit.files import shown
+    from stackfit.results.naming import newest_run
+
+    found = [newest_run(path) for path in paths]
+    for path, run in zip(paths, found, strict=True):
+        if run != path:
+            print(printable(f"{path}: its newest finished run is {shown(run)}"), file=sys.stderr)
+    return found
+
+
+def _newest_run(ctx: typer.Context, value: Path) -> Path:
+    return value if ctx.resilient_parsing else newest_runs([value])[0]  # resilient: a shell asks for completions
+
+
 NAME_HELP = "An experiment's name, as `stackfit list` shows it."
 Name = Annotated[str, word(NAME_HELP, completion.experiments)]
 Overrides = Annotated[list[str] | None, word("key=value in Hydra's grammar.", completion.overrides)]
 Paths = Annotated[
     list[Path] | None,
-    word("Run folders, sweeps, or folders that hold them; ./outputs if none is given.", completion.runs),
+    word("Run folders, sweeps, experiments' names; ./outputs if none is given.", completion.runs),
 ]
-RunPath = Annotated[Path, word("A run folder, as `stackfit run` prints it.", completion.runs, "RUN")]
+RUN_HELP = "A run folder, or an experiment's name: its newest finished run."
+RunPath = Annotated[Path, word(RUN_HELP, completion.runs, "RUN", _newest_run)]
 DataName = Annotated[str, word("An option of the data group, such as fashion_mnist or mnist.", completion.data_sets)]
 Multirun = Annotated[bool, option("A sweep: a key may have several values, a=1,2.", "--multirun", "-m")]
 Trust = Annotated[
@@ -37,3 +61,7 @@ Trust = Annotated[
 ]
 Format = Annotated[str, option("text, md, json or csv.", offers=lambda: ["text", "md", "json", "csv"])]
 Filter = Annotated[str | None, option("A pandas query: 'units > 64 and test_accuracy > 0.87'.")]
+Direction = Annotated[
+    str | None,
+    option("max or min: whether more is better, where the metric's class does not say it.", offers=lambda: ["max", "min"]),
+]

@@ -118,11 +118,11 @@ def _steps(names: Iterable[str], text: str) -> list[str]:
 
 
 def runs(incomplete: str) -> list[str]:
-    """Run folders below ./outputs, a level at a time; a level with one way on is passed through."""
+    """Run folders below ./outputs, a level at a time; a level with one way on is passed through. Or experiments by name."""
     if "outputs/".startswith(incomplete) and incomplete != "outputs/":
         return runs("outputs/")
-    if not incomplete.startswith("outputs/"):
-        return []  # the shell completes files
+    if not incomplete.startswith("outputs/"):  # the shell completes files
+        return sorted(path.name for path in Path("outputs").glob("*/") if path.name.startswith(incomplete))
     folder = Path(incomplete.rpartition("/")[0])
     below = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     chosen = sorted(path for path in below if str(path).startswith(incomplete))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from stackfit.cli import completion
-from stackfit.cli.arguments import Trust, option, word
+from stackfit.cli.arguments import Trust, newest_runs, option, word
 from stackfit.errors import ConfigError, StackfitError
 from stackfit.results.certificate import UNKNOWN, VERDICTS
 from stackfit.results.run_files import RunFiles
@@ -19,7 +19,8 @@ PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "cod
 
 def command(
     runs: Annotated[
-        list[Path], word("Run folders, or folders that hold them, such as a sweep.", completion.runs, "RUN...")
+        list[Path],
+        word("Run folders, sweeps, or experiments' names: the newest finished run.", completion.runs, "RUN..."),
     ],
     tolerance: Annotated[float, option("By how much a metric may differ where not every bit is equal.")] = 1e-3,
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
@@ -39,7 +40,7 @@ def command(
     if not 0 <= tolerance < float("inf"):
         raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
     reporter = Reporter(0) if quiet else make_reporter()
-    found = find_runs(runs, reporter)
+    found = find_runs(newest_runs(runs), reporter)
     verdicts = []
     for number, run in enumerate(found, 1):
         reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(found)})")

@@ -156,7 +156,15 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
     summary = {**metrics, "stopped_epoch": job.epoch, **other, "parameters": model.count_params()}
     models = dict.fromkeys(job.cell.config["save"], partial(_save_model, model))
     digest = {"weights_sha256": weights_digest(model)}
-    folder.finish({**summary, **digest}, summary, models, predictions, job.take_lines())
+    folder.finish({**summary, **digest}, summary, models, predictions, job.take_lines(), directions_of(model))
+
+
+def directions_of(model: Any) -> dict[str, str]:
+    """`max` or `min` of the loss, and of every metric whose class says whether it wants more (Keras's `_direction`)."""
+    metrics = [each for tracked in model.metrics for each in getattr(tracked, "metrics", [tracked])]
+    says = {metric.name: getattr(metric, "_direction", None) for metric in metrics}
+    known = {"up": "max", "down": "min"}
+    return {"loss": "min", **{name: known[way] for name, way in says.items() if way in tuple(known)}}
 
 
 def _save_model(model: Any, path: Any) -> None:

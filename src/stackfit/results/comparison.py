@@ -6,24 +6,27 @@ import json
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError, printable
 from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
+from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
 from stackfit.results.formats import render
 from stackfit.results.frames import COUNTS, SHOWN, Paths, Runs, as_paths, read_runs
+from stackfit.results.items import check_same_items
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.tables import grouped
-from stackfit.results.verdicts import higher_is_better, say_configurations, say_models
+from stackfit.results.verdicts import UNTESTED, say_best, say_models, say_pairs, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_CONFIGURATIONS = 16  # 120 pairs: nobody reads more, and the correction leaves nothing to find
-MOST_SENTENCES = 15  # six configurations; of more, only the best is held against each of the others
+MOST_IN_PAIRS = 16  # 120 pairs; of more configurations, only the best is held against each of the others
+MOST_SENTENCES = 15  # six configurations; of more, the sentences are about the best
+SHORT = 20  # characters of a configuration's name; longer ones have a number in the table of pairs
 
 
 @dataclass(frozen=True)
@@ -41,19 +44,25 @@ class Comparison:
         if format == "json":
             tables = {name: json.loads(render(table, "json")) for name, table in self.tables.items()}
             return json.dumps({"sentences": self.sentences, **tables}, indent=1, ensure_ascii=False) + "\n"
-        parts = [f"{name}\n\n{render(table, format, width)}" for name, table in self.tables.items()]
+        tables = _numbered(self.tables) if format == "text" else self.tables
+        parts = [f"{name}\n\n{render(table, format, width)}" for name, table in tables.items()]
         return "\n".join([*parts, printable("\n\n".join(self.sentences))]) + "\n"
 
 
-def compare(paths: Paths, metric: str | None = None, filter: str | None = None) -> Comparison:
+def compare(
+    paths: Paths, metric: str | None = None, filter: str | None = None, direction: str | None = None
+) -> Comparison:
     """Two run folders: compare the trained models, by all metrics. Anything else: the configurations found there.
 
-    `filter` is a query that picks the configurations' runs, as in `tables.build_table`.
+    Args:
+        filter: a query that picks the configurations' runs, as in `tables.build_table`.
+        direction: `max` or `min`, whether more of the metric is better; if not given, the metric's class says it.
 
     Raises:
-        RunFolderError: a path holds no run, or of two runs one is not finished or has another test set.
-        ConfigError: fewer than two configurations or too many, no such metric, or no such column.
+        RunFolderError: a path holds no run, the runs were measured on different items, or of two runs one is not finished.
+        ConfigError: fewer than two configurations, no such metric, direction or column.
     """
+    check_direction(direction)
     paths = as_paths(paths)
     runs, problems = read_runs(paths, whole=True)
     folders = {os.path.abspath(folder) for folder in runs.about["folder"]}
@@ -63,7 +72,7 @@ def compare(paths: Paths, metric: str | None = None, filter: str | None = None) 
         return replace(compare_runs(runs), problems=problems)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
-    return compare_configurations(runs, metric, problems)
+    return compare_configurations(runs, metric, problems, direction)
 
 
 def compare_runs(runs: Runs) -> Comparison:
@@ -77,6 +86,7 @@ def compare_runs(runs: Runs) -> Comparison:
                 f"{run.folder} is {run.state}: {run.reason}. Expected two finished runs. "
                 "Run it to its end, or choose another: stackfit table"
             )
+    problems = check_same_items(runs)
     whole = [name for name in COUNTS if name in runs.metrics]
     names = [*dict.fromkeys(["experiment", *differing(runs)])]
     last = ["seconds", *(name for name in SHOWN if runs.about[name].notna().any())]
@@ -94,68 +104,102 @@ def compare_runs(runs: Runs) -> Comparison:
         saved = kind != "value" and RunFolder(Path(folder)).predictions.exists()
         scores, labels = read_predictions(Path(folder)) if saved else (np.empty(0), np.empty(0))
         if labels.ndim != 1 or scores.shape[:-1] != labels.shape:
-            return Comparison(tables, [f"No test: {folder} has no predictions of classes for its test data."])
+            return Comparison(tables, [f"No test: {folder} has no predictions of classes for its test data."], problems)
         # One column is one sigmoid: the probability of class 1.
         tested.append((scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1), labels))
     (class_a, labels_a), (class_b, labels_b) = tested
     if not np.array_equal(labels_a, labels_b):
         raise RunFolderError(
-            f"{a} and {b} were tested on different items: {len(labels_a)} and {len(labels_b)}, with other labels. "
-            "Expected the same test split in the same order. Their metrics stand side by side in: "
-            f"stackfit table {a} {b}"
+            f"{a} and {b} were tested on the same items in different orders (data.order). Expected one order, to compare "
+            f"item by item. Their metrics stand next to each other in: stackfit table {a} {b}"
         )
     counts, p = mcnemar(class_a == labels_a, class_b == labels_b)
     items = {"": ["A right", "A wrong"], "B right": counts[:, 0], "B wrong": counts[:, 1]}
     tables["Test items"] = pd.DataFrame(items)
-    return Comparison(tables, [say_models(f"A ({a})", f"B ({b})", counts, p)])
+    return Comparison(tables, [say_models(f"A ({a})", f"B ({b})", counts, p)], problems)
 
 
-def compare_configurations(runs: Runs, metric: str | None, problems: list[str]) -> Comparison:
-    """Hold every pair of groups of finished runs against each other; in a group only the seed differs."""
+def compare_configurations(
+    runs: Runs, metric: str | None, problems: list[str], direction: str | None = None
+) -> Comparison:
+    """Hold pairs of groups of finished runs against each other; in a group only the seed differs.
+
+    Every pair; of more than `MOST_IN_PAIRS` configurations, the best that has at least two runs against each other one.
+    """
     finished = runs.about["state"] == "finished"
     if not finished.all():
         aside = runs.about["state"][~finished].value_counts().items()
         counts = ", ".join(f"{count} {state}" for state, count in aside)
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
-    name = choose_metric(runs, metric, "--metric")
-    problems = [*problems, *of_last_epoch(runs.pick(finished), name)]
-    frame, seeds = grouped(runs.pick(finished), "seed")
-    if not 2 <= len(frame) <= MOST_CONFIGURATIONS:
+    import numpy as np
+
+    name, runs = choose_metric(runs, metric, "--metric"), runs.pick(finished)
+    problems = [*problems, *of_last_epoch(runs, name)]
+    frame, seeds = grouped(runs, "seed")
+    if len(frame) < 2:
         raise ConfigError(
-            f"There are finished runs of {len(frame)} configuration{'' if len(frame) == 1 else 's'}. Expected 2 to {MOST_CONFIGURATIONS}, "
-            "which differ in more than the seed. Give more runs, or name fewer: stackfit compare outputs/EXPERIMENT, or --filter."
+            f"There are finished runs of {len(frame)} configuration{'' if len(frame) == 1 else 's'}. Expected at least 2, "
+            "which differ in more than the seed. Give more runs: stackfit compare outputs/EXPERIMENT outputs/OTHER"
         )
+    if f"{name}_mean" not in frame:
+        raise ConfigError(
+            f"{name} follows from the settings alone, so seeds say nothing about it. Expected a metric that is measured. "
+            "Its values stand in: stackfit table",
+            where="--metric",
+        )
+    problems = [*problems, *check_same_items(runs, name), *find_mixture(runs, name)]
+    direction = direction or direction_of(runs, name)
     frame.insert(0, "configuration", _labels(frame))
-    frame["values"] = seeds[name].groupby(level=0).agg(lambda values: [*values.dropna()]).tolist()
-    rising = not higher_is_better(name)
-    frame = frame.sort_values(f"{name}_mean", ascending=rising, kind="stable", ignore_index=True)
-    pairs = compare_groups(dict(zip(frame["configuration"], frame["values"], strict=True)))
-    means = [f"{name}_{part}" for part in ("mean", "sd", "low", "high")]
+    frame["values"] = seeds[name].groupby(level=0).agg(lambda values: values[np.isfinite(values)].tolist()).tolist()
+    frame = frame.sort_values(f"{name}_mean", ascending=direction == "min", kind="stable", ignore_index=True)
+    groups = dict(zip(frame["configuration"], frame["values"], strict=True))
+    many = len(groups) > MOST_IN_PAIRS
+    if many:
+        groups = dict(sorted(groups.items(), key=lambda group: len(group[1]) < 2))  # one that can be tested comes first
+    pairs = compare_groups(groups, first_alone=many)
+    records = pairs.to_dict("records")
+    numbers = [f"{name}_{part}" for part in ("mean", "sd", "low", "high")]
     shown = [column for column in SHOWN if column in frame]
     tables = {
-        f"{name}, mean ± half the 95 % interval": frame[["configuration", "n", *means, *shown, "folders"]],
-        "Every pair": pairs[["A", "B", "A - B", "low", "high", "p", "p (Holm)"]],
+        f"{name}, mean ± half the 95 % interval": frame[["configuration", "n", *numbers, *shown, "folders"]],
+        _heading(many, records): pairs[["A", "B", "A - B", "low", "high", "p (corrected)"]],
     }
-    spoken = pairs if len(pairs) <= MOST_SENTENCES else pairs[pairs["A"] == pairs["A"].iloc[0]]
-    untested = spoken["p (Holm)"].isna()
-    sentences = [say_configurations(pair, name) for pair in spoken[~untested].to_dict("records")]
-    if untested.sum() > 1:
-        sentences.append(
-            f"Not enough runs: {untested.sum()} pairs have a side with fewer than 2 values of {name}; each needs at least 2, "
-            "better 5, so train them with more seeds, such as 'seed=range(5)'."
-        )
-    elif untested.any():
-        sentences += [say_configurations(pair, name) for pair in spoken[untested].to_dict("records")]
-    return Comparison(tables, sentences, problems)
+    if many:
+        sentences = [*say_best(records, name, direction)]
+    else:
+        best = next((pair["A"] for pair in records if verdict_of(pair) != UNTESTED), records[0]["A"])
+        spoken = records if len(records) <= MOST_SENTENCES else [pair for pair in records if pair["A"] == best]
+        sentences = [*say_pairs(spoken, name, direction)]
+    return Comparison(tables, [*sentences, *([] if direction else [undirected(name)])], problems)
+
+
+def _heading(many: bool, pairs: list[dict[str, Any]]) -> str:
+    tests = pairs[0]["tests"]
+    corrected = f"; 95 % intervals and p are corrected for {tests} tests" if tests > 1 else ""
+    return ("The best and each other one" if many else "Every pair") + corrected
+
+
+def _numbered(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The same, with numbers for the configurations in the table of pairs, if their names are long."""
+    (first, means), *others = tables.items()
+    names = [*means.get("configuration", [])]
+    if max(map(len, names), default=0) <= SHORT:
+        return tables
+    numbers = {name: str(number) for number, name in enumerate(names, 1)}
+    pairs = {heading: pairs.assign(A=pairs["A"].map(numbers), B=pairs["B"].map(numbers)) for heading, pairs in others}
+    return {first: means.assign(number=[*numbers.values()])[["number", *means]], **pairs}
 
 
 def _labels(frame: pd.DataFrame) -> list[str]:
-    """What sets each row apart: the experiment if there are several, and the settings that differ."""
+    """What sets each row apart: the experiment if there are several, and the settings that differ within it."""
     settings = frame.loc[:, :"n"].iloc[:, :-1].drop(columns=frame.attrs["follows"])
     several = settings["experiment"].nunique() > 1
-    labels = []
-    for row in settings.astype(object).where(settings.notna(), None).to_dict("records"):
-        words = [row.pop("experiment")][: int(several)]
-        words += [f"{name}={value}" for name, value in row.items() if value is not None]
-        labels.append(" ".join(words) or f"without {', '.join(row)}")
-    return labels
+    labels: dict[int, str] = {}
+    for experiment, rows in settings.groupby("experiment", sort=False):
+        rows = rows.loc[:, rows.nunique(dropna=False) > 1].astype(object)
+        for number, row in zip(rows.index, rows.where(rows.notna(), None).to_dict("records"), strict=True):
+            words = [str(experiment)][: int(several)]
+            words += [f"{name}={value}" for name, value in row.items() if value is not None]
+            label = " ".join(words) or f"without {', '.join(row)}"
+            labels[number] = label if label not in labels.values() else f"{label} ({number})"  # 1 and the text '1'
+    return [labels[number] for number in settings.index]

@@ -15,6 +15,7 @@ from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.results import final_metrics, run_files
 from stackfit.results.certificate import UNKNOWN, Standing
+from stackfit.results.naming import folder_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,18 +40,20 @@ SHOWN = ("verified", "metrics_of")
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs: one row each in three frames with the same index."""
+    """Runs: one row each in frames with the same index."""
 
     about: pd.DataFrame  # folder (as it is typed), state, and the columns of ABOUT
     settings: pd.DataFrame  # experiment, the axes of sweeps, then every dotted key; lists read `[64,64]`
     metrics: pd.DataFrame  # training, validation, test, counts; blank unless the run finished
+    directions: pd.Series  # `{metric: max or min}` of each run, or None if it did not record it
     axes: frozenset[str]  # the columns of `settings` that a sweep varied
     groups: frozenset[str]  # those of them that choose a group, such as `optimizer: adam`
 
     def pick(self, rows: Any) -> Runs:
         """The runs with these labels (or where it is true), in this order, and the metrics that they have."""
         metrics = self.metrics.loc[rows].dropna(axis=1, how="all")
-        return replace(self, about=self.about.loc[rows], settings=self.settings.loc[rows], metrics=metrics)
+        frames = {name: getattr(self, name).loc[rows] for name in ("about", "settings", "directions")}
+        return replace(self, **frames, metrics=metrics)
 
 
 def read_runs(paths: Paths = (), whole: bool = False) -> tuple[Runs, list[str]]:
@@ -90,10 +93,10 @@ def read_runs(paths: Paths = (), whole: bool = False) -> tuple[Runs, list[str]]:
 
 
 def as_paths(paths: Paths) -> list[Path]:
-    """One path or several as a list; `./outputs` for none."""
+    """One path or several as a list, experiments' names as their folders; `./outputs` for none."""
     if isinstance(paths, (str, PathLike)):
-        return [Path(paths)]
-    return [Path(path) for path in paths] or [outputs()]
+        paths = [paths]
+    return [folder_of(Path(path)) for path in paths] or [outputs()]
 
 
 def folders_below(path: Path) -> list[Path]:
@@ -144,6 +147,7 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         tidy(pd.DataFrame(about, dtype=object)),
         tidy(pd.DataFrame(typed, columns=[*keys], dtype=object)),
         tidy(pd.DataFrame(metrics, columns=ranked, index=range(len(about)), dtype=object)),
+        pd.Series([status.get("directions") for status in statuses.values()], dtype=object),
         frozenset(axis for axis, _ in axes),
         frozenset(axis for axis, is_setting in axes if not is_setting),
     )

@@ -196,6 +196,7 @@ class RunFolder(RunFiles):
         models: Mapping[str, Callable[[Path], object]] | None = None,
         predictions: Mapping[str, np.ndarray] | None = None,
         printed: str = "",
+        directions: Mapping[str, str] | None = None,
     ) -> None:
         """Write what a finished run consists of, then its manifest and the status *finished* with the metrics in `summary`.
 
@@ -204,6 +205,7 @@ class RunFolder(RunFiles):
             models: by form what writes the model into a given file.
             predictions: `scores` and `labels` of the test set, for `predictions.npz`.
             printed: for `log.txt`.
+            directions: of the loss and the metrics, `max` or `min`; see `directions`.
         """
         with writing(self.path):
             for form, write_model in (models or {}).items():
@@ -214,7 +216,7 @@ class RunFolder(RunFiles):
                 files.write_file(self.predictions, lambda path: np.savez(path, **predictions))
             self.append_log(printed)
             files.write_json(self.metrics, {"results_format": RESULTS_FORMAT, **metrics})
-            self._end("finished", results_format=RESULTS_FORMAT, metrics=summary)
+            self._end("finished", results_format=RESULTS_FORMAT, metrics=summary, directions=directions)
             self.checkpoint.unlink(missing_ok=True)
 
     def write_certificate(self, certificate: dict[str, Any]) -> str | None:

@@ -1,0 +1,28 @@
+"""`best`: the folder of the best finished run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from stackfit.cli.arguments import Direction, Filter, Paths, option
+from stackfit.cli.text import complain
+from stackfit.errors import printable
+
+
+def command(
+    paths: Paths = None,
+    metric: Annotated[str | None, option("Rank by this metric; test_accuracy if there is one.")] = None,
+    direction: Direction = None,
+    filter: Filter = None,
+) -> None:
+    """For example: stackfit predict $(stackfit best gsp631_base --metric test_loss)
+
+    Of equal runs the oldest. Runs without a value are never the best.
+    """
+    from stackfit.results.best import find_best
+
+    folder, said, problems = find_best(paths or (), metric, direction, filter)
+    complain(problems)
+    print(printable(said), file=sys.stderr)
+    sys.stdout.write(f"{folder}\n")

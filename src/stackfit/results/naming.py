@@ -1,0 +1,77 @@
+"""Runs by the name of their experiment: `gsp631_base` for `outputs/gsp631_base`, or for its newest finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stackfit.config import project
+from stackfit.errors import RunFolderError, did_you_mean
+from stackfit.files import shown
+from stackfit.results.run_files import STATUS, find_run_folders, read_status, state_of
+from stackfit.results.selection import order
+
+
+def is_name(path: Path) -> bool:
+    """Whether it can only be an experiment's name: nothing exists at this path, and it has no `/`."""
+    return len(path.parts) == 1 and not path.exists()
+
+
+def stands_for_run(path: Path) -> bool:
+    """Whether it is a run folder, or an experiment's name."""
+    return is_name(path) or (path / STATUS).is_file()
+
+
+def folder_of(path: Path) -> Path:
+    """The path itself, or of an experiment's name the folder with all of its runs.
+
+    Raises:
+        RunFolderError: there is neither such a path nor an experiment of this name with runs.
+    """
+    if not is_name(path):
+        return path
+    folder = project.outputs() / path
+    if folder.is_dir():
+        return folder
+    return _refuse(path.name)
+
+
+def newest_run(path: Path) -> Path:
+    """The path itself, or of an experiment's name its newest finished run, sweeps included.
+
+    Raises:
+        RunFolderError: there is neither such a path nor an experiment of this name with a finished run.
+    """
+    if not is_name(path):
+        return path
+    found = []
+    unfinished: dict[str, int] = {}
+    for run in find_run_folders([folder_of(path)]):
+        try:
+            status = read_status(run)
+        except RunFolderError:
+            continue  # damaged: `stackfit table` names it
+        state = state_of(status)
+        if state == "finished":
+            found.append((str(status.get("started")), order(str(run)), run))
+        else:
+            unfinished[state] = unfinished.get(state, 0) + 1
+    if not found:
+        states = ", ".join(f"{count} {state}" for state, count in unfinished.items())
+        raise RunFolderError(
+            f"{path} has no finished run{f', only {states}' if states else ''}. Expected one. "
+            f"Try: stackfit table {path}, for the reasons, or: stackfit run {path}"
+        )
+    return max(found)[-1]
+
+
+def _refuse(name: str) -> Path:
+    folder = project.outputs()
+    known = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    places = [own / f"{name}.yaml" for own in (project.own("experiments"), project.shipped("experiments")) if own]
+    if any(place.is_file() for place in places):
+        raise RunFolderError(f"{name} has no run in {shown(folder)}. Expected a finished run. Try: stackfit run {name}")
+    raise RunFolderError(
+        f"{name} does not exist.{did_you_mean(name, known)} Expected a run folder, a folder with runs below it, or the "
+        f"name of an experiment with runs in {shown(folder)}. Try: stackfit table, for all in ./outputs, or: stackfit list, "
+        "for what can be run"
+    )
