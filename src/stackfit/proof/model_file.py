@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stackfit.execution.finishing import weights_digest
 from stackfit.proof.evidence import Record
 from stackfit.results.run_files import FORMS, RunFiles
 
@@ -41,6 +40,8 @@ def judge_models(was: Record, again: Path, model: Any, same_keras: bool) -> tupl
 
 def _fault(path: Path, again: Path, model: Any, digest: str, same_keras: bool) -> str | None:
     """The rest of a sentence that begins with the file; None if it holds this model with weights of this digest."""
+    from stackfit.training.weights import weights_digest
+
     try:
         if not _alike(_describe(path), _describe(again), {}, same_keras):
             return "describes another model than the run's config"
