@@ -21,7 +21,7 @@ def option(text: str, *names: str, offers: Callable[..., list[str]] | None = Non
     return typer.Option(*names, help=text, autocompletion=offers, metavar=metavar)
 
 
-NAME_HELP = "An experiment's name, as `stackfit list` shows it."
+NAME_HELP = "An experiment's name, as `stackfit list` shows it, or its file: my/net.yaml."
 Name = Annotated[str, word(NAME_HELP, completion.experiments)]
 Overrides = Annotated[list[str] | None, word("key=value in Hydra's grammar.", completion.overrides)]
 Paths = Annotated[
