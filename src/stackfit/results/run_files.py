@@ -37,6 +37,7 @@ class RunFiles:
     predictions = property(lambda self: self.path / "predictions.npz")
     log = property(lambda self: self.path / "log.txt")
     certificate = property(lambda self: self.path / "certificate.json")
+    signature = property(lambda self: self.path / "signature.json")
     checkpoint = property(lambda self: self.path / "checkpoint.npz")  # while the run is unfinished
 
     def model(self, form: str = "keras") -> Path:
@@ -164,6 +165,11 @@ def read_metrics(path: Path) -> dict[str, Any]:
             "Run the experiment again."
         )
     return metrics
+
+
+def read_signature(path: Path) -> dict[str, Any]:
+    """The signed digests of the run's files, or an empty mapping if `signature.json` is missing or damaged."""
+    return _read_mapping(RunFiles(path).signature)
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class Composer:
         faults = [fault for file in chain for fault in self.repository.faults.get(file.path, ())]
         composition = Composition(self.experiment, self.path, config, groups, chain, hydra)
         typed, misfits = _fit(config, composition.origins)
-        faults += [*misfits, *self._check_claims(typed, chain, hydra, groups)]
+        faults += misfits if self.judged else [*misfits, *self._check_claims(typed, chain, hydra, groups)]
         return replace(composition, config=typed, faults=tuple(faults))
 
     def _keep_own_head(self, config: DictConfig) -> None:
