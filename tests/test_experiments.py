@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
 from stackfit.config import project
-from stackfit.config.experiments import find_experiment, find_experiments, list_experiments
+from stackfit.config.experiments import (
+    Located,
+    expand,
+    find_experiment,
+    find_experiments,
+    find_named,
+    list_experiments,
+    name_of,
+)
 from stackfit.errors import ConfigError
 
-MINE = "defaults: [digits_quickstart, _self_]\nabout: {question: Mine?, seconds: 3}\n"
+MINE = "defaults: [digits_quickstart, _self_]\nabout: {question: \"Mine?\", seconds: 3}\n"
 
 
 def test_the_shipped_experiments_are_found_from_anywhere(lab):
@@ -54,32 +66,94 @@ def test_an_unknown_experiment_names_the_nearest_and_where_to_put_ones_own(lab):
     assert error.value.message.endswith("Try: stackfit list")
 
 
-@pytest.mark.parametrize("name", ["../gsp631_base", "a/b", "", ".", "-x", "a b", "gsp631_base.yaml", "ä", "a\n"])
+@pytest.mark.parametrize("name", ["../gsp631_base", "a/b", "", ".", "-x", "a b", "gsp631_base.yml", "ä", "a\n"])
 def test_what_is_not_a_name_never_becomes_a_path(lab, name):
     with pytest.raises(ConfigError, match=r"is not an experiment's name. Expected letters, digits"):
         find_experiment(name)
 
 
-def test_a_shipped_name_stays_shipped_and_both_files_are_named(write):
-    write("experiments/gsp631_base.yaml", MINE)
+@pytest.mark.parametrize("name", ["gsp631_base", "config", "stackfit_schema"])
+def test_a_file_with_a_shipped_name_is_an_error_of_that_name_only_and_both_files_are_named(cli, write, name):
+    write(f"experiments/{name}.yaml", MINE)
+    write("experiments/mine.yaml", "defaults: [gsp631_base, _self_]\n")
     with pytest.raises(ConfigError) as error:
-        find_experiments()
-    assert error.value.where == "experiments/gsp631_base.yaml"
-    assert str(project.shipped("experiments") / "gsp631_base.yaml") in error.value.message
-    assert "Rename the file, for example to my_gsp631_base.yaml" in error.value.message
+        find_named(name)
+    shipped = "experiments/gsp631_base.yaml" if name == "gsp631_base" else "conf/config.yaml"
+    assert error.value.where == f"experiments/{name}.yaml"
+    assert f"The name {name!r} belongs to stackfit, " in error.value.message and shipped in error.value.message
+    assert f"Rename the file, for example to my_{name}.yaml" in error.value.message
+    for command in ("run", "show", "plan"):
+        answer = cli(command, name)
+        assert answer.code == 2 and f"experiments/{name}.yaml\n  The name" in answer.err
+    assert cli("show", "mine").out.count("Mine?") == 0  # it inherits the shipped one
+    assert "layers:\n    flatten" in cli("show", "mine").out
+    listed = cli("list")
+    assert listed.code == 0 and f"warning: experiments/{name}.yaml\n  The name" in listed.err
+    mark = "(not experiments/gsp631_base.yaml: see the warning)"
+    assert " ".join(listed.out.split()).count(mark) == (name == "gsp631_base")
 
 
-@pytest.mark.parametrize("name", ["config", "stackfit_schema"])
-def test_the_roots_name_is_not_for_experiments(write, name):
-    write(f"experiments/{name}.yaml", "epochs: 3\n")
-    with pytest.raises(ConfigError, match=rf"experiments/{name}.yaml\n  The name '{name}' belongs to"):
-        find_experiments()
+def test_an_experiment_may_be_given_by_its_path_and_is_called_by_it(cli, write, lab):
+    """What lies next to it is not used: neither groups nor experiments, nor whom its project trusts."""
+    write("hand-ins/s01/net.yaml", MINE + "epochs: 7\nmodel: {layers: {hidden: {units: 3}}}\n")
+    write("hand-ins/s01/conf/optimizer/adam.yaml", "learning_rate: 9\n")
+    write("hand-ins/s01/pyproject.toml", '[tool.stackfit]\ntrust = ["mine"]\n')
+    write("hand-ins/s01/mine.py", "import keras\nclass Mine(keras.callbacks.Callback): pass\n")
+    write("hand-ins/s01/experiments/sibling.yaml", MINE)
+    write("hand-ins/s01/brother.yaml", MINE)
+    assert find_experiment("hand-ins/s01/net.yaml") == Located("hand-ins--s01--net", lab / "hand-ins/s01/net.yaml", True)
+    shown = cli("show", "hand-ins/s01/net.yaml", "--origin")
+    assert shown.code == 0 and "# hand-ins/s01/net.yaml:3" in shown.out and "learning_rate: 0.001" in shown.out
+    assert cli("explain", "hand-ins/s01/net.yaml", "epochs").out.splitlines()[-1].split()[:2] == ["*", "experiment"]
+    for parent in ("sibling", "brother", "net", "hand-ins--s01--net"):
+        write("hand-ins/s01/net.yaml", f"defaults: [{parent}, _self_]\n")
+        answer = cli("show", "hand-ins/s01/net.yaml")
+        assert answer.code == 2 and f"hand-ins/s01/net.yaml:1\n  No config {parent!r} to inherit from." in answer.err
+    write("hand-ins/s01/net.yaml", MINE + "callbacks: {mine: {_target_: mine.Mine}}\n")
+    answer = cli("plan", "hand-ins/s01/net.yaml")
+    assert answer.code == 2 and "hand-ins/s01/net.yaml:3  callbacks.mine._target_" in answer.err
+
+
+def test_names_made_from_paths_are_clear_and_never_leave_the_outputs(lab):
+    paths = ["a/b.yaml", "a--b.yaml", "a b.yaml", "a_b.yaml", "a/-b.yaml", "a-/b.yaml", "ä.yaml", "../x.yaml", "..y/x.yaml",
+             ".yaml", "a\nb.yaml", "...yaml", "/x.yaml", f"{'long/' * 60}x.yaml", f"{'long/' * 61}x.yaml", "-m.yaml", "$HOME.yaml"]  # fmt: skip
+    names = [name_of(Path(os.path.abspath(path))) for path in paths]
+    assert names[0] == "a--b" and names[3] == "a_b" and len({*names}) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_][\w-]{0,120}", name, re.ASCII) for name in names)
+
+
+@pytest.mark.parametrize("word, said", [("none.yaml", "does not exist"), ("folder.yaml", "is not a file"),
+                                        ("pipe.yaml", "is not a file"), ("./folder", "or a path that ends in .yaml")])  # fmt: skip
+def test_what_is_not_an_experiments_file_is_refused(cli, lab, word, said):
+    (lab / "folder.yaml").mkdir()
+    (lab / "folder").mkdir()
+    os.mkfifo(lab / "pipe.yaml")
+    answer = cli("show", word)
+    assert answer.code == 2 and said in answer.err and answer.err.endswith("Try: stackfit list\n")
+
+
+def test_a_path_whose_name_is_taken_is_refused_and_both_files_are_named(cli, write):
+    write("experiments/mine.yaml", MINE)
+    for name, owner in (("mine", "is that of an experiment of yours, experiments/mine.yaml"), ("gsp631_base", "belongs to")):
+        write(f"{name}.yaml", f"defaults: [{name}, _self_]\n")
+        answer = cli("show", f"{name}.yaml")
+        assert answer.code == 2 and f"{name}.yaml\n  The name {name!r} {owner}" in answer.err
+
+
+def test_patterns_stand_for_names_or_paths(write):
+    for name in ("b", "a", "[x]"):
+        write(f"hand-ins/{name}.yaml", MINE)
+    write("hand-ins/s/net.yaml", MINE)
+    own = [f"hand-ins/{name}.yaml" for name in ("[x]", "a", "b")]
+    assert expand(["hand-ins/*.yaml", "xor_*", "hand-ins/[x].yaml", "nope*", "zzz"]) == [
+        *own, "xor_needs_a_hidden_layer", own[0], "nope*", "zzz"]  # fmt: skip
+    assert expand(["hand-ins/**/*.yaml"]) == sorted([*own, "hand-ins/s/net.yaml"])
 
 
 def test_the_same_file_in_both_places_is_a_checkout_and_no_clash(write):
     text = (project.shipped("experiments") / "gsp631_base.yaml").read_text(encoding="utf-8")
     write("experiments/gsp631_base.yaml", text)
-    assert find_experiment("gsp631_base") == project.shipped("experiments") / "gsp631_base.yaml"
+    assert find_named("gsp631_base") == project.shipped("experiments") / "gsp631_base.yaml"
 
 
 def test_a_damaged_file_is_named_with_its_line(write):

@@ -44,7 +44,7 @@ def _newest_run(ctx: typer.Context, value: Path) -> Path:
     return value if ctx.resilient_parsing else newest_runs([value])[0]  # resilient: a shell asks for completions
 
 
-NAME_HELP = "An experiment's name, as `stackfit list` shows it."
+NAME_HELP = "An experiment's name, as `stackfit list` shows it, or its file: my/net.yaml."
 Name = Annotated[str, word(NAME_HELP, completion.experiments)]
 Overrides = Annotated[list[str] | None, word("key=value in Hydra's grammar.", completion.overrides)]
 Paths = Annotated[

@@ -1,62 +1,92 @@
-"""`check`: one line a claim, and files for graders."""
+"""`check`: one line a claim, one an item, and files for graders."""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, ConfigErrors, printable
 
 if TYPE_CHECKING:
-    from stackfit.proof.check import Outcome
+    from stackfit.proof.check import Mark, Outcome
+
+STATES = ("passed", "failed", "skipped")
 
 
 def command(
     experiments: Annotated[
-        list[str] | None, word("Names, as `stackfit list` shows them.", completion.experiments)
+        list[str] | None, word("Names, files, or patterns such as 'hand-ins/*.yaml'.", completion.experiments)
     ] = None,
     everything: Annotated[bool, option("Every shipped experiment, without the long ones.", "--all")] = False,
     long: Annotated[bool, option("With --all: the long ones too.", "--long")] = False,
-    quiet: Annotated[bool, option("Only the claims.", "--quiet", "-q")] = False,
-    csv: Annotated[Path | None, option("Write the claims to a CSV file.")] = None,
-    junit: Annotated[Path | None, option("Write the claims to a JUnit file, for graders.")] = None,
+    claims: Annotated[Path | None, option("A rubric: it judges, not the items' own expect.", metavar="RUBRIC")] = None,
+    max_epochs: Annotated[int | None, option("The most epochs that an item may ask for.", metavar="N")] = None,
+    max_parameters: Annotated[int | None, option("The most parameters of an item's model.", metavar="N")] = None,
+    max_minutes: Annotated[float | None, option("The longest that an item may train.", metavar="M")] = None,
+    quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
+    csv: Annotated[Path | None, option("Write the verdicts to a CSV file.", metavar="FILE")] = None,
+    junit: Annotated[Path | None, option("Write them to a JUnit file.", metavar="FILE")] = None,
+    gradescope: Annotated[Path | None, option("Write results.json for Gradescope.", metavar="FILE")] = None,
     trust: Trust = None,
 ) -> int:
-    """Each claim passes, fails or is skipped. Trains what is missing, reuses finished runs of the same config.
-    Exit code 1 when a claim fails.
-    """
-    from stackfit.config.experiments import find_experiment, read_record
-    from stackfit.execution.progress import Reporter, make_reporter
-    from stackfit.files import csv_text
-    from stackfit.proof.check import check, checkable
+    """Each claim passes, fails or is skipped; an item that cannot be judged is an error, and the others are judged.
+    Trains what is missing, reuses finished runs of the same config: with --claims, and of files, only runs that check
+    has made and signed here.
 
-    chosen = list(dict.fromkeys([*(experiments or []), *(checkable(long) if everything else [])]))
+    stackfit check gsp631_base gsp631_ex1_128
+
+    stackfit check --claims rubric.yaml 'hand-ins/*.yaml' --max-epochs 20
+
+    Exit code: 1 when a claim or an item fails, 2 when nothing could be judged.
+    """
+    from stackfit.cli import gradebook
+    from stackfit.config.rubric import read_rubric
+    from stackfit.execution.progress import Reporter, make_reporter
+    from stackfit.files import write_text
+    from stackfit.proof.check import check, checkable
+    from stackfit.proof.items import Limits
+
+    chosen = [*(experiments or []), *(checkable(long) if everything else [])]
     if not chosen:
         raise ConfigError("No experiment was named. Expected names, or --all. Try: stackfit check gsp631_base")
-    for path in (csv, junit):
+    for name, limit in (("epochs", max_epochs), ("parameters", max_parameters), ("minutes", max_minutes)):
+        if limit is not None and not 0 < limit < float("inf"):
+            raise ConfigError(f"--max-{name} is {limit}. Expected more than 0. Write for example: --max-{name} 20")
+    writers = [(csv, gradebook.csv_text), (junit, gradebook.junit_text), (gradescope, gradebook.gradescope_text)]
+    for path, _ in writers:
         _check_writable(path)
-    widest = max(map(len, chosen))
+
+    def write(marks: Sequence[Mark]) -> None:
+        for path, text_of in writers:
+            if path is not None:
+                write_text(path, text_of(marks))
+
+    try:
+        rubric = read_rubric(claims) if claims else None
+    except ConfigError as error:
+        write([gradebook.refused(str(claims), error)])
+        raise
 
     def print_outcome(outcome: Outcome) -> None:
-        sys.stdout.write(_line(outcome, widest) + "\n")
+        sys.stdout.write(claim_line(outcome) + "\n")
         sys.stdout.flush()
 
-    for name in chosen:
-        if not read_record(name, find_experiment(name)).expect:
-            print(f"{name} claims nothing: it has no `expect`.", file=sys.stderr)
-    outcomes = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome)
-    counts = _count(outcomes, "passed", "failed", "skipped")
-    sys.stdout.write(", ".join(f"{count} {state}" for state, count in counts.items()) + "\n")
-    if csv is not None:
-        csv.write_text(csv_text([_row(outcome) for outcome in outcomes]), encoding="utf-8")
-    if junit is not None:
-        junit.write_text(junit_text(outcomes), encoding="utf-8")
-    return 1 if counts["failed"] else 0
+    limits = Limits(max_epochs, max_parameters, max_minutes)
+    marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
+    for mark in marks:
+        if mark.problem:
+            print(printable(f"error: {mark.item}: {mark.problem}"), file=sys.stderr)
+    sys.stdout.writelines(f"{line}\n" for line in _summary(marks))
+    write(marks)
+    if all(mark.state == "error" and not mark.outcomes for mark in marks):
+        return 2
+    return 1 if any(mark.state in ("failed", "error") for mark in marks) else 0
 
 
 def _check_writable(path: Path | None) -> None:
@@ -68,56 +98,48 @@ def _check_writable(path: Path | None) -> None:
             path.open("a").close()
 
 
-def _count(outcomes: Sequence[Outcome], *states: str) -> dict[str, int]:
-    return {state: sum(outcome.verdict.state == state for outcome in outcomes) for state in states}
+def claim_line(outcome: Outcome) -> str:
+    """`passed  NAME  what is claimed  ->  what was found`, and where it was published."""
+    from stackfit.cli.gradebook import published
 
-
-def _published(outcome: Outcome) -> str:
-    values = ", ".join(f"{value:g}" for value in outcome.claim.published)
-    seen = f" (n={outcome.claim.n})" if outcome.claim.n else ""
-    return f"{values}{seen}" if values else ""
-
-
-def _line(outcome: Outcome, width: int) -> str:
-    published = f"  published {text}" if (text := _published(outcome)) else ""
+    seen = f"  published {text}" if (text := published(outcome.claim)) else ""
     source = f"  [{text}]" if (text := outcome.claim.source or outcome.source) else ""
     said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
-    return f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{published}{source}"
+    return printable(f"{outcome.verdict.state:<8}{outcome.experiment}  {said}{seen}{source}")
 
 
-def _row(outcome: Outcome) -> dict[str, str]:
-    return {
-        "experiment": outcome.experiment,
-        "claim": outcome.claim.text(),
-        "state": outcome.verdict.state,
-        "found": outcome.verdict.found,
-        "published": _published(outcome),
-        "source": outcome.claim.source or outcome.source,
-    }
+def _summary(marks: Sequence[Mark]) -> list[str]:
+    """A line for each item, below those of the claims, then how many there are of each kind."""
+    counts = Counter(outcome.verdict.state for mark in marks for outcome in mark.outcomes)
+    total = _counted(counts, [state for state in (*STATES, "error") if state in STATES or counts[state]])
+    if not counts:
+        total = "none was judged"
+    if len(marks) == 1 and marks[0].outcomes:
+        return [total]
+    lines = [""] if counts else []
+    widest = max(len(mark.item) for mark in marks)
+    for mark in marks:
+        lines.append(printable(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
+    states = Counter(mark.state for mark in marks)
+    items = _counted(states, [state for state in (*STATES, "error") if states[state]])
+    return [*lines, f"items: {items}", f"claims: {total}"]
 
 
-def junit_text(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes as a JUnit file."""
-    from xml.etree import ElementTree
-
-    counts = _count(outcomes, "failed", "skipped")
-    suite = ElementTree.Element(
-        "testsuite",
-        name="stackfit check",
-        tests=str(len(outcomes)),
-        failures=str(counts["failed"]),
-        errors="0",
-        skipped=str(counts["skipped"]),
-    )
-    for outcome in outcomes:
-        case = ElementTree.SubElement(suite, "testcase", classname=outcome.experiment, name=_xml(outcome.claim.text()))
-        if outcome.verdict.state != "passed":
-            tag = "failure" if outcome.verdict.state == "failed" else "skipped"
-            ElementTree.SubElement(case, tag, message=_xml(outcome.verdict.found)).text = _xml(_line(outcome, 0))
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True).decode() + "\n"
+def _counted(counts: Counter[str], states: Sequence[str]) -> str:
+    words = [f"{counts[state]} {state}" for state in states]
+    return ", ".join(f"{text}s" if text.endswith("error") and text != "1 error" else text for text in words)
 
 
-def _xml(text: str) -> str:
-    """Without the control characters that XML cannot hold and ElementTree writes all the same."""
-    return re.sub("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+def _said(mark: Mark) -> str:
+    if mark.state == "error" and not mark.outcomes:
+        return "error"
+    return f"passed {mark.passed} of {len(mark.claims)}"
+
+
+def _short(mark: Mark) -> str:
+    """The first sentence of the reason; stderr has the whole of a problem, and the files."""
+    if not mark.problem:
+        return mark.reason
+    error = mark.problem.errors[0] if isinstance(mark.problem, ConfigErrors) else mark.problem
+    sentence = re.split(r"(?<=[.?]) (?=[A-Z])", " ".join(getattr(error, "message", str(error)).split()))[0]
+    return "  ".join(filter(None, [getattr(error, "where", None), sentence]))

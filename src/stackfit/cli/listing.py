@@ -36,6 +36,7 @@ def _entry(record: Record, width: int) -> str:
     seconds = record.about.get("seconds")
     takes = f"about {seconds:g} s" if isinstance(seconds, (int, float)) else ""
     mark = "  (yours)" if record.own else ""
+    mark += f"  (not experiments/{record.name}.yaml: see the warning)" if record.clash else ""
     question = str(record.about.get("question", "")).strip()
     lines = textwrap.wrap(f"{question}{mark}  [{takes}]" if takes else question + mark, width)
     if published := record.about.get("published"):

@@ -71,10 +71,10 @@ def write_experiment(name: str, parent: str) -> list[str]:
     Raises:
         ConfigError: a bad or taken name, or no such parent.
     """
-    from stackfit.config.experiments import NAME, find_experiment, find_experiments
+    from stackfit.config.experiments import NAME, find_experiments, find_named
     from stackfit.model.json_schema import place_beside
 
-    find_experiment(parent)
+    find_named(parent)
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} is not a name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment"

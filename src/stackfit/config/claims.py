@@ -47,6 +47,8 @@ class Claim:
     published: list[float] = field(default_factory=list)
     n: int | None = None  # how many independent runs the source shows
     source: str | None = None
+    points: float = 1.0  # what it is worth
+    hidden: bool = False  # its text is not for those who are judged
 
     @property
     def subject(self) -> str:
@@ -83,14 +85,14 @@ def read_claims(expect: Sequence[Mapping[str, Any]]) -> list[Claim]:
 
 
 def check_claims(
-    expect: Sequence[Any], places: Sequence[str], metrics: Collection[str], axes: Collection[str]
+    expect: Sequence[Any], places: Sequence[str], metrics: Collection[str], axes: Collection[str] | None
 ) -> Iterator[ConfigError]:
     """Every problem in `expect`.
 
     Args:
         places: `file:line` of every entry.
         metrics: the names of the values that the experiment's runs record; empty if any name is accepted.
-        axes: the keys that its own sweep varies.
+        axes: the keys that its own sweep varies; None if any is accepted.
     """
     for number, (entry, where) in enumerate(zip(expect, places, strict=True)):
         found = list(check_grammar(entry)) or list(_names(Claim(**entry), metrics, axes))
@@ -125,7 +127,7 @@ def check_grammar(entry: Any) -> Iterator[tuple[str, str]]:
             yield key, f"A claim with {key!r} lacks {other!r}. Expected both. Write: {FORMS[key][2]}"
 
 
-def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Iterator[tuple[str, str]]:
+def _names(claim: Claim, metrics: Collection[str], axes: Collection[str] | None) -> Iterator[tuple[str, str]]:
     if claim.metric and metrics and claim.metric not in metrics:
         yield "metric", (
             f"{claim.metric!r} is not a metric of this experiment.{did_you_mean(claim.metric, metrics)} "
@@ -138,7 +140,7 @@ def _names(claim: Claim, metrics: Collection[str], axes: Collection[str]) -> Ite
         )
     named = [("where", axis) for axis in claim.where or {}] + [("above", axis) for axis in claim.above or {}]
     for key, axis in named:
-        if axis not in axes:
+        if axes is not None and axis not in axes:
             yield key, (
                 f"{axis!r} is not an axis of this experiment.{did_you_mean(axis, axes)} "
                 f"Expected {'one of: ' + ', '.join(axes) if axes else 'a sweep in its file'}. "
@@ -217,6 +219,8 @@ FORMS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     "published": (lambda value: isinstance(value, list) and all(map(_is_number, value)), "numbers", "published: [0.87]"),
     "n": (_is_count, _COUNT, "n: 3"),
     "source": (_is_name, "where it was published", "source: the lab's text"),
+    "points": (lambda value: _is_number(value) and 0 <= value <= 1_000_000, "a number from 0", "points: 2"),
+    "hidden": (lambda value: isinstance(value, bool), "true or false", "hidden: true"),
 }
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import filecmp
 import fnmatch
+import glob
+import hashlib
+import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,8 @@ from stackfit.errors import ConfigError, did_you_mean
 from stackfit.files import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
+ROOT = ("config", "stackfit_schema")  # what experiments start from
+LONGEST_NAME = 100  # characters of a name that was made from a path
 
 
 @dataclass(frozen=True)
@@ -28,49 +34,134 @@ class Record:
     own: bool  # the user's own, not shipped
     about: dict[str, Any] = field(default_factory=dict)
     expect: list[Any] = field(default_factory=list)
+    clash: bool = False  # whether a file of the user's own has its name
+
+
+@dataclass(frozen=True)
+class Located:
+    """An experiment that a command names: by its name, or by the path of its file."""
+
+    name: str  # that of its folder in ./outputs
+    path: Path
+    by_path: bool = False
 
 
 def find_experiments() -> dict[str, Path]:
-    """Every experiment's name and file: shipped ones first, then the user's own `./experiments`.
-
-    Raises:
-        ConfigError: a user's experiment has the name of the root, or of a shipped experiment with other content.
-    """
-    files = {path.stem: path for path in sorted(project.shipped("experiments").glob("*.yaml"))}
-    root = dict.fromkeys(("config", "stackfit_schema"), project.shipped("conf") / "config.yaml")
-    own = project.own("experiments")
-    own_files = sorted(own.glob("*.yaml")) if own else []
-    for path in own_files:
-        shipped = (root | files).get(path.stem)
-        # The same file in both places is a source checkout next to an installed stackfit, not a conflict.
-        if shipped and not filecmp.cmp(shipped, path, shallow=False):
-            raise ConfigError(
-                f"The name {path.stem!r} belongs to stackfit, {shipped}. Expected a name of your own: "
-                f"otherwise inheritance and `stackfit check` would change their meaning. "
-                f"Rename the file, for example to my_{path.name}",
-                where=shown(path),
-            )
-        files.setdefault(path.stem, path)
+    """Every experiment's name and file: shipped ones first, then the user's own `./experiments`; see `find_clashes`."""
+    files = _shipped()
+    for path in _own_files():
+        if path.stem not in ROOT:
+            files.setdefault(path.stem, path)
     return files
 
 
-def find_experiment(name: str) -> Path:
-    """The file of one experiment.
+def find_clashes() -> dict[str, ConfigError]:
+    """By name, an error for each file of the user's own that has a name of stackfit's; the shipped experiment is used."""
+    shipped = dict.fromkeys(ROOT, project.shipped("conf") / "config.yaml") | _shipped()
+    # The same file in both places is a source checkout next to an installed stackfit, not a conflict.
+    return {
+        path.stem: _clash(path, shipped[path.stem])
+        for path in _own_files()
+        if path.stem in shipped and not _is_same(shipped[path.stem], path)
+    }
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(project.shipped("experiments").glob("*.yaml"))}
+
+
+def _own_files() -> list[Path]:
+    own = project.own("experiments")
+    return [path for path in sorted(own.glob("*.yaml")) if path.is_file()] if own else []
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(path, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _clash(path: Path, taken: Path) -> ConfigError:
+    owner = "belongs to" if project.own("experiments") != taken.parent else "is that of an experiment of yours,"
+    stackfit = "stackfit, " if owner == "belongs to" else ""
+    return ConfigError(
+        f"The name {path.stem!r} {owner} {stackfit}{shown(taken)}. Expected another name: otherwise inheritance and "
+        f"`stackfit check` would change their meaning. Rename the file, for example to my_{path.name}",
+        where=shown(path),
+    )
+
+
+def find_experiment(word: str) -> Located:
+    """The experiment with this name, or at this path, which ends in `.yaml`.
 
     Raises:
-        ConfigError: there is no such experiment; the message names the nearest.
+        ConfigError: there is no such experiment; the message names the nearest. Or its file has a name of stackfit's.
+    """
+    if not word.endswith(".yaml"):
+        return Located(word, find_named(word))
+    if not os.path.isfile(word):  # not a folder, a pipe or a device
+        found = "is not a file" if os.path.lexists(word) else "does not exist"
+        found = "matches no file" if glob.has_magic(word) else found
+        raise ConfigError(f"{word} {found}. Expected an experiment's file, or a name. Try: stackfit list")
+    path = Path(os.path.abspath(word))
+    name = name_of(path)
+    taken = find_experiments().get(name) or (project.shipped("conf") / "config.yaml" if name in ROOT else None)
+    if taken and not path.samefile(taken):
+        raise _clash(path, taken)
+    return Located(name, path, by_path=True)
+
+
+def find_named(name: str) -> Path:
+    """The file of the experiment with this name.
+
+    Raises:
+        ConfigError: see `find_experiment`.
     """
     files = find_experiments()
     if not NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} is not an experiment's name. Expected letters, digits, '_' and '-'. Try: stackfit list"
+            f"{name!r} is not an experiment's name. Expected letters, digits, '_' and '-', or a path that ends in .yaml. "
+            "Try: stackfit list"
         )
+    if clash := find_clashes().get(name):
+        raise clash
     if name not in files:
         raise ConfigError(
             f"No experiment {name!r}.{did_you_mean(name, files)} Expected one of {len(files)} names, or a file "
             f"experiments/{name}.yaml of your own. Try: stackfit list"
         )
     return files[name]
+
+
+def name_of(path: Path) -> str:
+    """What an experiment at an absolute path is called: `hand-ins--s01--net` for `hand-ins/s01/net.yaml` in the project.
+
+    Of a path outside the project, every folder from the root. Where letters had to be replaced, or the name would not be
+    clear or would be long, a checksum of the path follows.
+    """
+    root = Path.cwd()
+    above = path.parent.relative_to(root).parts if path.is_relative_to(root) else path.parent.parts[1:]
+    parts = [*above, path.stem]
+    name = "--".join(re.sub(r"[^\w-]", "_", part, flags=re.ASCII).strip("-") for part in parts)
+    if name == "--".join(parts) and name.count("--") == len(above) and len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[-LONGEST_NAME:].lstrip('-')}-{hashlib.sha256(os.fsencode('/'.join(parts))).hexdigest()[:8]}"
+
+
+def expand(words: Iterable[str]) -> list[str]:
+    """The names and paths that words stand for: `hand-ins/*.yaml` and `gsp631_*` are patterns, unless there is such a file.
+
+    A pattern that matches nothing stays as it is: whoever looks for it says so.
+    """
+    found: list[str] = []
+    for word in words:
+        matches: list[str] = []
+        if glob.has_magic(word) and not os.path.lexists(word):
+            is_name = "/" not in word and not word.endswith(".yaml")
+            matches = fnmatch.filter(find_experiments(), word) if is_name else sorted(glob.glob(word, recursive=True))
+        found += matches or [word]
+    return found
 
 
 def read_record(name: str, path: Path) -> Record:
@@ -100,12 +191,16 @@ def list_experiments(pattern: str | None = None, broken: list[ConfigError] | Non
     """The records whose name or question contains `pattern`, or whose name matches it as a glob; all without a pattern.
 
     Raises:
-        ConfigError: a file cannot be read. With `broken`, the error is added there and the other files are listed.
+        ConfigError: a file cannot be read. With `broken`, the error is added there and the other files are listed, and
+            so is that of a file with a name of stackfit's.
     """
     records = []
+    clashes = find_clashes()
+    if broken is not None:
+        broken += clashes.values()
     for name, path in find_experiments().items():
         try:
-            records.append(read_record(name, path))
+            records.append(replace(read_record(name, path), clash=name in clashes))
         except ConfigError as error:
             if broken is None:
                 raise

@@ -120,7 +120,7 @@ class Explainer:
         if file.package:
             return Step("group", str(place), value, self._choices[file.package.replace(".", "/")], value is None)
         kind = "root" if file.path.parent.name == "conf" else "parent"
-        own = file.path.stem == self.composition.experiment
+        own = file.path == self.composition.path
         return Step("experiment" if own else kind, str(place), value, removes=value is None)
 
     def _unknown(self, key: str) -> ConfigError:

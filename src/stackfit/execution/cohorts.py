@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -108,6 +109,7 @@ class CohortRunner:
         ended: called when a job's folder says *finished* or *failed*.
         fail_fast: skip the remaining jobs after the first failure.
         between: called after every cohort.
+        limit_seconds: how long jobs may train together, or one of them alone.
     """
 
     claim: Claim
@@ -115,6 +117,7 @@ class CohortRunner:
     ended: Callable[[Job], None] = lambda job: None
     fail_fast: bool = False
     between: Callable[[], None] = lambda: None
+    limit_seconds: Callable[[Sequence[Job]], float] = lambda jobs: math.inf
 
     def __post_init__(self) -> None:
         self.failed = 0
@@ -159,7 +162,8 @@ class CohortRunner:
             return []
         members.start(cohort[0].cell, together=len(cohort) > 1)  # determinism is each cohort's own
         try:
-            return runner.run_cohort(cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast)
+            limit = self.limit_seconds(cohort)
+            return runner.run_cohort(cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast, limit)
         except ConfigError as error:  # while the graph was traced: nothing is claimed yet
             if len(cohort) > 1:
                 return cohort

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -71,6 +72,7 @@ def run_cohort(
     reporter: Reporter,
     ended: Callable[[Job], None] = lambda job: None,
     fail_fast: bool = False,
+    limit_seconds: float = math.inf,
 ) -> list[Job]:
     """Train cells together: build, trace, claim folders, train, evaluate, save.
 
@@ -78,9 +80,10 @@ def run_cohort(
         jobs: of cells for which the engine has started; see `members.start`.
         ended: called when a job's folder says *finished* or *failed*.
         fail_fast: interrupt the others at the first failure.
+        limit_seconds: of training; it is looked at between two calls of the program, about every 2 s.
 
     Returns:
-        The jobs to train again, each alone, because their shared graph raised; none for a cohort of one.
+        The jobs to train again, each alone, because their shared graph raised or was late; none for a cohort of one.
 
     Raises:
         ConfigError: a model cannot be built or traced; no folder was left.
@@ -111,12 +114,15 @@ def run_cohort(
     try:
         for job in jobs:
             _claim(job, dataset, claim, engine)
-        heartbeat = time.monotonic()
+        began = heartbeat = time.monotonic()
         for event in loop.train(members, program):
             interrupts.check()
             if isinstance(event, events.Step):
                 finish.flush()
                 reporter.step(event.epoch, event.done, event.running)
+                if time.monotonic() - began > limit_seconds:
+                    text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
+                    raise TrainingError(f"{text}, and was stopped in epoch {event.epoch}.")
                 if time.monotonic() - heartbeat > HEARTBEAT_SECONDS:
                     heartbeat = time.monotonic()
                     for number in event.running:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from stackfit.errors import Problems
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,24 @@ class ModelSize:
     def member_bytes(self, batch_size: int) -> int:
         """About what one model in training takes; of a batch's activations also their gradients."""
         return self.weights_bytes + self.gradients_bytes + self.optimizer_bytes + 2 * batch_size * self.activation_bytes
+
+
+def count_parameters(layers: Mapping[str, Any], input_shape: tuple[int, ...]) -> int:
+    """How many parameters a config's layers have, as far as they fit; no memory is taken for them.
+
+    Args:
+        input_shape: of one example, without the batch axis.
+    """
+    import keras
+    from keras.src.backend.common import global_state
+
+    from stackfit.model.stack import Stack
+
+    stack = Stack(layers, Problems())
+    with keras.StatelessScope(initialize_variables=False):  # there a variable has a shape, but no value
+        stack.build(input_shape)
+    global_state.set_global_attribute("uninitialized_variables", [])  # else the next such scope would give them values
+    return sum(layer.count_params() for layer in stack.called if layer.built)
 
 
 def size_layers(layers: Sequence[Any], count_flops: Callable[[Any], int | None]) -> list[LayerSize]:

@@ -1,215 +1,228 @@
-"""Experiments compared with what their sources published: run what is missing, reuse what is finished, judge each claim."""
+"""Experiments held against claims: run what is missing, reuse what is finished, judge every item and each of its claims."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from stackfit.config import project
 from stackfit.config.claims import Claim
 from stackfit.config.experiments import list_experiments
-from stackfit.config.hydra import axes
-from stackfit.config.hydra.composition import Composer, Composition
-from stackfit.config.trust import trusted_modules
-from stackfit.errors import ConfigError, DataError, raising
-from stackfit.execution import cohorts, members
-from stackfit.execution.cells import Cell, compose_cell
-from stackfit.execution.jobs import Job, single_claim
+from stackfit.errors import ConfigErrors, StackfitError
+from stackfit.execution import cohorts
+from stackfit.execution.cells import Cell
+from stackfit.execution.jobs import Job, claim_single
 from stackfit.execution.progress import Reporter
 from stackfit.keys import label_of
+from stackfit.proof.items import Item, Limits, find_items
 from stackfit.proof.judgement import Verdict, judge
-from stackfit.results.certificate import Standing
 from stackfit.results.run import Run
-from stackfit.results.run_files import find_run_folders, read_status, state_of
 from stackfit.results.run_folder import RunFolder
-
-ABSENT = (None, "data.name", "data.path", "data.test_path")
-"""The keys of a DataError if the data were not found; other keys are about the config's declarations of the data."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One claim of one experiment, with its verdict."""
+    """One claim of one experiment, with its verdict and the runs that it rests on."""
 
     experiment: str
     claim: Claim
     verdict: Verdict
     source: str
+    runs: tuple[Run, ...] = ()
 
 
-@dataclass
-class Plan:
-    """One experiment and the cells that claims need. `own`: those that its file declares; `seeded`: seeds 0 to n - 1."""
+@dataclass(frozen=True)
+class Mark:
+    """What came of one item.
 
-    name: str
-    claims: list[Claim] = field(default_factory=list)
-    source: str = ""
-    own: list[Cell] = field(default_factory=list)
-    seeded: list[Cell] = field(default_factory=list)
-    problem: ConfigError | None = None  # of the config, its data or its model
-    runs: dict[str, Run] = field(default_factory=dict)  # by fingerprint: finished before, or ended here
+    Args:
+        state: passed, failed (of a claim, or because it exceeds a limit), skipped (its data are not here), or error.
+        reason: why it did not pass.
+        outcomes: one for each of its `claims`; none if it exceeds a limit or could not be judged.
+    """
 
-    @cached_property
-    def composer(self) -> Composer:
-        """Raises ConfigError if there is no such experiment."""
-        return Composer(self.name)
+    item: str
+    state: str
+    reason: str
+    claims: tuple[Claim, ...]
+    outcomes: tuple[Outcome, ...] = ()
+    problem: StackfitError | None = None
 
-    @cached_property
-    def composition(self) -> Composition:
-        """The experiment without overrides. Raises ConfigError if it does not compose."""
-        with raising() as problems:
-            composition = self.composer.compose((), problems)
-        return composition
+    @property
+    def passed(self) -> int:
+        """How many of its claims hold."""
+        return sum(outcome.verdict.state == "passed" for outcome in self.outcomes)
 
 
 def checkable(long: bool) -> list[str]:
     """Every shipped experiment with claims; with `long` also the long ones."""
-    records = [record for record in list_experiments() if not record.own and record.expect]
+    records = [record for record in list_experiments(broken=[]) if not record.own and record.expect]
     return [record.name for record in records if long or not record.about.get("long")]
 
 
 def check(
-    names: Sequence[str],
+    words: Sequence[str],
     reporter: Reporter,
     trust: Sequence[str] = (),
     known: Callable[[Outcome], None] = lambda outcome: None,
-) -> list[Outcome]:
-    """Judge every claim of the named experiments. Unfinished runs are trained first, together where possible.
+    rubric: Sequence[Claim] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> list[Mark]:
+    """Judge every item, whatever becomes of the others. Unfinished runs are trained first, together where possible.
 
     Args:
+        words: names, paths of experiment files, and patterns of both.
         known: called with every outcome as soon as it is known.
+        rubric: claims that take the place of the items' own.
 
     Returns:
-        The outcomes in the order of the names and of their claims.
-
-    Raises:
-        ConfigError: an experiment does not exist, or does not compose, or its `expect` is wrong; nothing was trained.
+        A mark for each item, in the order of the words.
     """
-    plans: dict[str, Plan] = {}
-    for name in names:
-        plan = plans.setdefault(name, Plan(name))
-        plan.claims = plan.composition.claims
-        needed = {claim.other: claim.seeds or 0 for claim in plan.claims if claim.other}
-        _compose(plan, max([claim.seeds or 0 for claim in plan.claims], default=0), trust)
+    listed = find_items(words, rubric, limits)
+    items = dict(listed)
+    for item in listed.values():
+        needed = {claim.other: claim.seeds or 0 for claim in item.claims if claim.other}
+        item.compose(max([claim.seeds or 0 for claim in item.claims], default=0), trust)
         for other, seeds in needed.items():
-            _compose(plans.setdefault(other, Plan(other)), seeds, trust)
-    fingerprint_of = cohorts.fingerprints(reporter)
-    jobs = [job for plan in plans.values() for job in _unfinished(plan, fingerprint_of, reporter)]
-    outcomes: dict[tuple[int, int], Outcome] = {}
+            items.setdefault(other, Item(other, signed_only=rubric is not None)).compose(seeds, trust)
+    return _Check(listed, items, reporter, known).run()
 
-    def settle(last: bool = False) -> None:
+
+class _Check:
+    """The training and judging of items that are composed. `listed`: those to judge; `items`: all that claims need."""
+
+    def __init__(
+        self, listed: dict[str, Item], items: dict[str, Item], reporter: Reporter, known: Callable[[Outcome], None]
+    ):
+        self.listed, self.items, self.reporter, self.known = listed, items, reporter, known
+        self.fingerprint_of = cohorts.fingerprints(reporter)
+        self.outcomes: dict[tuple[str, int], Outcome] = {}
+        self.folders: dict[tuple[str, str], RunFolder] = {}  # of this command, by experiment and fingerprint
+        self.spent: dict[str, float] = {}  # seconds that an item's runs trained alone
+        self.alone: tuple[str, float, float] | None = None  # the item that trains alone, since when, and for how long
+
+    def run(self) -> list[Mark]:
+        jobs = []
+        for item in self.items.values():
+            for fingerprint, cell in item.find_unfinished(self.fingerprint_of, self.reporter).items():
+                jobs.append(Job(cell, _label(cell), self.reporter, fingerprint))
+        self.settle()
+        if jobs:
+            cells = sum(len(item.runs) for item in self.items.values()) + len(jobs)
+            self.reporter.line(f"{cells - len(jobs)} of {cells} runs are finished, {len(jobs)} to train.")
+            self.reporter.sweep(cells, cells - len(jobs))
+            runner = cohorts.CohortRunner(
+                self.claim, self.reporter, self.ended, between=self.settle, limit_seconds=self.left
+            )
+            for cohort in runner.plan_cohorts(jobs):
+                self.train(runner, cohort)
+        self.settle(last=True)
+        return [self.mark(item) for item in self.listed.values()]
+
+    def train(self, runner: cohorts.CohortRunner, cohort: Sequence[Job]) -> None:
+        """Train a cohort; if it cannot be trained, that is a problem of its items only."""
+        try:
+            runner.train(cohort)
+        except StackfitError as error:
+            for job in cohort:
+                item = self.items[job.cell.experiment]
+                if job.fingerprint not in item.runs:
+                    item.problem = error
+
+    def claim(self, job: Job) -> RunFolder:
+        """A folder for the job: the same if it trains a second time, alone. What others left is continued if it counts."""
+        key = (job.cell.experiment, job.fingerprint)
+        again = self.folders.get(key)
+        if again is None or not again.claim(job.fingerprint, job.cell.about_run()):
+            self.folders[key] = claim_single(job, fresh=self.items[job.cell.experiment].signed_only)
+        return self.folders[key]
+
+    def left(self, jobs: Sequence[Job]) -> float:
+        """How many seconds jobs may train. Those that share a graph and are late train again, each alone."""
+        limits = [self.items[job.cell.experiment].limits.minutes for job in jobs]
+        seconds = 60 * min((limit for limit in limits if limit is not None), default=math.inf)
+        name = jobs[0].cell.experiment
+        self.alone = (name, time.monotonic(), seconds) if len(jobs) == 1 else None
+        return max(0.0, seconds - self.spent.get(name, 0.0)) if self.alone else seconds
+
+    def ended(self, job: Job) -> None:
+        """Keep the run."""
+        assert job.folder is not None
+        run, name = Run(job.folder.path), job.cell.experiment
+        self.items[name].runs[job.fingerprint] = run
+        if self.alone and self.alone[0] == name:
+            self.spent[name] = self.spent.get(name, 0.0) + time.monotonic() - self.alone[1]
+            if run.state == "failed" and self.spent[name] > self.alone[2]:
+                self.items[name].exceeded = str(run.reason)
+
+    def settle(self, last: bool = False) -> None:
         """Judge every claim whose runs have ended."""
-        for place, name in enumerate(names):
-            plan = plans[name]
-            for number, claim in enumerate(plan.claims):
-                other = plans[claim.other] if claim.other else None
-                if (place, number) in outcomes:
+        for name, item in self.listed.items():
+            for number, claim in enumerate(item.claims):
+                if (name, number) in self.outcomes or item.blocked or item.exceeded:
                     continue
-                verdict = _judge(claim, plan, other, fingerprint_of)
+                verdict, runs = self.judge(claim, item)
                 if verdict is None and last:
                     verdict = Verdict("failed", "a run that it needs did not finish")
                 if verdict is not None:
-                    outcomes[place, number] = Outcome(name, claim, verdict, plan.source)
-                    known(outcomes[place, number])
+                    self.outcomes[name, number] = Outcome(name, claim, verdict, item.source, tuple(runs))
+                    self.known(self.outcomes[name, number])
 
-    settle()
-    if jobs:
-        cells = sum(len(plan.runs) for plan in plans.values()) + len(jobs)
-        reporter.line(f"{cells - len(jobs)} of {cells} runs are finished, {len(jobs)} to train.")
-        reporter.sweep(cells, cells - len(jobs))
+    def judge(self, claim: Claim, item: Item) -> tuple[Verdict | None, list[Run]]:
+        """The claim's verdict, or None while a run that it needs has not ended; and the item's runs that it rests on."""
+        if claim.error is not None:
+            return _judge_error(claim, item.problem), []
+        others = [self.items[claim.other]] if claim.other else []
+        for needed in (item, *others):
+            if needed.problem is not None:
+                return Verdict("skipped" if needed.is_absent else "failed", say(needed.problem)), []
+            if needed.exceeded:
+                return Verdict("failed", needed.exceeded), []
+        groups = []
+        for needed in (item, *others):
+            cells = needed.seeded[: claim.seeds] if claim.seeds else needed.own
+            runs = [run for run in (needed.runs.get(self.fingerprint_of(cell)) for cell in cells) if run is not None]
+            if len(runs) < len(cells):
+                return None, []
+            groups.append(runs)
+        try:
+            verdict = judge(claim, groups[0], groups[-1] if others else [], lambda run: _reloads(run, item.own[0].trusted))
+        except StackfitError as error:
+            verdict = Verdict("error", say(error))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            verdict = Verdict("error", f"the run's files cannot be judged: {type(error).__name__}: {error}")
+        return verdict, groups[0]
 
-    def ended(job: Job) -> None:
-        run = Run(job.folder.path)
-        plans[job.cell.experiment].runs[run.status["fingerprint"]] = run
-
-    runner = cohorts.CohortRunner(single_claim(fresh=False), reporter, ended, between=settle)
-    for cohort in runner.plan_cohorts(jobs):
-        runner.train(cohort)
-    settle(last=True)
-    return [outcomes[key] for key in sorted(outcomes)]
-
-
-def _compose(plan: Plan, seeds: int, trust: Sequence[str]) -> None:
-    """Compose the cells that the plan lacks; an error of the config or its data is kept, not raised."""
-    if plan.problem is not None or (plan.own and len(plan.seeded) >= seeds):
-        return
-    composer, trusted = plan.composer, trusted_modules(trust)
-    try:
-        base = plan.composition
-        plan.source = str(base.config.about.source)
-        with raising() as problems:
-            grids = axes.plan_axes([], *base.declared_axes, problems) if base.declares_sweep else [([], [])]
-            points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
-            plan.own = [compose_cell(composer, p.overrides, trusted, problems, p.axes) for p in points]
-            plan.seeded = [
-                compose_cell(composer, [f"seed={seed}"], trusted, problems, {"seed": str(seed)}) for seed in range(seeds)
-            ]
-    except ConfigError as error:
-        plan.problem = error
-
-
-def _unfinished(plan: Plan, fingerprint_of: Callable[[Cell], str], reporter: Reporter) -> Iterator[Job]:
-    """The cells to train. If there are any, or if an error is claimed, the models are built first."""
-    if plan.problem is not None:
-        return
-    needed: dict[str, Cell] = {}
-    try:
-        if not any(claim.error for claim in plan.claims):
-            for cell in (*plan.own, *plan.seeded):
-                needed.setdefault(fingerprint_of(cell), cell)
-            plan.runs = _finished(plan.name, needed, reporter)
-        if len(needed) > len(plan.runs) or not needed:
-            members.start(plan.own[0], together=True)  # before the first model: threads are set once a process
-            for cell in plan.own:
-                with raising() as problems:
-                    members.check_model(cell, problems)
-    except ConfigError as error:
-        plan.problem = error
-        return
-    for fingerprint, cell in needed.items():
-        if fingerprint not in plan.runs:
-            yield Job(cell, _label(cell), reporter, fingerprint)
+    def mark(self, item: Item) -> Mark:
+        """The item's mark, once every claim is judged."""
+        claims = tuple(item.claims)
+        if problem := item.blocked:
+            return Mark(item.name, "error", say(problem), claims, problem=problem)
+        if item.exceeded:
+            return Mark(item.name, "failed", item.exceeded, claims)
+        outcomes = tuple(self.outcomes[item.name, number] for number in range(len(claims)))
+        states = [outcome.verdict.state for outcome in outcomes]
+        state = next(state for state in ("failed", "error", "passed", "skipped") if state in states)
+        first = outcomes[states.index(state)]
+        reason = "" if state == "passed" else f"{first.claim.text()}: {first.verdict.found}"
+        return Mark(item.name, state, " ".join(reason.split()), claims, outcomes)
 
 
-def _finished(experiment: str, needed: Mapping[str, Cell], reporter: Reporter) -> dict[str, Run]:
-    """Finished runs of the experiment, single or in sweeps, with the files that these cells save, as they wrote them."""
-    folder = project.outputs() / experiment
-    if not folder.is_dir():
-        return {}
-    finished = {}
-    for path in find_run_folders([folder]):
-        status = read_status(path, damaged_is_empty=True)
-        cell = needed.get(str(status.get("fingerprint")))
-        if cell and state_of(status) == "finished":
-            saved = [RunFolder(path).model(form).is_file() for form in cell.config["save"]]
-            standing = Standing.of(path, status, whole=True)
-            if standing.problem:
-                reporter.line(f"warning: {standing.problem}. It is not reused: the cell trains again.", always=True)
-            elif all(saved):
-                finished[status["fingerprint"]] = Run(path)
-    return finished
+def say(error: StackfitError) -> str:
+    """An error on one line; of several, the first."""
+    errors = error.errors if isinstance(error, ConfigErrors) else [error]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    place = f"{where}: " if (where := getattr(errors[0], "where", None)) else ""
+    return place + " ".join(getattr(errors[0], "message", str(errors[0])).split()) + more
 
 
-def _judge(claim: Claim, plan: Plan, other: Plan | None, fingerprint_of: Callable[[Cell], str]) -> Verdict | None:
-    """The claim's verdict, or None while a run that it needs has not ended."""
-    if claim.error is not None:
-        kinds = {error.kind for error in getattr(plan.problem, "errors", filter(None, [plan.problem]))}
-        named = bool(kinds) and None not in kinds
-        found = f"{', '.join(sorted(map(str, kinds)))} error before training" if named else str(plan.problem or "no error")
-        return Verdict("passed" if kinds == {claim.error} else "failed", found)
-    plans = [needed for needed in (plan, other) if needed is not None]
-    for needed in plans:
-        if needed.problem is not None:
-            absent = isinstance(needed.problem, DataError) and needed.problem.key in ABSENT
-            return Verdict("skipped" if absent else "failed", needed.problem.message)
-    runs = []
-    for needed in plans:
-        cells = needed.seeded[: claim.seeds] if claim.seeds else needed.own
-        runs.append([needed.runs.get(fingerprint_of(cell)) for cell in cells])
-    if any(run is None for group in runs for run in group):
-        return None
-    return judge(claim, runs[0], runs[1] if other else [], lambda run: _reloads(run, plan.own[0].trusted))
+def _judge_error(claim: Claim, problem: StackfitError | None) -> Verdict:
+    errors = problem.errors if isinstance(problem, ConfigErrors) else list(filter(None, [problem]))
+    kinds = {getattr(error, "kind", None) for error in errors}
+    named = bool(kinds) and None not in kinds
+    found = f"{', '.join(sorted(map(str, kinds)))} error before training" if named else str(problem or "no error")
+    return Verdict("passed" if kinds == {claim.error} else "failed", found)
 
 
 def _reloads(run: Run, trusted: Sequence[str]) -> bool:

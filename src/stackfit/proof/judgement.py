@@ -27,10 +27,19 @@ SEARCH = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """`state`: passed, failed or skipped; `found`: our value, or why it was skipped."""
+    """Of one claim.
+
+    Args:
+        state: passed, failed, skipped, or error if it could not be judged.
+        found: our value in words, or why there is none.
+        value: what was compared, with the limits that it is held to, as far as they are numbers.
+    """
 
     state: str
     found: str
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Callable[[Run], bool]) -> Verdict:
@@ -43,7 +52,7 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
     """
     if claim.subject == "finished":
         done = sum(run.state == "finished" for run in runs)
-        return _verdict(done == claim.finished, f"{done} finished")
+        return _exact(done, claim.finished, f"{done} finished")
     chosen = [run for run in runs if _matches(run, claim.where)]
     if not chosen:
         return Verdict("failed", f"no cell with {claim.where}")
@@ -54,13 +63,16 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
     if any(run.state != "finished" for run in used):
         return Verdict("failed", next(str(run.reason) for run in used if run.state != "finished"))
     first = chosen[0]
-    final = claim.metric and not str(claim.rule).startswith("rises")
-    if final and any(run.metrics.get(str(claim.metric), 0) is None for run in used):
-        return Verdict("failed", f"{claim.metric} is not known: no epoch ended with the saved weights")
+    final = claim.metric if not str(claim.rule).startswith("rises") else None
+    if final and not all(_is_number(run.metrics.get(final)) for run in used):
+        if any(run.metrics.get(final, 0) is None for run in used):
+            return Verdict("failed", f"{final} is not known: no epoch ended with the saved weights")
+        return Verdict("failed", f"a run has no {final}")
     if partners:
         leads = [a.metrics[claim.metric] - b.metrics[claim.metric] for a, b in zip(chosen, partners, strict=True)]
         won = sum(lead > 0 for lead in leads)
-        return _verdict(won == len(leads), f"{won} of {len(leads)} pairs, by {min(leads):.4f} to {max(leads):.4f}")
+        found = f"{won} of {len(leads)} pairs, by {min(leads):.4f} to {max(leads):.4f}"
+        return _verdict(won == len(leads), found, min(leads), 0.0)
     if claim.subject == "metric":
         verdict = _judge_metric(claim, chosen, others)
         old = not str(claim.metric).startswith("test_") and any(metrics_of(run.status) for run in used)
@@ -73,13 +85,13 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
         if int(claim.item or 0) >= len(scores):
             return Verdict("failed", f"no test item {claim.item}: there are {len(scores):,}, from 0")
         said = int(scores[claim.item].argmax())
-        return _verdict(said == claim.predicted, f"class {said}")
+        return _exact(said, claim.predicted, f"class {said}")
     if claim.subject == "log":
         return _judge_log(claim, run_files.RunFiles(first.folder).log)
     value = int(first.metrics[claim.subject])
     wanted = getattr(claim, claim.subject)
-    good = wanted[0] <= value <= wanted[1] if isinstance(wanted, list) else value == wanted
-    return _verdict(good, f"{value:,}")
+    low, high = wanted if isinstance(wanted, list) else (wanted, wanted)
+    return _verdict(low <= value <= high, f"{value:,}", value, low, high)
 
 
 def _judge_log(claim: Claim, log: Path) -> Verdict:
@@ -106,39 +118,44 @@ def _judge_log(claim: Claim, log: Path) -> Verdict:
         reason = error.stderr.strip().rpartition("\n")[2]
         return Verdict("failed", f"the log cannot be searched for {claim.log!r}: {reason}")
     count = int(done.stdout)
-    return _verdict(count == claim.times if claim.times is not None else count > 0, f"{count} lines")
+    if claim.times is not None:
+        return _exact(count, claim.times, f"{count} lines")
+    return _verdict(count > 0, f"{count} lines", count, 1)
 
 
 def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> Verdict:
     name = str(claim.metric)
     if claim.rule and claim.rule.startswith("rises"):
         rise = _rise(runs[0], name)
-        if claim.rises_less_than:
-            limit = _rise(others[0], name)
-            return _verdict(rise < limit, f"rises by {rise:.4f} against {limit:.4f}")
-        good = rise <= claim.rises_at_most if claim.rises_at_most is not None else rise >= claim.rises_at_least
-        return _verdict(good, f"rises by {rise:.4f}")
+        limit = _rise(others[0], name) if claim.rises_less_than else None
+        if rise is None or (claim.rises_less_than and limit is None):
+            return Verdict("failed", f"a history has no {name}")
+        if limit is not None:
+            return _verdict(rise < limit, f"rises by {rise:.4f} against {limit:.4f}", rise, None, limit)
+        low, high = claim.rises_at_least, claim.rises_at_most
+        return _verdict(_within(rise, low, high), f"rises by {rise:.4f}", rise, low, high)
     values = [run.metrics[name] for run in runs]
     mean = statistics.fmean(values)
     spread = f" ± {statistics.stdev(values):.4f} (sd of {len(values)})" if len(values) > 1 else ""
     limits = claim.between or claim.mean_between
     if limits:
         value = values[0] if claim.between else mean
-        low, high = limits
-        good = (low is None or value >= low) and (high is None or value <= high)
-        return _verdict(good, f"{value:.4f}{spread if claim.mean_between else ''}")
+        found = f"{value:.4f}{spread if claim.mean_between else ''}"
+        return _verdict(_within(value, *limits), found, value, *limits)
     base = statistics.fmean(run.metrics[name] for run in others)
-    good = {
-        "mean_at_least": mean >= base - claim.margin,
-        "mean_within": abs(mean - base) <= claim.margin,
-        "mean_below": mean < base,
+    good, low, high = {
+        "mean_at_least": (mean >= base - claim.margin, base - claim.margin, None),
+        "mean_within": (abs(mean - base) <= claim.margin, base - claim.margin, base + claim.margin),
+        "mean_below": (mean < base, None, base),
     }[str(claim.rule)]
-    return _verdict(good, f"{mean:.4f}{spread} against {base:.4f}")
+    return _verdict(good, f"{mean:.4f}{spread} against {base:.4f}", mean, low, high)
 
 
-def _rise(run: Run, metric: str) -> float:
-    values = [row[metric] for row in run_files.read_history(Path(run.folder))]
-    return values[-1] - min(values)
+def _rise(run: Run, metric: str) -> float | None:
+    """The last value of the history minus its smallest; None where an epoch has none."""
+    values = [row.get(metric) for row in run_files.read_history(Path(run.folder))]
+    numbers = [value for value in values if value is not None]
+    return numbers[-1] - min(numbers) if numbers and len(numbers) == len(values) else None
 
 
 def _matches(run: Run, where: Mapping[str, Any] | None) -> bool:
@@ -160,5 +177,19 @@ def _plain(value: Any) -> str:
     return str(value).replace(" ", "")
 
 
-def _verdict(good: bool, found: str) -> Verdict:
-    return Verdict("passed" if good else "failed", found)
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _within(value: float, low: float | None, high: float | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _exact(value: int, wanted: int | None, found: str) -> Verdict:
+    return _verdict(value == wanted, found, value, wanted, wanted)
+
+
+def _verdict(
+    good: bool, found: str, value: float | None = None, low: float | None = None, high: float | None = None
+) -> Verdict:
+    return Verdict("passed" if good else "failed", found, value, low, high)

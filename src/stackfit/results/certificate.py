@@ -52,6 +52,13 @@ class Standing:
         return cls(text, problem and f"{shown(folder)}: {problem}. Try: stackfit verify {shown(folder)}", tuple(changed))
 
 
+def is_made_here(folder: Path) -> bool:
+    """Whether this user signed the manifest of the run, and its files are still those."""
+    run = RunFiles(folder)
+    manifest = read_sealed(run.manifest)
+    return manifest is not None and manifest.is_ours and not unlike(run, manifest.record.get("files"), whole=True)
+
+
 def _is_certificate(sealed: Sealed) -> bool:
     """Whether it is as `stackfit verify` wrote it; the first format had no seal."""
     return sealed.record.get("verdict") in VERDICTS and (sealed.intact or sealed.record.get("format", 1) == 1)

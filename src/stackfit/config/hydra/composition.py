@@ -24,10 +24,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from stackfit.config import project, schema
 from stackfit.config.claims import Claim, check_claims, read_claims
-from stackfit.config.experiments import find_experiment
+from stackfit.config.experiments import Located, find_experiment
 from stackfit.config.hydra.errors import translated
 from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_overrides
-from stackfit.config.hydra.repository import CheckedRepository
+from stackfit.config.hydra.repository import CheckedRepository, Experiments
 from stackfit.config.origins import ConfigFile, Origins
 from stackfit.errors import ConfigError, Problems
 from stackfit.files import shown
@@ -54,6 +54,7 @@ class Composition:
     """One composed config, unresolved, with the places of its values."""
 
     experiment: str
+    path: Path  # the experiment's own file
     config: DictConfig
     overrides: tuple[str, ...]
     chain: tuple[ConfigFile, ...]
@@ -66,8 +67,7 @@ class Composition:
     def origins(self) -> Origins:
         """Where every key was set."""
         parser = OverridesParser.create()
-        own = next((file.path for file in self.chain if file.path.stem == self.experiment and not file.package), None)
-        return Origins(list(self.chain), self.overrides, lambda typed: parser.parse_override(typed).value(), own)
+        return Origins(list(self.chain), self.overrides, lambda typed: parser.parse_override(typed).value(), self.path)
 
     @property
     def replaced(self) -> list[str]:
@@ -105,28 +105,35 @@ class Composition:
         return self.hydra.mode == RunMode.MULTIRUN
 
 
-def search_path() -> ConfigSearchPathImpl:
-    """Hydra's own configs, then experiments and groups: the user's before the shipped ones."""
+def search_path(experiment: Located) -> ConfigSearchPathImpl:
+    """Hydra's own configs, then experiments, then groups: the user's before the shipped ones."""
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")
-    folders = [project.own("experiments"), project.shipped("experiments"), project.own("conf"), project.shipped("conf")]
-    for provider, folder in zip(("main", "main", "stackfit", "stackfit"), folders, strict=True):
-        if folder:
-            path.append(provider, f"file://{folder}")
+    path.append("main", f"{Experiments.scheme()}://{experiment.path if experiment.by_path else ''}")
+    for folder in filter(None, (project.own("conf"), project.shipped("conf"))):
+        path.append("stackfit", f"file://{folder}")
     path.append("schema", "structured://")
     return path
 
 
 class Composer:
-    """Composes one experiment with any overrides. Each file is read once, each choice of groups is composed once."""
+    """Composes one experiment with any overrides. Each file is read once, each choice of groups is composed once.
 
-    def __init__(self, experiment: str):
-        self.experiment = experiment
-        self.path = find_experiment(experiment)
+    Args:
+        experiment: its name, or the path of its file.
+        judged: by claims from outside: what its own file expects, and what it silences, do not count.
+
+    Raises:
+        ConfigError: there is no such experiment.
+    """
+
+    def __init__(self, experiment: str, judged: bool = False):
+        located = find_experiment(experiment)
+        self.experiment, self.path, self.judged = located.name, located.path, judged
         _check_own_conf()
         Plugins.instance()
         setup_globals()
-        self.loader = _Loader(search_path())
+        self.loader = _Loader(search_path(located))
         self.repository = CheckedRepository(self.loader.repository)
         self.loader.repository = self.repository
         self._bases: dict[tuple[str, ...], Composition] = {}
@@ -193,23 +200,25 @@ class Composer:
             )
         self._keep_own_head(config)
         faults = [fault for file in chain for fault in self.repository.faults.get(file.path, ())]
-        composition = Composition(self.experiment, config, groups, chain, hydra)
+        composition = Composition(self.experiment, self.path, config, groups, chain, hydra)
         typed, misfits = _fit(config, composition.origins)
-        faults += [*misfits, *self._check_claims(typed, chain, hydra, groups)]
+        faults += misfits if self.judged else [*misfits, *self._check_claims(typed, chain, hydra, groups)]
         return replace(composition, config=typed, faults=tuple(faults))
 
     def _keep_own_head(self, config: DictConfig) -> None:
-        """`about` and `expect` are not inherited: drop the parents'."""
+        """`about` and `expect` are not inherited: drop the parents'; and what does not count, if others judge."""
         file: Any = OmegaConf.to_container(self.repository.load_config(self.experiment).config)
         about = file.get("about") or {}
         config.about = {**asdict(schema.About()), **about} if isinstance(about, dict) else about
         config.expect = file.get("expect") or []
+        if self.judged:
+            config.expect, config.silence = [], []
 
     def _check_claims(
         self, config: DictConfig, chain: tuple[ConfigFile, ...], hydra: DictConfig, groups: tuple[str, ...]
     ) -> Iterator[ConfigError]:
         """The problems of the experiment's own `expect`; another task or other data may have other metrics."""
-        own = next(file for file in chain if file.path.stem == self.experiment and not file.package)
+        own = next(file for file in chain if file.path == self.path)
         plain = OmegaConf.to_container(config)
         names = [] if any(word in group for word in ("task", "data") for group in groups) else ["loss"]
         names += [name for name, metric in plain["task"]["metrics"].items() if metric and names]
@@ -261,17 +270,14 @@ def _fit(config: DictConfig, origins: Origins) -> tuple[DictConfig, list[ConfigE
 
 
 def _check_own_conf() -> None:
-    for folder, allowed in (
-        ("conf", "groups there: data, model, optimizer, task, callbacks"),
-        ("experiments", "experiments there"),
-    ):
-        own = project.own(folder)
-        for name in ("config.yaml", "hydra", "stackfit_schema.yaml"):
-            if own and (own / name).exists() and not _same_as_shipped(own / name, name):
-                raise ConfigError(
-                    f"{name!r} in ./{folder} is a name that stackfit uses itself. Expected only {allowed}. Rename or remove it.",
-                    where=shown(own / name),
-                )
+    own = project.own("conf")
+    for name in ("config.yaml", "hydra", "stackfit_schema.yaml"):
+        if own and (own / name).exists() and not _same_as_shipped(own / name, name):
+            raise ConfigError(
+                f"{name!r} in ./conf is a name that stackfit uses itself. Expected only groups there: data, model, "
+                "optimizer, task, callbacks. Rename or remove it.",
+                where=shown(own / name),
+            )
 
 
 def _same_as_shipped(path: Path, name: str) -> bool:

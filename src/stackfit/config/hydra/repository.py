@@ -12,15 +12,53 @@ from typing import Any
 
 import yaml
 from hydra._internal.config_repository import CachingConfigRepository
-from hydra.plugins.config_source import ConfigResult
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
-from stackfit.config.experiments import find_experiments
+from stackfit.config.experiments import find_experiments, name_of
 from stackfit.config.file_rules import OPTION, find_faults
 from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
 from stackfit.files import shown
+
+
+class Experiments(ConfigSource):
+    """The experiments by their names, and the one that a command gives by its path; nothing else of their folders.
+
+    Its path, after `experiments://`, is that file's, or empty.
+    """
+
+    def __init__(self, provider: str, path: str):
+        super().__init__(provider=provider, path=path)
+        given = {name_of(Path(self.path)): Path(self.path)} if self.path else {}
+        self.files = find_experiments() | given
+
+    @staticmethod
+    def scheme() -> str:
+        return "experiments"
+
+    def available(self) -> bool:
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        return False
+
+    def is_config(self, config_path: str) -> bool:
+        return config_path.removesuffix(".yaml") in self.files
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        return []
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        path = self.files[config_path.removesuffix(".yaml")]
+        return FileConfigSource(self.provider, str(path.parent)).load_config(path.name)
+
+
+SourcesRegistry.instance().register(Experiments)
 
 
 class CheckedRepository(CachingConfigRepository):
@@ -43,9 +81,13 @@ class CheckedRepository(CachingConfigRepository):
 
     def file(self, config_path: str) -> Path | None:
         """The YAML file of a config, or None if Hydra does not load it from a file."""
-        name = config_path.removesuffix(".yaml") + ".yaml"
-        folders = [Path(source.path) for source in self.get_sources() if source.scheme() == "file"]
-        return next((path for folder in folders if (path := folder / name).is_file()), None)
+        name = config_path.removesuffix(".yaml")
+        for source in self.get_sources():
+            if isinstance(source, Experiments) and name in source.files:
+                return source.files[name]
+            if source.scheme() == "file" and (path := Path(source.path) / f"{name}.yaml").is_file():
+                return path
+        return None
 
     def read(self, path: Path, package: str) -> ConfigFile:
         """The parsed file, read once; `package` is the key that its content is placed under, "" for the top.

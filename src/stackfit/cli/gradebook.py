@@ -1,0 +1,146 @@
+"""The verdicts of `check` as files for graders: CSV, JUnit, and the results.json of Gradescope."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from stackfit.config.claims import Claim
+from stackfit.errors import StackfitError, printable
+from stackfit.files import csv_text as as_csv
+from stackfit.files import shown
+from stackfit.keys import short_names
+from stackfit.proof.check import Mark, Outcome, say
+
+# Folders in a text, of any machine: what is before the last part of a path.
+_FOLDERS = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?(?:\.{0,2}[/\\])(?:[^\s/\\:'\"]+[/\\])*")
+_BELOW = re.compile(r"(?:[\w.@+-]+/)+(?=[\w.@+-]+\.(?:yaml|csv|npz|txt|json|py|keras|h5)\b)|\boutputs/\S*/")
+
+
+def refused(name: str, error: StackfitError) -> Mark:
+    """The mark of what could not be judged at all, such as a rubric that is wrong."""
+    return Mark(name, "error", say(error), (), problem=error)
+
+
+def published(claim: Claim) -> str:
+    """`0.8706, 0.8709 (n=2)`, or an empty text."""
+    values = ", ".join(f"{value:g}" for value in claim.published)
+    seen = f" (n={claim.n})" if claim.n else ""
+    return f"{values}{seen}" if values else ""
+
+
+def csv_text(marks: Sequence[Mark]) -> str:
+    """A row for each claim, and one for each item that was not judged by claims. Numbers are numbers."""
+    rows: list[dict[str, Any]] = []
+    for mark in marks:
+        rows += [_row(outcome) for outcome in mark.outcomes]
+        if not mark.outcomes:
+            rows.append({"item": mark.item, "claim": "", "state": mark.state, "reason": mark.reason})
+    columns = ("item", "claim", "state", "value", "lower", "upper", "seed", "folder", "reason", "published", "source")
+    return as_csv([{column: _cell(row.get(column)) for column in columns} for row in rows])
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    verdict, seeds = outcome.verdict, [run.status.get("seed") for run in outcome.runs]
+    return {
+        "item": outcome.experiment,
+        "claim": outcome.claim.text(),
+        "state": verdict.state,
+        "value": verdict.value,
+        "lower": verdict.lower,
+        "upper": verdict.upper,
+        "seed": seeds[0] if len(seeds) == 1 else ", ".join(map(str, seeds)),
+        "folder": "; ".join(shown(run.folder) for run in outcome.runs),
+        "reason": " ".join(verdict.found.split()),
+        "published": published(outcome.claim),
+        "source": outcome.claim.source or outcome.source,
+    }
+
+
+def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula begins with an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    text = printable(" ".join(value.split()))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def junit_text(marks: Sequence[Mark]) -> str:
+    """A test case for each claim, and one for each item that was not judged by claims."""
+    cases: list[tuple[str, str, str, str]] = []
+    for mark in marks:
+        for outcome in mark.outcomes:
+            cases.append((mark.item, outcome.claim.text(), outcome.verdict.state, outcome.verdict.found))
+        if not mark.outcomes:
+            cases.append((mark.item, "can be judged", mark.state, str(mark.problem or mark.reason)))
+    counts = Counter(state for *_, state, _ in cases)
+    suite = ElementTree.Element(
+        "testsuite",
+        name="stackfit check",
+        tests=str(len(cases)),
+        failures=str(counts["failed"]),
+        errors=str(counts["error"]),
+        skipped=str(counts["skipped"]),
+    )
+    tags = {"failed": "failure", "error": "error", "skipped": "skipped"}
+    for item, name, state, found in cases:
+        case = ElementTree.SubElement(suite, "testcase", classname=_xml(item), name=_xml(name))
+        if state != "passed":
+            ElementTree.SubElement(case, tags[state], message=_xml(found)).text = _xml(f"{item}  {name}  ->  {found}")
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True).decode() + "\n"
+
+
+def _xml(text: str) -> str:
+    """Without the control characters that XML cannot hold and ElementTree writes all the same."""
+    return re.sub("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+
+
+def gradescope_text(marks: Sequence[Mark]) -> str:
+    """Gradescope's results.json: every claim is a test worth its points, whether it could be judged or not.
+
+    Those who are judged read it: it has no path of this machine, and of a hidden claim only that there is one.
+    """
+    parts = {mark.item: re.sub(r"--|[/\\]", ".", mark.item.removesuffix(".yaml")) for mark in marks}
+    names = short_names(parts.values())  # s01.net, or net if no other is called so
+    tests = []
+    for mark in marks:
+        name = _public(names[parts[mark.item]])
+        tests += _tests(mark, f"{name}: " if len(marks) > 1 else "")
+    problems = [_public(mark.reason) for mark in marks if not mark.outcomes]
+    record: dict[str, Any] = {"score": sum(test["score"] for test in tests), "tests": tests}
+    if problems:
+        record["output"] = "\n".join(problems)
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def _tests(mark: Mark, before: str) -> list[dict[str, Any]]:
+    tests = []
+    for number, claim in enumerate(mark.claims):
+        outcome = mark.outcomes[number] if mark.outcomes else None
+        passed = outcome is not None and outcome.verdict.state == "passed"
+        text = f"claim {number + 1}" if claim.hidden else claim.text()
+        test = {
+            "name": before + _public(text),
+            "score": claim.points if passed else 0,
+            "max_score": claim.points,
+            "status": "passed" if passed else "failed",
+            "visibility": "hidden" if claim.hidden else "visible",
+        }
+        if not claim.hidden:
+            test["output"] = _public(outcome.verdict.found if outcome else mark.reason)
+        tests.append(test)
+    return tests
+
+
+def _public(text: str) -> str:
+    """One line of a text, with file names instead of paths."""
+    for folder in (Path.cwd(), Path.home()):  # their names may hold spaces
+        text = text.replace(f"{folder}{os.sep}", "")
+    return printable(_BELOW.sub("", _FOLDERS.sub("", " ".join(text.split()))))
