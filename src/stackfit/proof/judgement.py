@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
     if claim.subject == "metric":
         verdict = _judge_metric(claim, chosen, others)
         old = not str(claim.metric).startswith("test_") and any(metrics_of(run.status) for run in used)
-        return Verdict(verdict.state, f"{verdict.found}, metrics of the last epoch") if old else verdict
+        return replace(verdict, found=f"{verdict.found}, metrics of the last epoch") if old else verdict
     if claim.subject == "reload":
         equal = reload(first)
         return _verdict(equal, "predictions are equal" if equal else "predictions differ")
