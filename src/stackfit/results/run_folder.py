@@ -77,7 +77,7 @@ class RunFolder(RunFiles):
 
     def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any]) -> None:
         files.clear_leftovers(self.path)
-        for stale in (self.metrics, self.predictions, self.certificate):
+        for stale in (self.metrics, self.predictions, self.certificate, self.scaling):
             stale.unlink(missing_ok=True)
         self.begun = self.config.exists()
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
@@ -213,6 +213,11 @@ class RunFolder(RunFiles):
             files.write_json(self.metrics, metrics)
             self._end("finished", metrics=summary)
             self.checkpoint.unlink(missing_ok=True)
+
+    def write_scaling(self, scaling: dict[str, Any]) -> None:
+        """Write `scaling.json`: what new examples need before the model takes them."""
+        with writing(self.path):
+            files.write_json(self.scaling, scaling)
 
     def write_certificate(self, certificate: dict[str, Any]) -> None:
         """Write `certificate.json`: whether the run, executed again, came out the same."""
