@@ -7,6 +7,7 @@ was written here for the built model, into which the arrays of the same place, s
 from __future__ import annotations
 
 import io
+import itertools
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -116,13 +117,11 @@ def _in_order(ours: Any, theirs: Any) -> Iterator[tuple[str, Any, Any]]:
 
 def _names(group: Any, attribute: str) -> list[str]:
     """A list of names, which Keras divides where there are many."""
-    parts = [group.attrs[attribute]] if attribute in group.attrs else []
-    while not parts or f"{attribute}{len(parts)}" in group.attrs:
-        part = f"{attribute}{len(parts)}"
-        if part not in group.attrs:
-            break
-        parts.append(group.attrs[part])
-    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+    parts = [attribute] if attribute in group.attrs else []
+    if not parts:
+        parts = [*itertools.takewhile(group.attrs.__contains__, (f"{attribute}{n}" for n in itertools.count()))]
+    names = [name for part in parts for name in group.attrs[part]]
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
 
 
 def _inside(group: Any, path: str, layer: str) -> Any:
