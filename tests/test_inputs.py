@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
-from stackfit.data.inputs import read_picture
-from stackfit.errors import DataError
+from stackfit.data import Scaling, declare, load_dataset
+from stackfit.data.inputs import Inputs, read_picture
+from stackfit.errors import DataError, RunFolderError
 
 SHAPE = (8, 8, 1)
 
@@ -97,3 +100,134 @@ def test_data_that_are_not_pictures_say_so(lab, shape):
         DataError, match=r"Expected \(height, width, 1 or 3\) to predict a picture. Leave out the files"
     ):
         read_picture(picture(lab / "a.png"), shape)
+
+
+# ---- scaling.json
+
+
+ROWS = "petal,width,species\n" + "".join(f"{row / 7},{row * 2.1},{'rose' if row % 3 else 'lily'}\n" for row in range(30))
+
+
+def flowers(**changes):
+    """The data section of a table in the current folder, and its data set."""
+    Path("flowers.csv").write_text(ROWS)
+    data = {"kind": "csv", "path": "flowers.csv", "label": "species", "scale": "standardize", **changes}
+    return data | declare(data), load_dataset(data | declare(data))
+
+
+def read_again(inputs: Inputs, data) -> Inputs:
+    return Inputs.read(json.loads(json.dumps(inputs.record())), data, "scaling.json", RunFolderError)
+
+
+@pytest.mark.parametrize("scale", ["standardize", "none"])
+def test_rows_read_by_name_are_scaled_bit_for_bit_as_in_training(lab, scale):
+    data, dataset = flowers(scale=scale)
+    inputs = read_again(Inputs.of(dataset, "species"), data)
+    table = pd.read_csv("flowers.csv")[["species", "width", "petal"]]  # another order
+    order = np.random.default_rng(0).permutation(30)  # split_seed
+    held_out = np.array([(dataset.test.x == row).all(1).any() for row in table[["petal", "width"]].to_numpy(np.float32)[order]])
+    rows = inputs.rows(table.iloc[order[~held_out]], "the table", print)
+    np.testing.assert_array_equal(rows, dataset.scaling.apply(dataset.train.x))
+    assert rows.dtype == np.float32
+
+
+def test_the_record_names_columns_and_says_what_is_subtracted_and_divided(lab):
+    _, dataset = flowers()
+    record = Inputs.of(dataset, "species").record()
+    x = dataset.train.x.astype(np.float64)
+    assert record["columns"] == ["petal", "width"] and record["white"] is None
+    np.testing.assert_allclose(record["subtract"], x.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(record["divide"], x.std(0), rtol=1e-6)
+
+
+def test_the_scaling_of_pictures_is_read_back_to_the_bit():
+    mean = np.random.default_rng(0).random((2, 2, 1)).astype(np.float32)
+    inputs = Inputs((2, 2, 1), Scaling(mean, mean / 3), white=16.0)
+    again = read_again(inputs, {"input_shape": [2, 2, 1]})
+    x = np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)
+    np.testing.assert_array_equal(again.arrays(x), inputs.scaling.apply(x))
+    assert again.white == 16 and read_again(Inputs((2,), Scaling()), {"input_shape": [2]}).scaling == Scaling()
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"format": 2}, "its format is 2; this stackfit reads 1"),
+        ({"subtract": [1, 2, 3]}, r"its 'subtract' has the shape \(3,\) for inputs of shape \(2,\)"),
+        ({"divide": [float("nan"), 1]}, "its 'divide'"),
+        ({"columns": ["a"]}, r"it names 1 columns for inputs of shape \(2,\)"),
+        ({"white": "x"}, "could not convert"),
+        ({"subtract": "x"}, "could not convert"),
+    ],
+)
+def test_a_record_that_does_not_fit_is_refused(lab, change, said):
+    data, dataset = flowers()
+    with pytest.raises(RunFolderError, match=rf"scaling.json cannot be read: {said}.*Expected the scaling"):
+        Inputs.read(Inputs.of(dataset).record() | change, data, "scaling.json", RunFolderError)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        (lambda table: table.drop(columns="width"), "the table has no width. Expected the columns petal, width, in any order."),
+        (lambda table: table[["species"]], "the table has no petal, width. Expected the columns petal, width, in any"),
+        (lambda table: table.assign(petal=["?"] * 30), "Column 'petal' of the table is '?' in row 0. Expected a number."),
+        (lambda table: table.assign(petal=np.nan), "Column 'petal' of the table is empty in row 0."),
+        (lambda table: table.assign(petal=np.inf).set_index("species"), "Column 'petal' of the table is 'inf' in row 'lily'"),
+        (lambda table: pd.concat([table, table[["petal"]]], axis=1), "the table has the column 'petal' twice."),
+        (lambda table: table.head(0), "the table has no rows. Expected at least one."),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(lab, change, said):
+    _, dataset = flowers()
+    with pytest.raises(DataError) as error:
+        Inputs.of(dataset, "species").rows(change(pd.read_csv("flowers.csv")), "the table", print)
+    assert said in str(error.value)
+
+
+def test_other_columns_are_not_used_which_is_said_and_the_label_is_none_of_them(lab):
+    _, dataset = flowers()
+    said: list[str] = []
+    table = pd.read_csv("flowers.csv").assign(id=1, name="x")
+    Inputs.of(dataset, "species").rows(table, "the table", said.append)
+    assert said == ["Not used of the table: id, name."]
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 3)), np.zeros(2), np.zeros((0, 2)), [["a", "b"]], [[1, 2], [1]], [[1, None]]])
+def test_arrays_of_another_shape_or_kind_are_refused(lab, x):
+    _, dataset = flowers()
+    with pytest.raises(DataError, match=r"Expected numbers of shape \(examples, 2\): petal, width"):
+        Inputs.of(dataset).arrays(x)
+
+
+def test_arrays_with_gaps_are_refused_with_the_place(lab):
+    with pytest.raises(DataError, match=r"The examples hold nan at \(1, 0\)"):
+        Inputs((2,), Scaling()).arrays([[1, 2], [np.nan, 3]])
+
+
+def test_a_frame_for_a_model_of_pictures_is_refused():
+    with pytest.raises(DataError, match=r"not the columns of a table. Expected arrays of shape \(examples, 8, 8, 1\)"):
+        Inputs(SHAPE, Scaling()).rows(pd.DataFrame({"a": [1]}), "the table", print)
+
+
+@pytest.mark.parametrize(
+    "settings, pixels, white",
+    [
+        ({"kind": "digits", "scale": "none"}, None, 16),
+        ({"kind": "digits", "scale": "unit"}, None, 16),
+        ({"kind": "npz", "scale": "unit"}, 200, 255),
+        ({"kind": "npz", "scale": "none"}, 200, 200),  # nothing says what is white in an array
+        ({"kind": "images", "scale": "none"}, 200, 255),  # a dark photograph is no reason to darken a new one
+    ],
+)
+def test_what_a_white_pixel_was_in_training(lab, settings, pixels, white):
+    if settings["kind"] == "npz":
+        x = np.full((10, 2, 2, 1), pixels, np.uint8)
+        np.savez("mine.npz", x=x, y=np.arange(10) % 2)
+        settings |= {"path": "mine.npz"}
+    elif settings["kind"] == "images":
+        for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+            (lab / name).parent.mkdir(exist_ok=True)
+            picture(lab / name, colour=pixels)
+        settings |= {"path": "."}
+    assert load_dataset(settings).white == white

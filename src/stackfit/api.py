@@ -16,6 +16,7 @@ from stackfit.execution.jobs import single_claim
 from stackfit.execution.progress import Reporter, make_reporter
 from stackfit.files import shown
 from stackfit.results import run as results
+from stackfit.results.run_files import RunFiles
 
 if TYPE_CHECKING:
     import keras
@@ -148,9 +149,10 @@ def load_model(run: results.Run | str | Path, trust: Iterable[str] = ()) -> kera
     opened = run if isinstance(run, results.Run) else Run(Path(run))
     model = load(opened, trust=trust)
     if (scale := opened.config["data"].get("scale")) != "none":
+        file = RunFiles(opened.folder).scaling
+        where = f", with the numbers of {shown(file)}" if file.exists() else ""
         print(
-            f"This model takes scaled inputs (data.scale is {scale}; {shown(opened.folder)}/scaling.json has the numbers). "
-            "For unscaled ones: stackfit.Run(folder).predict(x)",
+            f"This model takes inputs scaled as in training: data.scale is {scale}{where}. Unscaled ones: Run.predict",
             file=sys.stderr,
         )
     return model

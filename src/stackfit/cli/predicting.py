@@ -75,8 +75,9 @@ def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: 
         if not 0 <= item < len(predictions):
             raise ConfigError(f"There is no test item {item}. Expected 0 to {len(predictions) - 1}. Try: --item 0")
         sys.stdout.write(_line(predictions[item], run) + "\n" + _shares(predictions[item], run))
-        dataset = dataset or load_data(run, lambda line: complain([line]))
-        show_picture(pick_item(dataset, item, "test").picture, png)
+        if len(run.config["data"]["input_shape"]) == 3:
+            dataset = dataset or load_data(run, lambda line: complain([line]))
+            show_picture(pick_item(dataset, item, "test").picture, png)
 
 
 def _choose(predictions: Sequence[Prediction], wrong: bool, count: int) -> list[int]:

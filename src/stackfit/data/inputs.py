@@ -24,7 +24,7 @@ FILE_WHITE = 255.0  # a white pixel in a PNG or JPEG
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model takes: examples of `shape`, of a table those `columns` in order; a white pixel had the value `white`."""
+    """What a model takes: examples of `shape`, of a table those `columns` in order; of a picture `white` is white."""
 
     shape: tuple[int, ...]
     scaling: Scaling
@@ -45,7 +45,7 @@ class Inputs:
             "columns": list(self.columns) or None,
             "subtract": None if scaling.offset is None else scaling.offset.tolist(),
             "divide": None if scaling.divisor is None else scaling.divisor.tolist(),
-            "white": self.white,
+            "white": self.white if len(self.shape) == 3 else None,
         }
 
     @classmethod
@@ -64,7 +64,7 @@ class Inputs:
             columns = tuple(map(str, record["columns"] or ()))
             if columns and (len(columns),) != shape:
                 raise ValueError(f"it names {len(columns)} columns for inputs of shape {shape}")
-            return cls(shape, Scaling(*parts), columns, data.get("label"), float(record["white"]))
+            return cls(shape, Scaling(*parts), columns, data.get("label"), float(record["white"] or FILE_WHITE))
 
     def rows(
         self, table: pd.DataFrame, name: str, say: Callable[[str], None], first_row: int = 0

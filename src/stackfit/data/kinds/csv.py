@@ -85,8 +85,9 @@ def numbers(
     features = table[list(columns)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
     bad = ~np.isfinite(features)
     for column in bad.columns[bad.any()]:
-        row = bad[column].idxmax()
-        cell = "empty" if pd.isna(table.at[row, column]) else repr(str(table.at[row, column]))
+        at = int(bad[column].to_numpy().argmax())
+        cell, row = table[column].iloc[at], table.index[at]
+        cell = "empty" if pd.isna(cell) else repr(str(cell))
         place = f"row {row + first_row}" if isinstance(row, (int, np.integer)) else f"row {row!r}"
         raise DataError(
             f"Column {column!r} of {name} is {cell} in {place}. Expected a number. Correct the cell, or remove the row or "
