@@ -17,6 +17,7 @@ from stackfit.config.trust import targets_in
 from stackfit.errors import ConfigError
 from stackfit.execution.members import make_model
 from stackfit.execution.progress import Reporter
+from stackfit.proof.saved import reloads_equal
 
 RECORDS = {path.stem: read_record(path.stem, path) for path in sorted(project.shipped("experiments").glob("*.yaml"))}
 SMALL = ("digits", "xor")  # these data are small enough as they are
@@ -101,6 +102,7 @@ def test_it_runs_one_tiny_epoch(lab, name, cut_down, keras):
     assert np.isfinite(list(run.metrics.values())).all()
     assert len(run.history) == 1
     assert claims(RECORDS[name], "parameters") in ([], [run.metrics["parameters"]])
+    assert reloads_equal(run)  # its arrays, in the model that its config describes, give the stored scores to the bit
     keras.backend.clear_session()
 
 

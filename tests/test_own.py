@@ -196,7 +196,13 @@ def test_whole_numbers_that_look_like_measurements_need_a_declaration():
 
 def test_a_test_file_with_other_columns_is_refused():
     csv("petal,species\n1,rose\n", "test.csv")
-    refused(csv(test_path="test.csv"), "input_shape", "[2]", "'the test part' has [1]", "Set input_shape: [1]")
+    refused(csv(test_path="test.csv"), "test_path", "test.csv has no width.", "the columns petal, width, in any order")
+
+
+def test_a_test_file_has_its_columns_by_their_names():
+    """The model knows them by their place: another order, read as it stands, gave wrong numbers silently."""
+    csv("species,width,petal\nrose,2,1\n", "test.csv")
+    assert load_dataset(csv(test_path="test.csv")).test.x.tolist() == [[1, 2]]
 
 
 # Arrays

@@ -122,6 +122,13 @@ def test_after_something_that_is_not_a_name_is_an_error(before):
     assert refusal({"a": dense(), "b": dense(after=before)}).key == "model.layers.b.after"
 
 
+@pytest.mark.parametrize("name", ["größe", "a b", "-a", "a\x1b[2J", "_a"])
+def test_a_name_that_tensorflow_refuses_is_an_error_before_training(name):
+    error = refusal({"hidden": dense(), name: dense()})
+    assert error.key == f"model.layers.{name}"
+    assert f"A layer is called {name!r}, which TensorFlow refuses. Expected only letters from a to z" in error.message
+
+
 def test_after_a_removed_layer_is_an_error():
     assert "There is no layer 'b' to stand after" in refusal({"a": dense(), "b": None, "c": dense(after="b")}).message
 

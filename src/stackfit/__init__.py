@@ -8,21 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stackfit.api import Run as Run
     from stackfit.api import load_model as load_model
     from stackfit.api import run as run
     from stackfit.api import sweep as sweep
     from stackfit.api import table as table
-    from stackfit.results.run import Run as Run
 
 __version__ = "0.1.0"
 __all__ = ["Run", "load_model", "run", "sweep", "table"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Run":
-        from stackfit.results.run import Run
-
-        return Run
     if name in __all__:
         from stackfit import api
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,37 @@ from stackfit.errors import Problems, raising
 from stackfit.execution.cells import build_cell, compose_command
 from stackfit.execution.jobs import single_claim
 from stackfit.execution.progress import Reporter, make_reporter
+from stackfit.files import shown
+from stackfit.results import run as results
 from stackfit.results.naming import newest_run
-from stackfit.results.run import Run
+from stackfit.results.run_files import RunFiles
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+
+class Run(results.Run):
+    """A run folder that also predicts; see `stackfit.results.run.Run`."""
+
+    def predict(self, examples: Any, trust: Iterable[str] = ()) -> pd.DataFrame:
+        """Predict unscaled examples; the run's own scaling is applied.
+
+        Args:
+            examples: a DataFrame whose columns are found by name, or an array `(examples, *input_shape)`; values as they
+                stand in the training data.
+            trust: modules of your project whose layers the config may name.
+
+        Returns:
+            One row an example: `predicted`, and of classes the probability of each as `p_NAME`.
+
+        Raises:
+            DataError: a column is missing, the shape is another, or a value is not a number.
+            RunFolderError, ConfigError: see `load_model`.
+        """
+        from stackfit.proof.predictions import predict_frame
+
+        return predict_frame(self, examples, trust, lambda line: print(line, file=sys.stderr))
 
 
 def run(
@@ -43,7 +69,7 @@ def run(
     with raising() as problems:
         composition = Composer(experiment).compose(overrides, problems)
         refuse_axes(composition.axes, problems)
-        return train(composition, problems, trust=trust, fresh=fresh, reporter=reporter)
+        return Run(train(composition, problems, trust=trust, fresh=fresh, reporter=reporter).folder)
 
 
 def train(
@@ -53,7 +79,7 @@ def train(
     trust: Iterable[str] = (),
     fresh: bool = False,
     reporter: Reporter | None = None,
-) -> Run:
+) -> results.Run:
     """`run`, for a composition; `problems` are those of the composition."""
     cell = build_cell(composition, trusted_modules(trust), problems)
     if problems.wrong_names():  # the rest needs an engine, whose start takes seconds
@@ -109,16 +135,28 @@ def table(paths: Any = (), **options: Any) -> pd.DataFrame:
     return tables.table(paths, **options)
 
 
-def load_model(run: Run | str | Path, trust: Iterable[str] = ()) -> keras.Model:
-    """The trained model of a run, loaded in safe mode: no code in the file is executed.
+def load_model(run: results.Run | str | Path, trust: Iterable[str] = ()) -> keras.Model:
+    """The trained model of a run: its layers from the run's config, its arrays from `model.keras`; no code is loaded.
+
+    Its inputs are scaled as in training: `(x - subtract) / divide`, with the numbers of the run's `scaling.json`. A line on
+    stderr says so. `Run.predict` takes unscaled examples.
 
     Args:
         run: also a run's folder, or an experiment's name: its newest finished run.
 
     Raises:
-        RunFolderError: the path is not a run folder, or the run saved no model.
+        RunFolderError: the path is not a run folder, the run saved no model, or another one than its config describes.
         ConfigError: the run names modules that are trusted neither by `trust` nor by the project.
     """
     from stackfit.proof.saved import load_model as load
 
-    return load(run if isinstance(run, Run) else Run(newest_run(Path(run))), trust=trust)
+    opened = run if isinstance(run, results.Run) else Run(newest_run(Path(run)))
+    model = load(opened, trust=trust)
+    if (scale := opened.config["data"].get("scale")) != "none":
+        file = RunFiles(opened.folder).scaling
+        where = f", with the numbers of {shown(file)}" if file.exists() else ""
+        print(
+            f"This model takes inputs scaled as in training: data.scale is {scale}{where}. Unscaled ones: Run.predict",
+            file=sys.stderr,
+        )
+    return model

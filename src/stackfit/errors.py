@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -164,9 +165,16 @@ class TrainingError(StackfitError):
     exit_code = 1
 
 
+# What moves the cursor, colours, names the window, or turns the direction of writing; and halves of characters.
+_CONTROL = re.compile("[\0-\x08\x0b\r-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def printable(text: str) -> str:
-    """`text` with `\\x1b` and the like escaped: a file's text must not control the terminal. Line ends stay."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    """`text` with `\\u001b` and the like escaped: a file's text must not control the terminal. Line ends and tabs stay.
+
+    The escapes mean the same in JSON, in Python and between a YAML text's double quotes.
+    """
+    return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

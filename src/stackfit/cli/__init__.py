@@ -13,6 +13,7 @@ import sys
 from typing import Any, NoReturn
 
 from stackfit.cli.interruption import TEXT, Interruption, interruptible
+from stackfit.cli.text import Escaping
 from stackfit.errors import ConfigErrors, StackfitError, printable
 
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             _answer()
         sys.exit(0)
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    with interruptible() as interruption:
+    with contextlib.redirect_stdout(Escaping(sys.stdout)), interruptible() as interruption:
         code = _run(typed, interruption)
     sys.exit(code)
 
@@ -101,8 +102,8 @@ def _dispatch(typed: list[str]) -> int:
 def _show(error: BaseException) -> int:
     if not isinstance(error, StackfitError):
         print(
-            f"error: stackfit itself failed: {type(error).__name__}: {error}\n"
-            "  Expected this not to happen. Add --debug for the traceback, and please report it.",
+            printable(f"error: stackfit itself failed: {type(error).__name__}: {error}\n")
+            + "  Expected this not to happen. Add --debug for the traceback, and please report it.",
             file=sys.stderr,
         )
         return 1

@@ -59,6 +59,10 @@ Trust = Annotated[
     list[str] | None,
     option("A Python module of your project whose classes the config may name.", "--trust", metavar="MODULE"),
 ]
+DataPath = Annotated[
+    Path | None,
+    option("Where the run's own data are now: the file, or the folder that holds it.", "--data-path", metavar="PATH"),
+]
 Format = Annotated[str, option("text, md, json or csv.", offers=lambda: ["text", "md", "json", "csv"])]
 Filter = Annotated[str | None, option("A pandas query: 'units > 64 and test_accuracy > 0.87'.")]
 Direction = Annotated[

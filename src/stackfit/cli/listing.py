@@ -27,7 +27,7 @@ def command(pattern: Annotated[str | None, word("Part of a name or question.")] 
         raise ConfigError(f"No experiment matches {pattern!r}. Expected part of a name or question. Try: stackfit list")
     room = max(40, shutil.get_terminal_size((100, 24)).columns - max(len(record.name) for record in records) - 2)
     for line in lay_out([(record.name, _entry(record, room)) for record in records], "ll", ()):
-        sys.stdout.write(f"{printable(line)}\n")
+        sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"\nRun one:  stackfit run {records[0].name}\n")
 
 

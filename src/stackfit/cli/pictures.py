@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stackfit.cli.text import draw
 from stackfit.errors import DataError
 from stackfit.files import shown, writing
 
@@ -21,7 +22,7 @@ def show_picture(picture: np.ndarray | None, png: Path | None) -> None:
         write_png(picture, png)
         sys.stdout.write(f"{shown(png)}\n")
     else:
-        sys.stdout.write(render_picture(picture, colour=sys.stdout.isatty()) + "\n")
+        draw(render_picture(picture, colour=sys.stdout.isatty()) + "\n")
 
 
 def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:

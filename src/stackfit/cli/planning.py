@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, printable
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
@@ -78,7 +78,8 @@ def print_problems(plan: dict[str, Any]) -> None:
             cells = [cell["number"] for cell in plan.get("cells") or () if number in cell[kind]]
             place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, problem["where"], problem["key"]]
             hide = f"\n  To hide this: 'silence=[{problem['kind']}]'" if kind == "warnings" else ""
-            print(f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {problem['message']}{hide}", file=sys.stderr)
+            said = f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {problem['message']}{hide}"
+            print(printable(said), file=sys.stderr)
 
 
 def run_lines(plan: dict[str, Any]) -> Iterator[str]:

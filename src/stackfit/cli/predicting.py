@@ -1,4 +1,4 @@
-"""`predict`: what a model says of pictures, or of items of its test set."""
+"""`predict`: what a model says of pictures, of a table's rows, or of items of its test set."""
 
 from __future__ import annotations
 
@@ -7,80 +7,135 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from stackfit.cli.arguments import RunPath, Trust, option, word
+from stackfit.cli.arguments import DataPath, Format, RunPath, Trust, option, word
+from stackfit.cli.text import complain, width
 from stackfit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stackfit.proof.saved import Prediction
+    from stackfit.proof.predictions import Prediction
     from stackfit.results.run import Run
 
 
 def command(
     run: RunPath,
-    files: Annotated[list[Path] | None, word("Pictures (PNG, JPEG) of any size.", metavar="[FILE]...")] = None,
+    files: Annotated[
+        list[Path] | None, word("Pictures (PNG, JPEG) of any size, or CSV files with rows.", metavar="[FILE]...")
+    ] = None,
     item: Annotated[list[int] | None, option("A test item's number, from 0; may be repeated.")] = None,
-    wrong: Annotated[bool, option("Only test items that the model gets wrong.", "--wrong")] = False,
+    wrong: Annotated[bool, option("Only test items that are wrong; of values, those furthest off.", "--wrong")] = False,
     count: Annotated[int, option("How many test items.")] = 8,
     invert: Annotated[bool, option("The picture is dark on white; the data bright on black.", "--invert")] = False,
     png: Annotated[Path | None, option("Write the item's picture to a PNG file.")] = None,
+    format: Format = "text",
+    data_path: DataPath = None,
     trust: Trust = None,
 ) -> None:
-    """Of your pictures; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
-    probabilities.
+    """Of your files; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
+    probabilities. A table's rows are in a CSV file with the columns of the training data. Other formats than text have all
+    test items.
     """
-    from stackfit.proof import saved
+    from stackfit.proof.predictions import as_frame, predict_files, predict_items
+    from stackfit.results import formats
     from stackfit.results.run import Run
 
-    opened = Run(run)
-    if files:
-        for prediction in saved.predict_pictures(opened, files, invert, trust or ()):
-            sys.stdout.write(f"{prediction.name}\n{_probabilities(prediction, opened)}")
-    elif item:
+    opened = Run(run, data_path)
+    if item and not files:
         print_items(opened, item, png, trust or ())
+        return
+    if files:
+        predictions = predict_files(opened, files, invert, trust or (), lambda line: complain([line]))
     else:
-        predictions = saved.predict_items(opened, trust or ())
+        predictions = predict_items(opened, trust or ())
+    if format != "text":
+        sys.stdout.write(formats.render(as_frame(opened, predictions), format, width()))
+    elif files:
+        for prediction in predictions:
+            sys.stdout.write(_line(prediction, opened) + "\n")
+            if opened.config["data"]["kind"] != "csv":
+                sys.stdout.write(_shares(prediction, opened))
+    else:
         for number in _choose(predictions, wrong, count):
             sys.stdout.write(_line(predictions[number], opened) + "\n")
-        right = sum(prediction.predicted == prediction.label for prediction in predictions)
-        sys.stdout.write(f"{right:,} of {len(predictions):,} test items are right.\n")
+        sys.stdout.write(_summary(predictions, opened) + "\n")
 
 
 def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: Sequence[str] = ()) -> None:
     """Test items, each with all probabilities and its picture.
 
     Raises:
-        ConfigError: there is no such item; RunFolderError, DataError: see `stackfit.proof.saved`.
+        ConfigError: there is no such item; RunFolderError, DataError: see `stackfit.proof`.
     """
     from stackfit.cli.pictures import show_picture
-    from stackfit.data import show_item
-    from stackfit.proof.saved import predict_items
+    from stackfit.data import pick_item
+    from stackfit.proof.predictions import predict_items
+    from stackfit.proof.rerun import load_data
 
-    predictions = predict_items(run, trust)
+    predictions, dataset = predict_items(run, trust), None
     for item in items:
         if not 0 <= item < len(predictions):
             raise ConfigError(f"There is no test item {item}. Expected 0 to {len(predictions) - 1}. Try: --item 0")
-        sys.stdout.write(_line(predictions[item], run) + "\n" + _probabilities(predictions[item], run))
-        show_picture(show_item(run.config["data"], item, "test").picture, png)
+        sys.stdout.write(_line(predictions[item], run) + "\n" + _shares(predictions[item], run))
+        if len(run.config["data"]["input_shape"]) == 3:
+            dataset = dataset or load_data(run, lambda line: complain([line]))
+            show_picture(pick_item(dataset, item, "test").picture, png)
 
 
 def _choose(predictions: Sequence[Prediction], wrong: bool, count: int) -> list[int]:
-    """The first items; half of them wrong ones where there are such."""
-    bad = [number for number, p in enumerate(predictions) if p.predicted != p.label]
-    good = [number for number, p in enumerate(predictions) if p.predicted == p.label]
+    """The first items, half of them wrong ones where there are such; of values just the first, or those furthest off."""
+    numbers = range(len(predictions))
+    if any(prediction.error is not None for prediction in predictions):
+        furthest = sorted(numbers, key=lambda number: -abs(predictions[number].error or 0))
+        return furthest[:count] if wrong else [*numbers[:count]]
+    bad = [number for number in numbers if predictions[number].predicted != predictions[number].label]
+    good = [number for number in numbers if predictions[number].predicted == predictions[number].label]
     return bad[:count] if wrong else sorted(bad[: count // 2] + good[: count - min(len(bad), count // 2)])
 
 
 def _line(prediction: Prediction, run: Run) -> str:
-    share = prediction.probabilities[prediction.predicted]
-    said = f"{_class_name(prediction.predicted, run)} ({share:.1%})"
+    from stackfit.proof.predictions import is_value
+
+    known = prediction.label is not None
+    if is_value(run):
+        said = ", ".join(f"{value:.6g}" for value in _outputs(prediction))
+        truth = f"  true {prediction.label:<10.6g}" if known else ""
+        error = "" if prediction.error is None else f"  error {prediction.error:+.4g}"
+        return f"{prediction.name:<12}{said:<10}{truth}{error}".rstrip()
+    said = _class(prediction.predicted, run)
+    if prediction.probabilities is not None:
+        said += f" ({prediction.probabilities[prediction.predicted]:.1%})"
+    if not known:
+        return f"{prediction.name:<12}{said}" if len(prediction.name) < 12 else f"{prediction.name}  {said}"
     if prediction.predicted == prediction.label:
         return f"{prediction.name:<12}right  {said}"
-    return f"{prediction.name:<12}WRONG  {said}, but it is {_class_name(prediction.label, run)}"
+    return f"{prediction.name:<12}WRONG  {said}, but it is {_class(prediction.label, run)}"
 
 
-def _probabilities(prediction: Prediction, run: Run) -> str:
+def _outputs(prediction: Prediction) -> Sequence[float]:
+    return prediction.predicted if hasattr(prediction.predicted, "__len__") else [prediction.predicted]
+
+
+def _summary(predictions: Sequence[Prediction], run: Run) -> str:
+    from stackfit.proof.predictions import is_value
+
+    if not is_value(run):
+        right = sum(prediction.predicted == prediction.label for prediction in predictions)
+        return f"{right:,} of {len(predictions):,} test items are right."
+    errors = [abs(prediction.error) for prediction in predictions if prediction.error is not None]
+    if not errors:
+        return f"{len(predictions):,} test items; with several outputs there is no error of one."
+    largest = max(range(len(errors)), key=errors.__getitem__)
+    return (
+        f"{len(predictions):,} test items: mean absolute error {sum(errors) / len(errors):.4g}, largest {errors[largest]:.4g} "
+        f"(item {largest})."
+    )
+
+
+def _shares(prediction: Prediction, run: Run) -> str:
+    """Every class with its probability, the highest first; nothing where there are none."""
+    if prediction.probabilities is None:
+        return ""
     ranked = sorted(enumerate(prediction.probabilities), key=lambda item: -item[1])
-    names = [_class_name(number, run) for number, _ in ranked]
+    names = [_class(number, run) for number, _ in ranked]
     longest = max(map(len, names))
     return "".join(
         f"  {name:<{longest}}  {share:7.2%}  {'█' * round(30 * share)}".rstrip() + "\n"
@@ -88,8 +143,8 @@ def _probabilities(prediction: Prediction, run: Run) -> str:
     )
 
 
-def _class_name(number: int | None, run: Run) -> str:
-    names = run.config["data"].get("class_names") or []
-    if number is not None and number < len(names) and str(number) != names[number]:
-        return f"{number} {names[number]}"
-    return str(number)
+def _class(number: int, run: Run) -> str:
+    from stackfit.proof.predictions import class_name
+
+    name = class_name(run, number)
+    return name if name == str(number) else f"{number} {name}"

@@ -137,7 +137,7 @@ def command(
         if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about their predictions
             from stackfit.cli.predicting import print_items
 
-            print_items(run, items)
+            print_items(run, items, trust=trust or ())
         print_run(run.folder, metrics)
         return 0
     finally:

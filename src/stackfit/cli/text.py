@@ -10,6 +10,30 @@ from typing import Any
 from stackfit.errors import printable
 
 
+class Escaping:
+    """A text stream in place of stdout: whatever a command prints of somebody's files, it does not control the terminal."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` with control characters escaped."""
+        return self.stream.write(printable(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """See `write`."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def draw(text: str) -> None:
+    """Write a text of our own that colours the terminal."""
+    getattr(sys.stdout, "stream", sys.stdout).write(text)
+
+
 def width() -> int | None:
     """Columns of the terminal, or None for a pipe or a file, where nothing is folded."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from stackfit.cli import completion
-from stackfit.cli.arguments import Trust, newest_runs, option, word
+from stackfit.cli.arguments import DataPath, Trust, newest_runs, option, word
 from stackfit.errors import ConfigError, StackfitError
 from stackfit.results.certificate import UNKNOWN, VERDICTS
 from stackfit.results.run_files import RunFiles
@@ -24,6 +25,7 @@ def command(
     ],
     tolerance: Annotated[float, option("By how much a metric may differ where not every bit is equal.")] = 1e-3,
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
+    data_path: DataPath = None,
     trust: Trust = None,
 ) -> int:
     """From the folder alone; every epoch's metrics, the weights, the predictions and the model are compared.
@@ -40,7 +42,7 @@ def command(
     if not 0 <= tolerance < float("inf"):
         raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
     reporter = Reporter(0) if quiet else make_reporter()
-    found = find_runs(newest_runs(runs), reporter)
+    found = [replace(run, data_path=data_path) for run in find_runs(newest_runs(runs), reporter)]
     verdicts = []
     for number, run in enumerate(found, 1):
         reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(found)})")

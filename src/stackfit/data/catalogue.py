@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
-from stackfit.data.dataset import SILENT, Progress, Split, StreamedDataset
+from stackfit.data.dataset import SILENT, Dataset, Progress, Split, StreamedDataset
 from stackfit.data.kinds import kind_of
 from stackfit.data.load import declare, load_dataset
 from stackfit.data.settings import settings_of
@@ -83,7 +83,11 @@ class Item:
 
 def show_item(data: Mapping[str, Any], index: int = 0, split: str = "train", progress: Progress = SILENT) -> Item:
     """Load the data and pick one example of `train`, `validation` or `test`; DataError if there is none."""
-    dataset = load_dataset(data, progress.say, progress.step)
+    return pick_item(load_dataset(data, progress.say, progress.step), index, split)
+
+
+def pick_item(dataset: Dataset | StreamedDataset, index: int, split: str) -> Item:
+    """One example of `train`, `validation` or `test`; DataError if there is none."""
     whole: Any = getattr(dataset, split, None)
     size = dataset.sizes.get(split, 0) if isinstance(dataset, StreamedDataset) else len(whole or ())
     if not 0 <= index < size:

@@ -74,6 +74,8 @@ class Dataset:
     class_names: tuple[str, ...]
     scaling: Scaling
     fingerprint: str  # SHA-256 over dtype, shape and bytes of every stored array, in stored order
+    columns: tuple[str, ...] = ()  # a table's names of its features, in order
+    white: float = 255.0  # the value of a white pixel
     input_shape: tuple[int, ...] = field(init=False)
     sizes: dict[str, int] = field(init=False)  # examples of each split, in the order of use; 0 where there is none
 
@@ -82,7 +84,6 @@ class Dataset:
         sizes = {name: 0 if split is None else len(split.y) for name, split in splits.items()}
         object.__setattr__(self, "input_shape", self.train.x.shape[1:])
         object.__setattr__(self, "sizes", sizes)
-
 
 
 @dataclass(frozen=True)
@@ -100,3 +101,5 @@ class StreamedDataset:
     scaling: Scaling
     fingerprint: str  # over TFDS builder, version, splits and file checksums
     batches: Any
+    columns: tuple[str, ...] = ()
+    white: float = 255.0

@@ -26,6 +26,7 @@ def own_kind(
     read: Callable[[Path, Data, str], dict[str, Pair]],
     declare: Callable[[Path, Data], dict[str, Any]] | None = None,
     folder: bool = False,
+    columns: Callable[[Path, Data], list[str]] | None = None,
 ) -> Kind:
     """The record of a kind that a user brings in `data.path`, and maybe in `data.test_path`.
 
@@ -35,6 +36,7 @@ def own_kind(
             uint8 pictures or float32, labels as the file has them.
         declare: finds `input_shape`, `num_classes` and `class_names` without reading everything.
         folder: whether the path is a folder, not a file.
+        columns: reads the names of a table's features.
     """
 
     def read_one(settings: Data, key: str) -> dict[str, Pair]:
@@ -60,6 +62,7 @@ def own_kind(
         read=lambda settings, progress: _store(settings, read_parts(settings)),
         declare=declare_all,
         files=lambda settings: [Path(settings.path)] if settings.path else [],
+        columns=lambda settings: columns(_path(settings, "path", what, folder), settings) if columns else [],
     )
 
 

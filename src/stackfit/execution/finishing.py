@@ -8,9 +8,11 @@ import logging
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from stackfit.data import Dataset, StreamedDataset
+from stackfit.data.inputs import Inputs
 from stackfit.errors import StackfitError, TrainingError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
@@ -154,7 +156,8 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
         job.say("test  " + "  ".join([f"{name} {value:.4f}" for name, value in test.items()]))
     other = {} if job.done.weights_epoch == job.epoch else {"weights_epoch": job.done.weights_epoch}
     summary = {**metrics, "stopped_epoch": job.epoch, **other, "parameters": model.count_params()}
-    models = dict.fromkeys(job.cell.config["save"], partial(_save_model, model))
+    models = dict.fromkeys(job.cell.config["save"], partial(save_model, model))
+    folder.write_scaling(Inputs.of(dataset).record())
     digest = {"weights_sha256": weights_digest(model)}
     folder.finish({**summary, **digest}, summary, models, predictions, job.take_lines(), directions_of(model))
 
@@ -167,11 +170,12 @@ def directions_of(model: Any) -> dict[str, str]:
     return {"loss": "min", **{name: known[way] for name, way in says.items() if way in tuple(known)}}
 
 
-def _save_model(model: Any, path: Any) -> None:
+def save_model(model: Any, path: Path) -> None:
+    """Write a model as `.keras` or `.h5`, or its arrays alone as `.weights.h5`, without Keras's remarks."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # Keras calls .h5 legacy; the lab asks for it
         logging.disable(logging.WARNING)
         try:
-            model.save(path)
+            (model.save_weights if path.name.endswith(".weights.h5") else model.save)(path)
         finally:
             logging.disable(logging.NOTSET)

@@ -96,7 +96,7 @@ def _check_model(cell: Cell, problems: Problems) -> Any:
     shape = None if problems.touches("data.input_shape") else tuple(config["data"]["input_shape"])
     stack = build_model(cell, shape, problems)
     if config["callbacks"]:
-        with tempfile.TemporaryDirectory() as folder, _random_state_kept():
+        with tempfile.TemporaryDirectory() as folder, random_state_kept():
             _build_callbacks(cell, Path(folder), problems)
     if problems.errors:
         stack.model = None
@@ -104,7 +104,7 @@ def _check_model(cell: Cell, problems: Problems) -> Any:
 
 
 @contextlib.contextmanager
-def _random_state_kept() -> Iterator[None]:
+def random_state_kept() -> Iterator[None]:
     """Restore the random state after the block: the model may be trained, and its callbacks are then made again."""
     states = random.getstate(), np.random.get_state()
     try:

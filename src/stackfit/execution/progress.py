@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stackfit.errors import printable
+
 
 class Reporter:
     """Plain lines, one an epoch. With `verbosity` 0 it prints only what is needed."""
@@ -19,7 +21,7 @@ class Reporter:
         """Print one or more lines; with `verbosity` 0 only if `always`."""
         if always or self.verbosity > 0:
             with contextlib.suppress(BrokenPipeError):  # nobody reads any more, as after `| head`: the run goes on
-                print(text.rstrip("\n"), file=sys.stderr, flush=True)
+                print(printable(text.rstrip("\n")), file=sys.stderr, flush=True)
 
     def detail(self, text: str) -> None:
         """Print lines that a live screen of several cells shows in its own way."""
@@ -58,7 +60,7 @@ class LiveReporter(Reporter):
         if self._live is None:
             super().line(text, always)
         else:
-            self._live.console.print(text.rstrip("\n"), markup=False, highlight=False, soft_wrap=True)
+            self._live.console.print(printable(text.rstrip("\n")), markup=False, highlight=False, soft_wrap=True)
 
     def detail(self, text: str) -> None:
         if self._live is None or not self._cells:
@@ -120,7 +122,7 @@ class LiveReporter(Reporter):
             epoch, done = self._at.get(number, (1, 0.0))
             state = self._states.get(label, f"epoch {epoch}/{self._epochs[number]}")
             bar = ProgressBar(total=self._epochs[number], completed=epoch - 1 + done, width=16)
-            table.add_row(Text(label), bar, state, self._best.get(number, ""))
+            table.add_row(Text(printable(label)), bar, state, self._best.get(number, ""))
         self._live.update(Group(table, Text(self._outlook())))
 
     def _outlook(self) -> str:

@@ -17,6 +17,7 @@ from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
 
+_SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
 
 
@@ -90,6 +91,15 @@ class Stack:
     def _named(self, name: str, parts: list[Any]) -> bool:
         """Whether Keras's names of these layers are free; `hidden: {units: [8, 4]}` takes hidden_1 and hidden_2."""
         for part in parts:
+            if not _SCOPE.fullmatch(part.name):
+                self.problems.errors.append(
+                    ConfigError(
+                        f"A layer is called {part.name!r}, which TensorFlow refuses. Expected only letters from a to z, digits, "
+                        "and '_', '.' or '-' between them. Rename the key, or its `name`.",
+                        key=f"model.layers.{name}",
+                    )
+                )
+                return False
             other = self.names.setdefault(part.name, name)
             if other != name:
                 self.problems.errors.append(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stackfit.proof.evidence import Record
+from stackfit.proof.model_arrays import put_arrays
 from stackfit.results.run_files import FORMS, RunFiles
 
-WEIGHTS = "model.weights.h5"  # in a .keras file
 MOST_BYTES = 50_000_000  # of the description; of a model with a thousand layers it has one million
-TIMES = 10  # an optimizer keeps up to five numbers for each weight
-MOST_OBJECTS = 100_000
 NUMBER = re.compile(r"_\d+$")  # of an automatic name: `dense_3` is the fourth Dense of its process
 
 
@@ -45,10 +42,7 @@ def _fault(path: Path, again: Path, model: Any, digest: str, same_keras: bool) -
     try:
         if not _alike(_describe(path), _describe(again), {}, same_keras):
             return "describes another model than the run's config"
-        _check_arrays(path, TIMES * sum(weight.nbytes for weight in model.get_weights()) + MOST_BYTES)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the optimizer's numbers, which are not compared
-            model.load_weights(path)
+        put_arrays(model, path)
     except Exception as error:  # whatever the readers of a damaged or forged file raise
         return f"cannot be read: {str(error).partition(chr(10))[0].rstrip('.') or type(error).__name__}"
     return None if weights_digest(model) == digest else "holds other weights than the run's"
@@ -88,37 +82,3 @@ def _alike(was: Any, now: Any, names: dict[str, str], same_keras: bool) -> bool:
         known = names.setdefault(f"was {was}", now) == now
         return names.setdefault(f"now {now}", was) == was and known
     return type(was) is type(now) and was == now
-
-
-def _check_arrays(path: Path, most: int) -> None:
-    """Refuse a file whose arrays are elsewhere, or that would fill the memory."""
-    import h5py
-
-    if path.suffix == ".h5":
-        with h5py.File(path, "r") as file:
-            _check_group(file, most)
-        return
-    with zipfile.ZipFile(path) as archive:
-        if (size := sum(entry.file_size for entry in archive.infolist())) > most:
-            raise ValueError(f"it unpacks to {size:,} bytes")
-        with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
-            _check_group(file, most)
-
-
-def _check_group(group: Any, most: int) -> None:
-    import h5py
-
-    waiting, seen, size = [group], 0, 0
-    while waiting:
-        group = waiting.pop()
-        for name in group:
-            seen += 1
-            if seen > MOST_OBJECTS or not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                raise ValueError(f"{name} is a link, or one of too many objects")
-            inside = group[name]
-            if isinstance(inside, h5py.Group):
-                waiting.append(inside)
-                continue
-            size += inside.nbytes
-            if inside.external or inside.is_virtual or size > most:
-                raise ValueError(f"the array {name} is elsewhere, or too large")

@@ -1,23 +1,18 @@
-"""What a finished run can still do: load its model, evaluate it on both splits, predict pictures and test items."""
+"""A finished run's model: loaded, held against what the run stored, evaluated on every split."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from stackfit.config.trust import used_modules
-from stackfit.data import Dataset, load_dataset
-from stackfit.errors import DataError, RunFolderError
+from stackfit.errors import RunFolderError
 from stackfit.execution.engines import ENGINE
-from stackfit.execution.members import settings_of
-from stackfit.files import reading, shown
-from stackfit.model import own_modules
-from stackfit.proof.archive import check_archive
-from stackfit.proof.rerun import check_config
+from stackfit.execution.members import make_model, random_state_kept, settings_of
+from stackfit.files import shown
+from stackfit.proof.model_arrays import load_weights
+from stackfit.proof.rerun import build_cell, load_data
 from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
@@ -25,42 +20,26 @@ from stackfit.training.engine import Settings
 
 
 def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> Any:
-    """The run's Keras model, from `model.keras` or else `model.h5` (or the `form` asked for), in Keras's safe mode.
+    """The run's compiled Keras model: its layers from `config.yaml`, its arrays from `model.keras` or else `model.h5` (or
+    the `form` asked for). What these files say besides is not read.
 
     Raises:
-        RunFolderError: there is no saved model, or it cannot be loaded.
-        ConfigError: the run's config or its model names what `trust` and the project do not trust.
+        RunFolderError: there is no saved model, it is damaged, or not the config's.
+        ConfigError: the run's config breaks a rule, or its model names what `trust` and the project do not trust.
     """
-    _, trusted = check_config(run, trust)
-    folder = RunFolder(run.folder)
+    cell = build_cell(run, trust, callbacks=False)
+    folder, config = RunFolder(run.folder), cell.config
     found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
     if not found:
         raise RunFolderError(
             f"{shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
-            f"{run.config.get('save')}. Expected model.keras. Run the experiment again with 'save=[keras]'."
+            f"{config['save']}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
-    check_archive(found[0], trusted)
-    ENGINE.start(Settings(run.config.get("batch_size", 32), deterministic=run.config.get("deterministic", True)))
-    import keras
-
-    own_modules.refresh(used_modules(run.config))
-    for module in sorted(used_modules(run.config)):
-        _register(own_modules.import_trusted(module, "trust"))
-    try:
-        return keras.models.load_model(found[0], safe_mode=True)
-    except Exception as error:  # whatever a damaged or forged description makes Keras raise
-        raise RunFolderError(
-            f"{shown(found[0])} cannot be loaded: {str(error).partition(chr(10))[0]}. Expected a model as "
-            "stackfit saves it. Run the experiment again."
-        ) from error
-
-
-def _register(module: Any) -> None:
-    import keras
-
-    for name, value in vars(module).items():
-        if isinstance(value, type) and issubclass(value, keras.layers.Layer) and value.__module__ == module.__name__:
-            keras.utils.get_custom_objects()[name] = value
+    ENGINE.start(Settings(config["batch_size"], deterministic=config["deterministic"]))
+    with random_state_kept():
+        model = make_model(cell, tuple(config["data"]["input_shape"]))
+    load_weights(model, found[0])
+    return model
 
 
 def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
@@ -78,100 +57,18 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
 
 
 def _test_scores(run: Run, model: Any) -> np.ndarray:
-    feeds = ENGINE.feeds(load_dataset(run.config["data"], lambda line: None))
+    feeds = ENGINE.feeds(load_data(run))
     return ENGINE.evaluate([model], [feeds.feed("test", settings_of(run.config))])[0][1]
 
 
 def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> dict[str, dict[str, float]]:
-    """Loss and metrics of the run's model on its training, validation and test splits.
+    """Loss and metrics of the run's model on its training, validation and test splits; `say` is told if the data changed.
 
     Raises:
         RunFolderError: no model; DataError: the data are not available any more; ConfigError: see `load_model`.
     """
     model = load_model(run, trust=trust)
-    dataset = load_dataset(run.config["data"], say)
-    before = run_files.read_environment(run.folder).get("data_fingerprint")
-    if before != dataset.fingerprint:
-        say("The data have changed since this run trained: their fingerprint differs.")
+    dataset = load_data(run, say)
     feeds, settings = ENGINE.feeds(dataset), settings_of(run.config)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
     return {split: ENGINE.evaluate([model], [feeds.feed(split, settings)])[0][0] for split in splits}
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One example's prediction. `probabilities`: `(classes,)`, sums to 1; `label` is None where it is not known."""
-
-    name: str
-    probabilities: np.ndarray
-    predicted: int
-    label: int | None = None
-
-
-def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
-    """The test items' predictions as the run stored them, in the data's order.
-
-    Raises:
-        RunFolderError: the run stored none; ConfigError: see `check_config`.
-    """
-    check_config(run, trust)
-    scores, labels = run_files.read_predictions(run.folder)
-    return [
-        _prediction(f"item {number}", row, run, int(label))
-        for number, (row, label) in enumerate(zip(scores, labels, strict=True))
-    ]
-
-
-def predict_pictures(
-    run: Run, files: Sequence[Path], invert: bool = False, trust: Iterable[str] = ()
-) -> list[Prediction]:
-    """Predict pictures of any size: made grey or RGB as the model needs, resized, scaled as in training.
-
-    Args:
-        invert: for dark objects on white paper, where the data show bright objects on black.
-
-    Raises:
-        DataError: a file is not a picture, or the model does not take pictures; ConfigError: see `load_model`.
-    """
-    check_config(run, trust)
-    shape = tuple(run.config["data"]["input_shape"])
-    arrays = [read_picture(file, shape, invert) for file in files]
-    model = load_model(run, trust=trust)
-    dataset = load_dataset(run.config["data"], lambda line: None)
-    highest = float(dataset.train.x.max()) if isinstance(dataset, Dataset) else 255.0
-    pixels = np.stack(arrays) if highest == 255 else np.stack(arrays) * (highest / 255.0)  # digits go up to 16
-    scores = model.predict(dataset.scaling.apply(pixels), verbose=0)
-    return [_prediction(str(file), row, run) for file, row in zip(files, scores, strict=True)]
-
-
-def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np.ndarray:
-    """A PNG or JPEG as uint8 of `shape` `(height, width, channels)`.
-
-    Raises:
-        DataError: the file cannot be read as a picture, or `shape` is not a picture's.
-    """
-    from PIL import Image, ImageOps
-
-    if len(shape) != 3 or shape[2] not in (1, 3):
-        raise DataError(
-            f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
-            "Leave out the files to see its test items."
-        )
-    if not file.exists():
-        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.")
-    with reading(file, "a picture: a PNG or JPEG", "Convert it.", DataError), Image.open(file) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
-    resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
-    array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
-    return array.reshape(shape)
-
-
-def _prediction(name: str, scores: np.ndarray, run: Run, label: int | None = None) -> Prediction:
-    """Logits become probabilities; a single sigmoid output becomes two."""
-    scores = np.asarray(scores, np.float64).reshape(-1)
-    logits = bool(run.config["task"]["loss"].get("from_logits"))
-    if len(scores) == 1:
-        scores = np.array([0 if logits else 1 - scores[0], scores[0]])
-    raised = np.exp(scores - scores.max()) if logits else scores
-    probabilities = raised / raised.sum() if logits else scores
-    return Prediction(name, probabilities, int(probabilities.argmax()), label)

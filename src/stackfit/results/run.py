@@ -16,15 +16,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """One run folder. `Run(path)` raises RunFolderError if the path is none."""
+    """One run folder. `Run(path)` raises RunFolderError if the path is none.
+
+    Args:
+        data_path: where the user's own data of the run are now: the file, or the folder that holds it.
+    """
 
     folder: Path
+    data_path: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
         _ = self.status
+
+    def __eq__(self, other: object) -> bool:  # also a class of its own, such as the one that predicts
+        return isinstance(other, Run) and (self.folder, self.data_path) == (other.folder, other.data_path)
+
+    def __hash__(self) -> int:
+        return hash((self.folder, self.data_path))
 
     @cached_property
     def status(self) -> dict[str, Any]:
@@ -61,7 +72,25 @@ class Run:
                 f"{shown(run_files.RunFiles(self.folder).config)} is cut short: it has no {min(missing)}. Expected "
                 "the run's resolved config. Run the experiment again."
             )
-        return config
+        return config if self.data_path is None else {**config, "data": self._moved(config.get("data"), Path(self.data_path))}
+
+    def _moved(self, data: Any, path: Path) -> dict[str, Any]:
+        """The `data` section with its paths where the data are now."""
+        recorded = [key for key in ("path", "test_path") if isinstance(data, dict) and data.get(key)]
+        if "path" not in recorded:
+            raise RunFolderError(
+                f"{shown(self.folder)} trained on data without a path. Expected a run on a file or folder of yours. "
+                "Leave out --data-path"
+            )
+        inside = {key: str(path / Path(str(data[key])).name) for key in recorded}
+        if path.is_dir() and Path(inside["path"]).exists():
+            return {**data, **inside}
+        if not path.exists():
+            raise RunFolderError(
+                f"There is no {shown(path)}. Expected the data of {shown(self.folder)}, which it read from "
+                f"{data['path']}. Correct --data-path"
+            )
+        return {**data, "path": str(path)}
 
     @cached_property
     def history(self) -> pd.DataFrame:

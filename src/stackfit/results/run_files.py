@@ -6,6 +6,7 @@ Only this module and `run_folder`, which writes them, know the names.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 from stackfit.errors import RunFolderError
 from stackfit.files import reading, shown
 from stackfit.results import owner
+from stackfit.results.bounds import check_arrays, read_bounded
 
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
@@ -38,6 +40,7 @@ class RunFiles:
     log = property(lambda self: self.path / "log.txt")
     manifest = property(lambda self: self.path / "manifest.json")  # what the others were when the run finished
     certificate = property(lambda self: self.path / "certificate.json")
+    scaling = property(lambda self: self.path / "scaling.json")
     checkpoint = property(lambda self: self.path / "checkpoint.npz")  # while the run is unfinished
 
     def model(self, form: str = "keras") -> Path:
@@ -74,7 +77,7 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
     file = Path(path) / STATUS
     try:
         with reading(file, "JSON as stackfit writes it", AGAIN):
-            status = json.loads(file.read_bytes())
+            status = json.loads(read_bounded(file))
         if not isinstance(status, dict) or status.get("status") not in STATES:
             states = ", ".join(STATES)
             raise RunFolderError(f"{shown(file)} holds no run status. Expected one of {states} under 'status'. {AGAIN}")
@@ -132,7 +135,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     file = RunFiles(path).config
     with reading(file, "the run's resolved config"):
-        text = file.read_text(encoding="utf-8")
+        text = read_bounded(file).decode()
         check_events(text, file)  # the file may be somebody else's: aliases can stand for 9^30 values
         config = yaml.safe_load(text)
     if not isinstance(config, dict):
@@ -167,9 +170,25 @@ def read_metrics(path: Path) -> dict[str, Any]:
     return metrics
 
 
+def read_scaling(path: Path) -> dict[str, Any] | None:
+    """The content of `scaling.json`; None if the run is of a version that wrote none.
+
+    Raises:
+        RunFolderError: it is damaged.
+    """
+    file = RunFiles(path).scaling
+    if not file.exists():
+        return None
+    with reading(file, "the scaling of a finished run"):
+        scaling = json.loads(read_bounded(file))
+        if not isinstance(scaling, dict):
+            raise ValueError("it holds no mapping")
+    return scaling
+
+
 def _read_mapping(file: Path) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_bytes())
+        value = json.loads(read_bounded(file))
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -184,12 +203,13 @@ def read_predictions(path: Path) -> tuple[Any, Any]:
     import numpy as np
 
     file = RunFiles(path).predictions
-    with (
-        reading(file, "the test predictions of a finished run"),
-        file.open("rb") as stream,
-        np.load(stream, allow_pickle=False) as stored,
-    ):
-        return stored["scores"], stored["labels"]
+    with reading(file, "the test predictions of a finished run"):
+        check_arrays(file)
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            scores, labels = stored["scores"], stored["labels"]
+        if not scores.size or scores.dtype.kind != "f" or labels.dtype.kind not in "iuf" or len(scores) != len(labels):
+            raise ValueError(f"it has scores of shape {scores.shape} and labels of shape {labels.shape}")
+    return scores, labels
 
 
 def read_history(path: Path) -> list[dict[str, int | float | None]]:
@@ -202,8 +222,8 @@ def read_history(path: Path) -> list[dict[str, int | float | None]]:
     with reading(file, "a CSV of numbers, one row an epoch", AGAIN):
         if not file.exists():
             return []
-        with file.open(newline="", encoding="utf-8") as stream:
-            return [{name: _number(text) for name, text in row.items()} for row in csv.DictReader(stream)]
+        rows = csv.DictReader(io.StringIO(read_bounded(file).decode(), newline=""))
+        return [{name: _number(text) for name, text in row.items()} for row in rows]
 
 
 def _number(text: str) -> int | float | None:

@@ -80,7 +80,7 @@ class RunFolder(RunFiles):
 
     def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any]) -> None:
         files.clear_leftovers(self.path)
-        for stale in (self.metrics, self.predictions, self.manifest, self.certificate):
+        for stale in (self.metrics, self.predictions, self.scaling, self.manifest, self.certificate):
             stale.unlink(missing_ok=True)
         self.begun = self.config.exists()
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
@@ -218,6 +218,11 @@ class RunFolder(RunFiles):
             files.write_json(self.metrics, {"results_format": RESULTS_FORMAT, **metrics})
             self._end("finished", results_format=RESULTS_FORMAT, metrics=summary, directions=directions)
             self.checkpoint.unlink(missing_ok=True)
+
+    def write_scaling(self, scaling: dict[str, Any]) -> None:
+        """Write `scaling.json`: what new examples need before the model takes them."""
+        with writing(self.path):
+            files.write_json(self.scaling, scaling)
 
     def write_certificate(self, certificate: dict[str, Any]) -> str | None:
         """Write `certificate.json`: whether the run, executed again, came out the same. Returns why it is not signed."""

@@ -28,6 +28,8 @@ class Kind:
     files: Callable[[Data], list[Path]] | None = None
     # What they declare themselves of `input_shape`, `num_classes` and `class_names`.
     declare: Callable[[Data], dict[str, Any]] = lambda settings: {}
+    # The names of a table's features, in the order in which the model gets them.
+    columns: Callable[[Data], list[str]] = lambda settings: []
     # Called after `stackfit data fetch`.
     fetched: Callable[[Progress], None] = lambda progress: None
     white: float = 255.0  # the value that `scale: unit` makes 1
