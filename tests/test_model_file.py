@@ -120,7 +120,7 @@ def test_arrays_of_other_files_and_arrays_that_fill_the_memory_are_refused(run, 
         file.create_dataset("layers/huge", (1 << 40,), "f4", chunks=(1024,), compression="gzip")
 
     whole = run.model("keras").read_bytes()
-    for change, said in ((elsewhere, "is a link"), (outside, "is elsewhere"), (huge, "or too large")):
+    for change, said in ((elsewhere, "is a link"), (outside, "is not stored as"), (huge, "also holds /layers/huge")):
         run.model("keras").write_bytes(whole)
         edit_weights(run.model("keras"), change)
         (fault,) = wrong()

@@ -5,7 +5,6 @@ Problems are collected: a layer that cannot be built or called leaves the checks
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import keras
 from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
+from stackfit.model.wiring import as_list, names_in, other_form, passed, said_of
 
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
@@ -58,7 +58,7 @@ class Stack:
             arguments = {argument: value for argument, value in layer.items() if argument not in ("after", "inputs")}
             extra = {} if "name" in arguments else {"name": name}
             built = build(arguments, f"model.layers.{name}", "layers", self.problems, **extra)
-            parts = [] if built is None else _as_list(built)
+            parts = [] if built is None else as_list(built)
             known = built is not None and wiring is not None and all(self.values[read] is not None for read in self.reads[name])
             self.values[name] = self._connect(name, parts, wiring) if known and self._named(name, parts) else None
             ends = (ends - set(self.reads[name])) | {name}
@@ -119,11 +119,11 @@ class Stack:
                 value = part(**value) if isinstance(value, Mapping) else part(value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
-                tensors = value.values() if isinstance(value, Mapping) else _as_list(value)
-                shapes = [str(tuple(tensor.shape[1:])) for each in tensors for tensor in _as_list(each)]
+                tensors = value.values() if isinstance(value, Mapping) else as_list(value)
+                shapes = [str(tuple(tensor.shape[1:])) for each in tensors for tensor in as_list(each)]
                 said = ConfigError(
                     f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "
-                    f"{' and '.join(shapes)}: {_said(error)}. {_other_form(part, wiring)}"
+                    f"{' and '.join(shapes)}: {said_of(error)}. {other_form(part, wiring)}"
                     f"The shapes along the stack: {self.shapes()}. Change this layer or the one above it.",
                     kind="shape",
                     among=self.causes(name),
@@ -259,43 +259,3 @@ def order_layers(layers: Mapping[str, Any], problems: Problems, removed: list[st
             before = waiting.pop(name)
             ordered.insert(0 if before == INPUT else ordered.index(before) + 1, name)
     return {name: layers[name] for name in ordered}
-
-
-def names_in(wiring: Any) -> list[Any]:
-    """The layers in `inputs`: one name, a list of them, or a mapping from a layer's arguments to either."""
-    if isinstance(wiring, Mapping):
-        return [name for each in wiring.values() for name in names_in(each)]
-    return _as_list(wiring)
-
-
-def passed(wiring: Any, values: Mapping[str, Any]) -> Any:
-    """The wiring with each layer's value for its name; a list of one name is the value itself."""
-    if isinstance(wiring, Mapping):
-        return {argument: passed(each, values) for argument, each in wiring.items()}
-    given = [values[name] for name in _as_list(wiring)]
-    return given[0] if len(given) == 1 else given
-
-
-def _said(error: Exception) -> str:
-    """What Keras says of a call, without its frame."""
-    text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
-    text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
-    return text.partition(" Arguments received")[0].partition(" Full shape received")[0][:300].rstrip(".")
-
-
-def _other_form(part: keras.layers.Layer, wiring: Any) -> str:
-    """What a layer expects; for one that takes several arguments, or a list, the other form of `inputs`."""
-    parameters = inspect.signature(part.call).parameters.values()
-    needed = [each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD]
-    names = names_in(wiring)
-    if isinstance(wiring, Mapping) and len(needed) == 1 and not {*needed} <= {*wiring}:
-        return f"Expected one argument, {needed[0]}. Write: inputs: [{', '.join(names)}]. "
-    if not isinstance(wiring, Mapping) and len(needed) > 1:
-        names = (names * len(needed))[: len(needed)]
-        pairs = [f"{argument}: {name}" for argument, name in zip(needed, names, strict=True)]
-        return f"Expected a layer for each of its arguments. Write: inputs: {{{', '.join(pairs)}}}. "
-    return "Expected a shape that the layer accepts. "
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

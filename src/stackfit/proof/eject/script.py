@@ -195,7 +195,8 @@ def _call_arguments(given: Any) -> str:
 
 def model_lines(config: Mapping[str, Any]) -> list[str]:
     """The layers from top to bottom, each made and called in stackfit's order, then `compile`."""
-    from stackfit.model.stack import INPUT, order_layers, passed
+    from stackfit.model.stack import INPUT, order_layers
+    from stackfit.model.wiring import passed
 
     nodes = {name: node for name, node in config["model"]["layers"].items() if node is not None}
     nodes = order_layers(nodes, Problems(), [])
