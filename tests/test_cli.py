@@ -264,8 +264,9 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         ([*RUN, "seed=${oc.env:HOME}"], ["The resolver 'oc.env' is not allowed"]),
         (["show", "nope"], ["No experiment 'nope'"]),
         (["table", "nowhere"], ["nowhere"]),
-        (["evaluate", "nowhere"], ["nowhere is not a run folder", "stackfit table"]),
-        (["predict", "nowhere"], ["nowhere is not a run folder"]),
+        (["evaluate", "nowhere"], ["nowhere does not exist. Expected a run folder", "stackfit table"]),
+        (["predict", "./no/where"], ["no/where is not a run folder"]),
+        (["best", "--metric", "test_accuracy", "nowhere"], ["nowhere does not exist"]),
     ],
 )  # fmt: skip
 def test_bad_words_are_told_at_their_place(cli, words, said):

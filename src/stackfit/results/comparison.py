@@ -19,7 +19,7 @@ from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.tables import grouped
-from stackfit.results.verdicts import UNTESTED, say_best, say_models, say_pairs, verdict_of
+from stackfit.results.verdicts import SHOWN, UNTESTED, say_best, say_models, say_pairs, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,13 +126,13 @@ def compare_configurations(
 
     Every pair; of more than `MOST_IN_PAIRS` configurations, the best that has at least two runs against each other one.
     """
+    import numpy as np
+
     finished = runs.about["state"] == "finished"
     if not finished.all():
         aside = runs.about["state"][~finished].value_counts().items()
         counts = ", ".join(f"{count} {state}" for state, count in aside)
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
-    import numpy as np
-
     name, runs = choose_metric(runs, metric, "--metric"), runs.pick(finished)
     problems = [*problems, *of_last_epoch(runs, name)]
     frame, seeds = grouped(runs, "seed")
@@ -170,7 +170,9 @@ def compare_configurations(
         best = next((pair["A"] for pair in records if verdict_of(pair) != UNTESTED), records[0]["A"])
         spoken = records if len(records) <= MOST_SENTENCES else [pair for pair in records if pair["A"] == best]
         sentences = [*say_pairs(spoken, name, direction)]
-    return Comparison(tables, [*sentences, *([] if direction else [undirected(name)])], problems)
+    if direction is None and (many or any(verdict_of(pair) == SHOWN for pair in records)):
+        sentences.append(undirected(name))
+    return Comparison(tables, sentences, problems)
 
 
 def _heading(many: bool, pairs: list[dict[str, Any]]) -> str:

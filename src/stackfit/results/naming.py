@@ -30,9 +30,9 @@ def folder_of(path: Path) -> Path:
     if not is_name(path):
         return path
     folder = project.outputs() / path
-    if folder.is_dir():
-        return folder
-    return _refuse(path.name)
+    if not folder.is_dir():
+        raise _unknown(path.name)
+    return folder
 
 
 def newest_run(path: Path) -> Path:
@@ -41,11 +41,12 @@ def newest_run(path: Path) -> Path:
     Raises:
         RunFolderError: there is neither such a path nor an experiment of this name with a finished run.
     """
-    if not is_name(path):
+    folder = folder_of(path)
+    if folder == path:
         return path
     found = []
     unfinished: dict[str, int] = {}
-    for run in find_run_folders([folder_of(path)]):
+    for run in find_run_folders([folder]):
         try:
             status = read_status(run)
         except RunFolderError:
@@ -64,13 +65,14 @@ def newest_run(path: Path) -> Path:
     return max(found)[-1]
 
 
-def _refuse(name: str) -> Path:
+def _unknown(name: str) -> RunFolderError:
+    """About a name of which there are no runs: of an experiment's, how to train it; else the nearest that has runs."""
     folder = project.outputs()
-    known = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     places = [own / f"{name}.yaml" for own in (project.own("experiments"), project.shipped("experiments")) if own]
     if any(place.is_file() for place in places):
-        raise RunFolderError(f"{name} has no run in {shown(folder)}. Expected a finished run. Try: stackfit run {name}")
-    raise RunFolderError(
+        return RunFolderError(f"{name} has no run in {shown(folder)}. Expected a finished run. Try: stackfit run {name}")
+    known = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    return RunFolderError(
         f"{name} does not exist.{did_you_mean(name, known)} Expected a run folder, a folder with runs below it, or the "
         f"name of an experiment with runs in {shown(folder)}. Try: stackfit table, for all in ./outputs, or: stackfit list, "
         "for what can be run"
