@@ -372,7 +372,7 @@ def test_check_judges_a_hostile_experiment_without_running_it(lab, cli):
     (lab / FILE).write_text(HEAD + layer("os.system", "      command: touch x") + "expect: [{parameters: 3}]\n")
     before = world(lab)
     answer = cli("check", "mine")
-    assert answer.code == 1 and "0 passed, 1 failed" in answer.out and OUT in answer.out + answer.err
+    assert answer.code == 2 and "items: 1 error\n" in answer.out and OUT in answer.out + answer.err
     assert world(lab) == before
 
 

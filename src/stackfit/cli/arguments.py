@@ -29,6 +29,7 @@ Paths = Annotated[
     word("Run folders, sweeps, or folders that hold them; ./outputs if none is given.", completion.runs),
 ]
 RunPath = Annotated[Path, word("A run folder, as `stackfit run` prints it.", completion.runs, "RUN")]
+RunPaths = Annotated[list[Path], word("Run folders, as `stackfit run` prints them.", completion.runs, "RUN...")]
 DataName = Annotated[str, word("An option of the data group, such as fashion_mnist or mnist.", completion.data_sets)]
 Multirun = Annotated[bool, option("A sweep: a key may have several values, a=1,2.", "--multirun", "-m")]
 Trust = Annotated[

@@ -46,6 +46,7 @@ def command(
     Exit code: 1 when a claim or an item fails, 2 when nothing could be judged.
     """
     from stackfit.cli import gradebook
+    from stackfit.config.experiments import expand
     from stackfit.config.rubric import read_rubric
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import write_text
@@ -73,8 +74,10 @@ def command(
         write([gradebook.refused(str(claims), error)])
         raise
 
+    widest = max(map(len, expand(chosen)))
+
     def print_outcome(outcome: Outcome) -> None:
-        sys.stdout.write(claim_line(outcome) + "\n")
+        sys.stdout.write(claim_line(outcome, widest) + "\n")
         sys.stdout.flush()
 
     limits = Limits(max_epochs, max_parameters, max_minutes)
@@ -98,14 +101,14 @@ def _check_writable(path: Path | None) -> None:
             path.open("a").close()
 
 
-def claim_line(outcome: Outcome) -> str:
+def claim_line(outcome: Outcome, width: int) -> str:
     """`passed  NAME  what is claimed  ->  what was found`, and where it was published."""
     from stackfit.cli.gradebook import published
 
     seen = f"  published {text}" if (text := published(outcome.claim)) else ""
     source = f"  [{text}]" if (text := outcome.claim.source or outcome.source) else ""
     said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
-    return printable(f"{outcome.verdict.state:<8}{outcome.experiment}  {said}{seen}{source}")
+    return printable(f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{seen}{source}")
 
 
 def _summary(marks: Sequence[Mark]) -> list[str]:

@@ -24,18 +24,28 @@ def command(
     invert: Annotated[bool, option("The picture is dark on white; the data bright on black.", "--invert")] = False,
     png: Annotated[Path | None, option("Write the item's picture to a PNG file.")] = None,
     trust: Trust = None,
-) -> None:
+) -> int:
     """Of your pictures; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
-    probabilities.
+    probabilities. Exit code 1 when one of several files is not a picture.
     """
+    from stackfit.cli.each import for_each
     from stackfit.proof import saved
     from stackfit.results.run import Run
 
     opened = Run(run)
     if files:
-        for prediction in saved.predict_pictures(opened, files, invert, trust or ()):
+        pictures: list[Path] = []
+
+        def look(file: Path) -> None:
+            if len(files) > 1:
+                saved.read_picture(file, tuple(opened.config["data"]["input_shape"]), invert)
+            pictures.append(file)
+
+        code = for_each(files, look)
+        for prediction in saved.predict_pictures(opened, pictures, invert, trust or ()) if pictures else ():
             sys.stdout.write(f"{prediction.name}\n{_probabilities(prediction, opened)}")
-    elif item:
+        return code
+    if item:
         print_items(opened, item, png, trust or ())
     else:
         predictions = saved.predict_items(opened, trust or ())
@@ -43,6 +53,7 @@ def command(
             sys.stdout.write(_line(predictions[number], opened) + "\n")
         right = sum(prediction.predicted == prediction.label for prediction in predictions)
         sys.stdout.write(f"{right:,} of {len(predictions):,} test items are right.\n")
+    return 0
 
 
 def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: Sequence[str] = ()) -> None:

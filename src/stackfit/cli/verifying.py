@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
-from stackfit.errors import ConfigError, StackfitError
+from stackfit.errors import ConfigError
 
 NAMES = {"data_fingerprint": "data", "numerics": "stackfit's numerics"}
 PREFIXES = {"versions.": "", "determinism.": "", "variables.": "", "code.": "code of "}
@@ -26,38 +26,41 @@ def command(
     """From the folder alone; every epoch's metrics, the weights and the predictions are compared.
 
     bit-equal, within tolerance, or diverged: then with the first epoch that differs and what has changed since. The
-    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged.
+    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged or could not be
+    verified, 2 when none could.
     """
+    from stackfit.cli.each import for_each
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import shown
-    from stackfit.proof.verify import find_runs, verify
+    from stackfit.proof.verify import find_folders, verify
+    from stackfit.results.run import Run
     from stackfit.results.run_files import VERDICTS
     from stackfit.results.run_folder import RunFolder
 
     if not 0 <= tolerance < float("inf"):
         raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
     reporter = Reporter(0) if quiet else make_reporter()
-    found = find_runs(runs, reporter)
-    verdicts = []
-    for number, run in enumerate(found, 1):
-        reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(found)})")
-        try:
-            certificate = verify(run, reporter, trust or (), tolerance)
-            sys.stdout.write("\n".join(lines(certificate, shown(run.folder), quiet)) + "\n")
-            sys.stdout.flush()
-            verdicts.append(certificate["verdict"])
-            RunFolder(run.folder).write_certificate(certificate)
-        except StackfitError as error:
-            if len(found) == 1:
-                raise
-            reporter.line(f"error: {shown(run.folder)}: {error}", always=True)
-            verdicts.append("error")
+    found: list[Path] = []
+    code = for_each(runs, lambda path: found.extend(find_folders(path, reporter)), shown)
+    verdicts: list[str] = []
+
+    def judge(folder: Path) -> None:
+        reporter.line(f"{shown(folder)}: running it again ({found.index(folder) + 1} of {len(found)})")
+        certificate = verify(Run(folder), reporter, trust or (), tolerance)
+        sys.stdout.write("\n".join(lines(certificate, shown(folder), quiet)) + "\n")
+        sys.stdout.flush()
+        verdicts.append(certificate["verdict"])
+        RunFolder(folder).write_certificate(certificate)
+
+    if found:
+        code = max(code, for_each(found, judge, shown))
     if len(found) > 1:
-        counts = {verdict: verdicts.count(verdict) for verdict in (*VERDICTS, "error")}
+        counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+        counts["error"] = len(found) - len(verdicts)
         sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + "\n")
-    if "diverged" in verdicts:
-        return 1
-    return 2 if "error" in verdicts else 0
+    if not verdicts:
+        return 2
+    return 1 if code or "diverged" in verdicts else 0
 
 
 def lines(certificate: dict[str, Any], folder: str, quiet: bool = False) -> Iterator[str]:
