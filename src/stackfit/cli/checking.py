@@ -21,7 +21,7 @@ STATES = ("passed", "failed", "skipped")
 
 def command(
     experiments: Annotated[
-        list[str] | None, word("Names, files, or patterns such as 'hand-ins/*.yaml'.", completion.experiments)
+        list[str] | None, word("Names, files, or a pattern of them in quotes.", completion.experiments)
     ] = None,
     everything: Annotated[bool, option("Every shipped experiment, without the long ones.", "--all")] = False,
     long: Annotated[bool, option("With --all: the long ones too.", "--long")] = False,

@@ -102,7 +102,8 @@ def find_experiment(word: str) -> Located:
         return Located(word, find_named(word))
     if not os.path.isfile(word):  # not a folder, a pipe or a device
         found = "is not a file" if os.path.lexists(word) else "does not exist"
-        found = "matches no file" if glob.has_magic(word) else found
+        if glob.has_magic(word):
+            found = "is a pattern, which only `stackfit check` takes" if glob.glob(word) else "matches no file"
         raise ConfigError(f"{word} {found}. Expected an experiment's file, or a name. Try: stackfit list")
     path = Path(os.path.abspath(word))
     name = name_of(path)
