@@ -153,6 +153,16 @@ def test_every_item_gets_its_verdict_whatever_becomes_of_the_others(cli, write, 
     assert {test["name"].partition(":")[0] for test in tests} == {"good", "bad", "raises", "untrusted", "blocked"}
 
 
+def test_no_name_and_no_text_of_an_item_looks_like_another_line(cli, write, lab):
+    write("rubric.yaml", RUBRIC)
+    (lab / "a\ngood  passed 2 of 2\n.yaml").mkdir()
+    write("b.yaml", ONE.replace("source: ours", 'source: "x\\npassed  good  y"').replace("310", "311"))
+    answer = cli("check", "*.yaml", "--claims", "rubric.yaml", "-q")
+    lines = answer.out.splitlines()
+    assert answer.code == 1 and not [line for line in lines if line.startswith(("good", "passed  good"))]
+    assert len(lines) == 2 + 1 + 3 + 2  # claims, items, totals
+
+
 def test_nothing_that_could_be_judged_is_a_wrong_command(cli, write, lab):
     write("experiments/nothing.yaml", BROKEN["nothing"])
     answer = cli("check", "missing", "nothing", "hand-ins/*.yaml", "-q", "--csv", "claims.csv")

@@ -84,7 +84,7 @@ def command(
     marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
     for mark in marks:
         if mark.problem:
-            print(printable(f"error: {mark.item}: {mark.problem}"), file=sys.stderr)
+            print(f"error: {_line(mark.item)}: {printable(str(mark.problem))}", file=sys.stderr)
     sys.stdout.writelines(f"{line}\n" for line in _summary(marks))
     write(marks)
     if all(mark.state == "error" and not mark.outcomes for mark in marks):
@@ -108,7 +108,12 @@ def claim_line(outcome: Outcome, width: int) -> str:
     seen = f"  published {text}" if (text := published(outcome.claim)) else ""
     source = f"  [{text}]" if (text := outcome.claim.source or outcome.source) else ""
     said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
-    return printable(f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{seen}{source}")
+    return _line(f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{seen}{source}")
+
+
+def _line(text: str) -> str:
+    """On one line: a name must not look like a verdict on another item."""
+    return printable(text).replace("\n", "\\n")
 
 
 def _summary(marks: Sequence[Mark]) -> list[str]:
@@ -122,7 +127,7 @@ def _summary(marks: Sequence[Mark]) -> list[str]:
     lines = [""] if counts else []
     widest = max(len(mark.item) for mark in marks)
     for mark in marks:
-        lines.append(printable(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
+        lines.append(_line(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
     states = Counter(mark.state for mark in marks)
     items = _counted(states, [state for state in (*STATES, "error") if states[state]])
     return [*lines, f"items: {items}", f"claims: {total}"]

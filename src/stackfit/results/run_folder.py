@@ -77,7 +77,7 @@ class RunFolder(RunFiles):
 
     def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any]) -> None:
         files.clear_leftovers(self.path)
-        for stale in (self.metrics, self.predictions, self.certificate):
+        for stale in (self.metrics, self.predictions, self.certificate, self.signature):
             stale.unlink(missing_ok=True)
         self.begun = self.config.exists()
         if before.get("fingerprint") != fingerprint or not self.checkpoint.exists():
