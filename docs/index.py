@@ -173,7 +173,7 @@ def table(records: Iterable[Record], rows: Mapping[str, Row], claims: list[Row],
     heads = ["experiment", "question", *(["published", "measured", "claims that hold"] if full else ["measured"]), "time"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for record in records:
-        own = [claim for claim in claims if claim["experiment"] == record.name]
+        own = [claim for claim in claims if claim["item"] == record.name]
         found, seconds = result(rows.get(record.name), own)
         cells = [f"`{record.name}`", str(record.about.get("question", "")), found, seconds]
         if full:
@@ -189,8 +189,8 @@ def failures(records: Mapping[str, Record], claims: list[Row]) -> list[str]:
     for claim in claims:
         if claim["state"] == "failed":
             published = f" Published: {claim['published']}." if claim["published"] else ""
-            note = str(records[claim["experiment"]].about.get("ours", ""))
-            lines += [f"* `{claim['experiment']}`, {claim['claim']}: {claim['found']}.{published} {note}".rstrip()]
+            note = str(records[claim["item"]].about.get("ours", ""))
+            lines += [f"* `{claim['item']}`, {claim['claim']}: {claim['reason']}.{published} {note}".rstrip()]
     return lines or ["Every claim that could be checked holds."]
 
 

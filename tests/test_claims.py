@@ -34,9 +34,15 @@ def make(tmp_path):
     return make_run
 
 
-def verdict(claim: dict, runs, others=()) -> Verdict:
+def judged(claim: dict, runs, others=()) -> Verdict:
     (one,) = read_claims([claim])
     return judge(one, runs, list(others), lambda run: True)
+
+
+def verdict(claim: dict, runs, others=()) -> Verdict:
+    """Without its numbers."""
+    said = judged(claim, runs, others)
+    return Verdict(said.state, said.found)
 
 
 def messages(*entries, metrics=("loss", "test_accuracy"), axes=("optimizer",)) -> list[str]:
@@ -210,6 +216,38 @@ def test_a_predicted_class_is_read_from_the_stored_scores(make):
     np.savez(RunFolder(run.folder).predictions, scores=np.eye(3, dtype=np.float32)[[2, 0]], labels=np.array([2, 0]))
     assert verdict({"item": 0, "predicted": 2}, [run]) == Verdict("passed", "class 2")
     assert verdict({"item": 1, "predicted": 2}, [run]).state == "failed"
+
+
+def test_a_verdict_has_the_value_and_the_limits_that_it_is_held_to(make):
+    run, other = make(loss=0.25, losses=[0.9, 0.25, 0.5]), make(loss=0.75, losses=[0.5, 0.75])
+    for claim, numbers in [
+        ({"metric": "loss", "between": [0.1, None]}, (0.25, 0.1, None)),
+        ({"metric": "loss", "mean_at_least": "o", "margin": 0.5}, (0.25, 0.25, None)),
+        ({"metric": "loss", "mean_within": "o", "margin": 0.25}, (0.25, 0.5, 1.0)),
+        ({"metric": "loss", "mean_below": "o"}, (0.25, None, 0.75)),
+        ({"metric": "val_loss", "rises_at_most": 0.125}, (0.25, None, 0.125)),
+        ({"metric": "val_loss", "rises_less_than": "o"}, (0.25, None, 0.25)),
+        ({"finished": 2}, (1, 2, 2)),
+        ({"log": "x"}, (0, 1, None)),
+        ({"reload": "equal"}, (None, None, None)),
+    ]:
+        RunFolder(run.folder).log.touch()
+        found = judged(claim, [run], [other])
+        assert (found.value, found.lower, found.upper) == numbers, claim
+
+
+def test_a_metric_that_a_run_does_not_have_fails_its_claim_alone(make):
+    run = make(loss=None, losses=[0.5, 0.4])
+    for claim in ({"metric": "test_f1", "between": [0, 1]}, {"metric": "loss", "between": [0, 1]},
+                  {"metric": "val_f1", "rises_at_most": 1}):  # fmt: skip
+        assert verdict(claim, [run]).state == "failed" and "has no" in verdict(claim, [run]).found
+
+
+def test_what_a_claim_is_worth_is_a_number_and_whether_it_is_hidden_true_or_false():
+    claim = {"metric": "loss", "between": [0, 1]}
+    assert messages({**claim, "points": 2.5, "hidden": True}, {**claim, "points": 0}) == []
+    for key, value in (("points", "two"), ("points", -1), ("points", True), ("hidden", "yes"), ("hidden", 1)):
+        assert f"{key} is {value!r}. Expected" in messages({**claim, key: value})[0]
 
 
 def test_whole_numbers_are_equal_or_in_a_range(make):

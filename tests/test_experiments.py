@@ -80,7 +80,7 @@ def test_a_file_with_a_shipped_name_is_an_error_of_that_name_only_and_both_files
         find_named(name)
     shipped = "experiments/gsp631_base.yaml" if name == "gsp631_base" else "conf/config.yaml"
     assert error.value.where == f"experiments/{name}.yaml"
-    assert f"The name {name!r} belongs to stackfit, " in error.value.message and shipped in error.value.message
+    assert f"The name {name!r} is stackfit's own, " in error.value.message and shipped in error.value.message
     assert f"Rename the file, for example to my_{name}.yaml" in error.value.message
     for command in ("run", "show", "plan"):
         answer = cli(command, name)
@@ -132,9 +132,15 @@ def test_what_is_not_an_experiments_file_is_refused(cli, lab, word, said):
     assert answer.code == 2 and said in answer.err and answer.err.endswith("Try: stackfit list\n")
 
 
+def test_a_file_of_many_megabytes_is_not_even_read(cli, write):
+    write("big.yaml", "a: 3\n" * 1_000_000)
+    answer = cli("show", "big.yaml")
+    assert answer.code == 2 and "big.yaml has 5,000,000 bytes. Expected at most 1,000,000." in answer.err
+
+
 def test_a_path_whose_name_is_taken_is_refused_and_both_files_are_named(cli, write):
     write("experiments/mine.yaml", MINE)
-    for name, owner in (("mine", "is that of an experiment of yours, experiments/mine.yaml"), ("gsp631_base", "belongs to")):
+    for name, owner in (("mine", "is that of an experiment of yours, experiments/mine.yaml"), ("gsp631_base", "is stackfit's own, ")):
         write(f"{name}.yaml", f"defaults: [{name}, _self_]\n")
         answer = cli("show", f"{name}.yaml")
         assert answer.code == 2 and f"{name}.yaml\n  The name {name!r} {owner}" in answer.err

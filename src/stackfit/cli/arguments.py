@@ -53,6 +53,7 @@ Paths = Annotated[
 ]
 RUN_HELP = "A run folder, or an experiment's name: its newest finished run."
 RunPath = Annotated[Path, word(RUN_HELP, completion.runs, "RUN", _newest_run)]
+RunPaths = Annotated[list[Path], word("Run folders, or experiments' names: the newest finished run of each.", completion.runs, "RUN...")]
 DataName = Annotated[str, word("An option of the data group, such as fashion_mnist or mnist.", completion.data_sets)]
 Multirun = Annotated[bool, option("A sweep: a key may have several values, a=1,2.", "--multirun", "-m")]
 Trust = Annotated[

@@ -21,7 +21,7 @@ STATES = ("passed", "failed", "skipped")
 
 def command(
     experiments: Annotated[
-        list[str] | None, word("Names, files, or patterns such as 'hand-ins/*.yaml'.", completion.experiments)
+        list[str] | None, word("Names, files, or a pattern of them in quotes.", completion.experiments)
     ] = None,
     everything: Annotated[bool, option("Every shipped experiment, without the long ones.", "--all")] = False,
     long: Annotated[bool, option("With --all: the long ones too.", "--long")] = False,
@@ -46,6 +46,7 @@ def command(
     Exit code: 1 when a claim or an item fails, 2 when nothing could be judged.
     """
     from stackfit.cli import gradebook
+    from stackfit.config.experiments import expand
     from stackfit.config.rubric import read_rubric
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import write_text
@@ -73,15 +74,17 @@ def command(
         write([gradebook.refused(str(claims), error)])
         raise
 
+    widest = max(map(len, expand(chosen)))
+
     def print_outcome(outcome: Outcome) -> None:
-        sys.stdout.write(claim_line(outcome) + "\n")
+        sys.stdout.write(claim_line(outcome, widest) + "\n")
         sys.stdout.flush()
 
     limits = Limits(max_epochs, max_parameters, max_minutes)
     marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
     for mark in marks:
         if mark.problem:
-            print(printable(f"error: {mark.item}: {mark.problem}"), file=sys.stderr)
+            print(f"error: {_line(mark.item)}: {printable(str(mark.problem))}", file=sys.stderr)
     sys.stdout.writelines(f"{line}\n" for line in _summary(marks))
     write(marks)
     if all(mark.state == "error" and not mark.outcomes for mark in marks):
@@ -98,14 +101,19 @@ def _check_writable(path: Path | None) -> None:
             path.open("a").close()
 
 
-def claim_line(outcome: Outcome) -> str:
+def claim_line(outcome: Outcome, width: int) -> str:
     """`passed  NAME  what is claimed  ->  what was found`, and where it was published."""
     from stackfit.cli.gradebook import published
 
     seen = f"  published {text}" if (text := published(outcome.claim)) else ""
     source = f"  [{text}]" if (text := outcome.claim.source or outcome.source) else ""
     said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
-    return printable(f"{outcome.verdict.state:<8}{outcome.experiment}  {said}{seen}{source}")
+    return _line(f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{seen}{source}")
+
+
+def _line(text: str) -> str:
+    """On one line: a name must not look like a verdict on another item."""
+    return printable(text).replace("\n", "\\n")
 
 
 def _summary(marks: Sequence[Mark]) -> list[str]:
@@ -119,7 +127,7 @@ def _summary(marks: Sequence[Mark]) -> list[str]:
     lines = [""] if counts else []
     widest = max(len(mark.item) for mark in marks)
     for mark in marks:
-        lines.append(printable(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
+        lines.append(_line(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
     states = Counter(mark.state for mark in marks)
     items = _counted(states, [state for state in (*STATES, "error") if states[state]])
     return [*lines, f"items: {items}", f"claims: {total}"]

@@ -29,7 +29,7 @@ def command(
     format: Format = "text",
     data_path: DataPath = None,
     trust: Trust = None,
-) -> None:
+) -> int:
     """Of your files; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
     probabilities. A table's rows are in a CSV file with the columns of the training data. Other formats than text have all
     test items.
@@ -41,7 +41,7 @@ def command(
     opened = Run(run, data_path)
     if item and not files:
         print_items(opened, item, png, trust or ())
-        return
+        return 0
     if files:
         predictions = predict_files(opened, files, invert, trust or (), lambda line: complain([line]))
     else:
@@ -57,6 +57,7 @@ def command(
         for number in _choose(predictions, wrong, count):
             sys.stdout.write(_line(predictions[number], opened) + "\n")
         sys.stdout.write(_summary(predictions, opened) + "\n")
+    return 0
 
 
 def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: Sequence[str] = ()) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import DataPath, Trust, newest_runs, option, word
-from stackfit.errors import ConfigError, StackfitError
+from stackfit.errors import ConfigError
 from stackfit.results.certificate import UNKNOWN, VERDICTS
 from stackfit.results.run_files import RunFiles
 
@@ -31,39 +30,41 @@ def command(
     """From the folder alone; every epoch's metrics, the weights, the predictions and the model are compared.
 
     bit-equal, within tolerance, or diverged: then with the first epoch that differs and what has changed since. The
-    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged, or when a file
-    of it has changed since the run wrote it.
+    verdict is kept as certificate.json and shown by `stackfit table`. Exit code 1 when a run diverged or could not be
+    verified, or when a file of it has changed since the run wrote it; 2 when none could be verified.
     """
+    from stackfit.cli.each import for_each
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import shown
-    from stackfit.proof.verify import find_runs, verify
+    from stackfit.proof.verify import find_folders, verify
+    from stackfit.results.run import Run
     from stackfit.results.run_folder import RunFolder
 
     if not 0 <= tolerance < float("inf"):
         raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
     reporter = Reporter(0) if quiet else make_reporter()
-    found = [replace(run, data_path=data_path) for run in find_runs(newest_runs(runs), reporter)]
-    verdicts = []
-    for number, run in enumerate(found, 1):
-        reporter.line(f"{shown(run.folder)}: running it again ({number} of {len(found)})")
-        try:
-            certificate = verify(run, reporter, trust or (), tolerance)
-            sys.stdout.write("\n".join(lines(certificate, shown(run.folder), quiet)) + "\n")
-            sys.stdout.flush()
-            verdicts.append(certificate["verdict"])
-            if reason := RunFolder(run.folder).write_certificate(certificate):
-                reporter.line(f"warning: the verdict is not signed, so it counts as another's: {reason}", always=True)
-        except StackfitError as error:
-            if len(found) == 1:
-                raise
-            reporter.line(f"error: {shown(run.folder)}: {error}", always=True)
-            verdicts.append("error")
+    found: list[Path] = []
+    code = for_each(runs, lambda path: found.extend(find_folders(newest_runs([path])[0], reporter)), shown)
+    verdicts: list[str] = []
+
+    def judge(folder: Path) -> None:
+        reporter.line(f"{shown(folder)}: running it again ({found.index(folder) + 1} of {len(found)})")
+        certificate = verify(Run(folder, data_path), reporter, trust or (), tolerance)
+        sys.stdout.write("\n".join(lines(certificate, shown(folder), quiet)) + "\n")
+        sys.stdout.flush()
+        verdicts.append(certificate["verdict"])
+        if reason := RunFolder(folder).write_certificate(certificate):
+            reporter.line(f"warning: the verdict is not signed, so it counts as another's: {reason}", always=True)
+
+    if found:
+        code = max(code, for_each(found, judge, shown))
     if len(found) > 1:
-        counts = {verdict: verdicts.count(verdict) for verdict in (*VERDICTS, "error")}
+        counts = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+        counts["error"] = len(found) - len(verdicts)
         sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count) + "\n")
-    if "diverged" in verdicts or "changed" in verdicts:
-        return 1
-    return 2 if "error" in verdicts else 0
+    if not verdicts:
+        return 2
+    return 1 if code or {"diverged", "changed"} & {*verdicts} else 0
 
 
 def lines(certificate: dict[str, Any], folder: str, quiet: bool = False) -> Iterator[str]:

@@ -22,6 +22,7 @@ from stackfit.files import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 ROOT = ("config", "stackfit_schema")  # what experiments start from
+MAX_BYTES = 1_000_000  # of a file that is given by its path; parsing takes a second
 LONGEST_NAME = 100  # characters of a name that was made from a path
 
 
@@ -83,10 +84,9 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def _clash(path: Path, taken: Path) -> ConfigError:
-    owner = "belongs to" if project.own("experiments") != taken.parent else "is that of an experiment of yours,"
-    stackfit = "stackfit, " if owner == "belongs to" else ""
+    owner = "that of an experiment of yours" if project.own("experiments") == taken.parent else "stackfit's own"
     return ConfigError(
-        f"The name {path.stem!r} {owner} {stackfit}{shown(taken)}. Expected another name: otherwise inheritance and "
+        f"The name {path.stem!r} is {owner}, {shown(taken)}. Expected another name: otherwise inheritance and "
         f"`stackfit check` would change their meaning. Rename the file, for example to my_{path.name}",
         where=shown(path),
     )
@@ -102,8 +102,11 @@ def find_experiment(word: str) -> Located:
         return Located(word, find_named(word))
     if not os.path.isfile(word):  # not a folder, a pipe or a device
         found = "is not a file" if os.path.lexists(word) else "does not exist"
-        found = "matches no file" if glob.has_magic(word) else found
+        if glob.has_magic(word):
+            found = "is a pattern, which only `stackfit check` takes" if glob.glob(word) else "matches no file"
         raise ConfigError(f"{word} {found}. Expected an experiment's file, or a name. Try: stackfit list")
+    if (size := os.path.getsize(word)) > MAX_BYTES:
+        raise ConfigError(f"{word} has {size:,} bytes. Expected at most {MAX_BYTES:,}. Shorten it.")
     path = Path(os.path.abspath(word))
     name = name_of(path)
     taken = find_experiments().get(name) or (project.shipped("conf") / "config.yaml" if name in ROOT else None)

@@ -76,10 +76,9 @@ class Item:
 
     @property
     def blocked(self) -> StackfitError | None:
-        """Why none of its claims can be judged. An error may itself be claimed, and absent data are skipped."""
-        if self.problem is None or any(claim.error for claim in self.claims) or (self.claims and self.is_absent):
-            return None
-        return self.problem
+        """Why none of its claims can be judged. An error of its model may itself be claimed; absent data are skipped."""
+        claimed = self.own and any(claim.error for claim in self.claims)
+        return None if claimed or (self.claims and self.is_absent) else self.problem
 
     @property
     def is_absent(self) -> bool:
@@ -193,7 +192,7 @@ def find_items(words: Sequence[str], rubric: Sequence[Claim] | None, limits: Lim
     """
     items: dict[str, Item] = {}
     for word in dict.fromkeys(expand(words)):
-        item = Item(word, word, limits=limits)
+        item = Item(word, word, limits=limits, claims=list(rubric or ()))
         with item.keeping():
             located = find_experiment(word)
             item.name = located.name
@@ -202,8 +201,8 @@ def find_items(words: Sequence[str], rubric: Sequence[Claim] | None, limits: Lim
             continue
         items[item.name] = item
         with item.keeping():
-            if item.problem is None:
-                item.claims = item.composition.claims if rubric is None else list(rubric)
+            if item.problem is None and rubric is None:
+                item.claims = item.composition.claims
             if item.problem is None and not item.claims:
                 no = "the `expect` of a file that is given by its path does not count" if item.judged else "it has no `expect`"
                 raise ConfigError(f"It claims nothing: {no}. Expected claims. Add for example: --claims rubric.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import socket
 import tempfile
@@ -37,25 +38,24 @@ from stackfit.results.run_folder import RunFolder
 TOLERANCE = 1e-3
 
 
-def find_runs(paths: Iterable[Path], reporter: Reporter) -> list[Run]:
-    """The runs at, and the finished ones below, these paths.
+def find_folders(path: Path, reporter: Reporter) -> list[Path]:
+    """The run folder at this path; or those below it, but for runs that have not finished.
 
     Raises:
-        RunFolderError: a path is not a run folder and has no finished run below it.
+        RunFolderError: the path is not a run folder and has no finished run below it.
     """
-    chosen: list[Run] = []
-    for path in paths:
-        runs = [Run(folder) for folder in folders_below(path)]
-        single = [run.folder for run in runs] == [path]
-        finished = [run for run in runs if single or run.state == "finished"]
-        for run in runs:
-            if run not in finished:
-                reporter.line(f"{shown(run.folder)} is {run.state}: not verified.")
-        if not finished:
-            raise RunFolderError(
-                f"{shown(path)} has no finished run in it. Expected one. Try: stackfit table {shown(path)}"
-            )
-        chosen += finished
+    folders = folders_below(path)
+    chosen = []
+    for folder in folders:
+        state = "finished"  # or damaged: then verifying it says how
+        with contextlib.suppress(RunFolderError):
+            state = run_files.state_of(run_files.read_status(folder))
+        if state == "finished" or folders == [path]:
+            chosen.append(folder)
+        else:
+            reporter.line(f"{shown(folder)} is {state}: not verified.")
+    if not chosen:
+        raise RunFolderError(f"{shown(path)} has no finished run in it. Expected one. Try: stackfit table {shown(path)}")
     return chosen
 
 

@@ -19,7 +19,7 @@ from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.tables import grouped
-from stackfit.results.verdicts import SHOWN, UNTESTED, say_best, say_models, say_pairs, verdict_of
+from stackfit.results.verdicts import DIFFERENT, UNTESTED, say_best, say_models, say_pairs, verdict_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,7 +170,7 @@ def compare_configurations(
         best = next((pair["A"] for pair in records if verdict_of(pair) != UNTESTED), records[0]["A"])
         spoken = records if len(records) <= MOST_SENTENCES else [pair for pair in records if pair["A"] == best]
         sentences = [*say_pairs(spoken, name, direction)]
-    if direction is None and (many or any(verdict_of(pair) == SHOWN for pair in records)):
+    if direction is None and (many or any(verdict_of(pair) == DIFFERENT for pair in records)):
         sentences.append(undirected(name))
     return Comparison(tables, sentences, problems)
 

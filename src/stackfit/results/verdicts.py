@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EACH_NEEDS = "each needs at least 2, better 5, so train them with more seeds, such as 'seed=range(5)'."
 FEW_NAMED = 3  # configurations of one verdict; the table has all
 # Of a pair: a difference is shown; not, and it would take many runs; not, but a few more might; no test is possible.
-SHOWN, NOT_SHOWN, FEW_RUNS, UNTESTED = "shown", "not shown", "few runs", "untested"
+DIFFERENT, NOT_SHOWN, FEW_RUNS, UNTESTED = "shown", "not shown", "few runs", "untested"
 
 
 def say_models(a: str, b: str, counts: np.ndarray, p: float) -> str:
@@ -29,7 +29,7 @@ def say_models(a: str, b: str, counts: np.ndarray, p: float) -> str:
 
 
 def verdict_of(pair: Mapping[str, Any]) -> str:
-    """`SHOWN`, or why not.
+    """`DIFFERENT`, or why not.
 
     `FEW_RUNS`: a difference as large as the one seen would be found with at most `statistics.MOST_RUNS` runs each.
     `UNTESTED`: a side has fewer than two runs. `NOT_SHOWN`: if there is a difference, it would take more runs.
@@ -37,7 +37,7 @@ def verdict_of(pair: Mapping[str, Any]) -> str:
     if math.isnan(pair["p (corrected)"]):
         return UNTESTED
     if pair["p (corrected)"] < ALPHA:
-        return SHOWN
+        return DIFFERENT
     return FEW_RUNS if pair["needed"] > min(pair["n_a"], pair["n_b"]) else NOT_SHOWN
 
 
@@ -62,7 +62,7 @@ def say_configurations(pair: Mapping[str, Any], metric: str, direction: str | No
     if pair["tests"] > 1:
         seen += f", {'both ' if interval else ''}corrected for {pair['tests']} pairs"
     seen += ")"
-    if verdict == SHOWN:
+    if verdict == DIFFERENT:
         more, less = (a, b) if effect > 0 else (b, a)
         if direction is None:
             return f"{more} has a higher {metric} than {less}: {seen}."
@@ -102,9 +102,9 @@ def say_best(pairs: Sequence[Mapping[str, Any]], metric: str, direction: str | N
     if UNTESTED in found and tests:
         among = f"the {tests + 1} configurations with at least 2 runs"
     yield f"{pairs[0]['A']} has the {extreme} {metric} of {among}."
-    if SHOWN in found:
+    if DIFFERENT in found:
         better = f"It has a higher {metric} than" if direction is None else "It is better than"
-        yield f"{better} {_named(found[SHOWN])}."
+        yield f"{better} {_named(found[DIFFERENT])}."
     if NOT_SHOWN in found:
         yield f"No difference shown from {_named(found[NOT_SHOWN])}."
     if FEW_RUNS in found:
