@@ -212,6 +212,13 @@ def test_a_predicted_class_is_read_from_the_stored_scores(make):
     assert verdict({"item": 1, "predicted": 2}, [run]).state == "failed"
 
 
+def test_one_sigmoid_output_is_class_1_above_a_half(make):
+    run = make(loss=1.0)
+    np.savez(RunFolder(run.folder).predictions, scores=np.array([[0.9], [0.1]], np.float32), labels=np.array([1, 0]))
+    assert verdict({"item": 0, "predicted": 1}, [run]) == Verdict("passed", "class 1")
+    assert verdict({"item": 1, "predicted": 0}, [run]) == Verdict("passed", "class 0")
+
+
 def test_whole_numbers_are_equal_or_in_a_range(make):
     run = make(stopped_epoch=2, parameters=50890)
     assert verdict({"stopped_epoch": 2}, [run]).state == "passed"
