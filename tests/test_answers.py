@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stackfit.results.answers import read_answers
+from stackfit.keys import flatten
+from stackfit.results.answers import read_answers, task_of
 
 
 def task(loss: str, labels: str = "class", **arguments: Any) -> dict[str, Any]:
@@ -61,3 +62,10 @@ def test_values_are_values_one_or_several():
 
 def test_scores_without_an_axis_of_outputs_are_one_output():
     assert read_answers(BINARY, np.array([0.9, 0.1])).predicted.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("config", [SPARSE, BINARY_LOGITS, task("MeanSquaredError", "value")])
+def test_flat_settings_say_the_same_as_the_config(config):
+    flat = flatten({"task": config})
+    scores = np.array([[0.4]])
+    assert read_answers(task_of(flat), scores).predicted.tolist() == read_answers(config, scores).predicted.tolist()

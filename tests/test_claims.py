@@ -238,9 +238,10 @@ def test_a_verdict_has_the_value_and_the_limits_that_it_is_held_to(make):
 
 def test_a_metric_that_a_run_does_not_have_fails_its_claim_alone(make):
     run = make(loss=None, losses=[0.5, 0.4])
-    for claim in ({"metric": "test_f1", "between": [0, 1]}, {"metric": "loss", "between": [0, 1]},
-                  {"metric": "val_f1", "rises_at_most": 1}):  # fmt: skip
-        assert verdict(claim, [run]).state == "failed" and "has no" in verdict(claim, [run]).found
+    for claim, said in (({"metric": "test_f1", "between": [0, 1]}, "has no test_f1"),
+                        ({"metric": "loss", "between": [0, 1]}, "loss is not known"),
+                        ({"metric": "val_f1", "rises_at_most": 1}, "has no")):  # fmt: skip
+        assert verdict(claim, [run]).state == "failed" and said in verdict(claim, [run]).found
 
 
 def test_what_a_claim_is_worth_is_a_number_and_whether_it_is_hidden_true_or_false():
@@ -248,6 +249,13 @@ def test_what_a_claim_is_worth_is_a_number_and_whether_it_is_hidden_true_or_fals
     assert messages({**claim, "points": 2.5, "hidden": True}, {**claim, "points": 0}) == []
     for key, value in (("points", "two"), ("points", -1), ("points", True), ("hidden", "yes"), ("hidden", 1)):
         assert f"{key} is {value!r}. Expected" in messages({**claim, key: value})[0]
+
+
+def test_one_sigmoid_output_is_class_1_above_a_half(make):
+    run = make(loss=1.0)
+    np.savez(RunFolder(run.folder).predictions, scores=np.array([[0.9], [0.1]], np.float32), labels=np.array([1, 0]))
+    assert verdict({"item": 0, "predicted": 1}, [run]) == Verdict("passed", "class 1")
+    assert verdict({"item": 1, "predicted": 0}, [run]) == Verdict("passed", "class 0")
 
 
 def test_whole_numbers_are_equal_or_in_a_range(make):

@@ -774,6 +774,16 @@ def test_names_of_somebody_elses_files_do_not_control_the_terminal(lab, cli, fin
     assert "gpj" in answers["verify",].err
 
 
+@pytest.mark.parametrize("words", [("list",), ("show", "mine"), ("show", "mine", "--origin"), ("explain", "mine", "about"),
+                                   ("explain", "mine", "data.class_names"), ("show", "mine", f"seed={PLANT}")])  # fmt: skip
+def test_texts_of_an_experiment_do_not_control_the_terminal(lab, cli, words):
+    names = ", ".join(json.dumps(f"{number}{PLANT}") for number in range(10))
+    (lab / FILE).write_text(HEAD + f"about: {{question: {json.dumps(PLANT)}}}\ndata: {{class_names: [{names}]}}\n")
+    answer = cli(*words)
+    assert_harmless(answer.out + answer.err)
+    assert "gpj" in answer.out + answer.err or words == ("show", "mine", f"seed={PLANT}")
+
+
 @pytest.mark.parametrize("name", ["status.json", "metrics.json", "environment.json", "certificate.json", "history.csv",
                                   "predictions.npz", "config.yaml", "scaling.json"])  # fmt: skip
 def test_a_file_of_absurd_size_is_not_read(lab, name):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from made_runs import make_run
 from PIL import Image
 
 import stackfit
@@ -236,6 +239,28 @@ def test_a_moved_run_finds_its_data_by_data_path(trained, lab, cli):
     (lab / "two.csv").write_text((home / "two.csv").read_text().replace("yes", "no", 1))
     changed = cli("evaluate", str(folder), "--data-path", "two.csv")
     assert changed.code == 0 and "The data have changed since" in changed.err and "it recorded " in changed.err
+
+
+@pytest.mark.parametrize(
+    "recorded, there, given, found",
+    [
+        ({"path": "a/x.csv"}, ["new.csv"], "new.csv", {"path": "new.csv"}),
+        ({"path": "a/x.csv"}, ["there/x.csv"], "there", {"path": "there/x.csv"}),
+        ({"path": "/gone/x.csv", "test_path": "y.csv"}, ["d/x.csv", "d/y.csv"], "d", {"path": "d/x.csv", "test_path": "d/y.csv"}),
+        ({"path": "a/x.csv", "test_path": "y.csv"}, ["new.csv"], "new.csv", {"path": "new.csv", "test_path": "y.csv"}),
+        ({"path": "a/photos"}, ["mine/cat/1.png"], "mine", {"path": "mine"}),  # the folder itself
+        ({"path": "a/photos"}, ["mine/photos/cat/1.png"], "mine", {"path": "mine/photos"}),
+    ],
+)
+def test_a_data_path_is_the_data_or_the_folder_that_holds_them(lab, recorded, there, given, found):
+    for name in there:
+        (lab / name).parent.mkdir(parents=True, exist_ok=True)
+        (lab / name).touch()
+    folder = make_run(lab / "run", {})
+    (folder / "config.yaml").write_text(yaml.safe_dump({"data": recorded}))
+    status = json.loads((folder / "status.json").read_text())
+    (folder / "status.json").write_text(json.dumps({**status, "settings": {}}))
+    assert Run(folder, Path(given)).config["data"] == found
 
 
 def test_a_data_path_that_is_not_there_or_not_wanted_is_refused(finished, trained, lab):

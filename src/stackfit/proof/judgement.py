@@ -14,7 +14,7 @@ from typing import Any
 from stackfit.config.claims import Claim
 from stackfit.files import shown
 from stackfit.results import run_files
-from stackfit.results.answers import read_answers
+from stackfit.results.answers import read_answers, task_of
 from stackfit.results.final_metrics import metrics_of
 from stackfit.results.run import Run
 
@@ -85,7 +85,7 @@ def judge(claim: Claim, runs: Sequence[Run], others: Sequence[Run], reload: Call
         scores, _ = run_files.read_predictions(first.folder)
         if int(claim.item or 0) >= len(scores):
             return Verdict("failed", f"no test item {claim.item}: there are {len(scores):,}, from 0")
-        (said,) = read_answers(first.config["task"], scores[[claim.item]]).predicted.tolist()
+        (said,) = read_answers(task_of(first.status["settings"]), scores[[claim.item]]).predicted.tolist()
         return _exact(said, claim.predicted, f"class {said}")
     if claim.subject == "log":
         return _judge_log(claim, run_files.RunFiles(first.folder).log)

@@ -49,3 +49,9 @@ def read_answers(task: Mapping[str, Any], scores: np.ndarray) -> Answers:
     if scores.shape[1] == 1:
         shares = np.concatenate([1 - shares, shares], axis=1)
     return Answers(predicted, shares if known else None)
+
+
+def task_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a config's `task` section that decides, from the flat settings of a `status.json`."""
+    loss = {"_target_": settings.get("task.loss._target_"), "from_logits": settings.get("task.loss.from_logits")}
+    return {"labels": settings.get("task.labels"), "loss": loss}
