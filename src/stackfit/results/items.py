@@ -34,7 +34,8 @@ class Data:
 
     def __str__(self) -> str:
         name = self.settings.get("name") or Path(self.settings.get("path") or "").name or self.settings.get("kind")
-        return f"{self.folder} on {name or 'unknown data'}" + (f" ({len(self.labels):,} items)" if self.labels is not None else "")
+        size = "" if self.labels is None else f" ({len(self.labels):,} items)"
+        return f"{self.folder} on {name or 'unknown data'}{size}"
 
     def was_changed_since(self, other: Data) -> bool:
         """Whether the same settings gave other arrays."""

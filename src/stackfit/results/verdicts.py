@@ -52,9 +52,7 @@ def say_configurations(pair: Mapping[str, Any], metric: str, direction: str | No
     a, b, n_a, n_b, effect = (pair[name] for name in ("A", "B", "n_a", "n_b", "A - B"))
     verdict = verdict_of(pair)
     if verdict == UNTESTED:
-        return (
-            f"Not enough runs: {a} has {n_a} and {b} has {n_b} with {metric}; {EACH_NEEDS}"
-        )
+        return f"Not enough runs: {a} has {n_a} and {b} has {n_b} with {metric}; {EACH_NEEDS}"
     # The interval is turned with the effect, so that the latter is positive.
     low, high = sorted(math.copysign(1, effect) * pair[side] for side in ("low", "high"))
     interval = "" if math.isnan(low) else f", 95 % interval {_number(low)} to {_number(high)}"
@@ -82,9 +80,7 @@ def say_pairs(pairs: Sequence[Mapping[str, Any]], metric: str, direction: str | 
         if verdict_of(pair) != UNTESTED or not together:
             yield say_configurations(pair, metric, direction)
     if together:
-        yield (
-            f"Not enough runs: {len(untested)} pairs have a side with fewer than 2 values of {metric}; {EACH_NEEDS}"
-        )
+        yield f"Not enough runs: {len(untested)} pairs have a side with fewer than 2 values of {metric}; {EACH_NEEDS}"
 
 
 def say_best(pairs: Sequence[Mapping[str, Any]], metric: str, direction: str | None) -> Iterator[str]:
@@ -110,9 +106,7 @@ def say_best(pairs: Sequence[Mapping[str, Any]], metric: str, direction: str | N
     if FEW_RUNS in found:
         yield f"Not enough runs to tell it from {_named(found[FEW_RUNS])}: more seeds might show a difference."
     if UNTESTED in found:
-        yield (
-            f"Not enough runs, so not tested against {_named(found[UNTESTED])}: of {metric} {EACH_NEEDS}"
-        )
+        yield f"Not enough runs, so not tested against {_named(found[UNTESTED])}: of {metric} {EACH_NEEDS}"
     if tests:
         yield (
             f"95 % intervals and p are corrected for {tests} comparisons. The best was chosen from the same runs, "
