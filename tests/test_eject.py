@@ -310,8 +310,8 @@ def test_a_name_with_line_ends_stays_in_its_comment_and_odd_layer_names_in_their
         json.dumps({**status, "settings": {}, "experiment": "a\u2028import os\nimport os"})
     )
     layers = run_files.read_config(copied)["model"]["layers"]
-    layers = {"1 a'\"": {**layers["hidden"], "after": "flatten"}, **layers}
-    layers["output"] = {**layers["output"], "inputs": ["1 a'\""]}
+    layers = {"1.a-b": {**layers["hidden"], "after": "flatten"}, **layers}
+    layers["output"] = {**layers["output"], "inputs": ["1.a-b"]}
     layers.pop("hidden")
     text = eject(change(copied, model={"layers": layers}))
     assert text.startswith("# a import os import os as a plain Keras script")

@@ -180,6 +180,11 @@ def test_values_are_shown_with_the_true_value_and_the_error(trained, lab, cli):
     assert cli("predict", str(folder), "--wrong", "--count", "1").out.startswith(f"item {errors.argmax()} ")
     one = cli("predict", str(folder), "--item", "1")
     assert one.out == second + "\n" and one.err == ""
+    two = pd.read_csv(io.StringIO(cli("predict", str(folder), "--item", "1", "--item", "0", "--format", "csv").out))
+    assert two.name.tolist() == ["item 1", "item 0"] and two.label.tolist() == pytest.approx(labels[[1, 0]].tolist())
+    far = pd.read_csv(io.StringIO(cli("predict", str(folder), "--wrong", "--format", "csv").out))
+    assert far.error.abs().is_monotonic_decreasing and len(far) == len(labels)
+    assert "There is no test item 99." in cli("predict", str(folder), "--item", "99", "--format", "csv").err
     table = as_frame(Run(folder), predict_items(Run(folder)))
     assert list(table.columns) == ["name", "predicted", "label", "error"]
     rows = predict_frame(Run(folder), table_of(folder).head(4))

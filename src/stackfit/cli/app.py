@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verifying", "Train a run again and compare it bit by bit."),
     "eject": ("ejecting", "The run as a plain Keras script, without stackfit."),
     "evaluate": ("evaluating", "Training and test split side by side, with the gap between them."),
-    "predict": ("predicting", "Class names and probabilities of pictures or of test items."),
+    "predict": ("predicting", "Classes with probabilities, or values: of pictures, rows or test items."),
     "new": ("writing", "Write an experiment or a callback of your own to start from."),
     "schema": ("schema", "JSON Schema of experiment files, for editors."),
     "data": ("", "The data sets: which are here; fetch one; look at an example."),

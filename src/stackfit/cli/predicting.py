@@ -31,21 +31,25 @@ def command(
     trust: Trust = None,
 ) -> int:
     """Of your files; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
-    probabilities. A table's rows are in a CSV file with the columns of the training data. Other formats than text have all
-    test items.
+    probabilities. A table's rows are in a CSV file with the columns of the training data. Formats other than text have all
+    test items, or those of --item or --wrong.
     """
     from stackfit.proof.predictions import as_frame, predict_files, predict_items
     from stackfit.results import formats
     from stackfit.results.run import Run
 
     opened = Run(run, data_path)
-    if item and not files:
+    if item and not files and format == "text":
         print_items(opened, item, png, trust or ())
         return 0
     if files:
         predictions = predict_files(opened, files, invert, trust or (), lambda line: complain([line]))
     else:
         predictions = predict_items(opened, trust or ())
+        if item:
+            predictions = [_pick(predictions, number) for number in item]
+        elif wrong and format != "text":
+            predictions = [predictions[number] for number in _choose(predictions, True, len(predictions))]
     if format != "text":
         sys.stdout.write(formats.render(as_frame(opened, predictions), format, width()))
     elif files:
@@ -73,12 +77,17 @@ def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: 
 
     predictions, dataset = predict_items(run, trust), None
     for item in items:
-        if not 0 <= item < len(predictions):
-            raise ConfigError(f"There is no test item {item}. Expected 0 to {len(predictions) - 1}. Try: --item 0")
-        sys.stdout.write(_line(predictions[item], run) + "\n" + _shares(predictions[item], run))
+        prediction = _pick(predictions, item)
+        sys.stdout.write(_line(prediction, run) + "\n" + _shares(prediction, run))
         if len(run.config["data"]["input_shape"]) == 3:
             dataset = dataset or load_data(run, lambda line: complain([line]))
             show_picture(pick_item(dataset, item, "test").picture, png)
+
+
+def _pick(predictions: Sequence[Prediction], item: int) -> Prediction:
+    if not 0 <= item < len(predictions):
+        raise ConfigError(f"There is no test item {item}. Expected 0 to {len(predictions) - 1}. Try: --item 0")
+    return predictions[item]
 
 
 def _choose(predictions: Sequence[Prediction], wrong: bool, count: int) -> list[int]:

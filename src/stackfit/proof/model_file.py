@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.proof.evidence import Record
-from stackfit.proof.model_arrays import put_arrays
+from stackfit.proof.loading import put_arrays
 from stackfit.results.run_files import FORMS, RunFiles
 
 MOST_BYTES = 50_000_000  # of the description; of a model with a thousand layers it has one million

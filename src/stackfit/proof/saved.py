@@ -11,7 +11,7 @@ from stackfit.errors import RunFolderError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.members import make_model, random_state_kept, settings_of
 from stackfit.files import shown
-from stackfit.proof.model_arrays import load_weights
+from stackfit.proof.loading import load_weights
 from stackfit.proof.rerun import build_cell, load_data
 from stackfit.results import run_files
 from stackfit.results.run import Run

@@ -1,4 +1,4 @@
-"""`model_arrays`: only arrays come out of a saved model, and only into a model that has them."""
+"""`loading`: only arrays come out of a saved model, and only into a model that has them."""
 
 from __future__ import annotations
 
