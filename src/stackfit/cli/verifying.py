@@ -21,7 +21,7 @@ def command(
     runs: Annotated[
         list[Path], word("Run folders, or folders that hold them, such as a sweep.", completion.runs, "RUN...")
     ],
-    tolerance: Annotated[float, option("By how much a metric may differ where not every bit is equal.")] = 1e-3,
+    tolerance: Annotated[float, option("By how much a metric may differ where the weights are not equal.")] = 1e-3,
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
     trust: Trust = None,
 ) -> int:
