@@ -24,8 +24,10 @@ def make_old(path: Path, settings: dict, **options) -> Path:
     make_run(path, settings, **options)
     for file in (path / "status.json", path / "metrics.json"):
         content = json.loads(file.read_text())
-        del content["results_format"]
+        for key in ("results_format", "manifest"):
+            content.pop(key, None)
         file.write_text(json.dumps(content))
+    (path / "manifest.json").unlink()
     return path
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from stackfit.config.experiments import find_experiment
 from stackfit.config.hydra.composition import OWN_SETTINGS, Composer, search_path
 from stackfit.config.origins import override_key
 from stackfit.errors import ConfigError, Problems
@@ -76,7 +77,7 @@ def composer() -> Composer:
 
 @pytest.fixture(scope="module")
 def hydra() -> ConfigLoaderImpl:
-    return ConfigLoaderImpl(search_path())
+    return ConfigLoaderImpl(search_path(find_experiment("gsp631_base")))
 
 
 @examples

@@ -22,7 +22,7 @@ def command(
         list[Path],
         word("Run folders, sweeps, or experiments' names: the newest finished run.", completion.runs, "RUN..."),
     ],
-    tolerance: Annotated[float, option("By how much a metric may differ where not every bit is equal.")] = 1e-3,
+    tolerance: Annotated[float, option("By how much a metric may differ where the weights are not equal.")] = 1e-3,
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
     data_path: DataPath = None,
     trust: Trust = None,
