@@ -52,6 +52,22 @@ def test_claims_are_judged_and_a_second_check_trains_nothing(cli, write, lab):
     assert second.out == first.out and (folders(lab, "mine"), folders(lab, "base")) == made
 
 
+def test_a_reused_run_of_an_earlier_version_or_judged_elsewhere_is_said(cli, write, lab):
+    write("experiments/mine.yaml", SMALL.partition("  - {metric: loss")[0])
+    first = cli("check", "mine", "-q")
+    (folder,) = folders(lab, "mine")
+    (folder / "manifest.json").unlink()
+    status = json.loads((folder / "status.json").read_text())
+    del status["manifest"]
+    (folder / "status.json").write_text(json.dumps(status))
+    again = cli("check", "mine", "-q")
+    assert first.code == again.code == 0 and "no manifest" not in first.out
+    assert again.out.count("; no manifest") == 2
+    certificate = {"format": 1, "verdict": "bit-equal", "started": status["started"], "verified": "2026-01-02T03:04:05"}
+    (folder / "certificate.json").write_text(json.dumps(certificate))
+    assert "judged elsewhere (2026-01-02)" in cli("check", "mine", "-q").out
+
+
 def test_a_claim_that_does_not_hold_is_failed_and_the_code_is_one(cli, write, lab):
     write("experiments/mine.yaml", SMALL.partition("expect:")[0] + "expect: [{parameters: 311}]\n")
     answer = cli("check", "mine", "-q", "--junit", "claims.xml")

@@ -232,6 +232,15 @@ def test_a_single_sigmoid_is_right_on_its_side_of_one_half(tmp_path):
     assert (items["B right"].tolist(), items["B wrong"].tolist()) == ([1, 0], [1, 0])
 
 
+def test_a_single_logit_is_right_on_its_side_of_zero(tmp_path):
+    for name, scores in {"a": [[0.2], [-0.2]], "b": [[0.2], [0.2]]}.items():
+        make_run(tmp_path / name, {"task.loss._target_": "keras.losses.BinaryCrossentropy", "task.loss.from_logits": True})
+        with (tmp_path / name / "predictions.npz").open("wb") as file:
+            np.savez(file, scores=np.array(scores, dtype=np.float32), labels=np.array([1, 0]))
+    items = compare([tmp_path / "a", tmp_path / "b"]).tables["Test items"]
+    assert (items["B right"].tolist(), items["B wrong"].tolist()) == ([1, 0], [1, 0])
+
+
 def test_runs_with_other_test_sets_or_none_or_unfinished_say_so(tmp_path):
     make_run(tmp_path / "a", correct=[True] * 4)
     make_run(tmp_path / "short", correct=[True] * 3)

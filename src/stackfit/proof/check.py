@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stackfit.config.claims import Claim
 from stackfit.config.experiments import list_experiments
@@ -17,6 +17,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.keys import label_of
 from stackfit.proof.items import Item, Limits, find_items
 from stackfit.proof.judgement import Verdict, judge
+from stackfit.results.certificate import UNKNOWN, VERDICTS, Standing
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 
@@ -192,7 +193,8 @@ class _Check:
             verdict = Verdict("error", say(error))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             verdict = Verdict("error", f"the run's files cannot be judged: {type(error).__name__}: {error}")
-        return verdict, groups[0]
+        standings = dict.fromkeys(filter(None, [_standing(run) for group in groups for run in group]))
+        return replace(verdict, found="; ".join([verdict.found, *standings])), groups[0]
 
     def mark(self, item: Item) -> Mark:
         """The item's mark, once every claim is judged."""
@@ -215,6 +217,14 @@ def say(error: StackfitError) -> str:
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     place = f"{where}: " if (where := getattr(errors[0], "where", None)) else ""
     return place + " ".join(getattr(errors[0], "message", str(errors[0])).split()) + more
+
+
+def _standing(run: Run) -> str:
+    """What speaks for less trust in a run that is reused: another user's verdict, or an earlier version's files."""
+    text = Standing.of(run.folder, run.status, whole=True).text
+    if run.state == "finished" and not run.status.get("manifest"):
+        text = text or UNKNOWN
+    return "" if text in VERDICTS else text
 
 
 def _judge_error(claim: Claim, problem: StackfitError | None) -> Verdict:

@@ -80,6 +80,8 @@ def compare_runs(runs: Runs) -> Comparison:
     import numpy as np
     import pandas as pd
 
+    from stackfit.results.answers import read_answers, task_of
+
     for run in runs.about.fillna({"reason": "it still trains"}).itertuples():
         if run.state != "finished":
             raise RunFolderError(
@@ -100,13 +102,13 @@ def compare_runs(runs: Runs) -> Comparison:
     tables["Metrics"]["A - B"] = tables["Metrics"]["A"] - tables["Metrics"]["B"]
     a, b = runs.about["folder"]
     tested = []
-    for folder, kind in zip((a, b), runs.settings.get("task.labels", ("", "")), strict=True):
-        saved = kind != "value" and RunFolder(Path(folder)).predictions.exists()
+    for folder, settings in zip((a, b), runs.settings.to_dict("records"), strict=True):
+        task = task_of({key: value for key, value in settings.items() if isinstance(value, (str, bool)) and value != "null"})
+        saved = task["labels"] != "value" and RunFolder(Path(folder)).predictions.exists()
         scores, labels = read_predictions(Path(folder)) if saved else (np.empty(0), np.empty(0))
         if labels.ndim != 1 or scores.shape[:-1] != labels.shape:
             return Comparison(tables, [f"No test: {folder} has no predictions of classes for its test data."], problems)
-        # One column is one sigmoid: the probability of class 1.
-        tested.append((scores[:, 0] > 0.5 if scores.shape[1] == 1 else scores.argmax(axis=1), labels))
+        tested.append((read_answers(task, scores).predicted, labels))
     (class_a, labels_a), (class_b, labels_b) = tested
     if not np.array_equal(labels_a, labels_b):
         raise RunFolderError(
