@@ -321,7 +321,7 @@ def test_a_picture_that_cannot_be_read_is_named():
     for content in (b"", b"not a picture", whole[: len(whole) // 2]):
         with open("photos/cat/1.png", "wb") as file:
             file.write(content)
-        refused(data, "path", "photos/cat/1.png cannot be read", "a picture: a whole PNG or JPEG", "Replace")
+        refused(data, "path", "photos/cat/1.png cannot be read", "a picture: a whole PNG or JPEG", "replace or remove")
 
 
 def test_colour_among_grey_pictures_is_refused_and_grey_among_colour_is_not():

@@ -72,7 +72,7 @@ def test_a_turned_photograph_is_set_upright(lab):
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_a_file_that_is_not_a_picture_is_named(lab, content):
     (lab / "a.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"a.png cannot be read: .* Expected a picture: a PNG or JPEG. Convert it."):
+    with pytest.raises(DataError, match=r"a.png cannot be read: .* Expected a picture: a whole PNG or JPEG file"):
         read_picture(lab / "a.png", SHAPE)
 
 
@@ -84,9 +84,9 @@ def test_a_truncated_picture_is_named(lab):
 
 
 def test_a_missing_file_or_a_folder_is_named(lab):
-    with pytest.raises(DataError, match=r"There is no file none.png. Expected a PNG or JPEG. Correct the path."):
+    with pytest.raises(DataError, match=r"There is no file none.png. Expected a picture. Correct the path."):
         read_picture(Path("none.png"), SHAPE)
-    with pytest.raises(DataError, match=r"cannot be read: .*Expected a picture: a PNG or JPEG"):
+    with pytest.raises(DataError, match=r"cannot be read: .*Expected a picture: a whole PNG or JPEG"):
         read_picture(lab, SHAPE)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli.arguments import RunPath, Trust, option, word
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, Problems, printable
 
 if TYPE_CHECKING:
     from stackfit.proof.saved import Prediction
@@ -17,25 +17,34 @@ if TYPE_CHECKING:
 
 def command(
     run: RunPath,
-    files: Annotated[list[Path] | None, word("Pictures (PNG, JPEG) of any size.", metavar="[FILE]...")] = None,
+    files: Annotated[list[Path] | None, word("Pictures (PNG, JPEG, …) of any size.", metavar="[FILE]...")] = None,
     item: Annotated[list[int] | None, option("A test item's number, from 0; may be repeated.")] = None,
     wrong: Annotated[bool, option("Only test items that the model gets wrong.", "--wrong")] = False,
     count: Annotated[int, option("How many test items.")] = 8,
     invert: Annotated[bool, option("The picture is dark on white; the data bright on black.", "--invert")] = False,
-    png: Annotated[Path | None, option("Write the item's picture to a PNG file.")] = None,
+    png: Annotated[Path | None, option("Write the picture to a PNG file.")] = None,
     trust: Trust = None,
-) -> None:
-    """Of your pictures; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
-    probabilities.
+) -> int:
+    """Of your pictures, each as the network sees it; without a file, of some test items, right and wrong ones. Of an --item
+    with its picture and all probabilities.
     """
+    from stackfit.cli.pictures import show_picture
     from stackfit.proof import saved
     from stackfit.results.run import Run
 
     opened = Run(run)
     if files:
-        for prediction in saved.predict_pictures(opened, files, invert, trust or ()):
+        problems = Problems()
+        for prediction in saved.predict_pictures(opened, files, invert, trust or (), problems):
             sys.stdout.write(f"{prediction.name}\n{_probabilities(prediction, opened)}")
-    elif item:
+            if prediction.remark or len(files) == 1:
+                show_picture(prediction.picture, png)
+            if prediction.remark:
+                print(f"warning: {prediction.name} is {prediction.remark}.", file=sys.stderr)
+        for error in problems.errors:
+            print(printable(f"error: {error}"), file=sys.stderr)
+        return int(bool(problems.errors))
+    if item:
         print_items(opened, item, png, trust or ())
     else:
         predictions = saved.predict_items(opened, trust or ())
@@ -43,6 +52,7 @@ def command(
             sys.stdout.write(_line(predictions[number], opened) + "\n")
         right = sum(prediction.predicted == prediction.label for prediction in predictions)
         sys.stdout.write(f"{right:,} of {len(predictions):,} test items are right.\n")
+    return 0
 
 
 def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: Sequence[str] = ()) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from stackfit.data import pictures
 
 CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 pictures as float64 take 376 MB
 
@@ -74,6 +77,7 @@ class Dataset:
     class_names: tuple[str, ...]
     scaling: Scaling
     fingerprint: str  # SHA-256 over dtype, shape and bytes of every stored array, in stored order
+    white: float = 255.0  # the value of a white pixel
     input_shape: tuple[int, ...] = field(init=False)
     sizes: dict[str, int] = field(init=False)  # examples of each split, in the order of use; 0 where there is none
 
@@ -83,6 +87,12 @@ class Dataset:
         object.__setattr__(self, "input_shape", self.train.x.shape[1:])
         object.__setattr__(self, "sizes", sizes)
 
+    @cached_property
+    def brightness(self) -> dict[str, Any] | None:
+        """`pictures.describe` of the training pictures; None where examples are not pictures."""
+        if len(self.input_shape) != 3 or self.input_shape[2] not in (1, 3):
+            return None
+        return pictures.describe(self.train.x, self.white)
 
 
 @dataclass(frozen=True)
@@ -100,3 +110,5 @@ class StreamedDataset:
     scaling: Scaling
     fingerprint: str  # over TFDS builder, version, splits and file checksums
     batches: Any
+    white: float = 255.0
+    brightness: None = None  # not known without reading them all

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
+from stackfit.config.schema import Data
 from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
 from stackfit.data.kinds import kind_of
@@ -69,4 +70,10 @@ def load_dataset(
         class_names=tuple(map(str, settings.class_names or facts.get("class_names", ()))),
         scaling=scaling,
         fingerprint=loaded.fingerprint,
+        white=_white(settings, kind.white, x),
     )
+
+
+def _white(settings: Data, white: float, x: np.ndarray) -> float:
+    """The value of a white pixel: known of scaled pictures and of files; of arrays the highest value."""
+    return white if settings.scale == "unit" or settings.kind == "images" else float(x.max())

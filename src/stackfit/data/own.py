@@ -13,6 +13,7 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
+from stackfit.data.dataset import SILENT, Progress
 from stackfit.data.kinds import Kind
 from stackfit.data.settings import check_declared, check_size, check_two_classes, wrong
 from stackfit.errors import did_you_mean
@@ -23,7 +24,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 def own_kind(
     what: str,
-    read: Callable[[Path, Data, str], dict[str, Pair]],
+    read: Callable[[Path, Data, str, Progress], dict[str, Pair]],
     declare: Callable[[Path, Data], dict[str, Any]] | None = None,
     folder: bool = False,
 ) -> Kind:
@@ -31,22 +32,22 @@ def own_kind(
 
     Args:
         what: what the path is to be, in words.
-        read: gets the path, the settings and the path's key; returns `all`, or `train` and maybe `test`: examples as
+        read: gets the path, the settings, the path's key and whom to tell; returns `all`, or `train` and maybe `test`: examples as
             uint8 pictures or float32, labels as the file has them.
         declare: finds `input_shape`, `num_classes` and `class_names` without reading everything.
         folder: whether the path is a folder, not a file.
     """
 
-    def read_one(settings: Data, key: str) -> dict[str, Pair]:
+    def read_one(settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
         path = _path(settings, key, what, folder)
         if not folder:
             check_size(settings, str(path), _unpacked_size(path))
-        return read(path, settings, key)
+        return read(path, settings, key, progress)
 
-    def read_parts(settings: Data) -> dict[str, Pair]:
-        parts = read_one(settings, "path")
+    def read_parts(settings: Data, progress: Progress = SILENT) -> dict[str, Pair]:
+        parts = read_one(settings, "path", progress)
         if settings.test_path:
-            parts["test"] = next(iter(read_one(settings, "test_path").values()))
+            parts["test"] = next(iter(read_one(settings, "test_path", progress).values()))
         return {part: (x, _plain(labels, str(settings.path))) for part, (x, labels) in parts.items()}
 
     def declare_all(settings: Data) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def own_kind(
         return {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
 
     return Kind(
-        read=lambda settings, progress: _store(settings, read_parts(settings)),
+        read=lambda settings, progress: _store(settings, read_parts(settings, progress)),
         declare=declare_all,
         files=lambda settings: [Path(settings.path)] if settings.path else [],
     )

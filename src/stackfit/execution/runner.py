@@ -176,7 +176,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
     if job.folder.begun and job.folder.checkpoint.exists():
         _resume(job)
     model = job.member.model
-    environment = describe_environment(job.cell, dataset.fingerprint, model, engine)
+    environment = describe_environment(job.cell, dataset.fingerprint, model, engine) | {"pictures": dataset.brightness}
     config = yaml.safe_dump(job.cell.config, sort_keys=False, allow_unicode=True)
     examples = " + ".join([f"{size:,}" for size in dataset.sizes.values() if size])
     name = f"{job.label}: " if job.alone else ""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stackfit.config.trust import used_modules
-from stackfit.data import Dataset, load_dataset
-from stackfit.errors import DataError, RunFolderError
+from stackfit.data import load_dataset, pictures
+from stackfit.data.pictures import unlike
+from stackfit.errors import DataError, Problems, RunFolderError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.members import settings_of
-from stackfit.files import reading, shown
+from stackfit.files import shown
 from stackfit.model import own_modules
 from stackfit.proof.archive import check_archive
 from stackfit.proof.rerun import check_config
@@ -106,6 +108,8 @@ class Prediction:
     probabilities: np.ndarray
     predicted: int
     label: int | None = None
+    picture: np.ndarray | None = None  # as the network sees it, unscaled
+    remark: str = ""  # why it is unlike the training pictures
 
 
 def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
@@ -123,47 +127,55 @@ def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
 
 
 def predict_pictures(
-    run: Run, files: Sequence[Path], invert: bool = False, trust: Iterable[str] = ()
+    run: Run,
+    files: Sequence[Path],
+    invert: bool = False,
+    trust: Iterable[str] = (),
+    problems: Problems | None = None,
 ) -> list[Prediction]:
     """Predict pictures of any size: made grey or RGB as the model needs, resized, scaled as in training.
 
     Args:
         invert: for dark objects on white paper, where the data show bright objects on black.
+        problems: takes the errors about files that are not pictures, if one of them is; else the first is raised.
 
     Raises:
         DataError: a file is not a picture, or the model does not take pictures; ConfigError: see `load_model`.
     """
     check_config(run, trust)
-    shape = tuple(run.config["data"]["input_shape"])
-    arrays = [read_picture(file, shape, invert) for file in files]
+    data = run.config["data"]
+    read, shape, known = [], tuple(data["input_shape"]), run_files.read_environment(run.folder).get("pictures")
+    for file in files:
+        with contextlib.nullcontext() if problems is None else problems.collect():
+            read.append((str(file), read_picture(file, shape, invert, data.get("background", "white"))))
+    if problems is not None and not read:
+        problems.raise_errors()
     model = load_model(run, trust=trust)
-    dataset = load_dataset(run.config["data"], lambda line: None)
-    highest = float(dataset.train.x.max()) if isinstance(dataset, Dataset) else 255.0
-    pixels = np.stack(arrays) if highest == 255 else np.stack(arrays) * (highest / 255.0)  # digits go up to 16
+    dataset = load_dataset(data, lambda line: None)
+    arrays = np.stack([picture for _, picture in read])
+    pixels = arrays if dataset.white == 255 else arrays * (dataset.white / 255.0)  # digits go up to 16
     scores = model.predict(dataset.scaling.apply(pixels), verbose=0)
-    return [_prediction(str(file), row, run) for file, row in zip(files, scores, strict=True)]
+    return [
+        replace(_prediction(name, row, run), picture=picture, remark=unlike(picture, known) if known else "")
+        for (name, picture), row in zip(read, scores, strict=True)
+    ]
 
 
-def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np.ndarray:
-    """A PNG or JPEG as uint8 of `shape` `(height, width, channels)`.
+def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False, background: str = "white") -> np.ndarray:
+    """A picture file as uint8 of `shape` `(height, width, channels)`, as a run's own reader reads it.
 
     Raises:
         DataError: the file cannot be read as a picture, or `shape` is not a picture's.
     """
-    from PIL import Image, ImageOps
-
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
             f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
             "Leave out the files to see its test items."
         )
     if not file.exists():
-        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.")
-    with reading(file, "a picture: a PNG or JPEG", "Convert it.", DataError), Image.open(file) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
-    resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
-    array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
-    return array.reshape(shape)
+        raise DataError(f"There is no file {file}. Expected a picture. Correct the path.")
+    picture = pictures.read_picture(file, shape, background)
+    return 255 - picture if invert else picture
 
 
 def _prediction(name: str, scores: np.ndarray, run: Run, label: int | None = None) -> Prediction:

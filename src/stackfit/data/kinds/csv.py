@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.dataset import Progress
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
 from stackfit.files import reading, shown
 
 
-def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
+def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """Features `(rows, columns)`; row numbers in messages are those of the file, header included."""
     label = settings.label
     expected = "a header line and rows of numbers with commas between"

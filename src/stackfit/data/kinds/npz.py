@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.dataset import Progress
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
 from stackfit.files import reading, shown
 
 
-def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
+def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
     label = settings.label
     cure = "Write one with numpy.savez(path, x=x, y=y)."
