@@ -391,7 +391,7 @@ def test_a_folder_that_is_not_a_run_is_told(cli, lab):
 
 def test_an_unreadable_picture_is_told(cli, lab, finished):
     (lab / "a.png").write_text("no picture")
-    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read", "Convert it.")
+    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read", "Convert, replace or remove it.")
     check_refusal(cli("predict", str(finished), "none.png"), "There is no file none.png", "Correct the path.")
 
 
@@ -437,6 +437,35 @@ def test_predict_names_classes_with_probabilities(cli, lab, finished):
     shares = [float(line.split()[1].rstrip("%")) for line in ranked]
     assert name == "a.png" and len(ranked) == 10
     assert shares == sorted(shares, reverse=True) and abs(sum(shares) - 100) < 0.1
+
+
+@pytest.mark.tf
+def test_a_file_that_is_not_a_picture_leaves_the_others_predicted(cli, lab, finished):
+    for number in range(7):
+        Image.fromarray(np.random.default_rng(number).integers(0, 200, (9, 9), np.uint8)).save(lab / f"{number}.png")
+    (lab / "3.png").write_bytes(b"%PDF-1.7")
+    answer = cli("predict", str(finished), *(f"{number}.png" for number in range(7)))
+    assert answer.code == 1
+    assert [line for line in answer.out.splitlines() if line.endswith(".png")] == [f"{n}.png" for n in (0, 1, 2, 4, 5, 6)]
+    assert answer.err.count("error:") == 1 and "3.png cannot be read" in answer.err
+
+
+@pytest.mark.tf
+def test_predict_draws_what_the_network_sees_and_names_what_the_training_pictures_are_not(cli, lab, finished):
+    digit = np.zeros((8, 8), np.uint8)
+    digit[1:7, 3:5] = 240
+    Image.fromarray(digit).save(lab / "one.png")
+    Image.fromarray(255 - digit).resize((80, 80)).save(lab / "paper.png")
+    Image.new("L", (1, 1), 9).save(lab / "dot.png")
+    drawn = ["", *["      %%%%"] * 6, ""]
+    plain = cli("predict", str(finished), "one.png")
+    assert plain.err.splitlines() == drawn and len(plain.out.splitlines()) == 11
+    assert "warning" not in cli("predict", str(finished), "paper.png", "--invert").err
+    answer = cli("predict", str(finished), "one.png", "paper.png", "dot.png")
+    assert [line for line in answer.err.splitlines() if "warning" in line] == [
+        "warning: paper.png: much brighter at the edges than the training pictures (255, theirs 39 of 255). Try --invert.",
+        "warning: dot.png: one colour only (9 of 255): there is nothing to recognize.",
+    ]
 
 
 def test_predict_without_a_picture_shows_right_and_wrong_items(cli, finished):

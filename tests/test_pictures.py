@@ -308,14 +308,14 @@ def test_training_pictures_are_like_themselves(known):
 def test_a_picture_is_called_what_it_is(known):
     arrays, facts = known
     picture = arrays[0]
-    assert "at its edges much brighter" in unlike(255 - picture, facts) and "try --invert" in unlike(255 - picture, facts)
-    assert unlike(np.full((8, 8, 1), 7, np.uint8), facts) == "one colour only, 7 of 255: nothing to recognize"
+    assert unlike(255 - picture, facts) == "much brighter at the edges than the training pictures (255, theirs 0 of 255). Try --invert"
+    assert unlike(np.full((8, 8, 1), 7, np.uint8), facts) == "one colour only (7 of 255): there is nothing to recognize"
     facts = describe(arrays // 4 + np.uint8(150))
     dark = arrays // 8
     assert "much darker than the training pictures" in unlike(dark[0], facts)
     spotted = arrays[0] // 3
     spotted[4, 4] = 255
-    assert unlike(spotted, describe(arrays // 3)) == "up to 255 of 255, where the training pictures end at 79"
+    assert unlike(spotted, describe(arrays // 3)) == "up to 255 of 255, but the training pictures end at 79"
 
 
 def test_digits_up_to_16_are_measured_as_pictures(lab):

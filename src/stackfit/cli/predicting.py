@@ -22,13 +22,13 @@ def command(
     wrong: Annotated[bool, option("Only test items that the model gets wrong.", "--wrong")] = False,
     count: Annotated[int, option("How many test items.")] = 8,
     invert: Annotated[bool, option("The picture is dark on white; the data bright on black.", "--invert")] = False,
-    png: Annotated[Path | None, option("Write the picture to a PNG file.")] = None,
+    png: Annotated[Path | None, option("Write the item's picture to a PNG file.")] = None,
     trust: Trust = None,
 ) -> int:
     """Of your pictures, each as the network sees it; without a file, of some test items, right and wrong ones. Of an --item
     with its picture and all probabilities.
     """
-    from stackfit.cli.pictures import show_picture
+    from stackfit.cli.pictures import render_picture, takes_colour
     from stackfit.proof import saved
     from stackfit.results.run import Run
 
@@ -37,10 +37,11 @@ def command(
         problems = Problems()
         for prediction in saved.predict_pictures(opened, files, invert, trust or (), problems):
             sys.stdout.write(f"{prediction.name}\n{_probabilities(prediction, opened)}")
-            if prediction.remark or len(files) == 1:
-                show_picture(prediction.picture, png)
+            sys.stdout.flush()
+            if prediction.picture is not None and (prediction.remark or len(files) == 1):
+                print(render_picture(prediction.picture, takes_colour(sys.stderr)), file=sys.stderr)
             if prediction.remark:
-                print(f"warning: {prediction.name} is {prediction.remark}.", file=sys.stderr)
+                print(f"warning: {prediction.name}: {prediction.remark}.", file=sys.stderr)
         for error in problems.errors:
             print(printable(f"error: {error}"), file=sys.stderr)
         return int(bool(problems.errors))

@@ -111,7 +111,7 @@ def pixels_of(image: Image.Image, channels: int, background: str = "white", size
 
     if image.has_transparency_data:
         clear = image.convert("RGBA")
-        if clear.getchannel("A").getextrema()[0] < 255:
+        if np.asarray(clear)[..., 3].min() < 255:
             image = Image.alpha_composite(Image.new("RGBA", image.size, colour_of(background)), clear)
     if image.mode != (mode := "L" if channels == 1 else "RGB"):
         image = image.convert(mode)
@@ -172,15 +172,15 @@ FAR = 3.0  # deviations
 def unlike(picture: np.ndarray, known: dict[str, Any]) -> str:
     """Why a picture `(height, width, channels)`, of 255, is unlike those that `describe` saw; empty if it is like them."""
     if picture.min() == picture.max() and known["lowest"] < known["highest"]:
-        return f"one colour only, {picture.max()} of 255: nothing to recognize"
+        return f"one colour only ({picture.max()} of 255): there is nothing to recognize"
     here = describe(picture[np.newaxis])
-    for part, where in (("edge", "at its edges "), ("mean", "")):
+    for part, where in (("edge", " at the edges"), ("mean", "")):
         (value, _), (mean, deviation) = here[part], known[part]
-        far = abs(value - mean) > FAR * max(deviation, CLOSE)
         inverted = abs(255 - value - mean) < abs(value - mean) / 2
-        if far:
-            said = f"{where}much {'brighter' if value > mean else 'darker'} than the training pictures ({value:.0f}, theirs {mean:.0f} of 255)"
-            return f"{said}: try --invert" if inverted else said
+        if abs(value - mean) > FAR * max(deviation, CLOSE) and (inverted or part == "mean"):  # edges alone may be of any value
+            how = "brighter" if value > mean else "darker"
+            cure = ". Try --invert" if inverted else ""
+            return f"much {how}{where} than the training pictures ({value:.0f}, theirs {mean:.0f} of 255){cure}"
     if here["highest"] - known["highest"] > FAR * CLOSE:
-        return f"up to {here['highest']:.0f} of 255, where the training pictures end at {known['highest']:.0f}"
+        return f"up to {here['highest']:.0f} of 255, but the training pictures end at {known['highest']:.0f}"
     return ""
