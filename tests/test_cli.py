@@ -463,7 +463,7 @@ def test_predict_draws_what_the_network_sees_and_names_what_the_training_picture
     assert "warning" not in cli("predict", str(finished), "paper.png", "--invert").err
     answer = cli("predict", str(finished), "one.png", "paper.png", "dot.png")
     assert [line for line in answer.err.splitlines() if "warning" in line] == [
-        "warning: paper.png: much brighter at the edges than the training pictures (255, theirs 39 of 255). Try --invert.",
+        "warning: paper.png: much brighter at the edges than the training pictures (251, theirs 39 of 255). Try --invert.",
         "warning: dot.png: one colour only (9 of 255): there is nothing to recognize.",
     ]
 

@@ -113,7 +113,8 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flat.items() if key not in LATER or value != LATER[key]}
 
 
-SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision")
+SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision",
+              "class_gaps", "no_test_part")  # fmt: skip
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}

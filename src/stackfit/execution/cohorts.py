@@ -152,7 +152,7 @@ class CohortRunner:
 
     def _train_together(self, cohort: Sequence[Job]) -> Sequence[Job]:
         """The jobs to train again, alone."""
-        dataset = runner.load_data(cohort[0].cell, self.reporter.line)
+        dataset = runner.load_data(cohort[0].cell, lambda line: None)  # it was said when the cells were planned
         if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in cohort):
             names = "; ".join(job.label for job in cohort)
             self.reporter.line(f"The data have changed since this command started. Not trained: {names}.", always=True)

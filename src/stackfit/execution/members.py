@@ -125,6 +125,20 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     return stack.model
 
 
+def check_inputs(cell: Cell, model: Any, dataset: Dataset | StreamedDataset, problems: Problems) -> None:
+    """Whether the data are indices where layers of the model take them for such; streamed data are not read for that."""
+    from stackfit.model.index_layers import Seen, check_indices, find_index_layers
+
+    layers = find_index_layers(model) if isinstance(dataset, Dataset) else []
+    if not layers:
+        return
+    seen = {part: Seen(*facts) for part, facts in dataset.scaled_values.items()}  # type: ignore[union-attr]
+    for layer in layers:
+        problems.add(check_indices(layer, seen, cell.config["data"]["scale"]))
+    if cell.origins:
+        problems.place(cell.origins)
+
+
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -> Member:
     """The cell's compiled model with its feeds, not yet with callbacks.
 

@@ -35,9 +35,17 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
         if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
             found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
             raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
-        pictures = x[..., np.newaxis] if x.ndim == 3 else x  # grey ones get a channel axis
-        parts[part] = pictures if x.dtype == np.uint8 else x.astype(np.float32), y
+        x = _shaped(x, settings.input_shape)
+        parts[part] = x if x.dtype == np.uint8 else x.astype(np.float32), y
     return parts
+
+
+def _shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
+    """The examples in their declared shape, if it differs in axes of length 1 only; else grey uint8 pictures get a channel."""
+    if not declared:
+        return x[..., np.newaxis] if x.ndim == 3 and x.dtype == np.uint8 else x
+    same = [size for size in x.shape[1:] if size != 1] == [size for size in declared if size != 1]
+    return x.reshape(len(x), *declared) if same else x
 
 
 KIND = own_kind("an NPZ file", read)
