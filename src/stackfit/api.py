@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ from stackfit.results.run import Run
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+# Seeds, dtype policy and determinism belong to the process: a second thread's run waits, so that each has its own bits.
+_turn = threading.RLock()
 
 
 def run(
@@ -39,7 +43,7 @@ def run(
         TrainingError: the run failed; its folder says why.
         KeyboardInterrupt: you stopped it; the status in the folder is *interrupted*.
     """
-    with raising() as problems:
+    with _turn, raising() as problems:
         composition = Composer(experiment).compose(overrides, problems)
         refuse_axes(composition.axes, problems)
         return train(composition, problems, trust=trust, fresh=fresh, reporter=reporter)
@@ -93,12 +97,12 @@ def sweep(
     """
     from stackfit.execution.sweep import Sweep
 
-    composer = Composer(experiment)
-    composition, problems, _ = compose_command(composer, overrides, multirun=True)
-    planned = Sweep(
-        composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter or make_reporter()
-    )
-    return table(planned.run(fail_fast).folder.path)
+    with _turn:
+        composer = Composer(experiment)
+        composition, problems, _ = compose_command(composer, overrides, multirun=True)
+        reporter = reporter or make_reporter()
+        planned = Sweep(composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter)
+        return table(planned.run(fail_fast).folder.path)
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:

@@ -41,10 +41,12 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
 
 def _classes(labels: dict[str, np.ndarray], names: Sequence[str]) -> Iterator[DataError]:
     seen = {part: set(np.unique(y).tolist()) for part, y in labels.items()}
+    known: set[int] = seen["train"]
     for part in [part for part in seen if part != "train"]:
         found = []
-        if unseen := seen[part] - seen["train"]:
+        if unseen := seen[part] - known:
             found.append(f"{_listed(unseen, names)} {_be(unseen)} in the {part} part only: the model never sees {_them(unseen)}.")
+            known = known | unseen
         if absent := seen["train"] - seen[part]:
             found.append(f"{_listed(absent, names)} {_be(absent)} not in the {part} part: its metrics leave {_them(absent)} out.")
         if found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
 from stackfit.training.engine import Feeds
+from stackfit.training.printing import printed
 
 
 class Finisher:
@@ -104,7 +104,7 @@ def _save(job: Job, test: dict[str, float], scores: Any, dataset: Dataset | Stre
 
 
 def _save_model(model: Any, path: Any) -> None:
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), printed():
         warnings.simplefilter("ignore")  # Keras calls .h5 legacy; the lab asks for it
         logging.disable(logging.WARNING)
         try:
