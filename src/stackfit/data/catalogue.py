@@ -33,9 +33,11 @@ def list_data() -> list[Row]:
     """One row for each file of the `data` group, the shipped ones and those in `./conf`, sorted by name."""
     import yaml
 
+    from stackfit.config.loader import Loader
+
     folders = [conf / "data" for conf in (project.shipped("conf"), project.own("conf")) if conf]
     files = {path.stem: path for folder in folders for path in folder.glob("*.yaml")}
-    sections = {name: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for name, path in sorted(files.items())}
+    sections = {name: yaml.load(path.read_text(encoding="utf-8"), Loader=Loader) or {} for name, path in sorted(files.items())}
     return [describe(name, section) for name, section in sections.items()]
 
 
