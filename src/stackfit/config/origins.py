@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from stackfit.config.loader import Loader
+from stackfit.config.loader import Loader as _Loader
 from stackfit.config.project import shipped
 from stackfit.errors import ConfigError
 from stackfit.files import shown
@@ -93,7 +93,7 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
     try:
         text = path.read_text(encoding="utf-8")
         check_events(text, path)
-        node = yaml.compose(text, Loader=Loader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise yaml_problem(error, path) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -119,7 +119,7 @@ def check_events(text: str, path: Path) -> None:
         yaml.YAMLError: the text is not YAML.
     """
     try:
-        _check_events(yaml.parse(text, Loader=Loader), path)
+        _check_events(yaml.parse(text, Loader=_Loader), path)
     except yaml.YAMLError:
         # libyaml reads up to 1,024 characters ahead and may reach a limit of its own there (nesting, in PyYAML 6.0.4).
         # The pure Python parser gives every event before that place, so our message comes first.
