@@ -149,6 +149,41 @@ def test_new_callback_writes_the_class_and_trusts_it(cli, lab):
     assert "experiments.stop_early.StopEarly" in answer.out
 
 
+PYPROJECTS = {
+    "an empty table and another's": "[tool.stackfit]\n\n[tool.other]\ntrust = ['theirs']\n",
+    "a comment behind the header": "[tool.stackfit]  # mine\n[tool.other] # theirs\ntrust = ['theirs']  # x\n",
+    "an inline table": "[tool]\nstackfit = { trust = ['experiments.old'] }\nother = { trust = ['theirs'] }\n",
+    "dotted keys": "tool.stackfit.trust = []\ntool.other.trust = ['theirs']\n",
+    "a list over lines": "[tool.stackfit]\ntrust = [\n  'experiments.old', # first\n]\n[tool.other]\ntrust = ['theirs']\n",
+    "tables in pieces": "[tool.other]\ntrust = ['theirs']\n[project]\nname = 'x'\n[tool.third]\ny = 1\n",
+    "a byte order mark": "\ufeff[project]\nname = 'x'\n[tool.other]\ntrust = ['theirs']\n",
+    "line ends of Windows": "[project]\r\nname = 'x'\r\n[tool.other]\r\ntrust = ['theirs']\r\n[tool.stackfit]\r\n",
+}
+
+
+@pytest.mark.parametrize("text", PYPROJECTS.values(), ids=PYPROJECTS)
+def test_new_callback_changes_nothing_else_in_a_pyproject(cli, lab, text):
+    import tomllib
+
+    from stackfit.config.project import project_trust
+
+    path = lab / "pyproject.toml"
+    path.write_bytes(text.encode())
+    before, old = tomllib.loads(text.removeprefix("\ufeff")), project_trust()
+    answer = cli("new", "--callback", "StopEarly")
+    assert answer.code == 0 and "pyproject.toml now trusts experiments.stop_early" in answer.out
+    assert project_trust() == (*old, "experiments.stop_early")
+    changed = path.read_bytes().decode()
+    after = tomllib.loads(changed.removeprefix("\ufeff"))
+    for content in (before, after):
+        content["tool"].pop("stackfit", None)
+    assert after == before
+    assert changed.startswith("\ufeff") == text.startswith("\ufeff")
+    assert changed.count("\n") == changed.count("\r\n") or "\r" not in text
+    lines = changed.splitlines()
+    assert [line for line in text.splitlines() if line not in lines and "stackfit" not in line and "old" not in line] == []
+
+
 @pytest.mark.parametrize("name", ["../x", "a b", "", "gsp631_base", "config", "-x"])
 def test_new_refuses_names_that_are_bad_or_taken(cli, name):
     answer = cli("new", "--", name)

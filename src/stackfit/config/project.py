@@ -51,7 +51,7 @@ def project_trust() -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        trust = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("stackfit", {}).get("trust", [])
+        trust = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("tool", {}).get("stackfit", {}).get("trust", [])
     except (ValueError, RecursionError, AttributeError, OSError) as error:
         raise ConfigError(
             f"This is not a project's TOML: {str(error).partition(chr(10))[0]}. Expected a table [tool.stackfit]. Correct it, then run again.",

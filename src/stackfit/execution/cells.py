@@ -72,10 +72,21 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
     config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
     problems.place(composition.origins)
+    if "replaced_option" not in (config["silence"] or ()):
+        problems.warnings += [_replaced(option) for option in composition.replaced]
     modules, settings = used_modules(config), settings_of(config)
     own_modules.refresh(modules)
     origins = composition.origins
     return Cell(composition.experiment, config, composition.overrides, {}, trusted, origins, modules, settings)
+
+
+def _replaced(option: str) -> ConfigError:
+    return ConfigError(
+        f"{option} is yours and replaces the shipped one. Expected a file that is meant for stackfit. If ./conf belongs to "
+        "another program, rename the file or work in another folder.",
+        where=f"conf/{option}.yaml",
+        kind="replaced_option",
+    )
 
 
 def compose_cell(
