@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 from stackfit.errors import DataError
+from stackfit.execution.progress import takes_colour
 from stackfit.files import shown, writing
 
 SHADES = " .:-=+*#%@"
@@ -24,11 +23,6 @@ def show_picture(picture: np.ndarray | None, png: Path | None) -> None:
         sys.stdout.write(f"{shown(png)}\n")
     else:
         sys.stdout.write(render_picture(picture, colour=takes_colour(sys.stdout)) + "\n")
-
-
-def takes_colour(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that shows colours, and its user wants them (no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:

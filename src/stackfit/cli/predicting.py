@@ -28,7 +28,8 @@ def command(
     """Of your pictures, each as the network sees it; without a file, of some test items, right and wrong ones. Of an --item
     with its picture and all probabilities.
     """
-    from stackfit.cli.pictures import render_picture, takes_colour
+    from stackfit.cli.pictures import render_picture
+    from stackfit.execution.progress import takes_colour
     from stackfit.proof import saved
     from stackfit.results.run import Run
 

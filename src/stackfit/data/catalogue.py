@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from stackfit.data.dataset import SILENT, Progress, Split, StreamedDataset
 from stackfit.data.kinds import kind_of
 from stackfit.data.load import declare, load_dataset
 from stackfit.data.settings import settings_of
-from stackfit.errors import DataError
+from stackfit.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
     """The row of one `data` section."""
     settings = settings_of({key: data[key] for key in data if key != "defaults"})
     kind = kind_of(settings.kind) if settings.kind in project.data_kinds() else None
-    paths = kind.files(settings) if kind and kind.files else []
+    paths: list[Path] = []
+    with contextlib.suppress(ConfigError):  # a user without a home folder has nothing there
+        paths = kind.files(settings) if kind and kind.files else []
     here = [path for path in paths if path.exists()]
     state = "your own"
     if kind and not kind.files:

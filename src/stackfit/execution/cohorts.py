@@ -39,8 +39,11 @@ def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str
     """
 
     def load(cell: Cell) -> str | None:
-        with contextlib.suppress(AbsentError):
-            return runner.load_data(cell, reporter.line, build).fingerprint
+        try:
+            with contextlib.suppress(AbsentError):
+                return runner.load_data(cell, reporter.line, build, reporter.load).fingerprint
+        finally:
+            reporter.end()
         return None
 
     data_of = once_per_data(load)

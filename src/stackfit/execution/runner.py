@@ -10,6 +10,7 @@ import yaml
 
 from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
+from stackfit.data.dataset import SILENT
 from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
@@ -35,7 +36,10 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     if model is None:
         start(cell)
     job = Job(cell, cell.experiment, reporter)
-    dataset = load_data(cell, job.say)
+    try:
+        dataset = load_data(cell, job.say, step=reporter.load)
+    finally:
+        reporter.end()
     if tuple(cell.config["data"]["input_shape"]) == dataset.input_shape:  # else it was left open, and the data say it
         job.model = model
     job.fingerprint = cell.fingerprint(dataset.fingerprint)
@@ -47,16 +51,18 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     return Run(job.folder.path)
 
 
-def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
+def load_data(
+    cell: Cell, say: Callable[[str], None], build: bool = True, step: Callable[[str, int, int], None] = SILENT.step
+) -> Dataset | StreamedDataset:
     """The cell's data, checked against its config's declarations; without `build`, only if they are on this machine.
 
-    `say` is told what takes time and what is unusual about them.
+    `say` is told what takes time and what is unusual about them; for `step` see `stackfit.data.Progress`.
 
     Raises:
         DataError: see `stackfit.data`; with file and line.
     """
     try:
-        dataset = load_dataset(cell.config["data"], say, build=build)
+        dataset = load_dataset(cell.config["data"], say, step, build)
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
     for warning in warnings_of(cell, dataset):

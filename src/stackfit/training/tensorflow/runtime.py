@@ -123,6 +123,8 @@ def quiet() -> Iterator[None]:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the machine prefers for other programs
+    if os.path.expanduser("~") == "~":  # a user without a home folder: Keras would make one of that name here
+        os.environ.setdefault("KERAS_HOME", os.path.join(tempfile.gettempdir(), ".keras"))
     if "tensorflow" in sys.modules or threading.current_thread() is not threading.main_thread():
         yield
         return
