@@ -414,3 +414,34 @@ def test_a_run_without_a_test_part_says_so():
 def test_no_shipped_data_lack_anything():
     for kind, extra in (("digits", {"validation_split": 0.2}), ("xor", {"scale": "none"})):
         assert load_dataset({"kind": kind, **extra}).warnings == ()
+
+
+# Numbers that int64 and float32 do not hold
+
+
+def test_large_numbers_stay_what_they_are():
+    x = np.random.default_rng(0).random((40, 2))
+    values = load_dataset({**npz(x=x, y=np.linspace(1, 6, 40) * 1e22), "num_classes": 0, "test_split": 0})
+    assert values.train.y.dtype == np.float32 and 0.9e22 < values.train.y.min() < values.train.y.max() < 6.1e22
+    values = load_dataset({**npz(x=x, y=np.full(40, 6e22)), "num_classes": 0, "test_split": 0})
+    assert (values.train.y == np.float32(6e22)).all()
+    names = load_dataset(npz(x=x, y=np.where(np.arange(40) % 2, 2**64 - 1, 3).astype(np.uint64)))
+    assert names.class_names == ("3", "18446744073709551615") and set(names.train.y) == {0, 1}
+    data = npz(x=x, y=np.where(np.arange(40) % 2, 1e19, 0))
+    refused({**data, "num_classes": 2}, "num_classes", "labels such as 1e+19, which is beyond 64 bits", "Number the classes from 0")
+    assert load_dataset(npz(x=x, y=np.where(np.arange(40) % 2, 2**62, 0))).class_names == ("0", str(2**62))
+
+
+def test_features_that_float32_makes_equal_are_a_warning():
+    seconds = 1_700_000_000 + np.arange(60)
+    data = {**npz(x=np.stack([seconds, np.arange(60)], 1).astype(float), y=np.arange(60) // 30), "scale": "standardize"}
+    said = []
+    load_dataset(data, said.append)
+    assert said == [
+        "warning: 1 of 2 features in mine.npz lose their differences in float32, such as number 0 (from 0), 1700000000 to "
+        "1700000059. Expected numbers whose first 7 digits tell them apart. Subtract an offset before you save them."
+    ]
+    refused(npz(x=np.full((40, 2), 1e39), y=np.arange(40) // 20), "path", "holds inf in example")
+    said.clear()
+    load_dataset({**npz(x=np.stack([seconds - seconds[0], np.arange(60)], 1), y=np.arange(60) // 30), "scale": "none"}, said.append)
+    assert said == []

@@ -19,6 +19,7 @@ from stackfit.data.settings import check_declared, check_size, check_two_classes
 from stackfit.errors import did_you_mean
 from stackfit.files import shown
 
+LARGEST = 2**63 - 1  # of int64
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -112,7 +113,7 @@ def _path(settings: Data, key: str, what: str, folder: bool) -> Path:
 
 
 def _plain(labels: np.ndarray, name: str) -> np.ndarray:
-    """`(examples,)` labels: int64 where all are whole numbers, float64 where not, or strings."""
+    """`(examples,)` labels: int64 where all are whole numbers of 64 bits, float64 or uint64 where not, or strings."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
@@ -120,7 +121,9 @@ def _plain(labels: np.ndarray, name: str) -> np.ndarray:
         raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
     if labels.dtype.kind in "SU":
         return labels.astype(np.str_)
-    whole = np.isfinite(labels).all() and (labels % 1 == 0).all()
+    if labels.dtype.kind == "u" and labels.max(initial=0) > LARGEST:
+        return labels
+    whole = np.isfinite(labels).all() and (labels % 1 == 0).all() and (np.abs(labels.astype(np.float64)) < LARGEST).all()
     return labels.astype(np.int64 if whole else np.float64)
 
 
@@ -147,7 +150,13 @@ def _classes(settings: Data, labels: np.ndarray) -> tuple[int, list[str]]:
 def _numbered(labels: np.ndarray, num_classes: int, class_names: list[str], name: str) -> np.ndarray:
     """Int64 positions of labels in the class names, or class numbers as they are; float32 for values (0 classes)."""
     if labels.dtype.kind == ("f" if num_classes else "U"):
-        odd = labels[labels % 1 != 0][0] if num_classes else labels[0]
+        odd = labels[0]
+        if num_classes:
+            beyond = (labels % 1 == 0).all()
+            odd = labels[np.abs(labels) >= LARGEST][0] if beyond else labels[labels % 1 != 0][0]
+            if beyond:
+                found = f"{name!r} has labels such as {odd:g}, which is beyond 64 bits."
+                raise wrong("num_classes", found, "class numbers, or words", "Number the classes from 0, or save words")
         found = f"data.num_classes is {num_classes}, but {name!r} has labels such as {str(odd)!r}."
         cure = "Type data.num_classes=0 task=regression for values, or leave it out for words and class numbers"
         raise wrong("num_classes", found, "class numbers or words" if num_classes else "numbers", cure)

@@ -13,6 +13,8 @@ from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
 from stackfit.files import reading, shown
 
+FEW = 100  # steps of float32 between the lowest and the highest value of a feature: fewer are rounded away
+
 
 def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
@@ -36,7 +38,11 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
             found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
             raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
         x = _shaped(x, settings.input_shape)
-        parts[part] = x if x.dtype == np.uint8 else x.astype(np.float32), y
+        if x.dtype != np.uint8:
+            with np.errstate(over="ignore"):  # an infinity is named as such
+                _warn_of_rounding(x, path, progress)
+                x = x.astype(np.float32)
+        parts[part] = x, y
     return parts
 
 
@@ -46,6 +52,20 @@ def _shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
         return x[..., np.newaxis] if x.ndim == 3 and x.dtype == np.uint8 else x
     same = [size for size in x.shape[1:] if size != 1] == [size for size in declared if size != 1]
     return x.reshape(len(x), *declared) if same else x
+
+
+def _warn_of_rounding(exact: np.ndarray, path: Path, progress: Progress) -> None:
+    """Seconds since 1970 and the like differ in their last digits only, which float32 does not keep."""
+    low, high = exact.min(axis=0).astype(np.float64).ravel(), exact.max(axis=0).astype(np.float64).ravel()
+    step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
+    lost = np.flatnonzero((high > low) & (high - low < FEW * step))
+    if len(lost):
+        first = lost[0]
+        progress.say(
+            f"warning: {len(lost)} of {len(low)} features in {shown(path)} lose their differences in float32, such as number "
+            f"{first} (from 0), {low[first]:.10g} to {high[first]:.10g}. Expected numbers whose first 7 digits tell them apart. "
+            "Subtract an offset before you save them."
+        )
 
 
 KIND = own_kind("an NPZ file", read)
