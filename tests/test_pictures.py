@@ -237,6 +237,28 @@ def test_a_set_that_is_divided_already_is_told_how_to_name_its_parts(lab):
     assert (len(whole.train), len(whole.test)) == (6, 4)
 
 
+def test_a_test_folder_may_lack_a_class_but_not_have_another(lab):
+    data = save_all("photos/train", plain, count=3)
+    for number, array in enumerate(halves("below", 2)):
+        Path("photos/test/below").mkdir(parents=True, exist_ok=True)
+        plain(array, number, Path(f"photos/test/below/{number}.png"))
+    data |= {"test_path": "photos/test"}
+    whole = load_dataset({**data, **declare(data)})
+    assert whole.test.y.tolist() == [1, 1]
+    assert [warning.message[:44] for warning in whole.warnings] == ["The class above is not in the test part: its"]
+    Path("photos/test/aside").mkdir()
+    with pytest.raises(DataError, match=r"'photos/test' has \['aside', 'below'\]"):
+        load_dataset({**data, **declare(data)})
+
+
+@pytest.mark.parametrize("highest, dtype, white", [(95, np.uint8, 255), (0.37, float, 1), (95.5, float, 255), (4095, float, 4095)])
+def test_white_is_not_the_brightest_pixel_of_arrays(lab, highest, dtype, white):
+    x = (NOISE.random((20, 4, 4, 1)) * 0.9 * highest).astype(dtype)
+    x[:, 0] = highest
+    np.savez("mine.npz", x=x, y=np.arange(20) % 2)
+    assert load_dataset({"kind": "npz", "path": "mine.npz", "scale": "standardize"}).white == white
+
+
 def test_a_folder_around_the_folder_is_named(lab):
     save_all("photos/photos", plain, count=2)
     with pytest.raises(DataError, match=r"1 subfolders. .* Type data.path=photos/photos"):

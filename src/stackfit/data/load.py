@@ -81,5 +81,7 @@ def load_dataset(
 
 
 def _white(settings: Data, white: float, x: np.ndarray) -> float:
-    """The value of a white pixel: known of scaled pictures and of files; of arrays the highest value."""
-    return white if settings.scale == "unit" or settings.kind == "images" else float(x.max())
+    """The value of a white pixel: known of scaled pictures and of bytes; of other numbers 1 or 255, if they end there."""
+    if settings.scale == "unit" or x.dtype == np.uint8:
+        return white
+    return next((end for end in (1.0, 255.0) if x.max() <= end), float(x.max()))
