@@ -95,6 +95,20 @@ def test_pictures_whose_brightest_pixel_is_95_are_predicted_as_they_were_tested(
     np.testing.assert_array_equal(sorted(map(tuple, order)), sorted(map(tuple, stored)))
 
 
+def chalk(array: np.ndarray, number: int, path: Path) -> None:
+    """White strokes on a transparent ground."""
+    clear = np.full((8, 8, 4), 255, np.uint8)
+    clear[..., 3] = array
+    Image.fromarray(clear).save(path)
+
+
+def test_pictures_that_come_out_as_one_colour_are_a_warning(lab):
+    data = save_all("photos", chalk, count=5)
+    (warning,) = load_dataset({**data, "test_split": 0}).warnings
+    assert warning.kind == "one_colour" and warning.message.startswith("10 of 10 training pictures are of one colour, such as 255")
+    assert load_dataset({**data, "test_split": 0, "background": "black"}).warnings == ()
+
+
 # ---- the reader
 
 

@@ -114,7 +114,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision",
-              "class_gaps", "no_test_part", "replaced_option")  # fmt: skip
+              "class_gaps", "no_test_part", "one_colour", "replaced_option")  # fmt: skip
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[str], own: bool) -> Iterator[DataError]:
-    """Classes that a part lacks, values of the validation part outside of the training part's, no test part.
+    """Classes that a part lacks, values of the validation part outside of the training part's, empty pictures, no
+    test part.
 
     Args:
         parts: `train`, `validation` and `test`, None where there is none.
@@ -27,6 +28,8 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
         yield from _values(labels)
     else:
         yield from _classes(labels, names)
+    if own and (part := parts["train"]) is not None and part.x.dtype == np.uint8 and part.x.ndim == 4:
+        yield from _pictures(part.x)
     if own and "test" not in labels and settings.test_split:
         reason = f"data.test_split={settings.test_split:g} leaves none of so few examples of each class"
         if settings.kind == "npz":
@@ -57,6 +60,19 @@ def _values(labels: dict[str, np.ndarray]) -> Iterator[DataError]:
     low, high = labels["train"].min(), labels["train"].max()
     if "validation" in labels and (labels["validation"].min() > high or labels["validation"].max() < low):
         yield _warning(f"Every value of the validation part lies outside of the training part's, {low:g} to {high:g}.", "validation")
+
+
+def _pictures(x: np.ndarray) -> Iterator[DataError]:
+    flat = x.reshape(len(x), -1)
+    plain = int((flat.min(axis=1) == flat.max(axis=1)).sum())
+    if 2 * plain > len(x):
+        yield DataError(
+            f"{plain:,} of {len(x):,} training pictures are of one colour, such as {flat[0, 0]} of 255: there is nothing to learn "
+            "from them. Expected drawings that differ from their ground. If they are transparent, type data.background=black, or "
+            "white for dark ones",
+            key="data.path",
+            kind="one_colour",
+        )
 
 
 def _warning(found: str, part: str) -> DataError:

@@ -20,7 +20,7 @@ from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import check_declared, check_size, wrong
 from stackfit.files import shown
 
-CHUNK, WORKERS = 200, 2  # pictures that a thread reads before it reports, and threads
+CHUNK, WORKERS = 200, min(8, os.cpu_count() or 1)  # pictures that a thread reads before it reports, and threads
 DIVISIONS = (("train", "training"), ("test", "testing", "val", "valid", "validation"))
 """What folders of a set that is divided already are called."""
 
@@ -36,7 +36,7 @@ def read(folder: Path, settings: Data, key: str, progress: Progress) -> dict[str
 
     def fill(start: int) -> int:
         for number, file in enumerate(files[start : start + CHUNK], start):
-            with pictures.opened(file, "data.path") as image:
+            with pictures.opened(file, f"data.{key}") as image:
                 if (found := pictures.shape_of(image, shape[2])) != shape and (found[2] != shape[2] or not settings.resize):
                     raise _misfit(files, file, found, settings)
                 x[number] = pictures.pixels_of(image, shape[2], settings.background, tuple(shape[:2]))
