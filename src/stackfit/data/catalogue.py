@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +46,10 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
     """The row of one `data` section."""
     settings = settings_of({key: data[key] for key in data if key != "defaults"})
     kind = kind_of(settings.kind) if settings.kind in project.data_kinds() else None
-    paths: list[Path] = []
-    with contextlib.suppress(ConfigError):  # a user without a home folder has nothing there
+    try:
         paths = kind.files(settings) if kind and kind.files else []
+    except ConfigError:  # a user without a home folder has nothing there
+        paths = [Path("~")]
     here = [path for path in paths if path.exists()]
     state = "your own"
     if kind and not kind.files:
