@@ -99,3 +99,39 @@ def test_what_is_wrong_raises_before_anything_is_trained(lab, experiment, overri
 def test_a_path_that_is_not_a_run_is_an_error(lab):
     with pytest.raises(RunFolderError, match="is not a run folder"):
         Run(lab)
+
+
+@pytest.mark.tf
+def test_runs_in_two_threads_have_the_bits_of_each_alone_and_the_programs_streams_stay(lab, write, capsys):
+    import sys
+    import threading
+    import time
+
+    from stackfit.results.run_files import read_metrics
+
+    write("experiments/talk.py", "import keras\nclass Talk(keras.callbacks.Callback):\n"
+          "    def on_epoch_end(self, epoch, logs=None):\n        import time; print('callback'); time.sleep(0.05)\n")  # fmt: skip
+    write("pyproject.toml", "[tool.stackfit]\ntrust = ['experiments.talk']\n")
+    words = [*SMALL, "epochs=8", "+callbacks.talk={_target_: experiments.talk.Talk}"]
+
+    def train(seed):
+        runs[seed] = stackfit.run("digits_quickstart", *words, f"seed={seed}", fresh=True, reporter=QUIET)
+
+    runs: dict[int, Run] = {}
+    digests = []
+    for together in (False, True):
+        streams = sys.stdout, sys.stderr
+        threads = [threading.Thread(target=train, args=(seed,)) for seed in (1, 2)]
+        for thread in threads:
+            thread.start()
+            while not together and thread.is_alive():
+                print("main thread")
+                time.sleep(0.01)
+        for thread in threads:
+            thread.join()
+        assert (sys.stdout, sys.stderr) == streams
+        digests.append([read_metrics(runs[seed].folder)["weights_sha256"] for seed in (1, 2)])
+        logs = [(runs[seed].folder / "log.txt").read_text() for seed in (1, 2)]
+        assert all(log.count("callback") == 8 and "main thread" not in log for log in logs)
+    assert digests[0] == digests[1] and digests[0][0] != digests[0][1]
+    assert "main thread" in capsys.readouterr().out

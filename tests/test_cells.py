@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from composing import compose_cell
 
+from stackfit.config import project
 from stackfit.config.hydra.composition import Composer
 from stackfit.config.trust import trusted_modules, used_modules
 from stackfit.errors import ConfigError
@@ -138,3 +139,22 @@ def test_a_section_that_refers_to_nothing_is_an_error_at_its_place(compose, sect
     with pytest.raises(ConfigError) as raised:
         compose("digits_quickstart", f"{section}=${{nope}}")
     assert f"{section}=${{nope}}" in str(raised.value) and "'nope'" in str(raised.value)
+
+
+def test_an_option_of_ones_own_that_replaces_a_shipped_one_is_named(write, lab):
+    from stackfit.config.hydra.composition import Composer
+    from stackfit.errors import Problems
+    from stackfit.execution.cells import compose_cell
+
+    shipped = (project.shipped("conf") / "model" / "mlp.yaml").read_text()
+    write("conf/model/mlp.yaml", shipped)
+    write("conf/model/mine.yaml", shipped)
+    problems = Problems()
+    compose_cell(Composer("digits_quickstart"), [], (), problems)
+    (warning,) = problems.warnings
+    assert (warning.where, warning.kind) == ("conf/model/mlp.yaml", "replaced_option")
+    assert "model/mlp is yours and replaces the shipped one" in warning.message
+    for words in (["silence=[replaced_option]"], ["model=mine"]):
+        problems = Problems()
+        compose_cell(Composer("digits_quickstart"), words, (), problems)
+        assert problems.warnings == []

@@ -44,6 +44,13 @@ def refusal(compose, *overrides: str) -> ConfigError:
         ("model.layers.hidden.units=6.5", "model.layers.hidden.units", "units is 6.5."),
         ("model.layers.hidden.units=true", "model.layers.hidden.units", "units is True."),
         ("model.layers.hidden.units=abc", "model.layers.hidden.units", "units is 'abc'."),
+        *(
+            (f"+task.metrics.{name}={{_target_: keras.metrics.SparseCategoricalAccuracy}}", f"task.metrics.{name}",
+             f"A metric is called '{name}', which is a column of every run. Expected a name of its own, without val_ or test_. "
+             f"Write: {better}")
+            for name, better in (("loss", "my_loss"), ("epoch", "my_epoch"), ("seconds", "my_seconds"), ("members", "my_members"),
+                                 ("stopped_epoch", "my_stopped_epoch"), ("val_accuracy", "accuracy"), ("test_loss", "my_loss"))
+        ),
         ("model.layers.hidden=3", "model.layers.hidden", "Found 3. Expected a mapping with `_target_`, or null"),
         ("+callbacks.a=stop", "callbacks.a", "Found 'stop'. Expected a mapping with `_target_`, or null"),
         ("~optimizer", "optimizer", "There is no optimizer. Expected a mapping with `_target_`. Write: optimizer=adam"),

@@ -149,6 +149,41 @@ def test_new_callback_writes_the_class_and_trusts_it(cli, lab):
     assert "experiments.stop_early.StopEarly" in answer.out
 
 
+PYPROJECTS = {
+    "an empty table and another's": "[tool.stackfit]\n\n[tool.other]\ntrust = ['theirs']\n",
+    "a comment behind the header": "[tool.stackfit]  # mine\n[tool.other] # theirs\ntrust = ['theirs']  # x\n",
+    "an inline table": "[tool]\nstackfit = { trust = ['experiments.old'] }\nother = { trust = ['theirs'] }\n",
+    "dotted keys": "tool.stackfit.trust = []\ntool.other.trust = ['theirs']\n",
+    "a list over lines": "[tool.stackfit]\ntrust = [\n  'experiments.old', # first\n]\n[tool.other]\ntrust = ['theirs']\n",
+    "tables in pieces": "[tool.other]\ntrust = ['theirs']\n[project]\nname = 'x'\n[tool.third]\ny = 1\n",
+    "a byte order mark": "\ufeff[project]\nname = 'x'\n[tool.other]\ntrust = ['theirs']\n",
+    "line ends of Windows": "[project]\r\nname = 'x'\r\n[tool.other]\r\ntrust = ['theirs']\r\n[tool.stackfit]\r\n",
+}
+
+
+@pytest.mark.parametrize("text", PYPROJECTS.values(), ids=PYPROJECTS)
+def test_new_callback_changes_nothing_else_in_a_pyproject(cli, lab, text):
+    import tomllib
+
+    from stackfit.config.project import project_trust
+
+    path = lab / "pyproject.toml"
+    path.write_bytes(text.encode())
+    before, old = tomllib.loads(text.removeprefix("\ufeff")), project_trust()
+    answer = cli("new", "--callback", "StopEarly")
+    assert answer.code == 0 and "pyproject.toml now trusts experiments.stop_early" in answer.out
+    assert project_trust() == (*old, "experiments.stop_early")
+    changed = path.read_bytes().decode()
+    after = tomllib.loads(changed.removeprefix("\ufeff"))
+    for content in (before, after):
+        content["tool"].pop("stackfit", None)
+    assert after == before
+    assert changed.startswith("\ufeff") == text.startswith("\ufeff")
+    assert changed.count("\n") == changed.count("\r\n") or "\r" not in text
+    lines = changed.splitlines()
+    assert [line for line in text.splitlines() if line not in lines and "stackfit" not in line and "old" not in line] == []
+
+
 @pytest.mark.parametrize("name", ["../x", "a b", "", "gsp631_base", "config", "-x"])
 def test_new_refuses_names_that_are_bad_or_taken(cli, name):
     answer = cli("new", "--", name)
@@ -392,7 +427,7 @@ def test_a_folder_that_is_not_a_run_is_told(cli, lab):
 
 def test_an_unreadable_picture_is_told(cli, lab, finished):
     (lab / "a.png").write_text("no picture")
-    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read", "Convert it.")
+    check_refusal(cli("predict", str(finished), "a.png"), "a.png cannot be read", "Convert, replace or remove it.")
     check_refusal(cli("predict", str(finished), "none.png"), "There is no file none.png", "Correct the path.")
 
 
@@ -438,6 +473,39 @@ def test_predict_names_classes_with_probabilities(cli, lab, finished):
     shares = [float(line.split()[1].rstrip("%")) for line in ranked]
     assert name == "a.png" and len(ranked) == 10
     assert shares == sorted(shares, reverse=True) and abs(sum(shares) - 100) < 0.1
+
+
+@pytest.mark.tf
+def test_a_file_that_is_not_a_picture_leaves_the_others_predicted(cli, lab, finished):
+    for number in range(7):
+        Image.fromarray(np.random.default_rng(number).integers(0, 200, (9, 9), np.uint8)).save(lab / f"{number}.png")
+    (lab / "3.png").write_bytes(b"%PDF-1.7")
+    answer = cli("predict", str(finished), *(f"{number}.png" for number in range(7)))
+    assert answer.code == 1
+    error, *lines = answer.out.splitlines()
+    assert [line.split()[0] for line in lines if ".png" in line] == [f"{n}.png" for n in (0, 1, 2, 4, 5, 6)]
+    assert error.startswith("error  3.png  3.png cannot be read")
+    table = cli("predict", str(finished), "3.png", "0.png", "--format", "csv")
+    assert table.code == 1 and [line.split(",")[0] for line in table.out.splitlines()] == ["name", "0.png"]
+    assert table.err.startswith("error  3.png")
+
+
+@pytest.mark.tf
+def test_predict_draws_what_the_network_sees_and_names_what_the_training_pictures_are_not(cli, lab, finished):
+    digit = np.zeros((8, 8), np.uint8)
+    digit[1:7, 3:5] = 240
+    Image.fromarray(digit).save(lab / "one.png")
+    Image.fromarray(255 - digit).resize((80, 80)).save(lab / "paper.png")
+    Image.new("L", (1, 1), 9).save(lab / "dot.png")
+    drawn = ["", *["      %%%%"] * 6, ""]
+    plain = cli("predict", str(finished), "one.png")
+    assert plain.err.splitlines() == drawn and len(plain.out.splitlines()) == 11
+    assert "warning" not in cli("predict", str(finished), "paper.png", "--invert").err
+    answer = cli("predict", str(finished), "one.png", "paper.png", "dot.png")
+    assert [line for line in answer.err.splitlines() if "warning" in line] == [
+        "warning: paper.png: much brighter at the edges than the training pictures (251, theirs 39 of 255). Try --invert.",
+        "warning: dot.png: one colour only (9 of 255): there is nothing to recognize.",
+    ]
 
 
 def test_predict_without_a_picture_shows_right_and_wrong_items(cli, finished):

@@ -26,7 +26,7 @@ def test_the_code_says_whether_some_or_all_have_failed(words, code, capsys):
 
 def test_an_error_is_one_line_that_does_not_control_the_terminal_and_the_only_one_is_raised(capsys):
     for_each(["a", "bad"], act)
-    assert capsys.readouterr().out == "error  bad  bad\\x1b is broken. Mend it.\n"
+    assert capsys.readouterr().out == "error  bad  bad\\u001b is broken. Mend it.\n"
     with pytest.raises(RunFolderError):
         for_each(["bad"], act)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from stackfit.data import Scaling, declare, load_dataset
-from stackfit.data.inputs import Inputs, read_picture
+from stackfit.data.inputs import Inputs
 from stackfit.errors import DataError, RunFolderError
 
 SHAPE = (8, 8, 1)
@@ -20,6 +20,10 @@ SHAPE = (8, 8, 1)
 def picture(path: Path, size=(8, 8), mode="L", colour: int | tuple[int, ...] = 0) -> Path:
     Image.new(mode, size, colour).save(path)
     return path
+
+
+def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np.ndarray:
+    return Inputs(shape, Scaling()).picture(file, invert)
 
 
 # ---- pictures
@@ -65,7 +69,7 @@ def test_a_turned_photograph_is_set_upright(lab):
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 def test_a_file_that_is_not_a_picture_is_named(lab, content):
     (lab / "a.png").write_bytes(content)
-    with pytest.raises(DataError, match=r"a.png cannot be read: .* Expected a picture: a PNG or JPEG. Convert it."):
+    with pytest.raises(DataError, match=r"a.png cannot be read: .* Expected a picture: a whole PNG or JPEG file"):
         read_picture(lab / "a.png", SHAPE)
 
 
@@ -77,9 +81,9 @@ def test_a_truncated_picture_is_named(lab):
 
 
 def test_a_missing_file_or_a_folder_is_named(lab):
-    with pytest.raises(DataError, match=r"There is no file none.png. Expected a PNG or JPEG. Correct the path."):
+    with pytest.raises(DataError, match=r"There is no file none.png. Expected a picture. Correct the path."):
         read_picture(Path("none.png"), SHAPE)
-    with pytest.raises(DataError, match=r"cannot be read: .*Expected a picture: a PNG or JPEG"):
+    with pytest.raises(DataError, match=r"cannot be read: .*Expected a picture: a whole PNG or JPEG"):
         read_picture(lab, SHAPE)
 
 
@@ -122,7 +126,7 @@ def read_again(inputs: Inputs, data) -> Inputs:
 @pytest.mark.parametrize("scale", ["standardize", "none"])
 def test_rows_read_by_name_are_scaled_bit_for_bit_as_in_training(lab, scale):
     data, dataset = flowers(scale=scale)
-    inputs = read_again(Inputs.of(dataset, "species"), data)
+    inputs = read_again(Inputs.of(dataset, data), data)
     table = pd.read_csv("flowers.csv")[["species", "width", "petal"]]  # another order
     order = np.random.default_rng(0).permutation(30)  # split_seed
     held_out = np.array([(dataset.test.x == row).all(1).any() for row in table[["petal", "width"]].to_numpy(np.float32)[order]])
@@ -132,8 +136,8 @@ def test_rows_read_by_name_are_scaled_bit_for_bit_as_in_training(lab, scale):
 
 
 def test_the_record_names_columns_and_says_what_is_subtracted_and_divided(lab):
-    _, dataset = flowers()
-    record = Inputs.of(dataset, "species").record()
+    data, dataset = flowers()
+    record = Inputs.of(dataset, data).record()
     x = dataset.train.x.astype(np.float64)
     assert record["columns"] == ["petal", "width"] and record["white"] is None
     np.testing.assert_allclose(record["subtract"], x.mean(0), rtol=1e-6)
@@ -157,6 +161,8 @@ def test_the_scaling_of_pictures_is_read_back_to_the_bit():
         ({"divide": [float("nan"), 1]}, "its 'divide'"),
         ({"columns": ["a"]}, r"it names 1 columns for inputs of shape \(2,\)"),
         ({"white": "x"}, "could not convert"),
+        ({"pictures": {"lowest": 1}}, "'highest'"),
+        ({"pictures": {"lowest": 1, "highest": 2, "mean": [1], "edge": [1, 2]}}, "its 'pictures' are"),
         ({"subtract": "x"}, "could not convert"),
     ],
 )
@@ -179,17 +185,17 @@ def test_a_record_that_does_not_fit_is_refused(lab, change, said):
     ],
 )
 def test_rows_that_do_not_fit_are_refused(lab, change, said):
-    _, dataset = flowers()
+    data, dataset = flowers()
     with pytest.raises(DataError) as error:
-        Inputs.of(dataset, "species").rows(change(pd.read_csv("flowers.csv")), "the table", print)
+        Inputs.of(dataset, data).rows(change(pd.read_csv("flowers.csv")), "the table", print)
     assert said in str(error.value)
 
 
 def test_other_columns_are_not_used_which_is_said_and_the_label_is_none_of_them(lab):
-    _, dataset = flowers()
+    data, dataset = flowers()
     said: list[str] = []
     table = pd.read_csv("flowers.csv").assign(id=1, name="x")
-    Inputs.of(dataset, "species").rows(table, "the table", said.append)
+    Inputs.of(dataset, data).rows(table, "the table", said.append)
     assert said == ["Not used of the table: id, name."]
 
 
@@ -216,7 +222,7 @@ def test_a_frame_for_a_model_of_pictures_is_refused():
         ({"kind": "digits", "scale": "none"}, None, 16),
         ({"kind": "digits", "scale": "unit"}, None, 16),
         ({"kind": "npz", "scale": "unit"}, 200, 255),
-        ({"kind": "npz", "scale": "none"}, 200, 200),  # nothing says what is white in an array
+        ({"kind": "npz", "scale": "none"}, 200, 255),
         ({"kind": "images", "scale": "none"}, 200, 255),  # a dark photograph is no reason to darken a new one
     ],
 )

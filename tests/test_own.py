@@ -327,7 +327,7 @@ def test_a_picture_that_cannot_be_read_is_named():
     for content in (b"", b"not a picture", whole[: len(whole) // 2]):
         with open("photos/cat/1.png", "wb") as file:
             file.write(content)
-        refused(data, "path", "photos/cat/1.png cannot be read", "a picture: a whole PNG or JPEG", "Replace")
+        refused(data, "path", "photos/cat/1.png cannot be read", "a picture: a whole PNG or JPEG", "replace or remove")
 
 
 def test_colour_among_grey_pictures_is_refused_and_grey_among_colour_is_not():
@@ -365,3 +365,89 @@ def test_subfolders_that_are_not_the_declared_classes_are_refused():
 
 def test_pictures_above_the_memory_limit_are_refused_before_they_are_decoded():
     refused({**pictures(), "max_memory_bytes": 100}, "max_memory_bytes", "240 bytes", "100", "at least 240")
+
+
+# What a part lacks
+
+
+def gaps(data):
+    return [warning.message for warning in load_dataset(data).warnings]
+
+
+def test_a_declared_shape_decides_whatever_the_type():
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    data = npz(x=rng.integers(0, 256, (300, 10, 3), np.uint8), y=y)
+    assert load_dataset({**data, "input_shape": [10, 3]}).train.x.shape == (240, 10, 3)
+    assert load_dataset({**data, "input_shape": [10, 3, 1]}).train.x.shape == (240, 10, 3, 1)
+    data = npz(x=rng.random((300, 10, 3)), y=y)
+    assert load_dataset({**data, "input_shape": [10, 3, 1]}).train.x.shape == (240, 10, 3, 1)
+    data = npz(x_train=rng.random((9, 4, 4, 1)), y_train=y[:9], x_test=rng.random((9, 4, 4)), y_test=y[:9])
+    whole = load_dataset({**data, "input_shape": [4, 4]})
+    assert whole.train.x.shape == whole.test.x.shape == (9, 4, 4)
+    channels_first = npz(x=rng.random((300, 3, 4, 5)), y=y)
+    refused({**channels_first, "input_shape": [4, 5, 3]}, "input_shape", "[4, 5, 3]", "[3, 4, 5]")
+
+
+def test_classes_that_only_one_part_has_are_a_warning():
+    y = np.repeat(np.arange(10), 20)
+    data = {**npz(x_train=np.random.default_rng(0).random((200, 3)), y_train=y, x_test=np.ones((7, 3)), y_test=y[:7])}
+    assert gaps({**data, "validation_split": 0.2}) == [
+        "The classes 8, 9 are in the validation part only: the model never sees them. The classes 0, 1, 2, 3, 4 and 3 others "
+        "are not in the validation part: its metrics leave them out. Expected every kind of example in each part; the "
+        "validation part is the end of the training part. Type data.stratify=true, or shuffle the file",
+        "The classes 1, 2, 3, 4, 5 and 2 others are not in the test part: its metrics leave them out. Expected every kind of "
+        "example in each part; the parts are divided so in the data. Divide them again, or add examples",
+    ]
+    assert gaps(npz(x=np.random.default_rng(0).random((400, 3)), y=np.repeat(y, 2)) | {"validation_split": 0.2}) == []
+
+
+def test_values_that_are_sorted_leave_a_validation_part_of_others():
+    x, y = np.ones((40, 2)), np.linspace(0, 1, 40)
+    data = npz(x_train=x, y_train=y, x_test=x, y_test=y)
+    (line,) = gaps({**data, "num_classes": 0, "validation_split": 0.25})
+    assert line.startswith("Every value of the validation part lies outside of the training part's, 0 to 0.74")
+
+
+def test_a_run_without_a_test_part_says_so():
+    (line,) = gaps(npz(x=np.ones((4, 2)), y=np.array([0, 0, 1, 1])))
+    assert line.startswith("There is no test part, so there will be no test metrics: data.test_split=0.2 leaves none")
+    assert gaps({**npz(x=np.ones((4, 2)), y=np.array([0, 0, 1, 1])), "test_split": 0}) == []
+    (line,) = gaps(npz(x_train=np.ones((4, 2)), y_train=np.array([0, 1, 1, 0])))
+    assert "or the file has a training part only" in line
+
+
+def test_no_shipped_data_lack_anything():
+    for kind, extra in (("digits", {"validation_split": 0.2}), ("xor", {"scale": "none"})):
+        assert load_dataset({"kind": kind, **extra}).warnings == ()
+
+
+# Numbers that int64 and float32 do not hold
+
+
+def test_large_numbers_stay_what_they_are():
+    x = np.random.default_rng(0).random((40, 2))
+    values = load_dataset({**npz(x=x, y=np.linspace(1, 6, 40) * 1e22), "num_classes": 0, "test_split": 0})
+    assert values.train.y.dtype == np.float32 and 0.9e22 < values.train.y.min() < values.train.y.max() < 6.1e22
+    values = load_dataset({**npz(x=x, y=np.full(40, 6e22)), "num_classes": 0, "test_split": 0})
+    assert (values.train.y == np.float32(6e22)).all()
+    names = load_dataset(npz(x=x, y=np.where(np.arange(40) % 2, 2**64 - 1, 3).astype(np.uint64)))
+    assert names.class_names == ("3", "18446744073709551615") and set(names.train.y) == {0, 1}
+    data = npz(x=x, y=np.where(np.arange(40) % 2, 1e19, 0))
+    refused({**data, "num_classes": 2}, "num_classes", "labels such as 1e+19, which is beyond 64 bits", "Number the classes from 0")
+    assert load_dataset(npz(x=x, y=np.where(np.arange(40) % 2, 2**62, 0))).class_names == ("0", str(2**62))
+
+
+def test_features_that_float32_makes_equal_are_a_warning():
+    seconds = 1_700_000_000 + np.arange(60)
+    data = {**npz(x=np.stack([seconds, np.arange(60)], 1).astype(float), y=np.arange(60) // 30), "scale": "standardize"}
+    said = []
+    load_dataset(data, said.append)
+    assert said == [
+        "warning: 1 of 2 features in mine.npz lose their differences in float32, such as number 0 (from 0), 1700000000 to "
+        "1700000059. Expected numbers whose first 7 digits tell them apart. Subtract an offset before you save them."
+    ]
+    refused(npz(x=np.full((40, 2), 1e39), y=np.arange(40) // 20), "path", "holds inf in example")
+    said.clear()
+    load_dataset({**npz(x=np.stack([seconds - seconds[0], np.arange(60)], 1), y=np.arange(60) // 30), "scale": "none"}, said.append)
+    assert said == []

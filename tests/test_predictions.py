@@ -17,10 +17,22 @@ from PIL import Image
 import stackfit
 from stackfit.errors import ConfigError, DataError, RunFolderError
 from stackfit.execution.progress import Reporter
-from stackfit.proof.predictions import as_frame, predict_files, predict_frame, predict_items
+from stackfit.proof.predictions import (
+    as_frame,
+    open_inputs,
+    predict_examples,
+    predict_frame,
+    predict_items,
+    read_examples,
+)
 from stackfit.proof.saved import load_model
 from stackfit.results import run_files
 from stackfit.results.run import Run
+
+
+def predict_files(run: Run, files: list[Path]):
+    inputs = open_inputs(run)
+    return predict_examples(run, [read_examples(inputs, file) for file in files])
 
 
 def picture(path: Path, size=(8, 8), mode="L", colour: int | tuple[int, ...] = 0) -> Path:
@@ -61,10 +73,16 @@ def test_a_test_items_own_picture_is_predicted_as_the_item_was(finished, lab):
     np.testing.assert_allclose(again, stored, atol=0.02)  # a grey level of 255 is 1/16 of a digit's step
 
 
-def test_one_wrong_picture_among_several_stops_before_the_model_is_loaded(finished, lab):
+@pytest.mark.tf
+def test_files_are_a_frame_in_python(finished, lab):
+    files = [picture(lab / "a.png", (30, 20), colour=255), picture(lab / "b.png", colour=0)]
+    run = stackfit.Run(finished)
+    frame = run.predict(files)
+    assert frame.name.tolist() == [str(file) for file in files] and frame.columns[1] == "predicted"
+    pd.testing.assert_frame_equal(run.predict(str(files[0])).iloc[:, :2], frame.iloc[:1, :2])
     (lab / "b.png").write_text("no picture")
     with pytest.raises(ConfigError, match=r"b.png cannot be read"):
-        predict_files(Run(finished), [picture(lab / "a.png"), lab / "b.png"])
+        run.predict(files)
 
 
 # ---- a table

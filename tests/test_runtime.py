@@ -76,3 +76,37 @@ def test_keras_on_another_backend_is_said_before_anything_is_trained(lab, words)
     assert (done.returncode, done.stdout) == (2, "") and not (lab / "outputs").exists()
     assert "Keras was imported with the backend 'jax' in this process. Expected 'tensorflow'" in done.stderr
     assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr and "Traceback" not in done.stderr
+
+
+KERAS_JSON = '{"floatx": "float16", "epsilon": 0.01, "image_data_format": "channels_first", "backend": "torch"}'
+DIGEST = (
+    "import stackfit\nfrom stackfit.execution.progress import Reporter\n"
+    "conv = '+model.layers.conv={_target_: keras.layers.Conv2D, filters: 2, kernel_size: 3, after: input}'\n"
+    "run = stackfit.run('digits_quickstart', 'epochs=1', conv, reporter=Reporter(0))\n"
+    "from stackfit.results.run_files import read_metrics\nprint(read_metrics(run.folder)['weights_sha256'], run.status['fingerprint'])\n"
+)
+
+
+@pytest.mark.tf
+def test_a_forgotten_keras_json_changes_no_bit(lab):
+    (lab / "odd").mkdir()
+    (lab / "odd" / "keras.json").write_text(KERAS_JSON)
+    plain, odd = (python(DIGEST, KERAS_HOME=str(lab / name)) for name in ("none", "odd"))
+    assert plain.stdout.splitlines() == odd.stdout.splitlines() and len(plain.stdout.split()) == 2, odd.stderr
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_what_a_notebook_has_set_in_keras_changes_no_bit(lab):
+    setting = "import keras\nkeras.config.set_floatx('float64')\nkeras.config.set_dtype_policy('float64')\n"
+    assert python(DIGEST).stdout.split() == python(setting + DIGEST).stdout.split() != []
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("text", ["[1]", '{"floatx": "float8"}'])
+def test_a_keras_json_that_keras_refuses_is_one_sentence(lab, text):
+    (lab / "keras.json").write_text(text)
+    done = python("from stackfit.cli import main\nmain(['run', 'xor_needs_a_hidden_layer'])", KERAS_HOME=str(lab))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: Keras cannot be imported with {lab}/keras.json: ")
+    assert done.stderr.endswith("Remove it, or set KERAS_HOME to another folder.\n")

@@ -670,3 +670,23 @@ def test_outputs_that_cannot_be_written_are_said_before_anything_is_trained(cli,
     write("outputs", "a file in the place of the folder")
     answer = cli("run", "digits_quickstart", "-m", *GRID)
     assert answer.code == 2 and "cannot be written" in answer.err
+
+
+def test_a_renamed_sweep_is_found_by_what_it_is(lab):
+    made = SweepFolder.find(lab, "mine", ["epochs=1"], ["seed"])
+    made.write("mine", ["epochs=1"], ["seed"], [])
+    made.path.rename(lab / "my best sweep")
+    (lab / "broken").mkdir()
+    (lab / "broken" / "sweep.json").write_text("[]")
+    assert SweepFolder.find(lab, "mine", ["epochs=1"], ["seed"]).path.name == "my best sweep"
+    assert SweepFolder.find(lab, "mine", ["epochs=2"], ["seed"]).path.name != "my best sweep"
+    assert SweepFolder.find(lab, "mine", ["epochs=1"], ["seed"], fresh=True).path == made.path
+
+
+@pytest.mark.tf
+def test_a_choice_of_groups_goes_with_a_value_that_each_of_them_has(lab, write):
+    write("conf/optimizer/heavy.yaml", "_target_: keras.optimizers.SGD\nlearning_rate: 0.01\nmomentum: 0.99\n")
+    words = (*SMALL, "optimizer=momentum,heavy", "optimizer.momentum=0.5")
+    done, _ = sweep(*words)
+    assert [job.cell.config["optimizer"]["momentum"] for job in done.jobs] == [0.5, 0.5]
+    assert [job.state for job in plan_sweep("digits_quickstart", words, reporter=Reporter(0)).jobs] == ["finished", "finished"]

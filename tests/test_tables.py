@@ -464,3 +464,29 @@ def test_a_setting_of_thousands_of_digits_is_sorted_as_a_text(tmp_path):
         make_run(tmp_path / str(number), {"label": name})
     frame, problems = read_table(tmp_path)
     assert len(frame) == 2 and problems == []
+
+
+def test_a_copy_of_a_run_is_no_new_evidence_and_a_moved_folder_is_read(tmp_path):
+    import shutil
+
+    for seed in range(2):
+        make_run(tmp_path / "a" / f"{seed}", {"seed": seed}, {"test_accuracy": 0.5 + seed / 4})
+    before = table([tmp_path / "a"], over="seed")
+    shutil.copytree(tmp_path / "a" / "0", tmp_path / "a" / "a copy of 0")
+    copied = table([tmp_path / "a"], over="seed")
+    shutil.move(tmp_path / "a", tmp_path / "moved")
+    moved = table([tmp_path / "moved"], over="seed")
+    for frame in (before, copied, moved):
+        assert (frame["n"].tolist(), frame["test_accuracy_mean"].tolist()) == ([2], [0.625])
+
+
+def test_a_key_that_came_later_does_not_seem_to_differ_from_runs_without_it(tmp_path, monkeypatch):
+    from stackfit.config import schema
+
+    monkeypatch.setitem(schema.LATER, "data.later", "none")
+    for name, later in (("default", "none"), ("other", "some")):
+        config = {"data": {"kind": "digits", "later": later}, "seed": 0}
+        make_run(tmp_path / name, schema.settings_of(config))
+    make_run(tmp_path / "old", {"data.kind": "digits"})
+    assert "later" not in table([tmp_path / "default", tmp_path / "old"]).columns
+    assert table([tmp_path / "default", tmp_path / "other"])["later"].fillna("").tolist() == ["", "some"]

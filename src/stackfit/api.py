@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+# Seeds, dtype policy and determinism belong to the process: a second thread's run waits, so that each has its own bits.
+_turn = threading.RLock()
+
 
 class Run(results.Run):
     """A run folder that also predicts; see `stackfit.results.run.Run`."""
@@ -31,12 +35,12 @@ class Run(results.Run):
         """Predict unscaled examples; the run's own scaling is applied.
 
         Args:
-            examples: a DataFrame whose columns are found by name, or an array `(examples, *input_shape)`; values as they
-                stand in the training data.
+            examples: a DataFrame whose columns are found by name, an array `(examples, *input_shape)`, or paths of
+                pictures or CSV files; values as they stand in the training data.
             trust: modules of your project whose layers the config may name.
 
         Returns:
-            One row an example: `predicted`, and of classes the probability of each as `p_NAME`.
+            One row an example: of files its `name`, `predicted`, and of classes the probability of each as `p_NAME`.
 
         Raises:
             DataError: a column is missing, the shape is another, or a value is not a number.
@@ -66,7 +70,7 @@ def run(
         TrainingError: the run failed; its folder says why.
         KeyboardInterrupt: you stopped it; the status in the folder is *interrupted*.
     """
-    with raising() as problems:
+    with _turn, raising() as problems:
         composition = Composer(experiment).compose(overrides, problems)
         refuse_axes(composition.axes, problems)
         return Run(train(composition, problems, trust=trust, fresh=fresh, reporter=reporter).folder)
@@ -120,12 +124,12 @@ def sweep(
     """
     from stackfit.execution.sweep import Sweep
 
-    composer = Composer(experiment)
-    composition, problems, _ = compose_command(composer, overrides, multirun=True)
-    planned = Sweep(
-        composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter or make_reporter()
-    )
-    return table(planned.run(fail_fast).folder.path)
+    with _turn:
+        composer = Composer(experiment)
+        composition, problems, _ = compose_command(composer, overrides, multirun=True)
+        reporter = reporter or make_reporter()
+        planned = Sweep(composer, composition, problems, trust=trust, fresh=fresh, reporter=reporter)
+        return table(planned.run(fail_fast).folder.path)
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:

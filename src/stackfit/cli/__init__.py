@@ -6,7 +6,10 @@ config is wrong, 130 interrupted.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -16,6 +19,9 @@ from stackfit.cli.interruption import TEXT, Interruption, interruptible
 from stackfit.cli.text import Escaping
 from stackfit.errors import ConfigErrors, StackfitError, printable
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+PLAIN = {"─": "-", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
+
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit; or answer the shell that asks what may stand at the cursor."""
@@ -23,10 +29,19 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         with contextlib.suppress(Exception):  # not while somebody presses TAB; the command itself will report it
             _answer()
         sys.exit(0)
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):  # a terminal or pipe may have an encoding without our signs
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
     typed = list(sys.argv[1:] if arguments is None else arguments)
     with contextlib.redirect_stdout(Escaping(sys.stdout)), interruptible() as interruption:
         code = _run(typed, interruption)
     sys.exit(code)
+
+
+def _plain(error: Any) -> tuple[str, int]:
+    """A codec's error handler: what the encoding cannot show."""
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def _run(typed: list[str], interruption: Interruption) -> int:
@@ -100,6 +115,14 @@ def _dispatch(typed: list[str]) -> int:
 
 
 def _show(error: BaseException) -> int:
+    if isinstance(error, OSError) and (error.errno in NO_ROOM or "temporary directory" in str(error)):
+        where = f"{error.filename}: " if error.filename and error.errno in NO_ROOM else ""
+        print(
+            f"error: {where}{error.strerror or error}. Expected folders with room and permission for temporary files and results.\n"
+            f"  Free space, or set TMPDIR to such a folder (now {os.environ.get('TMPDIR') or 'not set'}).",
+            file=sys.stderr,
+        )
+        return 2
     if not isinstance(error, StackfitError):
         print(
             printable(f"error: stackfit itself failed: {type(error).__name__}: {error}\n")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from stackfit.config import project
+from stackfit.errors import ConfigError
 
 if TYPE_CHECKING:
     from stackfit.config.hydra.composition import Composition
@@ -29,8 +30,8 @@ def remember_keys(composition: Composition) -> None:
 
     config: Any = OmegaConf.to_container(composition.config)
     keys = json.dumps(dict(_choices(config, "")))
-    path = _file_of_keys(composition.experiment)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ConfigError):
+        path = _file_of_keys(composition.experiment)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, lambda temporary: temporary.write_text(keys, encoding="utf-8"), flush=False)
 
@@ -52,7 +53,7 @@ def _file_of_keys(experiment: str) -> Path:
 def _read_keys(experiment: str) -> dict[str, list[str]]:
     try:
         keys = json.loads(_file_of_keys(experiment).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, ConfigError):
         return {}
     return keys if isinstance(keys, dict) else {}
 

@@ -45,8 +45,9 @@ def data_config(name: str, overrides: Sequence[str]) -> dict[str, Any]:
 def progress_bar() -> Iterator[Progress]:
     """A bar on a terminal, lines elsewhere; both on stderr."""
     from stackfit.data import Progress
+    from stackfit.execution.progress import takes_colour
 
-    if not sys.stderr.isatty():
+    if not takes_colour(sys.stderr):
         yield Progress(say=lambda line: print(line, file=sys.stderr, flush=True))
         return
     from rich.console import Console

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from stackfit.errors import StackfitError, printable
 
 T = TypeVar("T")
 
 
-def for_each(things: Iterable[T], act: Callable[[T], Any], name: Callable[[T], str] = str) -> int:
-    """Call `act` for each; of several, one that raises is an `error` line on stdout.
+def for_each(
+    things: Iterable[T], act: Callable[[T], Any], name: Callable[[T], str] = str, out: TextIO | None = None
+) -> int:
+    """Call `act` for each; of several, one that raises is an `error` line on `out`, stdout if it is None.
 
     Returns:
         0, or 1 if some failed, or 2 if all did.
@@ -28,8 +30,7 @@ def for_each(things: Iterable[T], act: Callable[[T], Any], name: Callable[[T], s
             if len(several) == 1:
                 raise
             failed += 1
-            sys.stdout.write(printable(f"error  {name(thing)}  {' '.join(str(error).split())}\n"))
-            sys.stdout.flush()
+            print(printable(f"error  {name(thing)}  {' '.join(str(error).split())}"), file=out or sys.stdout, flush=True)
     if failed == len(several):
         return 2
     return 1 if failed else 0

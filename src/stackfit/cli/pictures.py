@@ -9,6 +9,7 @@ import numpy as np
 
 from stackfit.cli.text import draw
 from stackfit.errors import DataError
+from stackfit.execution.progress import takes_colour
 from stackfit.files import shown, writing
 
 SHADES = " .:-=+*#%@"
@@ -22,7 +23,7 @@ def show_picture(picture: np.ndarray | None, png: Path | None) -> None:
         write_png(picture, png)
         sys.stdout.write(f"{shown(png)}\n")
     else:
-        draw(render_picture(picture, colour=sys.stdout.isatty()) + "\n")
+        draw(render_picture(picture, colour=takes_colour(sys.stdout)) + "\n")
 
 
 def render_picture(picture: np.ndarray, colour: bool = True, max_columns: int = 80) -> str:

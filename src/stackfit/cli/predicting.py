@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(
     run: RunPath,
     files: Annotated[
-        list[Path] | None, word("Pictures (PNG, JPEG) of any size, or CSV files with rows.", metavar="[FILE]...")
+        list[Path] | None, word("Pictures (PNG, JPEG, …) of any size, or CSV files with rows.", metavar="[FILE]...")
     ] = None,
     item: Annotated[list[int] | None, option("A test item's number, from 0; may be repeated.")] = None,
     wrong: Annotated[bool, option("Only test items that are wrong; of values, those furthest off.", "--wrong")] = False,
@@ -30,38 +30,70 @@ def command(
     data_path: DataPath = None,
     trust: Trust = None,
 ) -> int:
-    """Of your files; without a file, of some test items, right and wrong ones. Of an --item with its picture and all
-    probabilities. A table's rows are in a CSV file with the columns of the training data. Formats other than text have all
-    test items, or those of --item or --wrong.
+    """Of your files, a single picture as the network sees it; without a file, of some test items, right and wrong ones. Of
+    an --item with its picture and all probabilities. A table's rows are in a CSV file with the columns of the training data.
+    Formats other than text have all test items, or those of --item or --wrong. Exit code 1 when one of several files cannot
+    be read.
     """
-    from stackfit.proof.predictions import as_frame, predict_files, predict_items
+    from stackfit.proof.predictions import as_frame, predict_items
     from stackfit.results import formats
     from stackfit.results.run import Run
 
-    opened = Run(run, data_path)
+    opened, code = Run(run, data_path), 0
     if item and not files and format == "text":
         print_items(opened, item, png, trust or ())
         return 0
     if files:
-        predictions = predict_files(opened, files, invert, trust or (), lambda line: complain([line]))
+        predictions, code = _of_files(opened, files, invert, trust or (), format)
     else:
         predictions = predict_items(opened, trust or ())
         if item:
             predictions = [_pick(predictions, number) for number in item]
         elif wrong and format != "text":
             predictions = [predictions[number] for number in _choose(predictions, True, len(predictions))]
-    if format != "text":
+    if format != "text" and predictions:
         sys.stdout.write(formats.render(as_frame(opened, predictions), format, width()))
     elif files:
-        for prediction in predictions:
-            sys.stdout.write(_line(prediction, opened) + "\n")
-            if opened.config["data"]["kind"] != "csv":
-                sys.stdout.write(_shares(prediction, opened))
+        _print_answers(predictions, opened, len(files))
     else:
         for number in _choose(predictions, wrong, count):
             sys.stdout.write(_line(predictions[number], opened) + "\n")
         sys.stdout.write(_summary(predictions, opened) + "\n")
-    return 0
+    return code
+
+
+def _of_files(
+    run: Run, files: Sequence[Path], invert: bool, trust: Sequence[str], format: str
+) -> tuple[list[Prediction], int]:
+    """What the model says of the files that can be read, and the command's code."""
+    from stackfit.cli.each import for_each
+    from stackfit.files import shown
+    from stackfit.proof.predictions import open_inputs, predict_examples, read_examples
+
+    inputs, read = open_inputs(run, trust), []
+
+    def add(file: Path) -> None:
+        read.append(read_examples(inputs, file, invert, len(files) > 1, lambda line: complain([line])))
+
+    code = for_each(files, add, shown, sys.stdout if format == "text" else sys.stderr)
+    return predict_examples(run, read, trust) if read else [], code
+
+
+def _print_answers(predictions: Sequence[Prediction], run: Run, files: int) -> None:
+    """Each file's answer, and how a picture looks to the network if it is the only one, or unlike the training pictures."""
+    from stackfit.cli.pictures import render_picture
+    from stackfit.execution.progress import takes_colour
+
+    for prediction in predictions:
+        shares = "" if prediction.picture is None else _shares(prediction, run)
+        sys.stdout.write((prediction.name if shares else _line(prediction, run)) + "\n" + shares)
+        sys.stdout.flush()
+        if prediction.picture is None:
+            continue
+        if prediction.remark or files == 1:
+            print(render_picture(prediction.picture, takes_colour(sys.stderr)), file=sys.stderr)
+        if prediction.remark:
+            complain([f"{prediction.name}: {prediction.remark}."])
 
 
 def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: Sequence[str] = ()) -> None:

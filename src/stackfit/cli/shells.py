@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from stackfit.config import project
 from stackfit.errors import ConfigError
 from stackfit.files import writing
 
@@ -64,8 +65,8 @@ def shell() -> str:
 def install() -> list[str]:
     """Write the script for the user's shell and let its start-up file load it; returns what to print."""
     name = shell()
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stackfit"
-    script, start = home / f"completion.{name}", Path.home() / f".{name}rc"
+    home = Path(os.environ.get("XDG_DATA_HOME") or project.home("HOME") / ".local" / "share") / "stackfit"
+    script, start = home / f"completion.{name}", project.home("HOME") / f".{name}rc"
     line = f"source '{script}'"
     advice = ("a home of yours", "Try: stackfit --show-completion", ConfigError)
     with writing(script, *advice):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import keyword
 import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,7 @@ from stackfit.cli import completion
 from stackfit.cli.arguments import option, word
 from stackfit.config.project import project_trust
 from stackfit.errors import ConfigError
-from stackfit.files import shown, writing
+from stackfit.files import shown, write_file, writing
 
 EXPERIMENT = """\
 # yaml-language-server: $schema=.schema.json
@@ -113,18 +115,34 @@ def write_callback(name: str) -> list[str]:
 
 
 def _trust(module: str) -> list[str]:
+    """Trust a module in `./pyproject.toml`, whose layout, line ends and other tables stay as they are.
+
+    Raises:
+        ConfigError: the file has a form that cannot be changed so.
+    """
+    import tomlkit
+
     path = Path("pyproject.toml")
     if module in project_trust():
         return []
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if not re.search(r"^\[tool\.stackfit\]", text, re.MULTILINE):
-        text = f'{text.rstrip()}\n\n[tool.stackfit]\ntrust = ["{module}"]\n'.lstrip()
-    elif re.search(r"^trust\s*=\s*\[", text, re.MULTILINE):
-        text = re.sub(r"^(trust\s*=\s*\[)", rf'\1"{module}", ', text, count=1, flags=re.MULTILINE)
-        text = text.replace(f'"{module}", ]', f'"{module}"]')
-    else:
-        text = re.sub(r"^(\[tool\.stackfit\]\n)", rf'\1trust = ["{module}"]\n', text, count=1, flags=re.MULTILINE)
-    path.write_text(text, encoding="utf-8")
+    before = path.read_bytes().decode("utf-8-sig") if path.is_file() else ""
+    mark = "\ufeff" if path.is_file() and path.read_bytes().startswith(codecs.BOM_UTF8) else ""
+    document = tomlkit.parse(before)
+    table = document.setdefault("tool", tomlkit.table(is_super_table=True)).setdefault("stackfit", tomlkit.table())
+    table.setdefault("trust", tomlkit.array()).append(module)
+    after = tomlkit.dumps(document)
+    if "\r\n" in before:
+        after = after.replace("\r\n", "\n").replace("\n", "\r\n")
+    expected = tomllib.loads(before)
+    expected.setdefault("tool", {}).setdefault("stackfit", {}).setdefault("trust", []).append(module)
+    if tomllib.loads(after) != expected:
+        raise ConfigError(
+            f"{module} could not be added without other changes. Expected a table [tool.stackfit]. Add it yourself: "
+            f'trust = ["{module}"]',
+            where="pyproject.toml",
+        )
+    with writing(path, "a file that you may change", "Add the line yourself.", ConfigError):
+        write_file(path, lambda temporary: temporary.write_bytes((mark + after).encode()))
     return [f"pyproject.toml now trusts {module}"]
 
 

@@ -47,6 +47,9 @@ SHARES = {
     "min_delta": (*_FROM, 0.001),
 }
 SAVE_FORMS = ("keras", "h5")
+# Columns of a run's history, metrics and tables: a metric of such a name would be lost, or replace what stands there.
+RESERVED_METRICS = ("loss", "epoch", "seconds", "members", "stopped_epoch", "learning_rate", "parameters", "weights_sha256",
+                    "weights_epoch", "experiment", "folder", "folders", "state", "reason", "n")  # fmt: skip
 
 
 def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Problems | None = None) -> Iterator[ConfigError]:
@@ -91,6 +94,14 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
     for key, cure in (("task.loss", "task=classification"), ("optimizer", "optimizer=adam")):
         if not _at(config, key):
             yield ConfigError(f"There is no {key}. Expected a mapping with `_target_`. Write: {cure}", key=key)
+    for name, metric in (config["task"]["metrics"] or {}).items():
+        own = str(name).removeprefix("val_").removeprefix("test_")
+        if metric is not None and (own != name or own in RESERVED_METRICS):
+            yield ConfigError(
+                f"A metric is called {name!r}, which is a column of every run. Expected a name of its own, without val_ or test_. "
+                f"Write: {own if own not in RESERVED_METRICS else f'my_{own}'}",
+                key=f"task.metrics.{name}",
+            )
     if not known.covers("data.num_classes"):
         yield from _check_class_weight(config["task"]["class_weight"], config["data"]["num_classes"])
     yield from check_targets(config, trusted)  # first: another error at the same place must not cover it

@@ -12,11 +12,11 @@ from typing import Any
 
 import yaml
 
+from stackfit.config.loader import Loader as _Loader
 from stackfit.config.project import shipped
 from stackfit.errors import ConfigError
 from stackfit.files import shown
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times faster
 MAX_DEPTH = 50
 MAX_DIGITS = 4_000  # Python reads numbers of up to 4,300
 GROUPS = ("data", "model", "optimizer", "task", "callbacks")

@@ -33,7 +33,24 @@ def cache() -> Path:
     """Where data are kept between runs: `$STACKFIT_CACHE`, else `stackfit` in the user's cache folder (XDG)."""
     if set_by_user := os.environ.get("STACKFIT_CACHE"):
         return Path(set_by_user).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stackfit"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "stackfit"
+
+
+def home(variable: str = "STACKFIT_CACHE") -> Path:
+    """The user's home folder.
+
+    Args:
+        variable: which makes it unnecessary.
+
+    Raises:
+        ConfigError: this user has none: HOME is not set, and the user id has no entry.
+    """
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ConfigError(
+            f"This user has no home folder to keep data in. Expected one, or another place. Set {variable} to a folder."
+        ) from None
 
 
 def data_kinds() -> tuple[str, ...]:
@@ -51,7 +68,7 @@ def project_trust() -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        trust = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("stackfit", {}).get("trust", [])
+        trust = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("tool", {}).get("stackfit", {}).get("trust", [])
     except (ValueError, RecursionError, AttributeError, OSError) as error:
         raise ConfigError(
             f"This is not a project's TOML: {str(error).partition(chr(10))[0]}. Expected a table [tool.stackfit]. Correct it, then run again.",

@@ -43,6 +43,8 @@ class Data:
     test_split: float = 0.2  # share of a user's data held out for the test, drawn with split_seed
     split_seed: int = 0
     label: str | None = None  # csv: the label's column; npz: the label's array
+    resize: list[int] = field(default_factory=list)  # images: [height, width] of every picture; else they must be alike
+    background: str = "white"  # images: the colour behind what is transparent, by name or as #rrggbb
     splits: dict[str, str] = field(default_factory=dict)  # tfds: {train: …, test: …}
     examples: dict[str, int | None] = field(default_factory=dict)  # declared sizes: {train: 60000, test: 10000}
     input_shape: list[int] = MISSING  # of one example, without the batch axis
@@ -96,19 +98,24 @@ class Experiment:
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
 
-LATER: dict[str, Any] = {}
+LATER: dict[str, Any] = {"data.resize": [], "data.background": "white"}
 """Keys that were added after runs had been made, each with the value that means what those runs did. It is written once and
 stays when a default changes: a key with this value is not in the fingerprint, and a stored config without the key has it."""
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved config as `{dotted key: value}`, without keys that never change a number; lists stay lists."""
-    return flatten({key: value for key, value in config.items() if key not in COSMETIC})
+    """A resolved config as `{dotted key: value}`; lists stay lists.
+
+    Without keys that never change a number, and without later ones at their omission value: in a table with runs of earlier
+    versions they would seem to differ.
+    """
+    flat = flatten({key: value for key, value in config.items() if key not in COSMETIC})
+    return {key: value for key, value in flat.items() if key not in LATER or value != LATER[key]}
 
 
 SILENCEABLE = (
     *("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision"),
-    "schedule_length",
+    *("schedule_length", "class_gaps", "no_test_part", "one_colour", "replaced_option"),
 )
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 

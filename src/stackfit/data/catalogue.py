@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from stackfit.data.dataset import SILENT, Dataset, Progress, Split, StreamedData
 from stackfit.data.kinds import kind_of
 from stackfit.data.load import declare, load_dataset
 from stackfit.data.settings import settings_of
-from stackfit.errors import DataError
+from stackfit.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ def list_data() -> list[Row]:
     """One row for each file of the `data` group, the shipped ones and those in `./conf`, sorted by name."""
     import yaml
 
+    from stackfit.config.loader import Loader
+
     folders = [conf / "data" for conf in (project.shipped("conf"), project.own("conf")) if conf]
     files = {path.stem: path for folder in folders for path in folder.glob("*.yaml")}
-    sections = {name: yaml.safe_load(path.read_text(encoding="utf-8")) or {} for name, path in sorted(files.items())}
+    sections = {name: yaml.load(path.read_text(encoding="utf-8"), Loader=Loader) or {} for name, path in sorted(files.items())}
     return [describe(name, section) for name, section in sections.items()]
 
 
@@ -43,7 +46,10 @@ def describe(name: str, data: Mapping[str, Any]) -> Row:
     """The row of one `data` section."""
     settings = settings_of({key: data[key] for key in data if key != "defaults"})
     kind = kind_of(settings.kind) if settings.kind in project.data_kinds() else None
-    paths = kind.files(settings) if kind and kind.files else []
+    try:
+        paths = kind.files(settings) if kind and kind.files else []
+    except ConfigError:  # a user without a home folder has nothing there
+        paths = [Path("~")]
     here = [path for path in paths if path.exists()]
     state = "your own"
     if kind and not kind.files:

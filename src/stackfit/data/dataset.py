@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+from stackfit.data import pictures
+from stackfit.errors import DataError
 
 CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 pictures as float64 take 376 MB
 
@@ -76,6 +80,7 @@ class Dataset:
     fingerprint: str  # SHA-256 over dtype, shape and bytes of every stored array, in stored order
     columns: tuple[str, ...] = ()  # a table's names of its features, in order
     white: float = 255.0  # the value of a white pixel
+    warnings: tuple[DataError, ...] = ()  # what is unusual about them; `kind` is the name that silences it
     input_shape: tuple[int, ...] = field(init=False)
     sizes: dict[str, int] = field(init=False)  # examples of each split, in the order of use; 0 where there is none
 
@@ -85,6 +90,27 @@ class Dataset:
         object.__setattr__(self, "input_shape", self.train.x.shape[1:])
         object.__setattr__(self, "sizes", sizes)
 
+    @cached_property
+    def brightness(self) -> dict[str, Any] | None:
+        """`pictures.describe` of the training pictures; None where examples are not pictures."""
+        if len(self.input_shape) != 3 or self.input_shape[2] not in (1, 3):
+            return None
+        return pictures.describe(self.train.x, self.white)
+
+    @cached_property
+    def scaled_values(self) -> dict[str, tuple[float, float, float | None]]:
+        """By part, what the model sees: the lowest and the highest value, and one that is not whole, or None."""
+        found = {}
+        for part in (part for part, size in self.sizes.items() if size):
+            x = getattr(self, part).x
+            ends, fraction = [], None
+            for start in range(0, len(x), CHUNK):
+                values = self.scaling.apply(x[start : start + CHUNK])
+                ends += [float(values.min()), float(values.max())]
+                odd = values[values % 1 != 0]
+                fraction = float(odd[0]) if fraction is None and len(odd) else fraction
+            found[part] = (min(ends), max(ends), fraction)
+        return found
 
 @dataclass(frozen=True)
 class StreamedDataset:
@@ -103,3 +129,5 @@ class StreamedDataset:
     batches: Any
     columns: tuple[str, ...] = ()
     white: float = 255.0
+    brightness: None = None  # not known without reading them all
+    warnings: tuple[DataError, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stackfit.data import pictures
 from stackfit.data.dataset import Dataset, Scaling, StreamedDataset
 from stackfit.data.kinds.csv import numbers
 from stackfit.errors import DataError, StackfitError
@@ -31,11 +32,17 @@ class Inputs:
     columns: tuple[str, ...] = ()
     label: str | None = None
     white: float = FILE_WHITE
+    brightness: Mapping[str, Any] | None = None  # `pictures.describe` of the training pictures
+    background: str = "white"  # of a picture, where it is transparent
 
     @classmethod
-    def of(cls, dataset: Dataset | StreamedDataset, label: str | None = None) -> Inputs:
-        """Those of a data set; `label` is a table's column that is not an input."""
-        return cls(dataset.input_shape, dataset.scaling, dataset.columns, label, dataset.white)
+    def of(cls, dataset: Dataset | StreamedDataset, data: Mapping[str, Any] | None = None) -> Inputs:
+        """Those of a data set; `data` is the config's section."""
+        data = data or {}
+        known = {"label": data.get("label"), "background": data.get("background") or "white"}
+        return cls(
+            dataset.input_shape, dataset.scaling, dataset.columns, white=dataset.white, brightness=dataset.brightness, **known
+        )
 
     def record(self) -> dict[str, Any]:
         """For `scaling.json`: `input = (float32(x) - subtract) / divide`, each a number, or nested lists of `shape`."""
@@ -46,6 +53,7 @@ class Inputs:
             "subtract": None if scaling.offset is None else scaling.offset.tolist(),
             "divide": None if scaling.divisor is None else scaling.divisor.tolist(),
             "white": self.white if len(self.shape) == 3 else None,
+            "pictures": self.brightness,
         }
 
     @classmethod
@@ -64,7 +72,9 @@ class Inputs:
             columns = tuple(map(str, record["columns"] or ()))
             if columns and (len(columns),) != shape:
                 raise ValueError(f"it names {len(columns)} columns for inputs of shape {shape}")
-            return cls(shape, Scaling(*parts), columns, data.get("label"), float(record["white"] or FILE_WHITE))
+            brightness = pictures.check_description(record["pictures"])
+            white, background = float(record["white"] or FILE_WHITE), data.get("background") or "white"
+            return cls(shape, Scaling(*parts), columns, data.get("label"), white, brightness, background)
 
     def rows(
         self, table: pd.DataFrame, name: str, say: Callable[[str], None], first_row: int = 0
@@ -106,37 +116,34 @@ class Inputs:
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
         return self.scaling.apply(x)
 
-    def pictures(self, files: Sequence[Path], invert: bool = False) -> np.ndarray:
-        """The scaled inputs of pictures of any size; `invert` is for dark objects on white paper.
+    def picture(self, file: Path, invert: bool = False) -> np.ndarray:
+        """A picture of any size as the network sees it, unscaled: uint8 of `shape`.
+
+        Args:
+            invert: for dark objects on white paper.
 
         Raises:
-            DataError: a file is not a picture, or the model does not take pictures.
+            DataError: the file is not a picture, or the model does not take pictures.
         """
-        pixels = np.stack([read_picture(file, self.shape, invert) for file in files])
+        if len(self.shape) != 3 or self.shape[2] not in (1, 3):
+            raise DataError(
+                f"This run's examples have the shape {self.shape}. Expected (height, width, 1 or 3) to predict a picture. "
+                "Leave out the files to see its test items."
+            )
+        if not file.exists():
+            raise DataError(f"There is no file {file}. Expected a picture. Correct the path.")
+        picture = pictures.read_picture(file, self.shape, self.background)
+        return 255 - picture if invert else picture
+
+    def unlike(self, picture: np.ndarray) -> str:
+        """Why a `picture` is unlike those of training; empty if it is like them, or nothing is known of them."""
+        return pictures.unlike(picture, self.brightness) if self.brightness else ""
+
+    def scaled(self, shown: Sequence[np.ndarray]) -> np.ndarray:
+        """The scaled inputs of pictures as `picture` gives them."""
+        pixels = np.stack(shown)
         # Digits, for example, go up to 16.
         return self.scaling.apply(pixels if self.white == FILE_WHITE else pixels * (self.white / FILE_WHITE))
 
     def _any(self) -> str:
         return f"(examples, {', '.join(map(str, self.shape))})"
-
-
-def read_picture(file: Path, shape: tuple[int, ...], invert: bool = False) -> np.ndarray:
-    """A PNG or JPEG as uint8 of `shape` `(height, width, channels)`.
-
-    Raises:
-        DataError: the file cannot be read as a picture, or `shape` is not a picture's.
-    """
-    from PIL import Image, ImageOps
-
-    if len(shape) != 3 or shape[2] not in (1, 3):
-        raise DataError(
-            f"This run's examples have the shape {shape}. Expected (height, width, 1 or 3) to predict a picture. "
-            "Leave out the files to see its test items."
-        )
-    if not file.exists():
-        raise DataError(f"There is no file {file}. Expected a PNG or JPEG. Correct the path.")
-    with reading(file, "a picture: a PNG or JPEG", "Convert it.", DataError), Image.open(file) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("L" if shape[2] == 1 else "RGB")
-    resized = upright.resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
-    array = np.asarray(ImageOps.invert(resized) if invert else resized, np.uint8)
-    return array.reshape(shape)

@@ -12,6 +12,7 @@ from stackfit.config import project
 from stackfit.config.schema import Data
 from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
+from stackfit.data.gaps import find_gaps
 from stackfit.data.kinds import kind_of
 
 
@@ -62,19 +63,26 @@ def load_dataset(
         scaling = checks.unit_scaling(name, x.shape[1:], highest, kind.white)
     elif settings.scale == "standardize":
         scaling = Scaling.standardizing(x[start : min(start + CHUNK, at)] for start in range(0, at, CHUNK))
+    parts = {
+        "train": Split(x[:at], y[:at]),
+        "validation": Split(x[at:], y[at:]) if settings.validation_split else None,
+        "test": Split(arrays["test_x"], arrays["test_y"]) if "test_x" in arrays else None,
+    }
+    names = tuple(map(str, settings.class_names or facts.get("class_names", ())))
     return Dataset(
         name=name,
-        train=Split(x[:at], y[:at]),
-        validation=Split(x[at:], y[at:]) if settings.validation_split else None,
-        test=Split(arrays["test_x"], arrays["test_y"]) if "test_x" in arrays else None,
-        class_names=tuple(map(str, settings.class_names or facts.get("class_names", ()))),
+        **parts,  # type: ignore[arg-type]
+        class_names=names,
         scaling=scaling,
         fingerprint=loaded.fingerprint,
         columns=tuple(kind.columns(settings)),
         white=_white(settings, kind.white, x),
+        warnings=tuple(find_gaps(parts, settings, names, kind.own)),
     )
 
 
 def _white(settings: Data, white: float, x: np.ndarray) -> float:
-    """The value of a white pixel: known of scaled pictures and of files; of arrays the highest value."""
-    return white if settings.scale == "unit" or settings.kind == "images" else float(x.max())
+    """The value of a white pixel: known of scaled pictures and of bytes; of other numbers 1 or 255, if they end there."""
+    if settings.scale == "unit" or x.dtype == np.uint8:
+        return white
+    return next((end for end in (1.0, 255.0) if x.max() <= end), float(x.max()))

@@ -13,17 +13,19 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
+from stackfit.data.dataset import SILENT, Progress
 from stackfit.data.kinds import Kind
 from stackfit.data.settings import check_declared, check_size, check_two_classes, wrong
 from stackfit.errors import did_you_mean
 from stackfit.files import shown
 
+LARGEST = 2**63 - 1  # of int64
 Pair = tuple[np.ndarray, np.ndarray]
 
 
 def own_kind(
     what: str,
-    read: Callable[[Path, Data, str], dict[str, Pair]],
+    read: Callable[[Path, Data, str, Progress], dict[str, Pair]],
     declare: Callable[[Path, Data], dict[str, Any]] | None = None,
     folder: bool = False,
     columns: Callable[[Path, Data], list[str]] | None = None,
@@ -32,23 +34,23 @@ def own_kind(
 
     Args:
         what: what the path is to be, in words.
-        read: gets the path, the settings and the path's key; returns `all`, or `train` and maybe `test`: examples as
+        read: gets the path, the settings, the path's key and whom to tell; returns `all`, or `train` and maybe `test`: examples as
             uint8 pictures or float32, labels as the file has them.
         declare: finds `input_shape`, `num_classes` and `class_names` without reading everything.
         folder: whether the path is a folder, not a file.
         columns: reads the names of a table's features.
     """
 
-    def read_one(settings: Data, key: str) -> dict[str, Pair]:
+    def read_one(settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
         path = _path(settings, key, what, folder)
         if not folder:
             check_size(settings, str(path), _unpacked_size(path))
-        return read(path, settings, key)
+        return read(path, settings, key, progress)
 
-    def read_parts(settings: Data) -> dict[str, Pair]:
-        parts = read_one(settings, "path")
+    def read_parts(settings: Data, progress: Progress = SILENT) -> dict[str, Pair]:
+        parts = read_one(settings, "path", progress)
         if settings.test_path:
-            parts["test"] = next(iter(read_one(settings, "test_path").values()))
+            parts["test"] = next(iter(read_one(settings, "test_path", progress).values()))
         return {part: (x, _plain(labels, str(settings.path))) for part, (x, labels) in parts.items()}
 
     def declare_all(settings: Data) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def own_kind(
         return {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
 
     return Kind(
-        read=lambda settings, progress: _store(settings, read_parts(settings)),
+        read=lambda settings, progress: _store(settings, read_parts(settings, progress)),
         declare=declare_all,
         files=lambda settings: [Path(settings.path)] if settings.path else [],
         columns=lambda settings: columns(_path(settings, "path", what, folder), settings) if columns else [],
@@ -114,7 +116,7 @@ def _path(settings: Data, key: str, what: str, folder: bool) -> Path:
 
 
 def _plain(labels: np.ndarray, name: str) -> np.ndarray:
-    """`(examples,)` labels: int64 where all are whole numbers, float64 where not, or strings."""
+    """`(examples,)` labels: int64 where all are whole numbers of 64 bits, float64 or uint64 where not, or strings."""
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
@@ -122,7 +124,9 @@ def _plain(labels: np.ndarray, name: str) -> np.ndarray:
         raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
     if labels.dtype.kind in "SU":
         return labels.astype(np.str_)
-    whole = np.isfinite(labels).all() and (labels % 1 == 0).all()
+    if labels.dtype.kind == "u" and labels.max(initial=0) > LARGEST:
+        return labels
+    whole = np.isfinite(labels).all() and (labels % 1 == 0).all() and (np.abs(labels.astype(np.float64)) < LARGEST).all()
     return labels.astype(np.int64 if whole else np.float64)
 
 
@@ -149,7 +153,13 @@ def _classes(settings: Data, labels: np.ndarray) -> tuple[int, list[str]]:
 def _numbered(labels: np.ndarray, num_classes: int, class_names: list[str], name: str) -> np.ndarray:
     """Int64 positions of labels in the class names, or class numbers as they are; float32 for values (0 classes)."""
     if labels.dtype.kind == ("f" if num_classes else "U"):
-        odd = labels[labels % 1 != 0][0] if num_classes else labels[0]
+        odd = labels[0]
+        if num_classes:
+            beyond = (labels % 1 == 0).all()
+            odd = labels[np.abs(labels) >= LARGEST][0] if beyond else labels[labels % 1 != 0][0]
+            if beyond:
+                found = f"{name!r} has labels such as {odd:g}, which is beyond 64 bits."
+                raise wrong("num_classes", found, "class numbers, or words", "Number the classes from 0, or save words")
         found = f"data.num_classes is {num_classes}, but {name!r} has labels such as {str(odd)!r}."
         cure = "Type data.num_classes=0 task=regression for values, or leave it out for words and class numbers"
         raise wrong("num_classes", found, "class numbers or words" if num_classes else "numbers", cure)

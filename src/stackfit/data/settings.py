@@ -102,4 +102,4 @@ def unit_scaling(name: str, shape: Sequence[int], highest: float, white: float =
     if len(shape) > 1 and highest > 1:
         return Scaling(divisor=np.array(white, np.float32))
     found = f"data.scale is unit, but {name!r} has shape {list(shape)} and values that end at {highest:g}."
-    raise wrong("scale", found, f"pictures up to {white:g}", "Type data.scale=standardize or data.scale=none")
+    raise wrong("scale", found, f"pictures up to {white:g}", "Type data.scale=standardize or data.scale=none, which is for indices, too")

@@ -79,6 +79,8 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
     if not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size"):
         _fit_schedules(config, problems)
     problems.place(composition.origins)
+    if "replaced_option" not in (config["silence"] or ()):
+        problems.warnings += [_replaced(option) for option in composition.replaced]
     modules, settings = used_modules(config), settings_of(config)
     own_modules.refresh(modules)
     origins = composition.origins
@@ -100,6 +102,13 @@ def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
     problems.add(fill_steps(config["optimizer"], steps))
     if steps and "schedule_length" not in config["silence"]:
         problems.warnings += find_unfit(explicit, steps)
+def _replaced(option: str) -> ConfigError:
+    return ConfigError(
+        f"{option} is yours and replaces the shipped one. Expected a file that is meant for stackfit. If ./conf belongs to "
+        "another program, rename the file or work in another folder.",
+        where=f"conf/{option}.yaml",
+        kind="replaced_option",
+    )
 
 
 def compose_cell(

@@ -40,8 +40,11 @@ def fingerprints(reporter: Reporter, build: bool = True) -> Callable[[Cell], str
     """
 
     def load(cell: Cell) -> str | None:
-        with contextlib.suppress(AbsentError):
-            return runner.load_data(cell, reporter.line, build).fingerprint
+        try:
+            with contextlib.suppress(AbsentError):
+                return runner.load_data(cell, reporter.line, build, reporter.load).fingerprint
+        finally:
+            reporter.end()
         return None
 
     data_of = once_per_data(load)
@@ -155,7 +158,7 @@ class CohortRunner:
 
     def _train_together(self, cohort: Sequence[Job]) -> Sequence[Job]:
         """The jobs to train again, alone."""
-        dataset = runner.load_data(cohort[0].cell, self.reporter.line)
+        dataset = runner.load_data(cohort[0].cell, lambda line: None)  # it was said when the cells were planned
         if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in cohort):
             names = "; ".join(job.label for job in cohort)
             self.reporter.line(f"The data have changed since this command started. Not trained: {names}.", always=True)

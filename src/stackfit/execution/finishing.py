@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
 from stackfit.results.run_files import read_history
 from stackfit.training.engine import Feed, Feeds, Logs
+from stackfit.training.printing import printed
 
 
 class Finisher:
@@ -157,7 +157,7 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
     other = {} if job.done.weights_epoch == job.epoch else {"weights_epoch": job.done.weights_epoch}
     summary = {**metrics, "stopped_epoch": job.epoch, **other, "parameters": model.count_params()}
     models = dict.fromkeys(job.cell.config["save"], partial(save_model, model))
-    folder.write_scaling(Inputs.of(dataset).record())
+    folder.write_scaling(Inputs.of(dataset, job.cell.config["data"]).record())
     digest = {"weights_sha256": weights_digest(model)}
     folder.finish({**summary, **digest}, summary, models, predictions, job.take_lines(), directions_of(model))
 
@@ -172,7 +172,7 @@ def directions_of(model: Any) -> dict[str, str]:
 
 def save_model(model: Any, path: Path) -> None:
     """Write a model as `.keras` or `.h5`, or its arrays alone as `.weights.h5`, without Keras's remarks."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), printed():
         warnings.simplefilter("ignore")  # Keras calls .h5 legacy; the lab asks for it
         logging.disable(logging.WARNING)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import math
 import random
@@ -24,6 +23,7 @@ from stackfit.execution.engines import ENGINE
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
 from stackfit.training.engine import Feeds, Member, Settings, make_member
+from stackfit.training.printing import printed
 
 # The values for checking a model when the config's own are wrong.
 DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
@@ -125,6 +125,20 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     return stack.model
 
 
+def check_inputs(cell: Cell, model: Any, dataset: Dataset | StreamedDataset, problems: Problems) -> None:
+    """Whether the data are indices where layers of the model take them for such; streamed data are not read for that."""
+    from stackfit.model.index_layers import Seen, check_indices, find_index_layers
+
+    layers = find_index_layers(model) if isinstance(dataset, Dataset) else []
+    if not layers:
+        return
+    seen = {part: Seen(*facts) for part, facts in dataset.scaled_values.items()}  # type: ignore[union-attr]
+    for layer in layers:
+        problems.add(check_indices(layer, seen, cell.config["data"]["scale"]))
+    if cell.origins:
+        problems.place(cell.origins)
+
+
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -> Member:
     """The cell's compiled model with its feeds, not yet with callbacks.
 
@@ -142,9 +156,9 @@ def build_callbacks(cell: Cell, folder: Path, say: Callable[[str], None]) -> lis
         ConfigError: with file and line: a callback refuses its arguments.
     """
     with raising() as problems:
-        built, printed = _build_callbacks(cell, folder, problems)
-    if printed:
-        say(printed)
+        built, text = _build_callbacks(cell, folder, problems)
+    if text:
+        say(text)
     return built
 
 
@@ -152,11 +166,11 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
     """The callbacks, and what their constructors printed."""
     from stackfit.model.building import build
 
-    built, printed = [], io.StringIO()
+    built = []
     # What does not go together with another key says nothing about a callback's own arguments.
     own = Problems([error for error in problems.errors if not error.among], unknown=problems.unknown)
     known = len(own.errors)
-    with contextlib.redirect_stdout(printed):
+    with printed() as kept:
         for name, node in (cell.config["callbacks"] or {}).items():
             if isinstance(node, dict):
                 with own.collect():
@@ -165,7 +179,7 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
     problems.errors += own.errors[known:]
     if cell.origins:
         problems.place(cell.origins)
-    return built, "" if printed.closed else printed.getvalue()
+    return built, kept.text
 
 
 def _place_files(node: dict[str, Any], folder: Path, key: str) -> dict[str, Any]:

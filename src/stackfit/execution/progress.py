@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from stackfit.errors import printable
 
@@ -26,6 +27,9 @@ class Reporter:
     def detail(self, text: str) -> None:
         """Print lines that a live screen of several cells shows in its own way."""
         self.line(text)
+
+    def load(self, what: str, done: int, total: int) -> None:
+        """Data are read: `done` of `total`, which is 0 while it is not known; `end` follows."""
 
     def sweep(self, cells: int, finished: int) -> None:
         """A sweep starts, with this many cells; `finished` of them are finished already."""
@@ -66,22 +70,36 @@ class LiveReporter(Reporter):
         if self._live is None or not self._cells:
             self.line(text)
 
+    def load(self, what: str, done: int, total: int) -> None:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        if self._live is None:
+            self._start()
+        if self._live is not None:
+            row = Table.grid(padding=(0, 2))
+            row.add_row(what, ProgressBar(total=total or None, completed=done, width=16), f"{done:,}")
+            self._live.update(row)
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        if self.verbosity > 0:
+            self._live = Live(console=Console(stderr=True), transient=True, refresh_per_second=8)
+            self._live.start()
+
     def sweep(self, cells: int, finished: int) -> None:
         self._cells, self._finished = cells, finished
         self._began = time.monotonic()
 
     def begin(self, labels: Sequence[str], epochs: Sequence[int]) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
         self._labels, self._epochs = list(labels), list(epochs)
         self._at: dict[int, tuple[int, float]] = {}
         self._values: dict[int, float] = {}
         self._best: dict[int, str] = {}
         self._states: dict[str, str] = {}
-        if self.verbosity > 0:
-            self._live = Live(console=Console(stderr=True), transient=True, refresh_per_second=8)
-            self._live.start()
+        self._start()
 
     def step(self, epoch: int, done: float, running: Sequence[int]) -> None:
         for member in running:
@@ -146,5 +164,10 @@ def _clock(seconds: float) -> str:
 
 
 def make_reporter(verbosity: int = 1) -> Reporter:
-    """The live display if stderr is a terminal, else plain lines."""
-    return LiveReporter(verbosity) if sys.stderr.isatty() else Reporter(verbosity)
+    """The live display if stderr is a terminal that can show it, else plain lines."""
+    return LiveReporter(verbosity) if takes_colour(sys.stderr) else Reporter(verbosity)
+
+
+def takes_colour(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that knows escape codes, and its user wants them (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

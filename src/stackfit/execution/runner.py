@@ -11,12 +11,13 @@ import yaml
 
 from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
-from stackfit.errors import ConfigError, RunFolderError, TrainingError
+from stackfit.data.dataset import SILENT
+from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
-from stackfit.execution.members import build_callbacks, describe_stack, make_model, settings_of, start
+from stackfit.execution.members import build_callbacks, check_inputs, describe_stack, make_model, settings_of, start
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
@@ -36,7 +37,10 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     if model is None:
         start(cell)
     job = Job(cell, cell.experiment, reporter)
-    dataset = load_data(cell, job.say)
+    try:
+        dataset = load_data(cell, job.say, step=reporter.load)
+    finally:
+        reporter.end()
     if tuple(cell.config["data"]["input_shape"]) == dataset.input_shape:  # else it was left open, and the data say it
         job.model = model
     job.fingerprint = cell.fingerprint(dataset.fingerprint)
@@ -48,16 +52,28 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     return Run(job.folder.path)
 
 
-def load_data(cell: Cell, say: Callable[[str], None], build: bool = True) -> Dataset | StreamedDataset:
+def load_data(
+    cell: Cell, say: Callable[[str], None], build: bool = True, step: Callable[[str, int, int], None] = SILENT.step
+) -> Dataset | StreamedDataset:
     """The cell's data, checked against its config's declarations; without `build`, only if they are on this machine.
+
+    `say` is told what takes time and what is unusual about them; for `step` see `stackfit.data.Progress`.
 
     Raises:
         DataError: see `stackfit.data`; with file and line.
     """
     try:
-        return load_dataset(cell.config["data"], say, build=build)
+        dataset = load_dataset(cell.config["data"], say, step, build)
     except ConfigError as error:
         raise cell.place(error) from error.__cause__
+    for warning in warnings_of(cell, dataset):
+        say(warning.as_warning())
+    return dataset
+
+
+def warnings_of(cell: Cell, dataset: Dataset | StreamedDataset) -> list[ConfigError]:
+    """What is unusual about the cell's data and not silenced, with its place."""
+    return [cell.place(warning) for warning in dataset.warnings if warning.kind not in (cell.config["silence"] or ())]
 
 
 class _Enough(Exception):
@@ -94,6 +110,8 @@ def run_cohort(
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes
         job.model = job.model or make_model(job.cell, dataset.input_shape)
+        with raising() as problems:
+            check_inputs(job.cell, job.model, dataset, problems)
         interrupts.check()
     settings = [settings_of(job.cell.config) for job in jobs]
     feeds = ENGINE.feeds(dataset)

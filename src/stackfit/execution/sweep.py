@@ -132,6 +132,8 @@ class Sweep:
         while points := sampler.ask(len(self.axes.points)):
             jobs = self.plan_cells(points)
             self.problems.raise_errors()
+            for warning in self.problems.warnings:
+                self.reporter.line(warning.as_warning())
             self.run_jobs(jobs, self.executor)
         return self
 

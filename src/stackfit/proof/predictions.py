@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,16 @@ class Prediction:
     """One example's answer.
 
     `predicted`: a class number, a value, or the values of several outputs `(outputs,)`; `label`: the same of the data, None
-    where it is not known; `probabilities`: `(classes,)`, None of values and of scores that are none.
+    where it is not known; `probabilities`: `(classes,)`, None of values and of scores that are none; `picture`: as the
+    network sees it, unscaled; `remark`: why it is unlike the training pictures.
     """
 
     name: str
     predicted: Any
     label: Any = None
     probabilities: np.ndarray | None = None
+    picture: np.ndarray | None = None
+    remark: str = ""
 
     @property
     def error(self) -> float | None:
@@ -66,45 +69,83 @@ def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
     return _predictions(run, scores, [f"item {number}" for number in range(len(scores))], labels)
 
 
-def predict_files(
-    run: Run, files: Sequence[Path], invert: bool = False, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT
-) -> list[Prediction]:
-    """Predict pictures of any size, made grey or RGB as the model needs; or, of a run on a table, the rows of CSV files.
+@dataclass(frozen=True)
+class Examples:
+    """What a file holds for a model: names of the examples and their scaled inputs; of pictures, how they look."""
+
+    names: list[str]
+    x: np.ndarray
+    picture: np.ndarray | None = None
+    remark: str = ""
+
+
+def open_inputs(run: Run, trust: Iterable[str] = ()) -> Inputs:
+    """How the run's model takes new examples.
+
+    Raises:
+        ConfigError: see `check_config`; RunFolderError: `scaling.json` is damaged; DataError: there is none, nor the data.
+    """
+    check_config(run, trust, callbacks=False)
+    data = run.config["data"]
+    record = run_files.read_scaling(run.folder)
+    if record is None:  # a run of an earlier version
+        return Inputs.of(load_data(run), data)
+    return Inputs.read(record, data, shown(run_files.RunFiles(run.folder).scaling), RunFolderError)
+
+
+def read_examples(
+    inputs: Inputs, file: Path, invert: bool = False, prefix: bool = False, say: Callable[[str], None] = SILENT
+) -> Examples:
+    """A picture of any size, made grey or RGB as the model needs; or, of a model of a table, the rows of a CSV file.
 
     Args:
         invert: for dark objects on white paper, where the data show bright objects on black.
+        prefix: the rows' names hold the file's.
         say: told which columns are not used.
 
     Raises:
-        DataError: a file is not a picture, or not such a table; ConfigError: see `load_model`.
+        DataError: the file is not a picture, or not such a table.
     """
-    check_config(run, trust, callbacks=False)
-    inputs = _read_inputs(run)
-    if inputs.columns:
-        tables = [(shown(file), read_table(file)) for file in files]
-        x = np.concatenate([inputs.rows(table, name, say, first_row=2) for name, table in tables])
-        several = len(files) > 1
-        names = [f"{name} row {row + 2}" if several else f"row {row + 2}" for name, table in tables for row in table.index]
-    else:
-        x, names = inputs.pictures(files, invert), [str(file) for file in files]
-    return _predictions(run, _scores(run, x, trust), names)
+    if not inputs.columns:
+        picture = inputs.picture(file, invert)
+        return Examples([str(file)], inputs.scaled([picture]), picture, inputs.unlike(picture))
+    name, table = shown(file), read_table(file)
+    before = f"{name} " if prefix else ""
+    return Examples([f"{before}row {row + 2}" for row in table.index], inputs.rows(table, name, say, first_row=2))
 
 
-def predict_frame(run: Run, rows: Any, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT) -> pd.DataFrame:
-    """Predict unscaled rows of a table, columns by name; or an array of unscaled examples, `(examples, *input_shape)`.
-
-    Returns:
-        See `as_frame`, with the rows' index.
+def predict_examples(run: Run, examples: Sequence[Examples], trust: Iterable[str] = ()) -> list[Prediction]:
+    """Predict what was read, in its order.
 
     Raises:
-        DataError: a column is missing, the shape is another, or a value is not a number; ConfigError: see `load_model`.
+        ConfigError, RunFolderError: see `load_model`.
     """
-    check_config(run, trust, callbacks=False)
-    inputs = _read_inputs(run)
-    is_table = hasattr(rows, "columns")
-    x = inputs.rows(rows, "the table", say) if is_table else inputs.arrays(rows)
+    scores = _scores(run, np.concatenate([each.x for each in examples]), trust)
+    predictions = _predictions(run, scores, [name for each in examples for name in each.names])
+    looks = [each for each in examples for _ in each.names]
+    return [replace(one, picture=look.picture, remark=look.remark) for one, look in zip(predictions, looks, strict=True)]
+
+
+def predict_frame(run: Run, given: Any, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT) -> pd.DataFrame:
+    """Predict unscaled rows of a table, columns by name; an array of unscaled examples, `(examples, *input_shape)`; or files.
+
+    Returns:
+        See `as_frame`: of rows with their index, and only of files with `name`.
+
+    Raises:
+        DataError: a column is missing, the shape is another, a value is not a number, or a file cannot be read; ConfigError:
+            see `load_model`.
+    """
+    inputs = open_inputs(run, trust)
+    if isinstance(given, (str, Path)):
+        given = [given]
+    if isinstance(given, (list, tuple)) and given and all(isinstance(each, (str, Path)) for each in given):
+        read = [read_examples(inputs, Path(file), prefix=len(given) > 1, say=say) for file in given]
+        return as_frame(run, predict_examples(run, read, trust))
+    is_table = hasattr(given, "columns")
+    x = inputs.rows(given, "the table", say) if is_table else inputs.arrays(given)
     frame = as_frame(run, _predictions(run, _scores(run, x, trust), [""] * len(x))).drop(columns="name")
-    return frame.set_axis(rows.index) if is_table else frame
+    return frame.set_axis(given.index) if is_table else frame
 
 
 def as_frame(run: Run, predictions: Sequence[Prediction]) -> pd.DataFrame:
@@ -132,15 +173,6 @@ def as_frame(run: Run, predictions: Sequence[Prediction]) -> pd.DataFrame:
             row |= {f"p_{class_name(run, number)}": float(share) for number, share in enumerate(shares)}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _read_inputs(run: Run) -> Inputs:
-    """From `scaling.json`; of a run that has none, from its data."""
-    data = run.config["data"]
-    record = run_files.read_scaling(run.folder)
-    if record is None:
-        return Inputs.of(load_data(run), data.get("label"))
-    return Inputs.read(record, data, shown(run_files.RunFiles(run.folder).scaling), RunFolderError)
 
 
 def _scores(run: Run, x: np.ndarray, trust: Iterable[str]) -> np.ndarray:

@@ -32,7 +32,7 @@ class SweepFolder:
         """The newest folder of this sweep, or with `fresh` the next one: `sweep-<id>`, `sweep-<id>-2`, ….
 
         The id is a hash of the experiment, the fixed overrides and the names of the axes: another value on an axis
-        stays in the same folder.
+        stays in the same folder. Where none has that name, a renamed one is recognized by its `sweep.json`.
         """
         text = json.dumps([experiment, sorted(fixed), sorted(axes)])
         base = f"sweep-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -40,6 +40,12 @@ class SweepFolder:
         while (experiment_folder / _numbered(base, number + 1)).is_dir():
             number += 1
         newest = experiment_folder / _numbered(base, number)
+        if not newest.is_dir() and not fresh:
+            for index in sorted(experiment_folder.glob("*/sweep.json")):
+                with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # damaged, or not ours
+                    written = json.loads(index.read_bytes())
+                    if text == json.dumps([written["experiment"], sorted(written["overrides"]), sorted(written["axes"])]):
+                        return cls(index.parent)
         return cls(experiment_folder / _numbered(base, number + 1) if fresh and newest.is_dir() else newest)
 
     def cell(self, axes: Mapping[str, str], fingerprint: str) -> Path:

@@ -6,8 +6,6 @@ the engine's. A single run is a cohort of one.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +18,7 @@ from stackfit.training.checkpoint import Checkpoint, Memory, restore_variables, 
 from stackfit.training.engine import Logs, Member, Program
 from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed, Step
 from stackfit.training.listeners import listens_to_batches
+from stackfit.training.printing import printed
 from stackfit.training.weights import Noted, find_epoch, may_change, weights_digest
 
 CALL_SECONDS = 2.0  # at most this much work before Python is back: progress and Ctrl-C stay alive
@@ -211,19 +210,17 @@ class _MemberState:
         Args:
             epoch: the epoch to name if it fails; None for the last complete one.
         """
-        printed = io.StringIO()
         failure = None
-        try:
-            with contextlib.redirect_stdout(printed):
+        with printed() as kept:
+            try:
                 action()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit, or a class of the user's own
-            self.running = False
-            failure = Failed(self.number, self.epoch if epoch is None else epoch, error)
-        finally:
-            if text := "" if printed.closed else printed.getvalue():
-                self.member.printed(text)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # SystemExit, or a class of the user's own
+                self.running = False
+                failure = Failed(self.number, self.epoch if epoch is None else epoch, error)
+        if kept.text:
+            self.member.printed(kept.text)
         if failure:
             yield failure
 

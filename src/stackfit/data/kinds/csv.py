@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.dataset import Progress
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
+def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """Features `(rows, columns)`; row numbers in messages are those of the file, header included."""
     label, of_test, key = settings.label, key == "test_path", f"data.{key}"
     table = read_table(path, key)

@@ -97,7 +97,7 @@ def supply_keras(progress: Progress) -> Path:
     Raises:
         DataError: the original files are not available. OSError: the folder cannot be written.
     """
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets" / "fashion-mnist"
+    folder = Path(os.environ.get("KERAS_HOME") or project.home("KERAS_HOME") / ".keras") / "datasets" / "fashion-mnist"
     missing = [name for name in IDX_FILES if not (folder / name).exists()]
     source = find_idx_files(progress) if missing else folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -174,12 +174,13 @@ def apt_download(folder: Path, progress: Progress) -> Path:
         apt = ["apt-get", "-q", *(word for option in (*options, *times) for word in ("-o", option))]
         size, grown, quiet = 0, time.monotonic(), subprocess.DEVNULL
         with subprocess.Popen([*apt, *command], cwd=folder, stdout=quiet, stderr=quiet) as process:
-            # No limit for the whole command: it would fail on slow networks. apt's time-outs end it where there is none;
-            # this limit is for a hang, and long enough for a busy machine to read the package lists.
-            while process.poll() is None and time.monotonic() - grown < HANG_SECONDS:
+            # No limit for the whole command: it would fail on slow networks. apt's time-outs end it where there is none, one
+            # after another for each list; so the first byte has a limit. The other one is for a hang, and long enough for a
+            # busy machine to read the package lists.
+            while process.poll() is None and time.monotonic() - grown < (HANG_SECONDS if size else 2 * PROBE_SECONDS):
                 time.sleep(0.1)
                 with contextlib.suppress(FileNotFoundError):  # apt renames while it works
-                    if (now := sum(path.stat().st_size for path in folder.rglob("*"))) != size:
+                    if (now := sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())) != size:
                         size, grown = now, time.monotonic()
                         progress.step(f"apt-get {command[0]}", min(size, expected_bytes), expected_bytes)
             process.kill()

@@ -1,10 +1,12 @@
-"""A user's pictures: a folder with one subfolder per class, PNG or JPEG files of one size."""
+"""A user's pictures: a folder with one subfolder per class, in any form that Pillow reads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,69 +14,154 @@ from typing import Any
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data import pictures
+from stackfit.data.dataset import SILENT, Progress
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import check_declared, check_size, wrong
-from stackfit.errors import DataError
-from stackfit.files import reading, shown
+from stackfit.files import shown
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-COLOUR_MODES = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
-"""Pillow's modes that become three channels; the others become one."""
+CHUNK, WORKERS = 200, min(8, os.cpu_count() or 1)  # pictures that a thread reads before it reports, and threads
+DIVISIONS = (("train", "training"), ("test", "testing", "val", "valid", "validation"))
+"""What folders of a set that is divided already are called."""
 
 
-def read(folder: Path, settings: Data, key: str) -> dict[str, Pair]:
+def read(folder: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """Pictures as uint8 `(files, *input_shape)`; grey ones fill three channels if asked."""
-    classes = _list_pictures(folder, settings, key)
+    classes = _list_pictures(folder, settings, key, progress.say)
     files = [file for members in classes.values() for file in members]
-    shape = settings.input_shape or _picture_shape(files[0])
+    shape = _shape(files[0], settings)
     settings = replace(settings, input_shape=shape)
     check_size(settings, str(settings.path), len(files) * math.prod(shape))
-    pictures = np.empty((len(files), *shape), np.uint8)
-    for row, path in zip(pictures, files, strict=True):
-        check_declared(settings, shown(path), input_shape=_picture_shape(path, shape[-1]))
-        with _opened(path) as image:
-            row[:] = np.asarray(image.convert("L" if shape[-1] == 1 else "RGB")).reshape(shape)
-    return {"all": (pictures, np.repeat(list(classes), [len(members) for members in classes.values()]))}
+    x = np.empty((len(files), *shape), np.uint8)
+
+    def fill(start: int) -> int:
+        for number, file in enumerate(files[start : start + CHUNK], start):
+            with pictures.opened(file, f"data.{key}") as image:
+                if (found := pictures.shape_of(image, shape[2])) != shape and (found[2] != shape[2] or not settings.resize):
+                    raise _misfit(files, file, found, settings)
+                x[number] = pictures.pixels_of(image, shape[2], settings.background, tuple(shape[:2]))
+        return min(start + CHUNK, len(files))
+
+    pool = ThreadPoolExecutor(WORKERS)  # Pillow decodes outside of Python's lock
+    try:
+        for done in pool.map(fill, range(0, len(files), CHUNK)):
+            progress.step(f"reading {folder.name}", done, len(files))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return {"all": (x, np.repeat(list(classes), [len(members) for members in classes.values()]))}
 
 
 def declare(folder: Path, settings: Data) -> dict[str, Any]:
-    """From the subfolders' names and the first picture."""
-    files = _list_pictures(folder, settings, "path")
-    shape = _picture_shape(next(iter(files.values()))[0])
-    return {"input_shape": shape, "num_classes": len(files), "class_names": list(files)}
+    """From the subfolders' names, `data.resize`, and the first picture."""
+    files = _list_pictures(folder, settings, "path", SILENT.say)
+    return {
+        "input_shape": _shape(next(iter(files.values()))[0], settings),
+        "num_classes": len(files),
+        "class_names": list(files),
+    }
 
 
-def _list_pictures(folder: Path, settings: Data, key: str) -> dict[str, list[Path]]:
-    """Class name → its files, sorted; classes in the declared order, else sorted."""
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
-    if len(found) < 2:
+def _shape(first: Path, settings: Data) -> list[int]:
+    """`[height, width, channels]` of every example; DataError if what is declared cannot be a picture's."""
+    declared, size = settings.input_shape, settings.resize
+    pictures.colour_of(settings.background)
+    if size and (len(size) != 2 or min(size) < 1):
+        found = f"data.resize is {size}."
+        raise wrong("resize", found, "a height and a width in pixels", "Type data.resize=[64,64]")
+    with pictures.opened(first, "data.path") as image:
+        found_shape = pictures.shape_of(image)
+    if size:
+        found_shape[:2] = size
+    if declared and (len(declared) != 3 or declared[2] not in (1, 3) or (size and declared[:2] != size)):
+        check_declared(settings, "data.resize" if size else shown(first), input_shape=found_shape)
+    return declared or found_shape
+
+
+def _misfit(files: Sequence[Path], file: Path, found: list[int], settings: Data) -> Exception:
+    """The error about a picture of another size, or a coloured one among grey ones."""
+    shape = settings.input_shape
+    fact = f"data.input_shape is {shape}, but {shown(file)!r} has {found}."
+    cure = f"Set input_shape: {[*shape[:2], found[2]]}, or correct the other"
+    if found[:2] != shape[:2]:
+        sizes: Counter[str] = Counter()
+        for path in files:
+            with pictures.opened(path, "data.path") as image:
+                sizes[f"{image.height} x {image.width}"] += 1
+        listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(3))
+        more = f" and {len(sizes) - 3} others" if len(sizes) > 3 else ""
+        fact += f" The pictures have {len(sizes)} size{'s' * (len(sizes) > 1)}: {listed}{more}."
+        cure = f"Type data.resize=[{shape[0]},{shape[1]}] to bring every picture to this height and width"
+        if len(sizes) == 1:
+            cure = f"Set input_shape: {found}, or type data.resize=[{shape[0]},{shape[1]}]"
+    return wrong("input_shape", fact, "both the same", cure)
+
+
+def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], None]) -> dict[str, list[Path]]:
+    """Class name → its files, sorted; classes in the declared order, else sorted. `say` is told what is left out."""
+    loose, found = _entries(folder)
+    tested = [str(name) for name in settings.class_names] if key == "test_path" else []  # a part may lack a class
+    if len(found) < (1 if tested else 2):
         fact = f"{shown(folder)} has {len(found) or 'no'} subfolders."
-        raise wrong(key, fact, "one subfolder per class, at least two", "Sort the pictures into subfolders")
+        cure = "Sort the pictures into subfolders"
+        if found and len(_entries(folder / found[0])[1]) > 1:
+            cure = f"Type data.{key}={shown(folder / found[0])}"
+        raise wrong(key, fact, "one subfolder per class, at least two", cure)
+    place_of = {pictures.same_name(name): folder / name for name in found}
     names = [str(name) for name in settings.class_names] or found
-    check_declared(replace(settings, class_names=sorted(names)), shown(folder), class_names=found)
-    classes = {}
-    for name in names:
-        files = sorted(path for path in (folder / name).iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-        if not files:
-            fact = f"{shown(folder / name)} has no pictures."
-            raise wrong(key, fact, f"files that end in {', '.join(SUFFIXES)}", "Add pictures, or remove it")
-        classes[name] = files
+    if len(place_of) < len(found):
+        fact = f"Two subfolders of {shown(folder)} have one name, written in two ways: {', '.join(found)}."
+        raise wrong(key, fact, "a name of its own for each class", "Rename one of them")
+    declared = sorted(map(pictures.same_name, names))
+    if not (tested and place_of.keys() <= {*declared}):
+        check_declared(replace(settings, class_names=declared), shown(folder), class_names=sorted(place_of))
+    classes, other = {}, Counter(map(_end, loose))
+    for name in [name for name in names if pictures.same_name(name) in place_of]:
+        place = place_of[pictures.same_name(name)]
+        files, below = _entries(place)
+        classes[name] = [place / file for file in files if _end(file) in pictures.suffixes()]
+        deeper = {path: count for path in below if (count := _count(place / path))}
+        if not classes[name]:
+            raise _empty(folder, found, place, deeper, key)
+        if deeper:
+            where = ", ".join(deeper)
+            say(f"warning: {shown(place)} has {sum(deeper.values())} pictures in subfolders ({where}), which are left out. "
+                f"Expected them in {shown(place)} itself. Move them there.")  # fmt: skip
+        other.update(end for file in files if (end := _end(file)) not in pictures.suffixes())
+    if other:
+        kinds = ", ".join(f"{end or 'no suffix'} ({count})" for end, count in other.most_common(5))
+        say(f"warning: {other.total()} files in {shown(folder)} are left out: {kinds}. Expected pictures that Pillow reads, in the "
+            "folder of their class. Convert or move them, if they belong to the data.")  # fmt: skip
     return classes
 
 
-def _picture_shape(path: Path, grey: int = 1) -> list[int]:
-    """`[height, width, channels]` of a picture file: three channels for colour, else `grey`."""
-    with _opened(path) as image:
-        return [image.height, image.width, 3 if image.mode in COLOUR_MODES else grey]
+def _empty(folder: Path, found: Sequence[str], place: Path, deeper: dict[str, int], key: str) -> Exception:
+    """The error about a class without pictures; in a set that is divided already, the classes are one level deeper."""
+    fact, cure = f"{shown(place)} has no pictures.", "Add pictures, or remove it"
+    if deeper:
+        fact = f"{shown(place)} has no pictures itself, but {sum(deeper.values())} in subfolders: {', '.join(deeper)}."
+        cure = f"Move them to {shown(place)}"
+        train, test = (next((name for name in found if name.lower() in words), None) for words in DIVISIONS)
+        if train and key == "path":
+            cure = f"Type data.path={shown(folder / train)}" + (f" data.test_path={shown(folder / test)}" if test else "")
+    return wrong(key, fact, "pictures of one class, files that end in .png, .jpg, .jpeg, …", cure)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    with reading(path, "a picture: a whole PNG or JPEG file", "Replace or remove it.", DataError, key="data.path"):
-        from PIL import Image
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """The names of the files and of the folders in a folder, sorted, without litter."""
+    with os.scandir(folder) as entries:
+        kept = sorted((entry for entry in entries if not pictures.is_litter(entry.name)), key=lambda entry: entry.name)
+        files = [entry.name for entry in kept if entry.is_file()]
+        return files, [entry.name for entry in kept if entry.is_dir()]
 
-        with Image.open(path) as image:
-            yield image
+
+def _end(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _count(folder: Path) -> int:
+    """How many pictures a folder has, at any depth."""
+    files, below = _entries(folder)
+    return sum(_end(file) in pictures.suffixes() for file in files) + sum(_count(folder / name) for name in below)
 
 
 KIND = own_kind("a folder with one subfolder per class", read, declare, folder=True)

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.dataset import Progress
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
 from stackfit.files import reading, shown
 
+FEW = 100  # steps of float32 between the lowest and the highest value of a feature: fewer are rounded away
 
-def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
+
+def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
     label = settings.label
     cure = "Write one with numpy.savez(path, x=x, y=y)."
@@ -34,9 +37,35 @@ def read(path: Path, settings: Data, key: str) -> dict[str, Pair]:
         if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
             found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
             raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
-        pictures = x[..., np.newaxis] if x.ndim == 3 else x  # grey ones get a channel axis
-        parts[part] = pictures if x.dtype == np.uint8 else x.astype(np.float32), y
+        x = _shaped(x, settings.input_shape)
+        if x.dtype != np.uint8:
+            with np.errstate(over="ignore"):  # an infinity is named as such
+                _warn_of_rounding(x, path, progress)
+                x = x.astype(np.float32)
+        parts[part] = x, y
     return parts
+
+
+def _shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
+    """The examples in their declared shape, if it differs in axes of length 1 only; else grey uint8 pictures get a channel."""
+    if not declared:
+        return x[..., np.newaxis] if x.ndim == 3 and x.dtype == np.uint8 else x
+    same = [size for size in x.shape[1:] if size != 1] == [size for size in declared if size != 1]
+    return x.reshape(len(x), *declared) if same else x
+
+
+def _warn_of_rounding(exact: np.ndarray, path: Path, progress: Progress) -> None:
+    """Seconds since 1970 and the like differ in their last digits only, which float32 does not keep."""
+    low, high = exact.min(axis=0).astype(np.float64).ravel(), exact.max(axis=0).astype(np.float64).ravel()
+    step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
+    lost = np.flatnonzero((high > low) & (high - low < FEW * step))
+    if len(lost):
+        first = lost[0]
+        progress.say(
+            f"warning: {len(lost)} of {len(low)} features in {shown(path)} lose their differences in float32, such as number "
+            f"{first} (from 0), {low[first]:.10g} to {high[first]:.10g}. Expected numbers whose first 7 digits tell them apart. "
+            "Subtract an offset before you save them."
+        )
 
 
 KIND = own_kind("an NPZ file", read)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,18 +30,36 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
         lean: leave out what Keras imports for its plots and its scikit-learn wrappers.
 
     Raises:
-        ConfigError: Keras runs on another backend in this process already.
+        ConfigError: Keras runs on another backend in this process already, or cannot be imported with its keras.json.
     """
     check_backend()
     with quiet(), _without("matplotlib", "sklearn") if lean else contextlib.nullcontext():
         import absl.logging
-        import keras  # noqa: F401  (so that its import is quiet too)
-        import tensorflow as tf
 
+        keras, tf = _import_keras()
+    # Whatever this user's keras.json says, or a notebook has set: a fingerprint stands for these.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
     tf.get_logger().setLevel("ERROR")  # its advice on retracing is about programs, not about configs
     absl.logging.set_verbosity(absl.logging.ERROR)  # Keras's remarks on .h5 files
     _set_threads(0 if batch_size >= LARGE_BATCH else 1, cores() if together else 1)
     _op_determinism().enable(deterministic)
+
+
+def _import_keras() -> tuple[Any, Any]:
+    try:
+        import keras
+        import tensorflow as tf
+    except (ValueError, AttributeError, TypeError) as error:  # what a wrong value in keras.json raises
+        folder = os.environ.get("KERAS_HOME") or "~/.keras"
+        if not os.path.exists(file := os.path.expanduser(os.path.join(folder, "keras.json"))):
+            raise
+        raise ConfigError(
+            f"Keras cannot be imported with {file}: {str(error).rstrip('.')}. Expected its own settings, or no such file. "
+            "Remove it, or set KERAS_HOME to another folder."
+        ) from error
+    return keras, tf
 
 
 def check_backend() -> None:
@@ -100,11 +119,13 @@ def quiet() -> Iterator[None]:
     """Keep what TensorFlow's C++ side writes to file descriptor 2 while it is imported off the terminal.
 
     The first lines come before any log level is read (seen with 2.21 at TF_CPP_MIN_LOG_LEVEL=3). If the block
-    raises, they are shown after all.
+    raises, they are shown after all. In a thread of a program nothing is kept off: the others would lose what they print.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the machine prefers for other programs
-    if "tensorflow" in sys.modules:
+    if os.path.expanduser("~") == "~":  # a user without a home folder: Keras would make one of that name here
+        os.environ.setdefault("KERAS_HOME", os.path.join(tempfile.gettempdir(), ".keras"))
+    if "tensorflow" in sys.modules or threading.current_thread() is not threading.main_thread():
         yield
         return
     sys.stderr.flush()
@@ -113,6 +134,8 @@ def quiet() -> Iterator[None]:
         os.dup2(kept.fileno(), 2)
         try:
             yield
+        except ConfigError:  # says it all
+            raise
         except BaseException:
             os.dup2(terminal, 2)
             kept.seek(0)

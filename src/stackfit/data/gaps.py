@@ -1,0 +1,99 @@
+"""What a part of the data lacks: a warning each, for training goes on and its metrics say less than they seem to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stackfit.config.schema import Data
+from stackfit.errors import DataError
+
+if TYPE_CHECKING:
+    from stackfit.data.dataset import Split
+
+
+def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[str], own: bool) -> Iterator[DataError]:
+    """Classes that a part lacks, values of the validation part outside of the training part's, empty pictures, no
+    test part.
+
+    Args:
+        parts: `train`, `validation` and `test`, None where there is none.
+        names: of the classes; empty for numbers.
+        own: whether the data are a user's own, of which a test part is expected.
+    """
+    labels = {part: split.y for part, split in parts.items() if split is not None and len(split)}
+    if settings.num_classes == 0 or labels["train"].dtype.kind == "f":
+        yield from _values(labels)
+    else:
+        yield from _classes(labels, names)
+    if own and (part := parts["train"]) is not None and part.x.dtype == np.uint8 and part.x.ndim == 4:
+        yield from _pictures(part.x)
+    if own and "test" not in labels and settings.test_split:
+        reason = f"data.test_split={settings.test_split:g} leaves none of so few examples of each class"
+        if settings.kind == "npz":
+            reason += ", or the file has a training part only"
+        yield DataError(
+            f"There is no test part, so there will be no test metrics: {reason}. Expected examples that are not trained on. "
+            "Type data.test_split=0.5, or data.test_path=PATH; data.test_split=0 if it is meant",
+            key="data.test_split",
+            kind="no_test_part",
+        )
+
+
+def _classes(labels: dict[str, np.ndarray], names: Sequence[str]) -> Iterator[DataError]:
+    seen = {part: set(np.unique(y).tolist()) for part, y in labels.items()}
+    known: set[int] = seen["train"]
+    for part in [part for part in seen if part != "train"]:
+        found = []
+        if unseen := seen[part] - known:
+            found.append(f"{_listed(unseen, names)} {_be(unseen)} in the {part} part only: the model never sees {_them(unseen)}.")
+            known = known | unseen
+        if absent := seen["train"] - seen[part]:
+            found.append(f"{_listed(absent, names)} {_be(absent)} not in the {part} part: its metrics leave {_them(absent)} out.")
+        if found:
+            yield _warning(" ".join(found), part)
+
+
+def _values(labels: dict[str, np.ndarray]) -> Iterator[DataError]:
+    low, high = labels["train"].min(), labels["train"].max()
+    if "validation" in labels and (labels["validation"].min() > high or labels["validation"].max() < low):
+        yield _warning(f"Every value of the validation part lies outside of the training part's, {low:g} to {high:g}.", "validation")
+
+
+def _pictures(x: np.ndarray) -> Iterator[DataError]:
+    flat = x.reshape(len(x), -1)
+    plain = int((flat.min(axis=1) == flat.max(axis=1)).sum())
+    if 2 * plain > len(x):
+        yield DataError(
+            f"{plain:,} of {len(x):,} training pictures are of one colour, such as {flat[0, 0]} of 255: there is nothing to learn "
+            "from them. Expected drawings that differ from their ground. If they are transparent, type data.background=black, or "
+            "white for dark ones",
+            key="data.path",
+            kind="one_colour",
+        )
+
+
+def _warning(found: str, part: str) -> DataError:
+    if part == "validation":
+        cure = "the validation part is the end of the training part. Type data.stratify=true, or shuffle the file"
+        key = "data.validation_split"
+    else:
+        cure, key = "the parts are divided so in the data. Divide them again, or add examples", "data.path"
+    return DataError(f"{found} Expected every kind of example in each part; {cure}", key=key, kind="class_gaps")
+
+
+def _listed(classes: set[int], names: Sequence[str]) -> str:
+    words = [names[number] if number < len(names) else str(number) for number in sorted(classes)]
+    if len(words) > 6:
+        return f"The classes {', '.join(words[:5])} and {len(words) - 5} others"
+    return f"The class{'es' * (len(words) > 1)} {', '.join(words)}"
+
+
+def _be(classes: set[int]) -> str:
+    return "are" if len(classes) > 1 else "is"
+
+
+def _them(classes: set[int]) -> str:
+    return "them" if len(classes) > 1 else "it"
