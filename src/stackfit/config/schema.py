@@ -43,6 +43,18 @@ class Data:
     test_split: float = 0.2  # share of a user's data held out for the test, drawn with split_seed
     split_seed: int = 0
     label: str | None = None  # csv: the label's column; npz: the label's array
+    columns: Any = None  # csv: {COLUMN: number, category, category_or_other, flag, date or drop}, or auto
+    impute: str | None = None  # csv: what missing cells get: median, mean, most_frequent (of the training part)
+    missing: list[str] = field(default_factory=lambda: [""])  # csv: cells that count as missing
+    decimal: str | None = None  # csv: the decimal sign
+    thousands: str | None = None  # csv: the sign that groups thousands
+    header: bool | None = None  # csv: whether the first line holds names; null: yes, if it looks so
+    separator: str | None = None  # csv: null: found in the first line
+    encoding: str | None = None  # csv: null: UTF-8
+    stratify: bool = False  # the validation part has the same share of every class
+    group: str | None = None  # csv: a column; no value of it is in two parts
+    split_by: str | None = None  # csv: a column; earlier rows train, later rows test
+    scale_target: bool = False  # regression: train on targets of mean 0 and deviation 1, report in their own units
     splits: dict[str, str] = field(default_factory=dict)  # tfds: {train: …, test: …}
     examples: dict[str, int | None] = field(default_factory=dict)  # declared sizes: {train: 60000, test: 10000}
     input_shape: list[int] = MISSING  # of one example, without the batch axis
@@ -60,7 +72,7 @@ class Task:
     labels: str = "class"  # class (numbers), one_hot, value (regression)
     loss: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    class_weight: Any = None  # {class number: weight}; a class that is not named weighs 1
+    class_weight: Any = None  # balanced, or {class number or name: weight}; a class that is not named weighs 1
 
 
 @dataclass
@@ -96,7 +108,20 @@ class Experiment:
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
 
-LATER: dict[str, Any] = {}
+LATER: dict[str, Any] = {
+    "data.columns": None,
+    "data.impute": None,
+    "data.missing": [""],
+    "data.decimal": None,
+    "data.thousands": None,
+    "data.header": None,
+    "data.separator": None,
+    "data.encoding": None,
+    "data.stratify": False,
+    "data.group": None,
+    "data.split_by": None,
+    "data.scale_target": False,
+}
 """Keys that were added after runs had been made, each with the value that means what those runs did. It is written once and
 stays when a default changes: a key with this value is not in the fingerprint, and a stored config without the key has it."""
 
@@ -106,7 +131,8 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return flatten({key: value for key, value in config.items() if key not in COSMETIC})
 
 
-SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision")
+SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision",
+              "row_numbers", "look_alike", "auto_columns")  # fmt: skip
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 
 PARTS: dict[str, type] = {"": Experiment, "about": About, "data": Data, "task": Task, "model": Model}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from stackfit.data.tables.encoding import Encoding
 
 CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 pictures as float64 take 376 MB
 
@@ -74,6 +77,8 @@ class Dataset:
     class_names: tuple[str, ...]
     scaling: Scaling
     fingerprint: str  # SHA-256 over dtype, shape and bytes of every stored array, in stored order
+    encoding: Encoding | None = None  # of a table: how its columns became features
+    rows: Mapping[str, np.ndarray] = field(default_factory=dict)  # of a table: the file's rows of `train` and `test`
     input_shape: tuple[int, ...] = field(init=False)
     sizes: dict[str, int] = field(init=False)  # examples of each split, in the order of use; 0 where there is none
 

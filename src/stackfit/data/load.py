@@ -11,20 +11,31 @@ import numpy as np
 from stackfit.config import project
 from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
+from stackfit.data.division import stratified
 from stackfit.data.kinds import kind_of
+from stackfit.errors import DataError
 
 
-def declare(data: Mapping[str, Any]) -> dict[str, Any]:
+def declare(
+    data: Mapping[str, Any], form: str | None = None, warn: Callable[[DataError], None] = lambda warning: None
+) -> dict[str, Any]:
     """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
+
+    Args:
+        form: the task's `labels`, which says what a label is; None where no task is known.
+        warn: takes what is unusual.
 
     Called while a config is composed, so that the resolved config states what the model is built for. Reads the
     file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
     """
     settings = checks.settings_of(data)
-    if settings.kind not in project.data_kinds() or None not in (settings.input_shape, settings.num_classes):
+    if settings.kind not in project.data_kinds():
         return {}
-    found = kind_of(settings.kind).declare(settings)
-    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [])}
+    kind = kind_of(settings.kind)
+    if not kind.tells and None not in (settings.input_shape, settings.num_classes):
+        return {}
+    found = kind.declare(settings, form, warn)
+    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [], settings.columns)}
 
 
 def load_dataset(
@@ -54,7 +65,10 @@ def load_dataset(
     x, y = arrays["train_x"], arrays["train_y"]
     checks.check_declared(settings, name, input_shape=list(x.shape[1:]), examples=sizes)
     checks.check_values(settings, name, arrays, kind.own)
-    at = checks.split_at(len(y), settings.validation_split)
+    at = facts["cut"] if "cut" in facts else checks.split_at(len(y), settings.validation_split)
+    if settings.stratify:
+        order = stratified(y, at, settings)
+        x, y = x[order], y[order]
     scaling = Scaling()
     if settings.scale == "unit":
         highest = 255 if x.dtype == np.uint8 else x.max()
@@ -69,4 +83,6 @@ def load_dataset(
         class_names=tuple(map(str, settings.class_names or facts.get("class_names", ()))),
         scaling=scaling,
         fingerprint=loaded.fingerprint,
+        encoding=facts.get("encoding"),
+        rows=facts.get("rows", {}),
     )

@@ -64,7 +64,9 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
         problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
     elif not problems.covers("data"):
         try:
-            for key, value in declare(data).items():  # a user's table has columns and classes that the model may read
+            # A user's table has columns and classes that the model may read.
+            found = declare(data, composition.config.task.get("labels"), problems.warnings.append)
+            for key, value in found.items():
                 data[key] = value
         except ConfigError as error:
             problems.add([error])
