@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w./-]*", re.ASCII)  # not read as a number, a list or an interpolation
-_KEY = re.compile(r"[A-Za-z_][\w./% -]*(?<! )", re.ASCII)
+_KEY = re.compile(r"([A-Za-z_][\w./%@?|+ :=()\[\]{},\\-]*|0|[1-9]\d*)", re.ASCII)
+_ESCAPED = re.compile(r"[:=()\[\]{},\\]")
 _WORDS = ("true", "false", "null", "nan", "inf")
 
 
@@ -24,13 +25,18 @@ def override_text(key: str, value: Any) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         if all(_KEY.fullmatch(str(name)) and str(name).lower() not in _WORDS for name in value):
-            return "{" + ",".join(f"{name}:{_value(item)}" for name, item in value.items()) + "}"
+            return "{" + ",".join(f"{_escaped(str(name))}:{_value(item)}" for name, item in value.items()) + "}"
         return _quoted(json.dumps(dict(value), ensure_ascii=False))
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(_value, value)) + "]"
     if not isinstance(value, str):
         return json.dumps(value)
-    return value if _PLAIN.fullmatch(value) and value.lower() not in _WORDS else _quoted(value)
+    is_plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS and value[-1] != "."
+    return value if is_plain else _quoted(value)
+
+
+def _escaped(name: str) -> str:
+    return _ESCAPED.sub(lambda found: "\\" + found.group(), name)
 
 
 def _quoted(text: str) -> str:

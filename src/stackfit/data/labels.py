@@ -90,7 +90,8 @@ def number_labels(
             at = int(np.argmax(inverse == position))
             name, where = place(at)
             found = f"{name} has the label {value!r} in {where}.{did_you_mean(value, class_names)}"
-            raise wrong("class_names", found, f"one of {', '.join(class_names)}", "Correct it, or data.class_names")
+            key = "class_names" if known is None else "test_path"
+            raise wrong(key, found, f"one of {', '.join(class_names)}", "Correct it, or data.class_names")
     return np.array([numbers[str(value)] for value in kinds], np.int64)[inverse]
 
 

@@ -16,6 +16,7 @@ from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
 from stackfit.data.tables.dates import date_forms
 from stackfit.data.tables.header import plain
+from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import DataError, did_you_mean
 
@@ -158,17 +159,10 @@ def propose(table: Table, name: str) -> tuple[str, str]:
     return kind, f"{why}: {kind}."
 
 
-def _as_numbers(cells: np.ndarray) -> np.ndarray:
-    """Float64, NaN where a cell is missing or not a number."""
-    import pandas as pd
-
-    return np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), np.float64)
-
-
 def _is_spoilt(cells: np.ndarray, settings: Data) -> bool:
     """Whether a column of text is one of numbers with some bad cells, or with another decimal sign."""
     known = [cell for cell in cells if cell is not None and cell.strip().lower() not in GAP_WORDS]
-    numbers = np.isfinite(_as_numbers(np.array(known, object))).sum() if known else 0
+    numbers = np.isfinite(parse_numbers(np.array(known, object), settings)).sum()
     commas = sum(bool(_COMMA.fullmatch(cell.strip()) or _GROUPED.fullmatch(cell.strip())) for cell in known[:1000])
     return bool(known) and (numbers * 2 >= len(known) or commas * 2 >= min(len(known), 1000))
 
@@ -203,10 +197,8 @@ def check_gaps(table: Table, name: str, gaps: np.ndarray, settings: Data, faults
 def _check_words(table: Table, name: str, settings: Data, faults: Faults) -> None:
     cells = table.columns[name]
     gaps = missing(cells)
-    bad = ~np.isfinite(_as_numbers(cells)) & ~gaps
+    bad = np.isnan(parse_numbers(cells, settings)) & ~gaps
     check_gaps(table, name, gaps, settings, faults)
-    if not bad.any():  # numbers, but not with `data.decimal` and `data.thousands`
-        bad = ~gaps
     words = [cell.strip() for cell in cells[bad]]
     cure = None
     if {word.lower() for word in words} <= GAP_WORDS:
@@ -238,7 +230,7 @@ def _check_grouping(table: Table, name: str, faults: Faults) -> None:
     if dotted and others and all(map(_GROUPED.fullmatch, dotted)) and all(map(_SMALL.fullmatch, others)):
         found = f"Column {name!r} of {table.name} holds {dotted[0]} and {others[0]}: the dot may group thousands."
         cure = f"Type {override_text('data.thousands', '.')} if it does, or {override_text('data.decimal', '.')} if not"
-        faults.add(found, "to be told", cure)
+        faults.add(found, "to be told which", cure)
 
 
 def words_in(values: Sequence[str], most: int = 5) -> str:

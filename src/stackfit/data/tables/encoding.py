@@ -61,6 +61,12 @@ class Encoding:
         """The names of the features, in order."""
         return [feature for column in self.columns for feature in column.features]
 
+    @property
+    def bases(self) -> np.ndarray:
+        """`(features,)` float64: what was subtracted before float32 rounded."""
+        bases = [[0, 0, 0, column.base] if column.kind == "date" else [column.base] * len(column.features) for column in self.columns]
+        return np.array([base for of_column in bases for base in of_column], np.float64)
+
     def as_json(self) -> dict[str, Any]:
         """Plain containers; `from_json` is its inverse."""
         return {"columns": [asdict(column) for column in self.columns]}

@@ -8,7 +8,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
 from stackfit.data.tables.source import Source
@@ -64,7 +63,7 @@ def check_widths(source: Source, settings: Data, key: str, records: Sequence[lis
         more = f" {len(bad)} lines are like this." if len(bad) > 1 else ""
         cure = "Correct the line: a comma inside a cell needs quotes around the cell"
         if len(record) == width + 1 and all(len(line) == width + 1 for _, line in bad) and len(bad) > 1:
-            cure = "Name the column that has no name, or remove the last separator of the lines"
+            cure = "Give every column a name in the header, or remove the last value of the lines"
         raise wrong(key, found + more, "as many values in each line", cure)
 
 
@@ -82,8 +81,3 @@ def _looks_like_data(names: Sequence[str], below: Sequence[Sequence[str]]) -> bo
     rises = all(step > 0 for step in steps)
     counts = all(_WHOLE.fullmatch(number) for number in numbers) and rises and (len(steps) < 2 or bool(words))
     return again > 0 or not (counts or (rises and len(numbers) > 4))
-
-
-def unnamed_cure(name: str) -> str:
-    """The override that leaves a column out."""
-    return override_text("data.columns", {name: "drop"})

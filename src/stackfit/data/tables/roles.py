@@ -12,6 +12,7 @@ from stackfit.data.settings import wrong
 from stackfit.data.tables.columns import Faults, declared_columns, words_in
 from stackfit.data.tables.dates import date_forms, date_parts
 from stackfit.data.tables.header import plain
+from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import did_you_mean
 
@@ -116,9 +117,7 @@ def order_numbers(table: Table, settings: Data) -> np.ndarray | None:
     if len(forms) == 1:
         values = date_parts(cells, forms[0])[:, 3]
     elif not forms:
-        import pandas as pd
-
-        values = np.asarray(pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce"), np.float64)
+        values = parse_numbers(cells, settings)
     faults = Faults(table, settings)
     if (bad := ~np.isfinite(values)).any():
         expected = "dates that can be read in one way: YYYY-MM-DD" if len(forms) > 1 else "a number or a date such as 2024-01-31"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.tables.header import check_widths, read_names
+from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.source import Source, not_utf8, open_source
 from stackfit.errors import DataError
 from stackfit.files import reading, shown
@@ -114,7 +114,8 @@ class _Reader:
                 column = again.pop(name)
             columns[name] = column.to_numpy(np.float64) if column.dtype.kind in "biuf" else _texts(column)
             if grouped and name not in as_text:
-                columns[name] = self._grouped(columns[name])
+                numbers = parse_numbers(columns[name], self.settings)
+                columns[name] = columns[name] if (np.isnan(numbers) & ~missing(columns[name])).any() else numbers
         return columns
 
     def _parse(self, dtype: Any, only: list[str] | None) -> Any:
@@ -137,21 +138,6 @@ class _Reader:
                 na_values=list({*settings.missing, ""}),
                 skip_blank_lines=False,
             )
-
-    def _grouped(self, column: np.ndarray) -> np.ndarray:
-        """A column of text as numbers, if every cell is one whose thousands are grouped as `data.thousands` says."""
-        import pandas as pd
-
-        point, group = self.settings.decimal or ".", self.settings.thousands or ""
-        dot, gap = re.escape(point), re.escape(group)
-        cells = pd.Series(column, dtype=object).dropna().str.strip()
-        pattern = rf"[+-]?(\d+|\d{{1,3}}({gap}\d{{3}})+)({dot}\d*)?([eE][+-]?\d+)?"
-        if not cells.str.fullmatch(pattern).all():
-            return column
-        numbers = np.full(len(column), np.nan)
-        plain = cells.str.replace(group, "", regex=False).str.replace(point, ".", regex=False)
-        numbers[cells.index] = plain.astype(np.float64)
-        return numbers
 
 
 def _texts(column: Any) -> np.ndarray:
