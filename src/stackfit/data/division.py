@@ -47,6 +47,18 @@ def divide(y: np.ndarray, settings: Data, groups: np.ndarray | None = None, orde
     return Division(train, test, cut)
 
 
+def target_scale(y: np.ndarray, division: Division) -> dict[str, float]:
+    """Mean and deviation of the values of the training part, in float64.
+
+    Raises:
+        DataError: they are all the same.
+    """
+    values = y[division.train[: division.cut]].astype(np.float64)
+    if not values.std():
+        raise wrong("label", f"Every label of the training part is {values[0]:g}.", "different values", "Set another data.label")
+    return {"mean": float(values.mean()), "deviation": float(values.std())}
+
+
 def hold_out(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions for training and for the test, in a drawn order: the last part, which validates, is a fair sample too.
 

@@ -19,7 +19,8 @@ from stackfit.errors import DataError
 def declare(
     data: Mapping[str, Any], form: str | None = None, warn: Callable[[DataError], None] = lambda warning: None
 ) -> dict[str, Any]:
-    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
+    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open; `columns` if
+    they are to be found; with `scale_target` also `target`, the mean and deviation of the values.
 
     Args:
         form: the task's `labels`, which says what a label is; None where no task is known.
@@ -32,10 +33,11 @@ def declare(
     if settings.kind not in project.data_kinds():
         return {}
     kind = kind_of(settings.kind)
-    if not kind.tells and None not in (settings.input_shape, settings.num_classes):
+    tells = kind.tells or settings.scale_target
+    if not tells and None not in (settings.input_shape, settings.num_classes):
         return {}
     found = kind.declare(settings, form, warn)
-    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [], settings.columns)}
+    return {key: found[key] for key in found if found[key] != [] and (key in ("columns", "target") or getattr(settings, key) in (None, []))}
 
 
 def load_dataset(

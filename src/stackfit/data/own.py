@@ -13,10 +13,10 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
-from stackfit.data.division import divide
+from stackfit.data.division import Division, divide, target_scale
 from stackfit.data.kinds import Kind, Warn
 from stackfit.data.labels import Place, find_classes, number_labels, plain_labels
-from stackfit.data.settings import check_declared, check_size, wrong
+from stackfit.data.settings import check_declared, check_size, split_at, wrong
 from stackfit.errors import did_you_mean
 from stackfit.files import shown
 
@@ -54,9 +54,13 @@ def own_kind(
     def declare_all(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
         if declare:
             return declare(path_of(settings, "path", what, folder), settings)
-        x, labels = next(iter(read_parts(settings).values()))
+        part, (x, labels) = next(iter(read_parts(settings).items()))
         num_classes, names = find_classes(settings, labels, form)
-        return {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
+        found = {"input_shape": list(x.shape[1:]), "num_classes": num_classes, "class_names": names}
+        if settings.scale_target and num_classes == 0:
+            whole = Division(np.arange(len(labels)), labels[:0], split_at(len(labels), settings.validation_split))
+            found["target"] = target_scale(labels, divide(labels, settings) if part == "all" else whole)
+        return found
 
     return Kind(
         read=lambda settings, progress: _store(settings, read_parts(settings)),

@@ -10,6 +10,7 @@ from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
 from stackfit.config.origins import Origins
+from stackfit.config.own_units import LAYER, own_units
 from stackfit.config.resolving import is_readable, missing_keys, resolve
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
@@ -66,6 +67,8 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
         try:
             # A user's table has columns and classes that the model may read.
             found = declare(data, composition.config.task.get("labels"), problems.warnings.append)
+            if target := found.pop("target", None):
+                composition.config.model.layers.setdefault(LAYER, own_units(**target))
             for key, value in found.items():
                 data[key] = value
         except ConfigError as error:

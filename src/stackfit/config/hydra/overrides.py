@@ -206,12 +206,15 @@ def quoted_form(typed: str) -> str | None:
     key, _, text = typed.partition("=")
     hint = hint_of(key) or ""
     value: Any = text
-    if hint.startswith("list[str]") or (key == "data.columns" and text.startswith("{")):
+    if key == "data.columns" and text.startswith("{"):
+        pairs = [pair.rpartition(":") for pair in text.strip("{}").split(",")]
+        return override_text(key, {name.strip(): kind.strip() for name, _, kind in pairs})
+    if hint.startswith("list[str]"):
         try:
             value = yaml.load(text, yaml.BaseLoader)  # every scalar as it is written
         except yaml.YAMLError:
             return None
-        return override_text(key, value) if isinstance(value, (list, dict)) else None
+        return override_text(key, value) if isinstance(value, list) else None
     return override_text(key, value) if hint.startswith("str") and text else None
 
 

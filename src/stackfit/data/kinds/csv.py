@@ -13,7 +13,7 @@ from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
 from stackfit.data.dataset import Progress
-from stackfit.data.division import divide
+from stackfit.data.division import divide, target_scale
 from stackfit.data.kinds import Kind, Warn
 from stackfit.data.labels import find_classes, number_labels
 from stackfit.data.own import path_of
@@ -110,7 +110,10 @@ def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
             f"data.columns=auto takes {taken}. Expected to be what you mean. To say it yourself: "
             f"{override_text('data.columns', columns)}.", key="data.columns", kind="auto_columns",
         ))  # fmt: skip
-    declared = {"input_shape": [len(encoding.features)], "num_classes": num_classes, "class_names": class_names}
+    declared: dict[str, Any] = {"input_shape": [len(encoding.features)], "num_classes": num_classes, "class_names": class_names}
+    if settings.scale_target and num_classes == 0:
+        division = divide(labels, settings, group_names(table, settings), order_numbers(table, settings))
+        declared["target"] = target_scale(labels, division)
     return declared | ({"columns": columns} if isinstance(settings.columns, str) else {})
 
 

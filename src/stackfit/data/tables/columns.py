@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import yaml
 
+from stackfit.config.checks import COLUMN_KINDS
 from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
@@ -20,7 +21,6 @@ from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import DataError, did_you_mean
 
-KINDS = ("number", "category", "category_or_other", "flag", "date", "drop")
 TRUE = {"true": "false", "yes": "no", "y": "n", "t": "f", "on": "off", "1": "0", "1.0": "0.0", "ja": "nein", "oui": "non", "si": "no"}
 """Words that mean 1, each with the one that means 0."""
 GAP_WORDS = {"na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "missing", "unknown", "#n/a"}
@@ -39,18 +39,18 @@ def declared_columns(settings: Data) -> dict[str, str]:
     given: Any = settings.columns
     if isinstance(given, str) and given.lstrip().startswith("{"):
         try:
-            given = json.loads(given)
-        except ValueError as error:
-            raise wrong("columns", f"data.columns is not a mapping: {error}.", "JSON in the quotes", "Correct it") from None
+            given = yaml.load(given, yaml.BaseLoader)
+        except yaml.YAMLError:
+            raise wrong("columns", f"data.columns is {given!r}.", "COLUMN: KIND pairs in the braces", "Correct it") from None
     if given in (None, "auto"):
         return {}
     if not isinstance(given, Mapping):
         raise wrong("columns", f"data.columns is {given!r}.", "COLUMN: KIND pairs, or auto", "Type data.columns=auto")
     kinds = {plain(str(name)): str(kind) for name, kind in given.items()}
     for name, kind in kinds.items():
-        if kind not in KINDS:
-            found = f"data.columns says {kind!r} of {name!r}.{did_you_mean(kind, KINDS)}"
-            raise wrong("columns", found, f"one of {', '.join(KINDS)}", f"Type {override_text('data.columns', {name: 'drop'})}")
+        if kind not in COLUMN_KINDS:
+            found = f"data.columns says {kind!r} of {name!r}.{did_you_mean(kind, COLUMN_KINDS)}"
+            raise wrong("columns", found, f"one of {', '.join(COLUMN_KINDS)}", f"Type {override_text('data.columns', {name: 'drop'})}")
     return kinds
 
 
