@@ -59,8 +59,8 @@ def read(settings: Data, progress: Progress) -> Stored:
             f"Column {name!r} of {table.name} is constant in float32: its values differ by less than that can hold. "
             "With data.scale=standardize, differences are taken before."
         )
-    x = encoding.encode(table, settings, checked=True)
-    arrays = {"train_x": x[division.train], "train_y": y[division.train]}
+    x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=True)
+    arrays = {"train_x": x_train, "train_y": y[division.train]}
     rows = {"train": table.rows[division.train]}
     if test is not None:
         check_test_columns(table, test, settings, label, kinds)
@@ -72,7 +72,7 @@ def read(settings: Data, progress: Progress) -> Stored:
         arrays["test_y"] = number_labels(test_labels, num_classes, class_names, _place(test, label), labels)
         rows["test"] = test.rows
     elif len(division.test):
-        arrays |= {"test_x": x[division.test], "test_y": y[division.test]}
+        arrays |= {"test_x": x_test, "test_y": y[division.test]}
         rows["test"] = table.rows[division.test]
     facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding}
     if any(column.base and column.kind == "number" for column in encoding.columns):

@@ -5,7 +5,7 @@ An `Encoding` is plain data, so that a run folder can hold it and new rows are e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from stackfit.data.tables.dates import PARTS, date_forms, date_parts
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import did_you_mean
 
+EPSILON = float(np.finfo(np.float32).eps)
 RESOLUTION = 1e-3  # of a column's deviation: the coarsest rounding of float32 that leaves its statistics as they are
 
 
@@ -76,23 +77,32 @@ class Encoding:
         """The encoding that a run wrote."""
         return cls(tuple(Column(**{**column, "words": tuple(column["words"])}) for column in stored["columns"]))
 
-    def encode(self, table: Table, settings: Data, checked: bool = False) -> np.ndarray:
-        """Features `(rows, features)` as float32.
+    def encode(self, table: Table, settings: Data) -> np.ndarray:
+        """Features `(rows, features)` as float32, of every row; see `encode_parts`."""
+        return self.encode_parts(table, settings, [np.arange(len(table))])[0]
+
+    def encode_parts(
+        self, table: Table, settings: Data, parts: Sequence[np.ndarray], checked: bool = False
+    ) -> list[np.ndarray]:
+        """Features `(rows, features)` as float32, for each part.
 
         Args:
+            parts: the positions of their rows, in order.
             checked: the numbers have been checked, by `decide_columns`.
 
         Raises:
             DataError: every cell that the encoding does not know: gaps that nothing fills, words, values out of range.
         """
         faults = Faults(table, settings)
-        encoded = np.empty((len(table), len(self.features)), np.float32)
-        at = 0
+        columns = []
         for column in self.columns:
-            width = len(column.features)
-            encoded[:, at : at + width] = _encode(column, table, settings, faults, checked)
-            at += width
+            values = _encode(column, table, settings, faults, checked)
+            columns += [values] if values.ndim == 1 else [*values.T]
         faults.raise_all()
+        encoded = [np.empty((len(part), len(columns)), np.float32) for part in parts]
+        for part, rows in zip(encoded, parts, strict=True):
+            for number, values in enumerate(columns):  # a column is float32 first: it then fits the processor's cache
+                part[:, number] = values.astype(np.float32).take(rows)
         return encoded
 
 
@@ -108,6 +118,7 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
         The encoding, and the names of the columns that float32 makes constant.
     """
     columns, constant = [], []
+    training = np.sort(training)
     for column in encoding.columns:
         given: dict[str, Any] = vars(column)
         values = _numbers(column, table)[training]
@@ -116,15 +127,23 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
         if column.kind == "date":
             given = given | {"base": float(np.nanmin(values[:, 3]))}
         if column.kind == "number":
-            seen = np.where(np.isnan(values), values if given["fill"] is None else given["fill"], values)
-            rounded = seen.astype(np.float32).astype(np.float64)
-            if settings.scale == "standardize" and np.abs(seen - rounded).max() > RESOLUTION * seen.std():
-                given = given | {"base": float(seen.mean())}
-                rounded = (seen - given["base"]).astype(np.float32)
-            if rounded.min() == rounded.max() and seen.min() < seen.max():
-                constant.append(column.name)
+            seen = values if given["fill"] is None else np.where(np.isnan(values), given["fill"], values)
+            if _is_narrow(seen) and seen.min() < seen.max():
+                rounded = seen.astype(np.float32)
+                if settings.scale == "standardize" and np.abs(seen - rounded).max() > RESOLUTION * seen.std():
+                    given = given | {"base": float(seen.mean())}
+                    rounded = (seen - given["base"]).astype(np.float32)
+                if rounded.min() == rounded.max():
+                    constant.append(column.name)
         columns.append(Column(**given))
     return Encoding(tuple(columns)), constant
+
+
+def _is_narrow(values: np.ndarray) -> bool:
+    """Whether values lie so close together that float32 may not tell them apart well; fast, and never wrongly false."""
+    largest = max(-values.min(), values.max())
+    spread = values.dot(values) / len(values) - values.mean() ** 2  # inexact where it is small
+    return bool(spread < 100 * (EPSILON / RESOLUTION * largest) ** 2)
 
 
 def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Faults) -> Column:
@@ -190,12 +209,12 @@ def _fill(column: Column, table: Table, values: np.ndarray, training: np.ndarray
 
 
 def _encode(column: Column, table: Table, settings: Data, faults: Faults, checked: bool) -> np.ndarray:
-    """`(rows, features)` of one column."""
+    """`(rows, features)` of one column, or `(rows,)`."""
     name = column.name
     if column.kind == "number" and not checked:
         check_numbers(table, name, settings, faults)
         if table.is_text(name):
-            return np.zeros((len(table), 1))
+            return np.zeros(len(table))
     values = _numbers(column, table)
     gaps = np.isnan(values if values.ndim == 1 else values[:, 0])
     if column.kind == "date":
@@ -209,7 +228,7 @@ def _encode(column: Column, table: Table, settings: Data, faults: Faults, checke
     elif gaps.any() and column.kind != "number":
         check_gaps(table, name, gaps, settings, faults)
     if column.kind == "number":
-        return (values - column.base if column.base else values)[:, None]
+        return values - column.base if column.base else values
     if column.kind == "date":
         return values - np.array([0, 0, 0, column.base])
     unknown = values < 0
@@ -219,6 +238,6 @@ def _encode(column: Column, table: Table, settings: Data, faults: Faults, checke
         cure = f"Correct the cell{near and f' ({near.strip()})'}, or declare {name!r} as category_or_other in data.columns"
         faults.add_cell(name, first, f"one of {words_in(column.words)}", int(unknown.sum()) - 1, cure)
     if column.kind == "flag":
-        return values[:, None]
+        return values
     positions = np.where(unknown, len(column.words), np.nan_to_num(values))
     return positions[:, None] == np.arange(len(column.features))

@@ -73,7 +73,7 @@ def _looks_like_data(names: Sequence[str], below: Sequence[Sequence[str]]) -> bo
     words = [(number, name) for number, name in enumerate(names) if name and not _NUMBER.fullmatch(name)]
     again = 0
     for number, word in words:
-        again += any(len(record) > number and plain(record[number]) == word for record in below)
+        again += any(len(record) > number and record[number].strip() == word for record in below)
     if not numbers:
         return len(words) > 1 and again > len(words) / 2
     values = [float(number.replace(",", ".")) for number in numbers]

@@ -75,9 +75,9 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
 
 def missing(column: np.ndarray) -> np.ndarray:
     """`(rows,)`, true where a cell is missing."""
-    if column.dtype != object:
-        return np.isnan(column)  # type: ignore[no-any-return]
-    return np.array([cell is None for cell in column])
+    import pandas as pd
+
+    return np.asarray(pd.isna(column))
 
 
 def _leave_out(table: Table, empty: np.ndarray, source: Source) -> None:
