@@ -175,7 +175,7 @@ def _check_apart(
         both = np.isin(others, groups)
         if both.any():
             at = int(both.argmax())
-            found = f"Group {others[at]!r} of row {test.rows[at]} of {test.name} is in {table.name} too."
+            found = f"Group {str(others[at])!r} of row {test.rows[at]} of {test.name} is in {table.name} too."
             raise wrong("group", found, "no group in two parts", "Remove its rows from one of the files")
     if order is not None and (times := order_numbers(test, settings)) is not None and times.min() < order.max():
         at = int(times.argmin())

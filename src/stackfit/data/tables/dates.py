@@ -28,7 +28,7 @@ def date_parts(cells: np.ndarray, form: str) -> np.ndarray:
 
     times = _times(cells, form)
     since = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    return np.stack([np.asarray(part, np.float64) for part in (times.dt.day, times.dt.month, times.dt.weekday, since)], 1)
+    return np.stack([np.asarray(part, np.float64) for part in (times.dt.day, times.dt.month, times.dt.day_of_week, since)], 1)
 
 
 def _times(cells: Sequence[Any] | np.ndarray, form: str) -> Any:

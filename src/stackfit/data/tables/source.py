@@ -128,15 +128,17 @@ def _check_archive(path: Path, key: str) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             names = _members(archive)
-            if len(names) == 1:
+            is_workbook = any(name.startswith(("xl/", "Index/")) or name == "content.xml" for name in names)
+            is_npz = any(name.endswith(".npy") for name in names)
+            if len(names) == 1 and not is_workbook and not is_npz:
                 with archive.open(names[0]) as member:
                     return member.read(8)
     except zipfile.BadZipFile as error:
         raise wrong(key, f"{shown(path)} is a damaged ZIP archive: {error}.", "a CSV file", "Replace it") from None
     what, cure = f"a ZIP archive of {len(names)} files", "Unpack it, and type the path of one of them"
-    if any(name.startswith(("xl/", "Index/")) or name == "content.xml" for name in names):
+    if is_workbook:
         what, cure = "a workbook (Excel, LibreOffice or Numbers)", "Save the sheet as CSV in the program that made it"
-    elif any(name.endswith(".npy") for name in names):
+    elif is_npz:
         what, cure = "an NPZ file of arrays", f"Type data=npz data.path={shown(path)}"
     raise wrong(key, f"{shown(path)} is {what}.", "a CSV file", cure)
 
