@@ -280,6 +280,14 @@ def test_two_decimal_signs_in_one_column_are_refused(changes):
     refused(data, "Column 'v' of t.csv is '1,5' in row 3", "data.decimal")
 
 
+def test_other_signs_in_numbers_are_no_words():
+    cells = [("1,234", "999", "12,500")[i % 3] for i in range(400)]
+    data = table(separator=";", v=cells, y=Y)
+    refused(data, "'1,234' in row 2, and 266 more", "'data.thousands=\",\"'", "'data.decimal=\",\"'")
+    assert set(load(data, thousands=",")[0].train.x[:, 0]) == {1234, 999, 12500}
+    refused(table(v=[f"{i}%" for i in range(400)], y=Y), "'0%' in row 2, and 399 more", "a number", "Correct the cell")
+
+
 def test_numbers_with_three_decimals_are_not_taken_for_thousands():
     for cells in (["0.125", "2"], ["1.125", "1.5"], ["1.125", "2.250"], ["1.125", "1000"]):
         load(table(v=[cells[i % 2] for i in range(400)], y=Y))
@@ -347,6 +355,8 @@ def test_a_word_that_training_does_not_have_is_refused_or_gets_its_own_column():
 def test_dates_that_can_be_read_in_two_ways_are_refused():
     data = table(d=["03/04/2024", "05/06/2024"] * 200, y=Y)
     refused(data, "day or month first?", "YYYY-MM-DD", columns={"d": "date"})
+    swiss = table(d=["31.12.2024", "1.2.2024"] * 200, y=Y)
+    assert load(swiss, columns="auto")[1]["columns"] == {"d": "date"}
     dataset, _, _ = load(table(d=["13/04/2024", "05/06/2024"] * 200, y=Y), columns={"d": "date"})
     assert set(dataset.train.x[:, 1]) == {4, 6}
     refused(table(d=["2024-01-01", "soon"] * 200, y=Y), "'d' of t.csv is 'soon' in row 3", columns={"d": "date"})
@@ -357,7 +367,7 @@ def test_gaps_are_refused_with_counts_or_imputed_from_the_training_part_only(imp
     known = ["1", "1", "3", "11"]
     data = table(a=known * 5 + [""] * 2, y=[0, 1] * 11)
     table("test.csv", a=["1000", "1000", ""], y=[0, 1, 0])
-    refused(data, "Column 'a' of t.csv is empty in row 22, and 1 more cell is", "data.impute=median")
+    refused(data, "Column 'a' of t.csv is empty in row 22, and 1 more cell is", "data.impute=median", "a number")
     dataset, _, _ = load(data, impute=impute, test_path="test.csv")
     assert dataset.test.x[:, 0].tolist() == [1000, 1000, expected]
     assert sorted(dataset.train.x[:, 0])[-5:] == [11] * 5

@@ -19,7 +19,7 @@ from stackfit.data.tables.dates import date_forms
 from stackfit.data.tables.header import plain
 from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.table import Table, missing
-from stackfit.errors import DataError, did_you_mean
+from stackfit.errors import DataError, did_you_mean, nearest
 
 TRUE = {"true": "false", "yes": "no", "y": "n", "t": "f", "on": "off", "1": "0", "1.0": "0.0", "ja": "nein", "oui": "non", "si": "no"}
 """Words that mean 1, each with the one that means 0."""
@@ -27,6 +27,8 @@ GAP_WORDS = {"na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "mi
 LARGEST = float(np.finfo(np.float32).max)
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+_SIGNED = re.compile(r"[^\w.,+-]*[+-]?\d[\d.,]*[^\w.,+-]*")  # $5 and 12 %, too
+_ENGLISH = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
 _SMALL = re.compile(r"[+-]?\d{1,3}")
 
 
@@ -49,8 +51,9 @@ def declared_columns(settings: Data) -> dict[str, str]:
     kinds = {plain(str(name)): str(kind) for name, kind in given.items()}
     for name, kind in kinds.items():
         if kind not in COLUMN_KINDS:
+            near = nearest(kind, COLUMN_KINDS) or "drop"
             found = f"data.columns says {kind!r} of {name!r}.{did_you_mean(kind, COLUMN_KINDS)}"
-            raise wrong("columns", found, f"one of {', '.join(COLUMN_KINDS)}", f"Type {override_text('data.columns', {name: 'drop'})}")
+            raise wrong("columns", found, f"one of {', '.join(COLUMN_KINDS)}", f"Type {override_text('data.columns', {name: near})}")
     return kinds
 
 
@@ -92,7 +95,8 @@ class Faults:
             words = [*self.settings.missing, *self.missing]
             cures.append(f"If that means a missing cell: {override_text('data.missing', words)}")
         if self.proposed:
-            kinds = {**declared_columns(self.settings), **self.proposed}
+            declared = declared_columns(self.settings).items()
+            kinds = {name: kind for name, kind in declared if name in self.table.columns} | self.proposed
             cures.append(f"Type {override_text('data.columns', kinds)}, or data.columns=auto")
         if len(self.found) == 1:
             return wrong(self.table.key, self.found[0], ", ".join(self.expected), ". ".join(cures))
@@ -163,8 +167,9 @@ def _is_spoilt(cells: np.ndarray, settings: Data) -> bool:
     """Whether a column of text is one of numbers with some bad cells, or with another decimal sign."""
     known = [cell for cell in cells if cell is not None and cell.strip().lower() not in GAP_WORDS]
     numbers = np.isfinite(parse_numbers(np.array(known, object), settings)).sum()
-    commas = sum(bool(_COMMA.fullmatch(cell.strip()) or _GROUPED.fullmatch(cell.strip())) for cell in known[:1000])
-    return bool(known) and (numbers * 2 >= len(known) or commas * 2 >= min(len(known), 1000))
+    signed = sum(bool(_SIGNED.fullmatch(cell.strip())) for cell in known[:1000])
+    is_signed = bool(signed) and signed * 2 >= min(len(known), 1000) and not date_forms(known[:100])
+    return bool(known) and (numbers * 2 >= len(known) or is_signed)
 
 
 def check_numbers(table: Table, name: str, settings: Data, faults: Faults) -> None:
@@ -189,9 +194,9 @@ def check_gaps(table: Table, name: str, gaps: np.ndarray, settings: Data, faults
         faults.add(f"Column {name!r} of {table.name} is empty in all {len(gaps):,} rows.", "a value")
         faults.proposed[name] = "drop"
     elif gaps.any() and not settings.impute:
-        cure = "Fill the gaps with data.impute=median (or mean, most_frequent), or correct the cells"
-        cure = f"Correct the cell, or remove the row or the column. {cure}" if gaps.sum() == 1 else cure
-        faults.add_cell(name, int(gaps.argmax()), "a number", int(gaps.sum()) - 1, cure)
+        cure = "Correct the cell, or remove the row or the column; or fill gaps with data.impute=median (mean, most_frequent)"
+        expected = "a value" if table.is_text(name) else "a number"
+        faults.add_cell(name, int(gaps.argmax()), expected, int(gaps.sum()) - 1, cure)
 
 
 def _check_words(table: Table, name: str, settings: Data, faults: Faults) -> None:
@@ -204,6 +209,10 @@ def _check_words(table: Table, name: str, settings: Data, faults: Faults) -> Non
     if {word.lower() for word in words} <= GAP_WORDS:
         faults.missing |= dict.fromkeys(words)
         cure = "Correct the cells, or remove the rows or the column"
+    elif settings.thousands is None and all(map(_ENGLISH.fullmatch, words)):
+        cure = f"If the comma groups thousands: {override_text('data.thousands', ',')}"
+        if settings.decimal is None and not any("." in word for word in words):
+            cure += f"; if it is the decimal sign: {override_text('data.decimal', ',')}"
     elif settings.decimal in (None, ".") and any(map(_COMMA.fullmatch, words)):
         cure = f"If the comma is the decimal sign: {override_text('data.decimal', ',')}"
         if any("." in word for word in words):
