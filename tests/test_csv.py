@@ -174,7 +174,9 @@ def test_other_first_lines_of_data_are_seen_too(line):
     refused(write(f"{line}\n" * 30), "looks like data")
 
 
-@pytest.mark.parametrize("header", ["0,1,2,y", "2019,2020,2021,y", "age,2020,b,y", "400.5,401.5,402,402.5,403,y", "a,b,c,y"])
+@pytest.mark.parametrize(
+    "header", ["0,1,2,y", "2019,2020,2021,y", "age,2020,b,y", "400.5,401.5,402,402.5,403,y", "a,b,c,y"]
+)
 def test_names_that_are_numbers_may_be_names(header):
     width = header.count(",")
     data = write(f"{header}\n" + "".join(",".join(["1.5"] * width) + f",{y}\n" for y in (0, 1) * 5))
@@ -252,9 +254,11 @@ def test_a_test_file_follows_the_training_files_way_of_reading_labels():
 
 
 def test_nothing_is_dropped_silently():
-    rows = "".join(f"{a},{b},{y}\n" if i % 4 else "NA,null,None\n" for i, (a, b, y) in enumerate(zip(A, B, Y, strict=True)))
+    rows = "".join(
+        f"{a},{b},{y}\n" if i % 4 else "NA,null,None\n" for i, (a, b, y) in enumerate(zip(A, B, Y, strict=True))
+    )
     text = refused(write("a,b,y\n" + rows), "2 faults", "'NA' in row 2, and 99 more", "'null' in row 2, and 99 more")
-    assert "'data.missing=[\"\",NA,\"null\"]'" in text
+    assert '\'data.missing=["",NA,"null"]\'' in text
     missing = ["", "NA", "null", "None"]
     refused(write("a,b,y\n" + rows), "3 faults", "Column 'y' of t.csv is empty in row 2", missing=missing)
 
@@ -311,7 +315,9 @@ MIXED = {
 
 
 def test_all_columns_that_are_no_numbers_are_listed_at_once_with_a_ready_mapping():
-    text = refused(table(**MIXED), "2 faults", "'date' of t.csv holds words in 400 of 400 rows, 9 different", "'Bern' in row 2")
+    text = refused(
+        table(**MIXED), "2 faults", "'date' of t.csv holds words in 400 of 400 rows, 9 different", "'Bern' in row 2"
+    )
     assert "'data.columns={date:date,city:category}', or data.columns=auto" in text
     dataset, declared, warnings = load(table(**MIXED), columns="auto")
     assert declared["columns"] == {"date": "date", "city": "category"} and warnings == ["auto_columns"]
@@ -380,7 +386,12 @@ def test_gaps_in_words_get_the_most_frequent_word():
 
 
 def test_an_empty_column_is_proposed_to_be_dropped():
-    refused(write("a,y,\n1,0,\n2,1,\n"), "'Unnamed: 2' of t.csv is empty in all 2 rows", "{Unnamed\\: 2:drop}", impute="mean")
+    refused(
+        write("a,y,\n1,0,\n2,1,\n"),
+        "'Unnamed: 2' of t.csv is empty in all 2 rows",
+        "{Unnamed\\: 2:drop}",
+        impute="mean",
+    )
 
 
 # ---- statistics in float64
@@ -416,7 +427,11 @@ def test_only_columns_that_float32_does_not_hold_are_a_revision():
 def test_packed_files_are_read_and_their_unpacked_size_is_counted():
     plain = load(table(a=A, b=B, y=Y, separator=";"))[0].fingerprint
     text = Path("t.csv").read_bytes()
-    for name, packed in (("t.csv.gz", gzip.compress(text)), ("t.csv.bz2", bz2.compress(text)), ("t.txt", gzip.compress(text))):
+    for name, packed in (
+        ("t.csv.gz", gzip.compress(text)),
+        ("t.csv.bz2", bz2.compress(text)),
+        ("t.txt", gzip.compress(text)),
+    ):
         Path(name).write_bytes(packed)
         data = {"kind": "csv", "path": name, "label": "y", "scale": "none"}
         assert load(data)[0].fingerprint == plain
@@ -462,7 +477,9 @@ def test_a_workbook_under_another_name_is_named(names, what):
     refused({"kind": "csv", "path": "t.csv", "label": "y"}, what, "Expected a CSV file")
 
 
-@pytest.mark.parametrize(("start", "what"), [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "a workbook"), (b"<!DOCTYPE html>", "a web page")])
+@pytest.mark.parametrize(
+    ("start", "what"), [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "a workbook"), (b"<!DOCTYPE html>", "a web page")]
+)
 def test_other_files_are_named(start, what):
     Path("t.csv").write_bytes(start + b" " * 100)
     refused({"kind": "csv", "path": "t.csv", "label": "y"}, f"t.csv is {what}")
@@ -478,7 +495,11 @@ def test_no_group_is_in_two_parts():
     rows = {"train": dataset.rows["train"][: len(dataset.train)], "validation": dataset.rows["train"][len(dataset.train) :],
             "test": dataset.rows["test"]}  # fmt: skip
     groups = {part: {people[row - 2] for row in of} for part, of in rows.items()}
-    assert not (groups["train"] & groups["validation"] or groups["train"] & groups["test"] or groups["validation"] & groups["test"])
+    assert not (
+        groups["train"] & groups["validation"]
+        or groups["train"] & groups["test"]
+        or groups["validation"] & groups["test"]
+    )
     assert 60 <= len(dataset.test) <= 100 and sum(map(len, rows.values())) == 400
     table("test.csv", person=["p1"], a=[1], y=[0])
     refused(table(person=people, a=A, y=Y), "Group 'p1' of row 2 of test.csv is in t.csv too", key="group",
@@ -522,3 +543,30 @@ def test_a_declared_table_is_read_once(monkeypatch):
     Path("t.csv").write_text(Path("t.csv").read_text(encoding="utf-8") + "2024-01-10,Bern,True,1,0\n", encoding="utf-8")
     load(table(**MIXED), columns="auto")
     assert len(count) == 2
+
+
+# ---- what commands say
+
+
+def test_data_show_names_the_row_and_the_columns(cli):
+    table(t=[1e9 + i for i in range(40)], city=["Bern", "Chur"] * 20, y=[0, 1] * 20)
+    answer = cli("data", "show", "csv", "3", "data.path=t.csv", "data.label=y", "data.columns=auto")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    row = int(lines[0].partition("row ")[2].partition(" ")[0])
+    assert lines[0].startswith(f"csv, train example 3, row {row} of the file: label {row % 2}")
+    assert f"t          {1e9 + row - 2:.0f}" in lines and f"city={('Bern', 'Chur')[row % 2]}  1" in lines
+
+
+@pytest.mark.tf
+def test_plan_lists_the_inputs_and_takes_what_auto_proposes(cli, keras):
+    table(**MIXED)
+    words = ["plan", "digits_quickstart", "data=csv", "data.path=t.csv", "data.label=y"]
+    answer = cli(*words, "data.columns=auto")
+    assert answer.code == 0, answer.err
+    assert "inputs  date.day, date.month, date.weekday, date.seconds, city=Basel, city=Bern," in answer.out
+    assert "data.columns=auto takes 'date' date, 'city' category" in answer.err
+    answer = cli(*words)
+    assert answer.code == 2 and "'data.columns={date:date,city:category}'" in answer.err
+    quiet = cli(*words, "data.columns=auto", "silence=[auto_columns]")
+    assert "auto takes" not in quiet.err

@@ -17,7 +17,8 @@ from stackfit.errors import DataError
 SETTINGS = Data(kind="csv", path="t.csv", label="y", scale="standardize", impute="median", test_split=0.0,
                 columns={"when": "date", "city": "category_or_other", "ok": "flag"})  # fmt: skip
 ROWS = "when,city,ok,t,a,y\n" + "".join(
-    f"2024-0{1 + i % 9}-11,{('Bern', 'Chur')[i % 2]},{('no', 'yes')[i % 2]},{1e9 + i},{i or ''},{i % 2}\n" for i in range(60)
+    f"2024-0{1 + i % 9}-11,{('Bern', 'Chur')[i % 2]},{('no', 'yes')[i % 2]},{1e9 + i},{i or ''},{i % 2}\n"
+    for i in range(60)
 )
 
 
@@ -37,7 +38,13 @@ def test_it_survives_json_and_gives_every_training_row_the_same_bits(trained):
 
 
 def test_new_rows_are_encoded_by_name_with_the_training_parts_values(trained):
-    cells = {"a": [np.nan, 5.0], "t": [1e9 + 3, 1e9], "ok": ["yes", None], "city": ["Genf", "Chur"], "when": ["2024-01-12", None]}
+    cells = {
+        "a": [np.nan, 5.0],
+        "t": [1e9 + 3, 1e9],
+        "ok": ["yes", None],
+        "city": ["Genf", "Chur"],
+        "when": ["2024-01-12", None],
+    }
     columns = {name: np.array(of, float if name in "at" else object) for name, of in cells.items()}
     x = trained.encoding.encode(Table("new", "path", columns, np.array([2, 3])), SETTINGS)
     new = [dict(zip(trained.encoding.features, row, strict=True)) for row in x.tolist()]

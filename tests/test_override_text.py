@@ -30,6 +30,9 @@ def test_a_text_comes_back_as_a_value_in_a_list_and_as_a_key(name):
 
 
 def test_what_needs_no_quotes_has_none_inside():
-    assert override_text("data.columns", {"a": "drop", "Unnamed: 0": "drop"}) == "'data.columns={a:drop,Unnamed\\: 0:drop}'"
+    assert (
+        override_text("data.columns", {"a": "drop", "Unnamed: 0": "drop"})
+        == "'data.columns={a:drop,Unnamed\\: 0:drop}'"
+    )
     assert override_text("data.decimal", ",") == "'data.decimal=\",\"'"
     assert override_text("data.thousands", ".") == "'data.thousands=\".\"'"

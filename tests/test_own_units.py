@@ -59,7 +59,7 @@ def test_other_losses_are_refused(keras, compose, prices, change):
     from stackfit.execution.members import make_model, start
 
     typed = [change if override.startswith(change.partition("=")[0] + "=") else override for override in prices(1)]
-    with pytest.raises(ConfigError, match="data.scale_target is true|have decimals"):
+    with pytest.raises(ConfigError, match=r"data\.scale_target is true|have decimals"):
         cell = compose("digits_quickstart", *typed, *([] if change in typed else [change]))
         start(cell)
         make_model(cell, (1,))

@@ -62,7 +62,9 @@ def test_balanced_trains_as_the_weights_that_it_means(keras, flowers):
 
     def digest(given):
         typed = [*flowers, "epochs=1", "save=[]", f"task.class_weight={given}"]
-        return run_files.read_metrics(stackfit.run("digits_quickstart", *typed, reporter=Reporter(0)).folder)["weights_sha256"]
+        return run_files.read_metrics(stackfit.run("digits_quickstart", *typed, reporter=Reporter(0)).folder)[
+            "weights_sha256"
+        ]
 
     balanced = digest("balanced")  # 8 lilies and 24 roses train
     assert balanced == digest("{lily: 2.0, rose: 0.6666666666666666}") != digest("null")

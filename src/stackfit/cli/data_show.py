@@ -30,8 +30,7 @@ def command(
         raise ConfigError(f"{index!r} is not an example's number. Expected 0 or more. Try: stackfit data show {name} 0")
     data = data_config(name, overrides or ())
     with progress_bar() as progress:
-        declared = {key: value for key, value in declare(data).items() if key != "target"}
-        item = show_item({**data, **declared}, int(index), split, progress)
+        item = show_item({**data, **declare(data)}, int(index), split, progress)
     named = f" ({item.class_name})" if item.class_name else ""
     row = "" if item.row is None else f", row {item.row} of the file"
     sys.stdout.write(f"{name}, {split} example {index}{row}: label {item.label}{named}\n")

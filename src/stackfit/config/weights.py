@@ -33,4 +33,6 @@ def means_names(config: Mapping[str, Any]) -> bool:
     weights = config["task"]["class_weight"]
     names = [str(name) for name in config["data"]["class_names"] or ()]
     keys = [str(key) for key in weights] if isinstance(weights, Mapping) else []
-    return any(key.isdecimal() and int(key) < len(names) and names.index(key) != int(key) for key in keys if key in names)
+    return any(
+        key.isdecimal() and int(key) < len(names) and names.index(key) != int(key) for key in keys if key in names
+    )

@@ -19,7 +19,9 @@ class Division:
     cut: int
 
 
-def divide(y: np.ndarray, settings: Data, groups: np.ndarray | None = None, order: np.ndarray | None = None) -> Division:
+def divide(
+    y: np.ndarray, settings: Data, groups: np.ndarray | None = None, order: np.ndarray | None = None
+) -> Division:
     """Hold out `test_split` of the examples, unless there is a `test_path`, and `validation_split` of the others.
 
     Args:
@@ -35,7 +37,9 @@ def divide(y: np.ndarray, settings: Data, groups: np.ndarray | None = None, orde
         raise wrong("group", "data.group and data.split_by are both set.", "one of them", "Leave one out")
     if settings.stratify and (groups is not None or order is not None):
         cure = "Leave data.stratify out"
-        raise wrong("stratify", "data.stratify is set with a group or an order, which decide the parts.", "one of them", cure)
+        raise wrong(
+            "stratify", "data.stratify is set with a group or an order, which decide the parts.", "one of them", cure
+        )
     if groups is not None:
         return _by_group(groups, share, settings)
     if order is not None:
@@ -55,7 +59,9 @@ def target_scale(y: np.ndarray, division: Division) -> dict[str, float]:
     """
     values = y[division.train[: division.cut]].astype(np.float64)
     if not values.std():
-        raise wrong("label", f"Every label of the training part is {values[0]:g}.", "different values", "Set another data.label")
+        raise wrong(
+            "label", f"Every label of the training part is {values[0]:g}.", "different values", "Set another data.label"
+        )
     return {"mean": float(values.mean()), "deviation": float(values.std())}
 
 
@@ -79,7 +85,9 @@ def stratified(y: np.ndarray, cut: int, settings: Data) -> np.ndarray:
     Taken are the last examples of each class; both parts keep their order, so that a second call changes nothing.
     """
     if y.dtype.kind != "i":
-        raise wrong("stratify", "data.stratify is set, but the labels are values.", "classes", "Type data.stratify=false")
+        raise wrong(
+            "stratify", "data.stratify is set, but the labels are values.", "classes", "Type data.stratify=false"
+        )
     wanted = len(y) - cut
     kinds, counts = np.unique(y, return_counts=True)
     exact = counts * wanted / len(y)

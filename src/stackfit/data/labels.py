@@ -82,7 +82,10 @@ def number_labels(
     if num_classes == 0:
         return labels.astype(np.float32)
     numbers = {name: number for number, name in enumerate(class_names)}
-    if labels.dtype.kind == "i" and not {str(value) for value in np.unique(labels if known is None else known)} <= numbers.keys():
+    if (
+        labels.dtype.kind == "i"
+        and not {str(value) for value in np.unique(labels if known is None else known)} <= numbers.keys()
+    ):
         return _class_numbers(labels, num_classes, place, known)
     kinds, inverse = np.unique(labels, return_inverse=True)
     for position, value in enumerate(map(str, kinds)):

@@ -20,7 +20,7 @@ def declare(
     data: Mapping[str, Any], form: str | None = None, warn: Callable[[DataError], None] = lambda warning: None
 ) -> dict[str, Any]:
     """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open; `columns` if
-    they are to be found; with `scale_target` also `target`, the mean and deviation of the values.
+    they are to be found.
 
     Args:
         form: the task's `labels`, which says what a label is; None where no task is known.
@@ -33,11 +33,20 @@ def declare(
     if settings.kind not in project.data_kinds():
         return {}
     kind = kind_of(settings.kind)
-    tells = kind.tells or settings.scale_target
-    if not tells and None not in (settings.input_shape, settings.num_classes):
+    if not kind.tells and None not in (settings.input_shape, settings.num_classes):
         return {}
     found = kind.declare(settings, form, warn)
-    return {key: found[key] for key in found if found[key] != [] and (key in ("columns", "target") or getattr(settings, key) in (None, []))}
+    found.pop("target", None)
+    is_open = {key: key == "columns" or getattr(settings, key) in (None, []) for key in found}
+    return {key: value for key, value in found.items() if value != [] and is_open[key]}
+
+
+def target_scale_of(data: Mapping[str, Any], form: str | None) -> dict[str, float] | None:
+    """Mean and deviation of the training part's values, for `data.scale_target`; None where there are no values."""
+    settings = checks.settings_of(data)
+    if not settings.scale_target or settings.kind not in project.data_kinds():
+        return None
+    return kind_of(settings.kind).declare(settings, form, lambda warning: None).get("target")
 
 
 def load_dataset(

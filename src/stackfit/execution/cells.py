@@ -14,7 +14,7 @@ from stackfit.config.own_units import LAYER, own_units
 from stackfit.config.resolving import is_readable, missing_keys, resolve
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
-from stackfit.data import declare
+from stackfit.data import declare, target_scale_of
 from stackfit.errors import ConfigError, Problems
 from stackfit.execution.fingerprint import fingerprint_of
 from stackfit.model import own_modules
@@ -66,11 +66,13 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
     elif not problems.covers("data"):
         try:
             # A user's table has columns and classes that the model may read.
-            found = declare(data, composition.config.task.get("labels"), problems.warnings.append)
-            if target := found.pop("target", None):
-                composition.config.model.layers.setdefault(LAYER, own_units(**target))
-            for key, value in found.items():
+            warnings: list[ConfigError] = []
+            form = composition.config.task.get("labels")
+            for key, value in declare(data, form, warnings.append).items():
                 data[key] = value
+            problems.warnings += [warning for warning in warnings if warning.kind not in composition.config.silence]
+            if scale := target_scale_of(data, form):
+                composition.config.model.layers.setdefault(LAYER, own_units(**scale))
         except ConfigError as error:
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +41,10 @@ def read(settings: Data, progress: Progress) -> Stored:
     test = _table(settings, "test_path", as_value=settings.num_classes == 0) if settings.test_path else None
     for one in filter(None, (table, test)):
         if one.left_out:
-            rows = ", ".join(map(str, one.left_out[:5])) + (", …" if len(one.left_out) > 5 else "")
-            progress.say(f"{one.name}: {len(one.left_out)} rows hold nothing but separators and are left out: {rows}.")
+            left_out = ", ".join(map(str, one.left_out[:5])) + (", …" if len(one.left_out) > 5 else "")
+            progress.say(
+                f"{one.name}: {len(one.left_out)} rows hold nothing but separators and are left out: {left_out}."
+            )
     label, kinds, faults = _features(table, settings)
     encoding = fit_words(table, kinds, settings, faults)
     labels = label_cells(table, label, settings, faults)
@@ -91,8 +92,10 @@ def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
     columns = _explicit(table, kinds, settings)
     for name in find_counting(table, [name for name, kind in kinds.items() if kind == "number"]):
         unnamed = name.startswith("Unnamed: ")
-        found = f"The first column of {table.name} has no name and counts the rows" if unnamed else (
-            f"Column {name!r} of {table.name} counts the rows"
+        found = (
+            f"The first column of {table.name} has no name and counts the rows"
+            if unnamed
+            else (f"Column {name!r} of {table.name} counts the rows")
         )
         drop = override_text("data.columns", {**columns, name: "drop"})
         warn(DataError(
@@ -110,7 +113,11 @@ def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
             f"data.columns=auto takes {taken}. Expected to be what you mean. To say it yourself: "
             f"{override_text('data.columns', columns)}.", key="data.columns", kind="auto_columns",
         ))  # fmt: skip
-    declared: dict[str, Any] = {"input_shape": [len(encoding.features)], "num_classes": num_classes, "class_names": class_names}
+    declared: dict[str, Any] = {
+        "input_shape": [len(encoding.features)],
+        "num_classes": num_classes,
+        "class_names": class_names,
+    }
     if settings.scale_target and num_classes == 0:
         division = divide(labels, settings, group_names(table, settings), order_numbers(table, settings))
         declared["target"] = target_scale(labels, division)
@@ -148,11 +155,22 @@ def _table(settings: Data, key: str, as_value: bool, keep: bool = False) -> Tabl
     if settings.label and not as_value:
         texts.add(plain(settings.label))
     about = path.stat()
-    form = asdict(replace(settings, columns=None, num_classes=None, class_names=[], input_shape=None, label=None))
-    name = json.dumps([str(path.resolve()), about.st_mtime_ns, about.st_size, key, form], default=str)
+    form = [
+        settings.missing,
+        settings.decimal,
+        settings.thousands,
+        settings.header,
+        settings.separator,
+        settings.encoding,
+    ]
+    name = json.dumps([str(path.resolve()), about.st_mtime_ns, about.st_size, key, *form])
     table = _kept.get(name)
-    if table is None or any(name in table.columns and not table.is_text(name) for name in texts) or (
-        as_value and settings.label and (column := plain(settings.label)) in table.columns and table.is_text(column)
+    if (
+        table is None
+        or any(name in table.columns and not table.is_text(name) for name in texts)
+        or (
+            as_value and settings.label and (column := plain(settings.label)) in table.columns and table.is_text(column)
+        )
     ):
         table = read_table(path, settings, key, texts)
     if keep:
@@ -179,8 +197,12 @@ def _check_apart(
             raise wrong("group", found, "no group in two parts", "Remove its rows from one of the files")
     if order is not None and (times := order_numbers(test, settings)) is not None and times.min() < order.max():
         at = int(times.argmin())
-        found = f"Row {test.rows[at]} of {test.name} is earlier in {settings.split_by!r} than the last row of {table.name}."
+        found = (
+            f"Row {test.rows[at]} of {test.name} is earlier in {settings.split_by!r} than the last row of {table.name}."
+        )
         raise wrong("split_by", found, "later rows in the test file", "Move the row, or leave data.split_by out")
 
 
-KIND = Kind(read=read, declare=declare, files=lambda settings: [Path(settings.path)] if settings.path else [], tells=True)
+KIND = Kind(
+    read=read, declare=declare, files=lambda settings: [Path(settings.path)] if settings.path else [], tells=True
+)

@@ -21,7 +21,18 @@ from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import DataError, did_you_mean, nearest
 
-TRUE = {"true": "false", "yes": "no", "y": "n", "t": "f", "on": "off", "1": "0", "1.0": "0.0", "ja": "nein", "oui": "non", "si": "no"}
+TRUE = {
+    "true": "false",
+    "yes": "no",
+    "y": "n",
+    "t": "f",
+    "on": "off",
+    "1": "0",
+    "1.0": "0.0",
+    "ja": "nein",
+    "oui": "non",
+    "si": "no",
+}
 """Words that mean 1, each with the one that means 0."""
 GAP_WORDS = {"na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "missing", "unknown", "#n/a"}
 LARGEST = float(np.finfo(np.float32).max)
@@ -43,7 +54,9 @@ def declared_columns(settings: Data) -> dict[str, str]:
         try:
             given = yaml.load(given, yaml.BaseLoader)
         except yaml.YAMLError:
-            raise wrong("columns", f"data.columns is {given!r}.", "COLUMN: KIND pairs in the braces", "Correct it") from None
+            raise wrong(
+                "columns", f"data.columns is {given!r}.", "COLUMN: KIND pairs in the braces", "Correct it"
+            ) from None
     if given in (None, "auto"):
         return {}
     if not isinstance(given, Mapping):
@@ -53,7 +66,12 @@ def declared_columns(settings: Data) -> dict[str, str]:
         if kind not in COLUMN_KINDS:
             near = nearest(kind, COLUMN_KINDS) or "drop"
             found = f"data.columns says {kind!r} of {name!r}.{did_you_mean(kind, COLUMN_KINDS)}"
-            raise wrong("columns", found, f"one of {', '.join(COLUMN_KINDS)}", f"Type {override_text('data.columns', {name: near})}")
+            raise wrong(
+                "columns",
+                found,
+                f"one of {', '.join(COLUMN_KINDS)}",
+                f"Type {override_text('data.columns', {name: near})}",
+            )
     return kinds
 
 
@@ -100,7 +118,11 @@ class Faults:
             cures.append(f"Type {override_text('data.columns', kinds)}, or data.columns=auto")
         if len(self.found) == 1:
             return wrong(self.table.key, self.found[0], ", ".join(self.expected), ". ".join(cures))
-        lines = [f"{self.table.name} has {len(self.found)} faults.", *self.found, f"Expected {', '.join(self.expected)}."]
+        lines = [
+            f"{self.table.name} has {len(self.found)} faults.",
+            *self.found,
+            f"Expected {', '.join(self.expected)}.",
+        ]
         return DataError("\n  ".join([*lines, *(f"{cure}." for cure in cures)]), key=f"data.{self.table.key}")
 
     def raise_all(self) -> None:
@@ -120,7 +142,11 @@ def decide_columns(table: Table, settings: Data, apart: Iterable[str], faults: F
     for name in declared:
         if name not in table.columns and declared[name] != "drop":
             near = did_you_mean(name, table.columns)
-            faults.add(f"data.columns names {name!r}, which is not a column of {table.name}.{near}", "a column's name", "Correct it")
+            faults.add(
+                f"data.columns names {name!r}, which is not a column of {table.name}.{near}",
+                "a column's name",
+                "Correct it",
+            )
     kinds = {}
     for name in table.columns:
         kind = declared.get(name)
@@ -180,7 +206,10 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults) -> No
         return
     if not np.abs(column).max() <= LARGEST:
         high = np.isfinite(column) & (np.abs(column) > LARGEST)
-        for bad, expected in ((np.isinf(column), "a number"), (high, f"a number up to {LARGEST:.3g}, as float32 holds")):
+        for bad, expected in (
+            (np.isinf(column), "a number"),
+            (high, f"a number up to {LARGEST:.3g}, as float32 holds"),
+        ):
             if bad.any():
                 faults.add_cell(name, int(bad.argmax()), expected, int(bad.sum()) - 1)
         check_gaps(table, name, np.isnan(column), settings, faults)

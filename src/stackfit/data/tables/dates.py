@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-FORMS = ("ISO8601", "%Y/%m/%d", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y", "%m/%d/%Y", "%d %b %Y", "%b %d, %Y")
+FORMS = (
+    "ISO8601",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+)
 PARTS = ("day", "month", "weekday", "seconds")  # weekday: Monday is 0; seconds: since the first of the training part
 SAMPLE = 1000
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d*")
@@ -28,7 +38,9 @@ def date_parts(cells: np.ndarray, form: str) -> np.ndarray:
 
     times = _times(cells, form)
     since = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    return np.stack([np.asarray(part, np.float64) for part in (times.dt.day, times.dt.month, times.dt.day_of_week, since)], 1)
+    return np.stack(
+        [np.asarray(part, np.float64) for part in (times.dt.day, times.dt.month, times.dt.day_of_week, since)], 1
+    )
 
 
 def _times(cells: Sequence[Any] | np.ndarray, form: str) -> Any:

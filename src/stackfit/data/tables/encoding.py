@@ -65,7 +65,10 @@ class Encoding:
     @property
     def bases(self) -> np.ndarray:
         """`(features,)` float64: what was subtracted before float32 rounded."""
-        bases = [[0, 0, 0, column.base] if column.kind == "date" else [column.base] * len(column.features) for column in self.columns]
+        bases = [
+            [0, 0, 0, column.base] if column.kind == "date" else [column.base] * len(column.features)
+            for column in self.columns
+        ]
         return np.array([base for of_column in bases for base in of_column], np.float64)
 
     def as_json(self) -> dict[str, Any]:
@@ -235,7 +238,9 @@ def _encode(column: Column, table: Table, settings: Data, faults: Faults, checke
     if unknown.any() and not column.other:
         first = int(unknown.argmax())
         near = did_you_mean(table.columns[name][first].strip(), column.words)
-        cure = f"Correct the cell{near and f' ({near.strip()})'}, or declare {name!r} as category_or_other in data.columns"
+        cure = (
+            f"Correct the cell{near and f' ({near.strip()})'}, or declare {name!r} as category_or_other in data.columns"
+        )
         faults.add_cell(name, first, f"one of {words_in(column.words)}", int(unknown.sum()) - 1, cure)
     if column.kind == "flag":
         return values

@@ -29,7 +29,9 @@ def read_names(source: Source, settings: Data, key: str) -> list[str]:
     below = [record for record in sample[1:] if record]
     if settings.header is None and _looks_like_data(names, below):
         label = names.index(settings.label) if settings.label in names else len(names) - 1
-        found = f"The first line of {shown(source.path)} looks like data, not like names: {', '.join(source.first)[:100]}."
+        found = (
+            f"The first line of {shown(source.path)} looks like data, not like names: {', '.join(source.first)[:100]}."
+        )
         cure = f"Add them as the first line, or type data.header=false data.label={label}; if they are names, data.header=true"
         raise wrong(key, found, "the columns' names", cure)
     check_widths(source, settings, key, sample)
@@ -38,7 +40,9 @@ def read_names(source: Source, settings: Data, key: str) -> list[str]:
     twice = [name for name, count in Counter(names).items() if name and count > 1]
     if twice:
         places = [str(number) for number, name in enumerate(names, 1) if name == twice[0]]
-        found = f"The column {twice[0]!r} stands twice in the header of {shown(source.path)}: columns {', '.join(places)}."
+        found = (
+            f"The column {twice[0]!r} stands twice in the header of {shown(source.path)}: columns {', '.join(places)}."
+        )
         raise wrong(key, found, "each name once", "Rename one of them, or remove the column")
     return [name or f"Unnamed: {number}" for number, name in enumerate(names)]  # as pandas calls them
 

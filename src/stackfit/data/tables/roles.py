@@ -31,13 +31,15 @@ def find_column(table: Table, settings: Data, key: str) -> str:
     name = plain(str(given or ""))
     if name in table.columns:
         return name
-    found = f"{table.name} has no column {given!r}.{did_you_mean(name, table.columns)}" if given else f"data.{key} is not set."
+    found = (
+        f"{table.name} has no column {given!r}.{did_you_mean(name, table.columns)}"
+        if given
+        else f"data.{key} is not set."
+    )
     raise wrong(key, found, f"one of {', '.join(table.columns)}", f"Type data.{key}=COLUMN")
 
 
-def label_cells(
-    table: Table, label: str, settings: Data, faults: Faults, like: np.ndarray | None = None
-) -> np.ndarray:
+def label_cells(table: Table, label: str, settings: Data, faults: Faults, like: np.ndarray | None = None) -> np.ndarray:
     """`(rows,)` labels: int64 for whole numbers, float64 for others, else the words as they are written.
 
     Args:
@@ -73,7 +75,9 @@ def _texts(words: np.ndarray, settings: Data, like: np.ndarray | None) -> np.nda
     known = set(map(str, settings.class_names)) or (set() if like is None else {*like.tolist()})
     bare = [word.strip() for word in words]
     if known:
-        return np.array([word if word in known or word.strip() not in known else word.strip() for word in words], np.str_)
+        return np.array(
+            [word if word in known or word.strip() not in known else word.strip() for word in words], np.str_
+        )
     return np.array(bare if len({*bare}) < len(words) else words, np.str_)
 
 
@@ -120,7 +124,11 @@ def order_numbers(table: Table, settings: Data) -> np.ndarray | None:
         values = parse_numbers(cells, settings)
     faults = Faults(table, settings)
     if (bad := ~np.isfinite(values)).any():
-        expected = "dates that can be read in one way: YYYY-MM-DD" if len(forms) > 1 else "a number or a date such as 2024-01-31"
+        expected = (
+            "dates that can be read in one way: YYYY-MM-DD"
+            if len(forms) > 1
+            else "a number or a date such as 2024-01-31"
+        )
         faults.add_cell(name, int(bad.argmax()), expected, int(bad.sum()) - 1)
     faults.raise_all()
     return values
@@ -141,7 +149,9 @@ def check_test_columns(table: Table, test: Table, settings: Data, label: str, ki
         parts += [f"has {words_in(more)} besides"] if more else []
         near = "".join(did_you_mean(name, more) for name in lacking[:1])
         found = f"{test.name} {' and '.join(parts)}, compared with {table.name}.{near}"
-        raise wrong("test_path", found, f"the same columns in both, in any order: {', '.join(needed)}", "Rename or add them")
+        raise wrong(
+            "test_path", found, f"the same columns in both, in any order: {', '.join(needed)}", "Rename or add them"
+        )
 
 
 def find_counting(table: Table, names: Sequence[str]) -> list[str]:

@@ -94,10 +94,16 @@ def open_source(path: Path, settings: Data, key: str) -> Source:
         blank += 1
     rest = line + lines.read()
     separator = {"tab": "\t", "\\t": "\t"}.get(settings.separator or "", settings.separator)
-    separator = separator or max(f"{SEPARATORS}|", key=lambda one: (_cells(rest, one) > 1, one != "|", _cells(rest, one)))
+    separator = separator or max(
+        f"{SEPARATORS}|", key=lambda one: (_cells(rest, one) > 1, one != "|", _cells(rest, one))
+    )
     if len(separator) != 1 or separator in '"\r\n':
-        raise wrong("separator", f"data.separator is {separator!r}.", "one character", "Type 'data.separator=\";\"', or tab")
-    return Source(path, encoding, separator, tuple(next(csv.reader(io.StringIO(rest, newline=""), delimiter=separator))), blank)
+        raise wrong(
+            "separator", f"data.separator is {separator!r}.", "one character", "Type 'data.separator=\";\"', or tab"
+        )
+    return Source(
+        path, encoding, separator, tuple(next(csv.reader(io.StringIO(rest, newline=""), delimiter=separator))), blank
+    )
 
 
 def _cells(text: str, separator: str) -> int:
