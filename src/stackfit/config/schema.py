@@ -43,6 +43,14 @@ class Data:
     test_split: float = 0.2  # share of a user's data held out for the test, drawn with split_seed
     split_seed: int = 0
     label: str | None = None  # csv: the label's column; npz: the label's array
+    splits: dict[str, str] = field(default_factory=dict)  # tfds: {train: …, test: …}
+    examples: dict[str, int | None] = field(default_factory=dict)  # declared sizes: {train: 60000, test: 10000}
+    input_shape: list[int] = MISSING  # of one example, without the batch axis
+    num_classes: int = MISSING  # 0 for values (regression)
+    class_names: list[str] = field(default_factory=list)
+    scale: str = "unit"  # unit (÷ 255), standardize (per feature, training split), none
+    validation_split: float = 0.0  # the last part of the training split, as in Keras
+    max_memory_bytes: int = 2_000_000_000  # above this, stream from TFDS
     columns: Any = None  # csv: {COLUMN: number, category, category_or_other, flag, date or drop}, or auto
     impute: str | None = None  # csv: what missing cells get: median, mean, most_frequent (of the training part)
     missing: list[str] = field(default_factory=lambda: [""])  # csv: cells that count as missing
@@ -55,14 +63,6 @@ class Data:
     group: str | None = None  # csv: a column; no value of it is in two parts
     split_by: str | None = None  # csv: a column; earlier rows train, later rows test
     scale_target: bool = False  # regression: train on targets of mean 0 and deviation 1, report in their own units
-    splits: dict[str, str] = field(default_factory=dict)  # tfds: {train: …, test: …}
-    examples: dict[str, int | None] = field(default_factory=dict)  # declared sizes: {train: 60000, test: 10000}
-    input_shape: list[int] = MISSING  # of one example, without the batch axis
-    num_classes: int = MISSING  # 0 for values (regression)
-    class_names: list[str] = field(default_factory=list)
-    scale: str = "unit"  # unit (÷ 255), standardize (per feature, training split), none
-    validation_split: float = 0.0  # the last part of the training split, as in Keras
-    max_memory_bytes: int = 2_000_000_000  # above this, stream from TFDS
 
 
 @dataclass
