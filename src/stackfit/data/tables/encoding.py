@@ -103,9 +103,11 @@ class Encoding:
             columns += [values] if values.ndim == 1 else [*values.T]
         faults.raise_all()
         encoded = [np.empty((len(part), len(columns)), np.float32) for part in parts]
-        for part, rows in zip(encoded, parts, strict=True):
-            for number, values in enumerate(columns):  # a column is float32 first: it then fits the processor's cache
-                part[:, number] = values.astype(np.float32).take(rows)
+        single, some = np.empty((2, len(table)), np.float32)  # used again: fresh memory costs more than what is done in it
+        for number, values in enumerate(columns):
+            np.copyto(single, values, casting="unsafe")  # float32 first: a column then fits the processor's cache
+            for part, rows in zip(encoded, parts, strict=True):
+                part[:, number] = single.take(rows, out=some[: len(rows)], mode="clip")
         return encoded
 
 
@@ -122,9 +124,11 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
     """
     columns, constant = [], []
     training = np.sort(training)
+    some = np.empty(len(training))
     for column in encoding.columns:
         given: dict[str, Any] = vars(column)
-        values = _numbers(column, table)[training]
+        values = _numbers(column, table)
+        values = values.take(training, out=some, mode="clip") if values.ndim == 1 else values[training]
         if settings.impute:
             given = given | {"fill": _fill(column, table, values, training, settings.impute)}
         if column.kind == "date":

@@ -65,11 +65,11 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
     first = 1 if settings.header is False else 2
     table = Table(shown(path), key, columns, np.arange(len(columns[names[0]])) + first + source.blank)
     table.texts = lambda name: reader.read([name], [name])[name][table.rows - first - source.blank]
-    if names and missing(columns[names[-1]]).any():
+    if missing(columns[names[-1]]).any():
         check_widths(source, settings, key)  # pandas fills a short line up
-    empty = np.logical_and.reduce([missing(column) for column in columns.values()])
-    if empty.any():
-        _leave_out(table, empty, source)
+        empty = np.logical_and.reduce([missing(column) for column in columns.values()])
+        if empty.any():
+            _leave_out(table, empty, source)
     return table
 
 
