@@ -127,8 +127,12 @@ stays when a default changes: a key with this value is not in the fingerprint, a
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved config as `{dotted key: value}`, without keys that never change a number; lists stay lists."""
-    return flatten({key: value for key, value in config.items() if key not in COSMETIC})
+    """A resolved config as `{dotted key: value}`, without keys that never change a number; lists stay lists.
+
+    Later keys at their omission values are left out, too: a run of today and one that was made before do not differ in them.
+    """
+    flat = flatten({key: value for key, value in config.items() if key not in COSMETIC})
+    return {key: value for key, value in flat.items() if key not in LATER or value != LATER[key]}
 
 
 SILENCEABLE = ("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision",
