@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+import pandas as pd
 import yaml
 
 from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
@@ -176,7 +178,24 @@ def resume(repeat: int, quick: bool) -> Result:
     return Result(claims, [rounds])
 
 
+def own_table(repeat: int, quick: bool) -> Result:
+    """A CSV file of 1,000,000 rows and 30 columns of numbers, to arrays that train, and by pandas alone."""
+    rows, columns, ours, rival = 10_000 if quick else 1_000_000, 30, "load_dataset", "pandas.read_csv"
+    with TemporaryDirectory() as name:
+        path = Path(name) / "table.csv"
+        x = np.random.default_rng(0).standard_normal((rows, columns))
+        frame = pd.DataFrame(x, columns=[f"c{number}" for number in range(columns)]).assign(y=(x[:, 0] > 0).astype(int))
+        frame.to_csv(path, index=False, float_format="%.6g")
+        programs = {ours: script("probes/own_table.py", path, "stackfit"), rival: script("probes/own_table.py", path, "pandas")}
+        rounds = side_by_side(programs, repeat)
+    claims = [
+        Claim("reading a table against pandas.read_csv", rounds.ratio(ours, rival, "read"), 1.5, "x"),
+        Claim("peak memory", rounds.peak(ours), 3 * x.size * 4 / 1e9 + 0.5, "GB"),
+    ]
+    return Result(claims, [rounds])
+
+
 BENCHMARKS = {
     benchmark.__name__: benchmark
-    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint)
+    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint, own_table)
 }

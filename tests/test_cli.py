@@ -224,8 +224,8 @@ def test_hydras_flags_show_numbers_with_the_schemas_types(cli):
 def test_data_show_takes_overrides_without_an_examples_number(cli, lab):
     Path("flowers.csv").write_text("petal,species\n" + "1.5,setosa\n4.5,virginica\n" * 5)
     own = ["data.path=flowers.csv", "data.label=species"]
-    assert "csv, train example 0: label" in cli("data", "show", "csv", *own).out
-    assert "csv, train example 1: label" in cli("data", "show", "csv", "1", *own).out
+    assert "csv, train example 0, row 8 of the file: label" in cli("data", "show", "csv", *own).out
+    assert "csv, train example 1, row " in cli("data", "show", "csv", "1", *own).out
     assert "'x' is not an example's number. Expected 0 or more" in cli("data", "show", "csv", "x", *own).err
 
 

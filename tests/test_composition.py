@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from composing import compose
 from hydra.types import RunMode
@@ -355,3 +357,61 @@ def test_an_unknown_key_is_an_error_even_if_its_value_is_left_open(write, value)
     write("experiments/mine.yaml", f"{HEAD}data: {{nmae: {value}}}\n")
     error = refusal("mine")
     assert error.where == "experiments/mine.yaml:2" and "There is no key 'nmae' in data. Did you mean 'name'?" in error.message
+
+
+# ---- words stay as they are written
+
+
+def test_a_text_in_a_file_is_the_word_that_is_written(write):
+    write("conf/data/mine.yaml", "defaults: [csv, _self_]\nlabel: 010\nclass_names: [off, on, 1e3, null, 1_0]\nmissing: ['', ~]\n")
+    write("experiments/e.yaml", "defaults: [config, override data: mine, _self_]\nabout: {question: x}\ndata: {path: no}\n")
+    data = compose(Composer("e")).config.data
+    assert (data.path, data.label, data.test_path) == ("no", "010", None)
+    assert data.class_names == ["off", "on", "1e3", "null", "1_0"] and data.missing == ["", "~"]
+    write("experiments/e.yaml", "defaults: [config, override data: mine, _self_]\nabout: {question: x}\ndata: {label: on, stratify: on}\n")
+    data = compose(Composer("e")).config.data
+    assert data.label == "on" and data.stratify is True
+
+
+@pytest.mark.parametrize(
+    ("typed", "key", "value"),
+    [
+        ("data.label=010", "label", "010"),
+        ("data.label=1_000", "label", "1_000"),
+        ("data.label=true", "label", "true"),
+        ("data.label=1e3", "label", "1e3"),
+        ("data.label=null", "label", None),
+        ("data.label='a=b'", "label", "a=b"),
+        ("data.class_names=[1e3,no,true,007]", "class_names", ["1e3", "no", "true", "007"]),
+        ("data.class_names=['1','2']", "class_names", ["1", "2"]),
+    ],
+)
+def test_a_text_in_an_override_is_the_word_that_is_typed(lab, typed, key, value):
+    assert compose(Composer("digits_quickstart"), [typed]).config.data[key] == value
+
+
+@pytest.mark.parametrize(
+    ("typed", "quoted"),
+    [
+        ("data.label=größe", "'data.label=\"größe\"'"),
+        ("data.label=a=b", "'data.label=\"a=b\"'"),
+        ("data.label=a (b)", "'data.label=\"a (b)\"'"),
+        ("data.label=a#b", "'data.label=\"a#b\"'"),
+        ("data.label=!a&b;c~d", "'data.label=\"!a&b;c~d\"'"),
+        ("data.label=it's", "'data.label=\"it'\"'\"'s\"'"),
+        ("data.label={a}", "'data.label=\"{a}\"'"),
+        ("data.label=[a]", "'data.label=\"[a]\"'"),
+        ("data.label=a,b", "'data.label=\"a,b\"'"),
+        ("data.class_names=[größe,b]", "'data.class_names=[\"größe\",b]'"),
+        ("data.columns={größe:drop,b:flag}", "'data.columns=\"{\\\"größe\\\": \\\"drop\\\", \\\"b\\\": \\\"flag\\\"}\"'"),
+    ],
+)
+def test_an_override_that_the_grammar_does_not_take_is_given_back_quoted(lab, typed, quoted):
+    composer = Composer("digits_quickstart")
+    with pytest.raises(ConfigError) as caught:
+        compose(composer, [typed])
+    assert quoted in caught.value.message
+    (word,) = shlex.split(quoted)
+    key, _, text = typed.partition("=")
+    found = compose(composer, [word]).config.data[key.removeprefix("data.")]
+    assert found == text or "größe" in found

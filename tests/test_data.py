@@ -272,3 +272,17 @@ def test_a_png_holds_the_picture_that_was_shown(tmp_path):
         assert np.array_equal(np.asarray(image), item.picture[..., 0])
     with pytest.raises(DataError, match=r"cannot be written.*folder that exists.*Type another path"):
         write_png(item.picture, tmp_path / "missing" / "five.png")
+
+
+@pytest.mark.parametrize("shape", [(2500, 30), (1001, 1), (40, 3), (3000, 4, 4, 1)])
+def test_standardizing_is_scikit_learns_partial_fit_to_the_bit(shape):
+    from sklearn.preprocessing import StandardScaler
+
+    x = (100 * np.random.default_rng(0).standard_normal(shape) + 7).astype(np.float32)
+    x[:, 0] = 5  # constant
+    parts, scaler = [x[at : at + 1000] for at in range(0, len(x), 1000)], StandardScaler()
+    for part in parts:
+        scaler.partial_fit(part.reshape(len(part), -1).astype(np.float64))
+    scaling = Scaling.standardizing(parts)
+    assert np.array_equal(scaling.offset, scaler.mean_.astype(np.float32).reshape(shape[1:]))
+    assert np.array_equal(scaling.divisor, scaler.scale_.astype(np.float32).reshape(shape[1:]))

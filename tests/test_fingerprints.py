@@ -94,3 +94,20 @@ def test_a_stored_config_without_a_later_key_has_what_its_run_did(compose, monke
     del stored["verbosity"]
     assert check_stored(stored, (), "config.yaml")["verbosity"] == 7
     assert check_stored({**stored, "verbosity": 2}, (), "config.yaml")["verbosity"] == 2
+
+
+def test_a_tables_settings_leave_out_later_keys_as_runs_did_that_did_not_know_them(compose):
+    config = compose("digits_quickstart").config
+    assert not schema.LATER.keys() & schema.settings_of(config).keys()
+    config["data"]["impute"] = "median"
+    assert schema.settings_of(config)["data.impute"] == "median"
+
+
+def test_class_weights_by_names_that_are_other_numbers_are_a_revision(cells):
+    config = cells["plain"]
+    config["task"]["class_weight"] = {1: 2.0}
+    before = fingerprint.fingerprint_of(config, "data")
+    assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(config)] == []
+    config["data"]["class_names"] = ["1", "2", "3"]
+    assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(config)] == ["class_weight"]
+    assert fingerprint.fingerprint_of(config, "data") != before

@@ -130,7 +130,7 @@ def test_rows_read_by_name_are_scaled_bit_for_bit_as_in_training(lab, scale):
     table = pd.read_csv("flowers.csv")[["species", "width", "petal"]]  # another order
     order = np.random.default_rng(0).permutation(30)  # split_seed
     held_out = np.array([(dataset.test.x == row).all(1).any() for row in table[["petal", "width"]].to_numpy(np.float32)[order]])
-    rows = inputs.rows(table.iloc[order[~held_out]], "the table", print)
+    rows = inputs.frame(table.iloc[order[~held_out]], "the table", print)
     np.testing.assert_array_equal(rows, dataset.scaling.apply(dataset.train.x))
     assert rows.dtype == np.float32
 
@@ -139,7 +139,7 @@ def test_the_record_names_columns_and_says_what_is_subtracted_and_divided(lab):
     data, dataset = flowers()
     record = Inputs.of(dataset, data).record()
     x = dataset.train.x.astype(np.float64)
-    assert record["columns"] == ["petal", "width"] and record["white"] is None
+    assert [column["name"] for column in record["columns"]] == ["petal", "width"] and record["white"] is None
     np.testing.assert_allclose(record["subtract"], x.mean(0), rtol=1e-6)
     np.testing.assert_allclose(record["divide"], x.std(0), rtol=1e-6)
 
@@ -159,7 +159,7 @@ def test_the_scaling_of_pictures_is_read_back_to_the_bit():
         ({"format": 2}, "its format is 2; this stackfit reads 1"),
         ({"subtract": [1, 2, 3]}, r"its 'subtract' has the shape \(3,\) for inputs of shape \(2,\)"),
         ({"divide": [float("nan"), 1]}, "its 'divide'"),
-        ({"columns": ["a"]}, r"it names 1 columns for inputs of shape \(2,\)"),
+        ({"columns": []}, r"its columns make 0 features for inputs of shape \(2,\)"),
         ({"white": "x"}, "could not convert"),
         ({"pictures": {"lowest": 1}}, "'highest'"),
         ({"pictures": {"lowest": 1, "highest": 2, "mean": [1], "edge": [1, 2]}}, "its 'pictures' are"),
@@ -169,7 +169,7 @@ def test_the_scaling_of_pictures_is_read_back_to_the_bit():
 def test_a_record_that_does_not_fit_is_refused(lab, change, said):
     data, dataset = flowers()
     with pytest.raises(RunFolderError, match=rf"scaling.json cannot be read: {said}.*Expected the scaling"):
-        Inputs.read(Inputs.of(dataset).record() | change, data, "scaling.json", RunFolderError)
+        Inputs.read(Inputs.of(dataset, data).record() | change, data, "scaling.json", RunFolderError)
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_record_that_does_not_fit_is_refused(lab, change, said):
     [
         (lambda table: table.drop(columns="width"), "the table has no width. Expected the columns petal, width, in any order."),
         (lambda table: table[["species"]], "the table has no petal, width. Expected the columns petal, width, in any"),
-        (lambda table: table.assign(petal=["?"] * 30), "Column 'petal' of the table is '?' in row 0. Expected a number."),
-        (lambda table: table.assign(petal=np.nan), "Column 'petal' of the table is empty in row 0."),
-        (lambda table: table.assign(petal=np.inf).set_index("species"), "Column 'petal' of the table is 'inf' in row 'lily'"),
+        (lambda table: table.assign(petal=["?"] * 30), "Column 'petal' of the table is '?' in row 0, and 29 more cells are like this. Expected a number."),
+        (lambda table: table.assign(petal=np.nan), "Column 'petal' of the table is empty in all 30 rows. Expected a value. Correct the cells, or"),
+        (lambda table: table.assign(petal=np.inf).set_index("species"), "Column 'petal' of the table is 'inf' in row 'lily', and 29 more cells are like this."),
         (lambda table: pd.concat([table, table[["petal"]]], axis=1), "the table has the column 'petal' twice."),
         (lambda table: table.head(0), "the table has no rows. Expected at least one."),
     ],
@@ -187,7 +187,7 @@ def test_a_record_that_does_not_fit_is_refused(lab, change, said):
 def test_rows_that_do_not_fit_are_refused(lab, change, said):
     data, dataset = flowers()
     with pytest.raises(DataError) as error:
-        Inputs.of(dataset, data).rows(change(pd.read_csv("flowers.csv")), "the table", print)
+        Inputs.of(dataset, data).frame(change(pd.read_csv("flowers.csv")), "the table", print)
     assert said in str(error.value)
 
 
@@ -195,15 +195,15 @@ def test_other_columns_are_not_used_which_is_said_and_the_label_is_none_of_them(
     data, dataset = flowers()
     said: list[str] = []
     table = pd.read_csv("flowers.csv").assign(id=1, name="x")
-    Inputs.of(dataset, data).rows(table, "the table", said.append)
+    Inputs.of(dataset, data).frame(table, "the table", said.append)
     assert said == ["Not used of the table: id, name."]
 
 
 @pytest.mark.parametrize("x", [np.zeros((3, 3)), np.zeros(2), np.zeros((0, 2)), [["a", "b"]], [[1, 2], [1]], [[1, None]]])
 def test_arrays_of_another_shape_or_kind_are_refused(lab, x):
-    _, dataset = flowers()
+    data, dataset = flowers()
     with pytest.raises(DataError, match=r"Expected numbers of shape \(examples, 2\): petal, width"):
-        Inputs.of(dataset).arrays(x)
+        Inputs.of(dataset, data).arrays(x)
 
 
 def test_arrays_with_gaps_are_refused_with_the_place(lab):
@@ -213,7 +213,7 @@ def test_arrays_with_gaps_are_refused_with_the_place(lab):
 
 def test_a_frame_for_a_model_of_pictures_is_refused():
     with pytest.raises(DataError, match=r"not the columns of a table. Expected arrays of shape \(examples, 8, 8, 1\)"):
-        Inputs(SHAPE, Scaling()).rows(pd.DataFrame({"a": [1]}), "the table", print)
+        Inputs(SHAPE, Scaling()).frame(pd.DataFrame({"a": [1]}), "the table", print)
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,14 @@ def command(
     with progress_bar() as progress:
         item = show_item({**data, **declare(data)}, int(index), split, progress)
     named = f" ({item.class_name})" if item.class_name else ""
-    sys.stdout.write(f"{name}, {split} example {index}: label {item.label}{named}\n")
+    row = "" if item.row is None else f", row {item.row} of the file"
+    sys.stdout.write(f"{name}, {split} example {index}{row}: label {item.label}{named}\n")
     sys.stdout.write(f"shape {tuple(item.x.shape)}, dtype {item.x.dtype}\n")
     sys.stdout.write("values of the split: {:g} to {:g}, after scaling {:.4g} to {:.4g}\n".format(
         *item.stored_range, *item.scaled_range))  # fmt: skip
     show_picture(item.picture, png)
-    if item.picture is None:
+    if item.features:
+        longest = max(map(len, item.features))
+        sys.stdout.writelines(f"{feature:<{longest}}  {value:.10g}\n" for feature, value in item.features.items())
+    elif item.picture is None:
         sys.stdout.write(f"{item.x.tolist()}\n")

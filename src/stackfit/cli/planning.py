@@ -18,6 +18,7 @@ from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # repeated in every value of an axis of classes
+MOST = 20  # names of a table's columns
 SETTINGS = {"ignore_unknown_options": True}  # Hydra's flags stay among the words
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",
           "its status is damaged": "damaged"}  # fmt: skip
@@ -90,6 +91,9 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
         yield from _layer_table(plan["layers"], model)
     if data:
         yield _fact("data", _data(data))
+        if features := data.get("features"):
+            more = f" and {len(features) - MOST:,} more" if len(features) > MOST else ""
+            yield _fact("inputs", ", ".join(features[:MOST]) + more)
     if steps:
         passes = [f"{steps[name]:,} {name}" for name in ("validation", "test") if steps[name]]
         if steps["train"] is not None:

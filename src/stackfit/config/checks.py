@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
 
 from stackfit.config import project
+from stackfit.config.class_weights import class_number
 from stackfit.config.schema import LATER, SILENCEABLE, Experiment
 from stackfit.config.trust import check_targets
 from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
@@ -18,8 +19,10 @@ CHOICES = {
     "data.kind": project.data_kinds(),
     "data.order": ("tfds", "keras"),
     "data.scale": ("unit", "standardize", "none"),
+    "data.impute": ("median", "mean", "most_frequent"),
     "task.labels": ("class", "one_hot", "value"),
 }
+COLUMN_KINDS = ("number", "category", "category_or_other", "flag", "date", "drop")
 RANGES = {
     "epochs": (1, 2**31 - 1),
     "batch_size": (1, 2**31 - 1),
@@ -63,7 +66,8 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
         if not known.covers(key) and not low <= (value := _at(config, key)) <= high:
             yield ConfigError(f"{key} is {value}. Expected {low} to {high}. Write: {key}={low}", key=key)
     for key, choices in CHOICES.items():
-        if not known.covers(key) and (value := _at(config, key)) not in choices:
+        value = _at(config, key)
+        if value is not None and value not in choices and not known.covers(key):
             yield ConfigError(
                 f"{key} is {value!r}.{did_you_mean(str(value), choices)} Expected one of: {', '.join(choices)}. "
                 f"Write: {key}={nearest(str(value), choices) or choices[0]}",
@@ -103,7 +107,8 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
                 key=f"task.metrics.{name}",
             )
     if not known.covers("data.num_classes"):
-        yield from _check_class_weight(config["task"]["class_weight"], config["data"]["num_classes"])
+        names = [str(name) for name in config["data"]["class_names"] or ()]
+        yield from _check_class_weight(config["task"]["class_weight"], config["data"]["num_classes"], names)
     yield from check_targets(config, trusted)  # first: another error at the same place must not cover it
     for part in ("model.layers", "optimizer", "task.loss", "task.metrics", "callbacks"):
         yield from _check_arguments(_at(config, part), part)
@@ -144,17 +149,20 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
     return plain  # type: ignore[return-value]
 
 
-def _check_class_weight(weights: Any, classes: int) -> Iterator[ConfigError]:
-    if weights is None:
+def _check_class_weight(weights: Any, classes: int, names: Sequence[str]) -> Iterator[ConfigError]:
+    if weights is None or (weights == "balanced" and classes):
         return
     good = isinstance(weights, Mapping) and all(
-        str(number).isdecimal() and int(number) < classes and isinstance(weight, (int, float)) and weight >= 0
-        for number, weight in weights.items()
+        class_number(key, classes, names) is not None and isinstance(weight, (int, float)) and weight >= 0
+        for key, weight in weights.items()
     )
     if not good:
+        unknown = [str(key) for key in weights if class_number(key, classes, names) is None] if isinstance(weights, Mapping) else []
+        near = did_you_mean(unknown[0], names) if unknown else ""
+        named = f", or names ({', '.join(names[:5])}{', …' * (len(names) > 5)})" if names else ""
         yield ConfigError(
-            f"task.class_weight is {weights!r}. Expected class numbers from 0 to {classes - 1}, each with a weight of at "
-            "least 0. Write: 'task.class_weight={0: 2.0, 3: 0.5}'",
+            f"task.class_weight is {weights!r}.{near} Expected balanced, or class numbers from 0 to {classes - 1}{named}, each "
+            "with a weight of at least 0. Write: task.class_weight=balanced, or 'task.class_weight={0: 2.0, 3: 0.5}'",
             key="task.class_weight",
         )
     elif weights and not any(weights.values()) and len(weights) == classes:

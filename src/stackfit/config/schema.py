@@ -53,6 +53,18 @@ class Data:
     scale: str = "unit"  # unit (÷ 255), standardize (per feature, training split), none
     validation_split: float = 0.0  # the last part of the training split, as in Keras
     max_memory_bytes: int = 2_000_000_000  # above this, stream from TFDS
+    columns: Any = None  # csv: {COLUMN: number, category, category_or_other, flag, date or drop}, or auto
+    impute: str | None = None  # csv: what missing cells get: median, mean, most_frequent (of the training part)
+    missing: list[str] = field(default_factory=lambda: [""])  # csv: cells that count as missing
+    decimal: str | None = None  # csv: the decimal sign
+    thousands: str | None = None  # csv: the sign that groups thousands
+    header: bool | None = None  # csv: whether the first line holds names; null: yes, if it looks so
+    separator: str | None = None  # csv: null: found in the first line
+    encoding: str | None = None  # csv: null: UTF-8
+    stratify: bool = False  # the validation part has the same share of every class
+    group: str | None = None  # csv: a column; no value of it is in two parts
+    split_by: str | None = None  # csv: a column; earlier rows train, later rows test
+    scale_target: bool = False  # regression: train on targets of mean 0 and deviation 1, report in their own units
 
 
 @dataclass
@@ -62,7 +74,7 @@ class Task:
     labels: str = "class"  # class (numbers), one_hot, value (regression)
     loss: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    class_weight: Any = None  # {class number: weight}; a class that is not named weighs 1
+    class_weight: Any = None  # balanced, or {class number or name: weight}; a class that is not named weighs 1
 
 
 @dataclass
@@ -98,7 +110,22 @@ class Experiment:
 COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
 
-LATER: dict[str, Any] = {"data.resize": [], "data.background": "white"}
+LATER: dict[str, Any] = {
+    "data.resize": [],
+    "data.background": "white",
+    "data.columns": None,
+    "data.impute": None,
+    "data.missing": [""],
+    "data.decimal": None,
+    "data.thousands": None,
+    "data.header": None,
+    "data.separator": None,
+    "data.encoding": None,
+    "data.stratify": False,
+    "data.group": None,
+    "data.split_by": None,
+    "data.scale_target": False,
+}
 """Keys that were added after runs had been made, each with the value that means what those runs did. It is written once and
 stays when a default changes: a key with this value is not in the fingerprint, and a stored config without the key has it."""
 
@@ -116,6 +143,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
 SILENCEABLE = (
     *("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision"),
     *("schedule_length", "class_gaps", "no_test_part", "one_colour", "replaced_option"),
+    *("row_numbers", "look_alike", "auto_columns"),
 )
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,8 @@ class Item:
     stored_range: tuple[float, float]
     scaled_range: tuple[float, float]
     picture: np.ndarray | None  # uint8 `(height, width, 1 or 3)`, white being the highest value; None if no picture
+    features: dict[str, float] = field(default_factory=dict)  # of a table: what each column became, unscaled
+    row: int | None = None  # of a table: the row of the file
 
 
 def show_item(data: Mapping[str, Any], index: int = 0, split: str = "train", progress: Progress = SILENT) -> Item:
@@ -116,7 +118,19 @@ def pick_item(dataset: Dataset | StreamedDataset, index: int, split: str) -> Ite
         stored_range=(low, high),
         scaled_range=_range(dataset.scaling.apply(values)),
         picture=picture,
+        **_in_table(dataset, index, split),
     )
+
+
+def _in_table(dataset: Dataset | StreamedDataset, index: int, split: str) -> dict[str, Any]:
+    """The example's row in its file, and its columns by name."""
+    if isinstance(dataset, StreamedDataset) or dataset.encoding is None:
+        return {}
+    whole: Any = getattr(dataset, split)
+    values = whole.x[index] + dataset.encoding.bases
+    at = index + len(dataset.train) * (split == "validation")
+    row = dataset.rows["test" if split == "test" else "train"][at]
+    return {"features": dict(zip(dataset.encoding.features, values.tolist(), strict=True)), "row": int(row)}
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:

@@ -4,15 +4,19 @@ training data were. What that takes stands in a run's `scaling.json`, so that th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stackfit.config.schema import Data
 from stackfit.data import pictures
 from stackfit.data.dataset import Dataset, Scaling, StreamedDataset
-from stackfit.data.kinds.csv import numbers
+from stackfit.data.settings import settings_of
+from stackfit.data.tables.encoding import Encoding
+from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
+from stackfit.data.tables.table import Table
 from stackfit.errors import DataError, StackfitError
 from stackfit.files import reading
 
@@ -25,31 +29,27 @@ FILE_WHITE = 255.0  # a white pixel in a PNG or JPEG
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model takes: examples of `shape`, of a table those `columns` in order; of a picture `white` is white."""
+    """What a model takes: examples of `shape`, of a table its columns by `encoding`; of a picture `white` is white."""
 
     shape: tuple[int, ...]
     scaling: Scaling
-    columns: tuple[str, ...] = ()
-    label: str | None = None
+    encoding: Encoding | None = None
     white: float = FILE_WHITE
     brightness: Mapping[str, Any] | None = None  # `pictures.describe` of the training pictures
-    background: str = "white"  # of a picture, where it is transparent
+    settings: Data = field(default_factory=Data)
 
     @classmethod
-    def of(cls, dataset: Dataset | StreamedDataset, data: Mapping[str, Any] | None = None) -> Inputs:
+    def of(cls, dataset: Dataset | StreamedDataset, data: Mapping[str, Any]) -> Inputs:
         """Those of a data set; `data` is the config's section."""
-        data = data or {}
-        known = {"label": data.get("label"), "background": data.get("background") or "white"}
-        return cls(
-            dataset.input_shape, dataset.scaling, dataset.columns, white=dataset.white, brightness=dataset.brightness, **known
-        )
+        shape, scaling = dataset.input_shape, dataset.scaling
+        return cls(shape, scaling, dataset.encoding, dataset.white, dataset.brightness, settings_of(data))
 
     def record(self) -> dict[str, Any]:
-        """For `scaling.json`: `input = (float32(x) - subtract) / divide`, each a number, or nested lists of `shape`."""
+        """For `scaling.json`: `input = (x - subtract) / divide` in float32, each a number, or nested lists of `shape`."""
         scaling = self.scaling
         return {
             "format": FORMAT,
-            "columns": list(self.columns) or None,
+            "columns": self.encoding and self.encoding.as_json(),
             "subtract": None if scaling.offset is None else scaling.offset.tolist(),
             "divide": None if scaling.divisor is None else scaling.divisor.tolist(),
             "white": self.white if len(self.shape) == 3 else None,
@@ -69,31 +69,34 @@ class Inputs:
                 if part is not None and (part.shape not in ((), shape) or not np.isfinite(part).all()):
                     raise ValueError(f"its {name!r} has the shape {part.shape} for inputs of shape {shape}")
                 parts.append(part)
-            columns = tuple(map(str, record["columns"] or ()))
-            if columns and (len(columns),) != shape:
-                raise ValueError(f"it names {len(columns)} columns for inputs of shape {shape}")
+            encoding = None if record["columns"] is None else Encoding.from_json(record["columns"])
+            if encoding and (len(encoding.features),) != shape:
+                raise ValueError(f"its columns make {len(encoding.features)} features for inputs of shape {shape}")
             brightness = pictures.check_description(record["pictures"])
-            white, background = float(record["white"] or FILE_WHITE), data.get("background") or "white"
-            return cls(shape, Scaling(*parts), columns, data.get("label"), white, brightness, background)
+            white = float(record["white"] or FILE_WHITE)
+            return cls(shape, Scaling(*parts), encoding, white, brightness, settings_of(data))
 
-    def rows(
-        self, table: pd.DataFrame, name: str, say: Callable[[str], None], first_row: int = 0
-    ) -> np.ndarray:
-        """The scaled inputs of a table's rows, its columns in any order; `say` is told which are not used.
+    def frame(self, frame: pd.DataFrame, name: str, say: Callable[[str], None]) -> np.ndarray:
+        """The scaled inputs of a DataFrame's rows, its columns in any order; `say` is told which are not used.
 
         Raises:
-            DataError: the model does not take rows, a column is missing, or a cell is not a number.
+            DataError: the model does not take rows, a column is missing, or a cell is not what it was in training.
         """
-        if not self.columns:
+        if self.encoding is None:
             raise DataError(
                 f"This run's inputs are not the columns of a table. Expected arrays of shape {self._any()}. Give such an array."
             )
-        table = table.set_axis([str(column) for column in table.columns], axis=1)
-        if not len(table):
-            raise DataError(f"{name} has no rows. Expected at least one. Add it.")
-        if unused := [column for column in table.columns if column not in (*self.columns, self.label)]:
-            say(f"Not used of {name}: {', '.join(unused)}.")
-        return self.scaling.apply(numbers(table, self.columns, name, first_row=first_row))
+        return self._rows(self.encoding, rows_of(frame, self.encoding, self.settings, name), say)
+
+    def file(self, path: Path, say: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
+        """The scaled inputs of a CSV file's rows, and the rows' numbers in the file; see `frame`."""
+        if self.encoding is None:
+            raise DataError(f"This run's inputs are not the columns of a table, but {path} is one. Expected other files.")
+        table = read_rows(path, self.encoding, self.settings)
+        return self._rows(self.encoding, table, say), table.rows
+
+    def _rows(self, encoding: Encoding, table: Table, say: Callable[[str], None]) -> np.ndarray:
+        return self.scaling.apply(encode_rows(table, encoding, self.settings, say))
 
     def arrays(self, x: Any) -> np.ndarray:
         """The scaled inputs of examples as they stand in the data, `(examples, *shape)`; a table's columns in order.
@@ -101,16 +104,23 @@ class Inputs:
         Raises:
             DataError: another shape, or not numbers.
         """
+        columns = self.encoding.columns if self.encoding else ()
+        if words := [column.name for column in columns if column.kind != "number"]:
+            found = f"This run's inputs are columns of a table, of which {', '.join(words)} are not numbers."
+            raise DataError(f"{found} Expected a DataFrame or a CSV file with these columns. Give one.")
         try:
             x = np.asarray(x)
         except ValueError:  # rows of several lengths
             x = np.empty(0, object)
         if x.dtype.kind not in "biuf" or x.shape[1:] != self.shape or not len(x):
-            columns = f": {', '.join(self.columns)}" if self.columns else ""
+            named = f": {', '.join(column.name for column in columns)}" if columns else ""
             raise DataError(
-                f"The examples have the type {x.dtype} and the shape {x.shape}. Expected numbers of shape {self._any()}{columns}. "
+                f"The examples have the type {x.dtype} and the shape {x.shape}. Expected numbers of shape {self._any()}{named}. "
                 "Give one example as a batch of one: x[None]."
             )
+        if self.encoding:
+            cells = {column.name: x[:, number].astype(np.float64) for number, column in enumerate(columns)}
+            return self._rows(self.encoding, Table("the array", "", cells, np.arange(len(x)), texts=lambda name: cells[name].astype(str)), lambda line: None)
         if not np.isfinite(x).all():
             place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(x))[0])
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
@@ -132,7 +142,7 @@ class Inputs:
             )
         if not file.exists():
             raise DataError(f"There is no file {file}. Expected a picture. Correct the path.")
-        picture = pictures.read_picture(file, self.shape, self.background)
+        picture = pictures.read_picture(file, self.shape, self.settings.background)
         return 255 - picture if invert else picture
 
     def unlike(self, picture: np.ndarray) -> str:

@@ -12,21 +12,43 @@ from stackfit.config import project
 from stackfit.config.schema import Data
 from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
+from stackfit.data.division import stratified
 from stackfit.data.gaps import find_gaps
 from stackfit.data.kinds import kind_of
+from stackfit.errors import DataError
 
 
-def declare(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open.
+def declare(
+    data: Mapping[str, Any], form: str | None = None, warn: Callable[[DataError], None] = lambda warning: None
+) -> dict[str, Any]:
+    """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open; `columns` if
+    they are to be found.
+
+    Args:
+        form: the task's `labels`, which says what a label is; None where no task is known.
+        warn: takes what is unusual.
 
     Called while a config is composed, so that the resolved config states what the model is built for. Reads the
     file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
     """
     settings = checks.settings_of(data)
-    if settings.kind not in project.data_kinds() or None not in (settings.input_shape, settings.num_classes):
+    if settings.kind not in project.data_kinds():
         return {}
-    found = kind_of(settings.kind).declare(settings)
-    return {key: found[key] for key in found if found[key] != [] and getattr(settings, key) in (None, [])}
+    kind = kind_of(settings.kind)
+    if not kind.tells and None not in (settings.input_shape, settings.num_classes):
+        return {}
+    found = kind.declare(settings, form, warn)
+    found.pop("target", None)
+    is_open = {key: key == "columns" or getattr(settings, key) in (None, []) for key in found}
+    return {key: value for key, value in found.items() if value != [] and is_open[key]}
+
+
+def target_scale_of(data: Mapping[str, Any], form: str | None) -> dict[str, float] | None:
+    """Mean and deviation of the training part's values, for `data.scale_target`; None where there are no values."""
+    settings = checks.settings_of(data)
+    if not settings.scale_target or settings.kind not in project.data_kinds():
+        return None
+    return kind_of(settings.kind).declare(settings, form, lambda warning: None).get("target")
 
 
 def load_dataset(
@@ -56,7 +78,10 @@ def load_dataset(
     x, y = arrays["train_x"], arrays["train_y"]
     checks.check_declared(settings, name, input_shape=list(x.shape[1:]), examples=sizes)
     checks.check_values(settings, name, arrays, kind.own)
-    at = checks.split_at(len(y), settings.validation_split)
+    at = facts["cut"] if "cut" in facts else checks.split_at(len(y), settings.validation_split)
+    if settings.stratify:
+        order = stratified(y, at, settings)
+        x, y = x[order], y[order]
     scaling = Scaling()
     if settings.scale == "unit":
         highest = 255 if x.dtype == np.uint8 else x.max()
@@ -75,7 +100,8 @@ def load_dataset(
         class_names=names,
         scaling=scaling,
         fingerprint=loaded.fingerprint,
-        columns=tuple(kind.columns(settings)),
+        encoding=facts.get("encoding"),
+        rows=facts.get("rows", {}),
         white=_white(settings, kind.white, x),
         warnings=tuple(find_gaps(parts, settings, names, kind.own)),
     )

@@ -31,9 +31,9 @@ def settings_of(data: Mapping[str, Any]) -> Data:
 
 def check_settings(settings: Data) -> None:
     """Refuse settings that no data could satisfy."""
-    for key in ("kind", "scale", "order"):
+    for key in ("kind", "scale", "order", "impute"):
         choices = CHOICES[f"data.{key}"]
-        if (value := getattr(settings, key)) not in choices:
+        if (value := getattr(settings, key)) not in choices and not (key == "impute" and value is None):
             found = f"data.{key} is {value!r}.{did_you_mean(str(value), choices)}"
             raise wrong(key, found, f"one of {', '.join(choices)}", f"Set data.{key} to one of them")
     check_declared(settings, "data.class_names", num_classes=len(settings.class_names))

@@ -13,11 +13,12 @@ from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
 from stackfit.config.origins import Origins
+from stackfit.config.own_units import LAYER, own_units
 from stackfit.config.resolving import is_readable, missing_keys, resolve
 from stackfit.config.schedules import fill_steps, find_schedules, find_unfit
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
-from stackfit.data import declare, load_dataset
+from stackfit.data import declare, load_dataset, target_scale_of
 from stackfit.data.settings import split_at
 from stackfit.errors import ConfigError, DataError, Problems
 from stackfit.execution.fingerprint import fingerprint_of
@@ -69,8 +70,14 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
         problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
     elif not problems.covers("data"):
         try:
-            for key, value in declare(data).items():  # a user's table has columns and classes that the model may read
+            # A user's table has columns and classes that the model may read.
+            warnings: list[ConfigError] = []
+            form = composition.config.task.get("labels")
+            for key, value in declare(data, form, warnings.append).items():
                 data[key] = value
+            problems.warnings += [warning for warning in warnings if warning.kind not in (composition.config.silence or ())]
+            if scale := target_scale_of(data, form):
+                composition.config.model.layers.setdefault(LAYER, own_units(**scale))
         except ConfigError as error:
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}
@@ -102,6 +109,8 @@ def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
     problems.add(fill_steps(config["optimizer"], steps))
     if steps and "schedule_length" not in config["silence"]:
         problems.warnings += find_unfit(explicit, steps)
+
+
 def _replaced(option: str) -> ConfigError:
     return ConfigError(
         f"{option} is yours and replaces the shipped one. Expected a file that is meant for stackfit. If ./conf belongs to "

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stackfit.config import schema
+from stackfit.config import class_weights, schema
 from stackfit.model import own_modules
 
 NUMERICS = 1  # never changes: see `Revision`
@@ -29,7 +29,7 @@ class Revision:
     used_by: Callable[[Mapping[str, Any]], bool]
 
 
-REVISIONS: tuple[Revision, ...] = ()
+REVISIONS: tuple[Revision, ...] = (Revision("class_weight", 2, class_weights.means_names),)
 
 
 def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: Iterable[str] = ()) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from stackfit import interrupts
+from stackfit.config import class_weights
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
@@ -44,7 +45,7 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         batch_size=config["batch_size"],
         labels=task["labels"],
         classes=data["num_classes"],
-        class_weight=task["class_weight"],
+        class_weight=class_weights.numbered(config),
         order_seed=config["seed"] if config["shuffle"] else None,
         precision=config["precision"],
         jit_compile=config["jit_compile"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stackfit.config.own_units import loss_weight
 from stackfit.errors import Problems
 from stackfit.model.agreement import Output, find_disagreements
 from stackfit.model.building import BASES, build, find_target
@@ -35,6 +36,9 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
             if metric is not None
         ],
     }
+    weight = None
+    with problems.collect():
+        weight = loss_weight(config)
     if stack.output and not problems.covers("data.num_classes", "task.labels"):
         stack.check_axes(stack.output, config["data"]["num_classes"])
         _check_agreement(stack, stack.output, config, loss, problems)
@@ -49,7 +53,7 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
         stack.model = None
     if stack.model is not None:
         # The cohort's graph is compiled as a whole; see stackfit.training.
-        stack.model.compile(**parts, jit_compile=False)
+        stack.model.compile(**parts, loss_weights=weight, jit_compile=False)
         stack.model.optimizer.build(stack.model.trainable_variables)
     return stack
 

@@ -125,9 +125,13 @@ def _field(name: str, hint: Any, part: str = "") -> dict[str, Any]:
     if key in _LISTED:
         return {"type": "array", "items": {"enum": list(_LISTED[key])}}
     if key == "task.class_weight":
-        return {"type": ["object", "null"], "additionalProperties": {"type": "number", "minimum": 0}}
+        weight = {"type": "number", "minimum": 0}
+        return {"anyOf": [{"enum": ["balanced"]}, {"type": ["object", "null"], "additionalProperties": weight}]}
+    if key == "data.columns":
+        return {"anyOf": [{"enum": ["auto", None]}, {"type": "object", "additionalProperties": {"enum": [*checks.COLUMN_KINDS]}}]}
     if key in checks.CHOICES:
-        return {"anyOf": [{"enum": list(checks.CHOICES[key])}, _REFERENCE]}
+        empty = [None] if types.NoneType in typing.get_args(hint) else []
+        return {"anyOf": [{"enum": [*checks.CHOICES[key], *empty]}, _REFERENCE]}
     value = _hinted(hint)
     if key in checks.RANGES:
         low, high = checks.RANGES[key]

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stackfit.data.inputs import Inputs
-from stackfit.data.kinds.csv import read_table
 from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.proof.rerun import check_config, load_data
@@ -106,12 +105,12 @@ def read_examples(
     Raises:
         DataError: the file is not a picture, or not such a table.
     """
-    if not inputs.columns:
+    if inputs.encoding is None:
         picture = inputs.picture(file, invert)
         return Examples([str(file)], inputs.scaled([picture]), picture, inputs.unlike(picture))
-    name, table = shown(file), read_table(file)
-    before = f"{name} " if prefix else ""
-    return Examples([f"{before}row {row + 2}" for row in table.index], inputs.rows(table, name, say, first_row=2))
+    x, rows = inputs.file(file, say)
+    before = f"{shown(file)} " if prefix else ""
+    return Examples([f"{before}row {row}" for row in rows], x)
 
 
 def predict_examples(run: Run, examples: Sequence[Examples], trust: Iterable[str] = ()) -> list[Prediction]:
@@ -143,7 +142,7 @@ def predict_frame(run: Run, given: Any, trust: Iterable[str] = (), say: Callable
         read = [read_examples(inputs, Path(file), prefix=len(given) > 1, say=say) for file in given]
         return as_frame(run, predict_examples(run, read, trust))
     is_table = hasattr(given, "columns")
-    x = inputs.rows(given, "the table", say) if is_table else inputs.arrays(given)
+    x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given)
     frame = as_frame(run, _predictions(run, _scores(run, x, trust), [""] * len(x))).drop(columns="name")
     return frame.set_axis(given.index) if is_table else frame
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Settings:
     Args:
         labels: what the loss takes: `class`, `one_hot` or `value`.
         classes: number of classes, for `one_hot` and class weights.
-        class_weight: weight by class number, in training; classes that are not named weigh 1, as in Keras.
+        class_weight: weight by class number, in training, or `balanced` by the training part; classes that are not named weigh 1, as in Keras.
         order_seed: shuffles the training examples in every epoch; None for the stored order.
         data: equal for cells that train on the same data.
         lean: the cell names no code of the user's, which might want optional parts of the libraries.
@@ -39,7 +39,7 @@ class Settings:
     batch_size: int = 32
     labels: str = "class"
     classes: int = 0
-    class_weight: Mapping[int, float] | None = None
+    class_weight: Mapping[int, float] | Literal["balanced"] | None = None
     order_seed: int | None = None
     precision: str = "float32"
     jit_compile: bool = False

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import yaml
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from stackfit.config.arguments import arguments_of
 from stackfit.config.claims import check_grammar
 from stackfit.config.hydra.repository import CheckedRepository
+from stackfit.config.override_text import override_text
 from stackfit.config.schema import PARTS, find_misfits, hint_of
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, Problems, did_you_mean
@@ -47,9 +49,9 @@ def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
         override = OverridesParser.create(loader).parse_override(typed)  # glob(…) asks for a group's options
     except (HydraException, RecursionError, ValueError) as error:
         text = str(error).partition("\nSee https")[0].partition("\n")[0]
+        cure = quoted_form(typed) or "for example: epochs=3 or 'model.layers.hidden.units=[64,64]'"
         raise ConfigError(
-            f"This is not an override: {text}. Expected key=value in Hydra's grammar. "
-            "Write for example: epochs=3 or 'model.layers.hidden.units=[64,64]'",
+            f"This is not an override: {text}. Expected key=value in Hydra's grammar. Write {cure}",
             where=typed,
             kind="name",
         ) from None
@@ -122,7 +124,9 @@ def refuse_axes(axes: Iterable[Override], problems: Problems) -> None:
         "Found several values for one key. Expected one value, or a sweep. "
         "Add -m to sweep over them, or write a list as key=[a,b]"
     )
-    problems.add(ConfigError(message, key=axis.key_or_group, where=axis.input_line) for axis in axes)
+    for axis in axes:
+        one = f", or one text as {text}" if (text := quoted_form(axis.input_line or "")) else ""
+        problems.add([ConfigError(message + one, key=axis.key_or_group, where=axis.input_line)])
 
 
 def apply_override(override: Override, config: DictConfig) -> None:
@@ -132,7 +136,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
         ConfigError: there is no such key, the key after `+` exists, or the schema refuses the value; `where` is the
             override as typed.
     """
-    key, value = override.key_or_group, override.value()
+    key, value = override.key_or_group, _as_typed(override)
     parent, _, last = key.rpartition(".")
     above, missing = _walk(config, parent.split(".") if parent else [])
     is_known = not missing and isinstance(above, DictConfig) and last in above._content
@@ -152,6 +156,8 @@ def apply_override(override: Override, config: DictConfig) -> None:
         message = f"{key} exists already. Expected + only before a new key. Write it without the +"
     elif misfits:
         path, message = misfits[0]
+        if isinstance(value, (list, dict)) and (text := quoted_form(override.input_line or "")):
+            message = message.removesuffix("Correct the value.") + f"For a text with brackets write {text}"
         kind = "name" if hint_of(".".join(path)) is None and ".".join(path[:-1]) in PARTS else None
     elif claims := [found for claim in value for found in check_grammar(claim)] if key == "expect" and is_list else []:
         message = claims[0][1]
@@ -210,3 +216,33 @@ def _unknown_key(node: DictConfig, name: str, key: str) -> str:
         f"There is no key {name!r}{f' in {parent}' if parent else ''}.{did_you_mean(name, known)} "
         f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
     )
+
+
+def quoted_form(typed: str) -> str | None:
+    """An override of a text, a list of texts or `data.columns`, quoted for the shell and for Hydra; None for other keys."""
+    key, _, text = typed.partition("=")
+    hint = hint_of(key) or ""
+    value: Any = text
+    if key == "data.columns" and text.startswith("{"):
+        pairs = [pair.rpartition(":") for pair in text.strip("{}").split(",")]
+        return override_text(key, {name.strip(): kind.strip() for name, _, kind in pairs})
+    if hint.startswith("list[str]"):
+        try:
+            value = yaml.load(text, yaml.BaseLoader)  # every scalar as it is written
+        except yaml.YAMLError:
+            return None
+        return override_text(key, value) if isinstance(value, list) else None
+    return override_text(key, value) if hint.startswith("str") and text else None
+
+
+def _as_typed(override: Override) -> Any:
+    """The value; where a text is meant, as it was typed: `010`, `1_000` and `true` are names of columns, too."""
+    value, hint = override.value(), hint_of(override.key_or_group) or ""
+    text = (override.input_line or "").partition("=")[2].strip()
+    if hint.startswith("str") and isinstance(value, (bool, int, float)):
+        return text
+    if hint.startswith("list[str]") and isinstance(value, list) and not all(isinstance(item, str) for item in value):
+        items = [item.strip() for item in text.strip("[]").split(",")]
+        if len(items) == len(value) and not re.search(r"['\"\\(\[{$]", text.strip("[]")):
+            return items
+    return value

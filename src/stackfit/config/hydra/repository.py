@@ -16,11 +16,12 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from stackfit.config.experiments import find_experiments, name_of
 from stackfit.config.file_rules import OPTION, find_faults
 from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
+from stackfit.config.schema import hint_of
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
 from stackfit.files import shown
@@ -114,6 +115,7 @@ class CheckedRepository(CachingConfigRepository):
         for fault in faults:
             if fault.path and fault.path[0] != "defaults":
                 _leave_out(result.config, fault.path)
+        _keep_words(result.config, file, group.replace("/", "."))
         if errors and check_resolvers(OmegaConf.to_yaml(result.config)):
             raise ConfigErrors(errors)
         for number, error in self._wrong_entries(file, group):
@@ -184,3 +186,28 @@ def _leave_out(config: Any, path: tuple[str, ...]) -> None:
 
 def _key(config: Any, text: str) -> Any:
     return next((key for key in config if str(key).lower() == text.lower()), text)
+
+
+def _keep_words(config: Any, file: ConfigFile, package: str) -> None:
+    """Put words as they are written where a text is meant: YAML 1.1 reads `no` as false and `010` as 8."""
+    for key, origin in file.items():
+        words = _words(key, origin.node)
+        if words is None:
+            continue
+        *above, last = key.removeprefix(f"{package}." if package else "").split(".")
+        node = config
+        for part in above:
+            node = node._get_node(_key(node, part)) if isinstance(node, DictConfig) else None
+        if isinstance(node, DictConfig):
+            node[_key(node, last)] = words
+
+
+def _words(key: str, node: yaml.Node) -> Any:
+    """A value whose type is text with every word as written; None if YAML reads them so itself."""
+    hint = hint_of(key) or ""
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if hint.startswith("str") and not node.tag.endswith((":str", ":null")) else None
+    if isinstance(node, yaml.SequenceNode) and hint.startswith("list[str]"):
+        items = [item.value for item in node.value if isinstance(item, yaml.ScalarNode) and (item.value or item.style)]
+        return items if len(items) == len(node.value) else None
+    return None

@@ -14,6 +14,9 @@ from typing import Any
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored
 from stackfit.data.dataset import Progress, StreamedDataset
+from stackfit.errors import DataError
+
+Warn = Callable[[DataError], None]
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,9 @@ class Kind:
     script: Callable[[Data], str] | None = None
     # Where they are kept when they are on this machine; None: they are part of an installed package.
     files: Callable[[Data], list[Path]] | None = None
-    # What they declare themselves of `input_shape`, `num_classes` and `class_names`.
-    declare: Callable[[Data], dict[str, Any]] = lambda settings: {}
-    # The names of a table's features, in the order in which the model gets them.
-    columns: Callable[[Data], list[str]] = lambda settings: []
+    # What they declare themselves of `input_shape`, `num_classes` and `class_names`, given the task's `labels`.
+    declare: Callable[[Data, str | None, Warn], dict[str, Any]] = lambda settings, form, warn: {}
+    tells: bool = False  # `declare` is asked even if nothing is open: it warns, or names columns
     # Called after `stackfit data fetch`.
     fetched: Callable[[Progress], None] = lambda progress: None
     white: float = 255.0  # the value that `scale: unit` makes 1

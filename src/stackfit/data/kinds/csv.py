@@ -1,105 +1,208 @@
-"""A user's table: a CSV file with a header; every column but the label is a feature."""
+"""A user's table: a CSV file whose columns are features, one of them the label."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
+from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
+from stackfit.data.arrays import Stored
 from stackfit.data.dataset import Progress
-from stackfit.data.own import Pair, own_kind
+from stackfit.data.division import divide, target_scale
+from stackfit.data.kinds import Kind, Warn
+from stackfit.data.labels import find_classes, number_labels
+from stackfit.data.own import path_of
 from stackfit.data.settings import wrong
-from stackfit.errors import DataError, did_you_mean
-from stackfit.files import reading, shown
+from stackfit.data.tables.columns import Faults, decide_columns, declared_columns
+from stackfit.data.tables.encoding import fit_numbers, fit_words
+from stackfit.data.tables.header import plain
+from stackfit.data.tables.roles import (
+    check_test_columns,
+    find_column,
+    find_counting,
+    group_names,
+    label_cells,
+    look_alikes,
+    order_numbers,
+)
+from stackfit.data.tables.table import Table, read_table
+from stackfit.errors import DataError
 
-if TYPE_CHECKING:
-    import pandas as pd
+_kept: dict[str, Table] = {}  # the last table that was declared: it is about to be loaded
 
 
-def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
+def read(settings: Data, progress: Progress) -> Stored:
     """Features `(rows, columns)`; row numbers in messages are those of the file, header included."""
-    label, of_test, key = settings.label, key == "test_path", f"data.{key}"
-    table = read_table(path, key)
-    columns = list(table.columns)
-    if label not in columns:
-        found = f"{shown(path)} has no column {label!r}.{did_you_mean(str(label), columns)}"
-        found = found if label else "data.label is not set."
-        raise wrong("label", found, f"one of {', '.join(columns)}", "Type data.label=COLUMN")
-    if not len(table) or len(columns) < 2:
-        found = f"{shown(path)} has {len(table)} rows and {len(columns) - 1} columns besides the label."
-        raise DataError(f"{found} Expected at least one of each. Add them to the file.", key=key)
-    features = [column for column in columns if column != label]
-    if of_test:  # the model knows columns by their place, a file by their names
-        features = _columns(Path(str(settings.path)).expanduser(), settings)
-    x = numbers(table, features, shown(path), key)
-    if table[label].isna().any():
-        row = table.index[table[label].isna()][0]
-        found = f"Column {label!r} of {shown(path)} is empty in row {row + 2}."
-        raise DataError(f"{found} Expected a label. Correct the cell, or remove the row or the column.", key=key)
-    words = table[label].dtype.kind not in "biuf"
-    return {"all": (x, table[label].to_numpy(np.str_ if words else None))}
-
-
-def read_table(path: Path, key: str | None = None, rows: int | None = None) -> pd.DataFrame:
-    """A table whose separator is a comma, a semicolon or a tab; the index counts the lines after the header, from 0.
-
-    Args:
-        key: the config key that named the file, for errors.
-        rows: how many to read; all if it is None.
-    """
-    expected = "a header line and rows of numbers with commas between"
-    with reading(path, expected, "Correct the file.", DataError, key=key):
-        import pandas as pd
-
-        with open(path, encoding="utf-8", errors="replace") as file:
-            separator = max(",;\t", key=file.readline().count)
-        # Blank lines are read and dropped afterwards, so that the index still counts the lines of the file.
-        table = pd.read_csv(path, sep=separator, skip_blank_lines=False, low_memory=False, nrows=rows)
-        return table.set_axis([str(column) for column in table.columns], axis=1).dropna(how="all")
-
-
-def numbers(
-    table: pd.DataFrame, columns: Sequence[str], name: str, key: str | None = None, first_row: int = 2
-) -> np.ndarray:
-    """Columns of a table as float32 `(rows, columns)`, in this order.
-
-    Args:
-        name: what the table is called in errors.
-        first_row: its first row's number: 2 in a file with a header.
-
-    Raises:
-        DataError: a column is missing or stands there twice, or a cell is not a number.
-    """
-    import pandas as pd
-
-    names = list(table.columns)
-    if missing := [column for column in columns if names.count(column) != 1]:
-        near = did_you_mean(missing[0], names) if len(missing) == 1 else ""
-        twice = missing[0] in names
-        found = f"{name} has the column {missing[0]!r} twice." if twice else f"{name} has no {', '.join(missing)}.{near}"
-        raise DataError(
-            f"{found} Expected the columns {', '.join(columns)}, in any order. Correct its columns.", key=key
+    table = _table(settings, "path", as_value=settings.num_classes == 0)
+    test = _table(settings, "test_path", as_value=settings.num_classes == 0) if settings.test_path else None
+    for one in filter(None, (table, test)):
+        if one.left_out:
+            left_out = ", ".join(map(str, one.left_out[:5])) + (", …" if len(one.left_out) > 5 else "")
+            progress.say(
+                f"{one.name}: {len(one.left_out)} rows hold nothing but separators and are left out: {left_out}."
+            )
+    label, kinds, faults = _features(table, settings)
+    encoding = fit_words(table, kinds, settings, faults)
+    labels = label_cells(table, label, settings, faults)
+    faults.raise_all()
+    num_classes, class_names = find_classes(settings, labels)
+    y = number_labels(labels, num_classes, class_names, _place(table, label))
+    groups = group_names(table, settings)
+    order = order_numbers(table, settings)
+    division = divide(y, settings, groups, order)
+    encoding, constant = fit_numbers(encoding, table, division.train[: division.cut], settings)
+    for name in constant:
+        progress.say(
+            f"Column {name!r} of {table.name} is constant in float32: its values differ by less than that can hold. "
+            "With data.scale=standardize, differences are taken before."
         )
-    features = table[list(columns)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
-    bad = ~np.isfinite(features)
-    for column in bad.columns[bad.any()]:
-        at = int(bad[column].to_numpy().argmax())
-        cell, row = table[column].iloc[at], table.index[at]
-        cell = "empty" if pd.isna(cell) else repr(str(cell))
-        place = f"row {row + first_row}" if isinstance(row, (int, np.integer)) else f"row {row!r}"
-        raise DataError(
-            f"Column {column!r} of {name} is {cell} in {place}. Expected a number. Correct the cell, or remove the row or "
-            "the column.",
-            key=key,
+    x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=True)
+    arrays = {"train_x": x_train, "train_y": y[division.train]}
+    rows = {"train": table.rows[division.train]}
+    if test is not None:
+        check_test_columns(table, test, settings, label, kinds)
+        test_faults = Faults(test, settings)
+        test_labels = label_cells(test, label, settings, test_faults, like=labels)
+        test_faults.raise_all()
+        _check_apart(table, test, settings, groups, order)
+        arrays["test_x"] = encoding.encode(test, settings)
+        arrays["test_y"] = number_labels(test_labels, num_classes, class_names, _place(test, label), labels)
+        rows["test"] = test.rows
+    elif len(division.test):
+        arrays |= {"test_x": x_test, "test_y": y[division.test]}
+        rows["test"] = table.rows[division.test]
+    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding}
+    if any(column.base and column.kind == "number" for column in encoding.columns):
+        facts["revisions"] = {"csv_scaling": 2}  # statistics of these columns in float64
+    return Stored(arrays, facts)
+
+
+def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
+    """`input_shape`, `num_classes`, `class_names`, and with `data.columns=auto` the columns, from the whole file."""
+    table = _table(settings, "path", as_value=form == "value" or settings.num_classes == 0, keep=True)
+    label, kinds, faults = _features(table, settings)
+    encoding = fit_words(table, kinds, settings, faults)
+    labels = label_cells(table, label, settings, faults)
+    faults.raise_all()
+    num_classes, class_names = find_classes(settings, labels, form)
+    columns = _explicit(table, kinds, settings)
+    for name in find_counting(table, [name for name, kind in kinds.items() if kind == "number"]):
+        unnamed = name.startswith("Unnamed: ")
+        found = (
+            f"The first column of {table.name} has no name and counts the rows"
+            if unnamed
+            else (f"Column {name!r} of {table.name} counts the rows")
         )
-    return features.to_numpy(np.float32)
+        drop = override_text("data.columns", {**columns, name: "drop"})
+        warn(DataError(
+            f"{found}: in a file sorted by class it gives the label away. Expected features only. Type {drop}, "
+            f"or write the file with index=False.", key="data.path", kind="row_numbers",
+        ))  # fmt: skip
+    for first, second in look_alikes(class_names):
+        warn(DataError(
+            f"The labels {first!r} and {second!r} of {table.name} look alike, and are two classes. Expected one way to "
+            "write each. Correct the cells.", key="data.label", kind="look_alike",
+        ))  # fmt: skip
+    if settings.columns == "auto" and columns:
+        taken = ", ".join(f"{name!r} {kind}" for name, kind in columns.items())
+        warn(DataError(
+            f"data.columns=auto takes {taken}. Expected to be what you mean. To say it yourself: "
+            f"{override_text('data.columns', columns)}.", key="data.columns", kind="auto_columns",
+        ))  # fmt: skip
+    declared: dict[str, Any] = {
+        "input_shape": [len(encoding.features)],
+        "num_classes": num_classes,
+        "class_names": class_names,
+    }
+    if settings.scale_target and num_classes == 0:
+        division = divide(labels, settings, group_names(table, settings), order_numbers(table, settings))
+        declared["target"] = target_scale(labels, division)
+    return declared | ({"columns": columns} if isinstance(settings.columns, str) else {})
 
 
-def _columns(path: Path, settings: Data) -> list[str]:
-    return [column for column in read_table(path, "data.path", rows=0).columns if column != settings.label]
+def _explicit(table: Table, kinds: dict[str, str], settings: Data) -> dict[str, str]:
+    """`data.columns` as a mapping: what was declared, and with `auto` what a column of words was taken for."""
+    columns = declared_columns(settings)
+    if settings.columns == "auto":
+        apart = {plain(name) for name in (settings.label, settings.group, settings.split_by) if name}
+        words = [name for name in table.columns if table.is_text(name) and name not in apart]
+        columns |= {name: kinds.get(name, "drop") for name in words if kinds.get(name) != "number"}
+    return columns
 
 
-KIND = own_kind("a CSV file", read, columns=_columns)
+def _features(table: Table, settings: Data) -> tuple[str, dict[str, str], Faults]:
+    """The label's column, the features with their kinds, and what is wrong with them."""
+    label = find_column(table, settings, "label")
+    apart = [label, *(find_column(table, settings, key) for key in ("group", "split_by") if getattr(settings, key))]
+    faults = Faults(table, settings)
+    kinds = decide_columns(table, settings, apart, faults)
+    kinds.pop(label, None)
+    if not len(table) or not (kinds or faults.found):
+        found = f"{table.name} has {len(table)} rows and {len(kinds)} columns besides the label."
+        raise wrong(table.key, found, "at least one of each", "Add them to the file")
+    return label, kinds, faults
+
+
+def _table(settings: Data, key: str, as_value: bool, keep: bool = False) -> Table:
+    """The table of `data.path` or `data.test_path`; one that was kept is given away, for memory's sake."""
+    path = path_of(settings, key, "a CSV file", folder=False)
+    texts = {name for name, kind in declared_columns(settings).items() if kind not in ("number", "drop")}
+    texts |= {plain(name) for name in (settings.group, settings.split_by) if name}
+    if settings.label and not as_value:
+        texts.add(plain(settings.label))
+    about = path.stat()
+    form = [
+        settings.missing,
+        settings.decimal,
+        settings.thousands,
+        settings.header,
+        settings.separator,
+        settings.encoding,
+    ]
+    name = json.dumps([str(path.resolve()), about.st_mtime_ns, about.st_size, key, *form])
+    table = _kept.get(name)
+    if (
+        table is None
+        or any(name in table.columns and not table.is_text(name) for name in texts)
+        or (
+            as_value and settings.label and (column := plain(settings.label)) in table.columns and table.is_text(column)
+        )
+    ):
+        table = read_table(path, settings, key, texts)
+    if keep:
+        _kept.clear()
+        _kept[name] = table
+    else:
+        _kept.pop(name, None)
+    return table
+
+
+def _place(table: Table, label: str) -> Any:
+    return lambda at: (table.name, f"row {table.rows[at]}, column {label!r}")
+
+
+def _check_apart(
+    table: Table, test: Table, settings: Data, groups: np.ndarray | None, order: np.ndarray | None
+) -> None:
+    """No group of the test file is in the training file, and no row of it is earlier than one there."""
+    if groups is not None and (others := group_names(test, settings)) is not None:
+        both = np.isin(others, groups)
+        if both.any():
+            at = int(both.argmax())
+            found = f"Group {str(others[at])!r} of row {test.rows[at]} of {test.name} is in {table.name} too."
+            raise wrong("group", found, "no group in two parts", "Remove its rows from one of the files")
+    if order is not None and (times := order_numbers(test, settings)) is not None and times.min() < order.max():
+        at = int(times.argmin())
+        found = (
+            f"Row {test.rows[at]} of {test.name} is earlier in {settings.split_by!r} than the last row of {table.name}."
+        )
+        raise wrong("split_by", found, "later rows in the test file", "Move the row, or leave data.split_by out")
+
+
+KIND = Kind(
+    read=read, declare=declare, files=lambda settings: [Path(settings.path)] if settings.path else [], tells=True
+)

@@ -137,7 +137,8 @@ def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict
         splits = {name: getattr(dataset, name) for name in SPLITS}
         examples = {name: len(split) if split else 0 for name, split in splits.items()}
         size = sum(split.x.nbytes + split.y.nbytes for split in splits.values() if split)
-        return {**about, "streamed": False, "examples": examples, "bytes": size}
+        features = dataset.encoding.features if dataset.encoding else None
+        return {**about, "streamed": False, "examples": examples, "bytes": size, "features": features}
     if dataset is not None:
         examples = {name: dataset.sizes.get(name, 0) for name in SPLITS}
         return {**about, "streamed": True, "examples": examples, "bytes": 0}

@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stackfit.config.class_weights import BALANCED, numbered
+from stackfit.config.own_units import loss_weight
 from stackfit.config.trust import module_file, targets_in
 from stackfit.data.kinds import kind_of
 from stackfit.data.settings import settings_of
@@ -173,13 +175,18 @@ def _targets(config: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
     """Class weights as the examples' weights, and labels in the form that the loss takes."""
     task, classes = config["task"], config["data"]["num_classes"]
     lines = []
-    if task["class_weight"]:
-        numbers = [int(number) for number in task["class_weight"]]
+    if task["class_weight"] == BALANCED:
+        lines += [
+            f"count = np.bincount(y_train, minlength={classes})",
+            'weight_of_class = (len(y_train) / (np.count_nonzero(count) * np.maximum(count, 1))).astype("float32")',
+        ]
+    elif task["class_weight"]:
+        by_number = numbered(config)
         lines += [
             f'weight_of_class = np.ones({classes}, "float32")',
-            f"weight_of_class[{numbers}] = {render([float(weight) for weight in task['class_weight'].values()])}",
-            "weights = weight_of_class[y_train]",
+            f"weight_of_class[{[*by_number]}] = {render([float(weight) for weight in by_number.values()])}",
         ]
+    lines += ["weights = weight_of_class[y_train]"] if task["class_weight"] else []
     if task["labels"] == "one_hot":
         lines.append(f'one_hot = np.eye({classes}, dtype="float32")')
         lines += [f"y_{part} = one_hot[y_{part}]" for part in parts]
@@ -229,6 +236,8 @@ def model_lines(config: Mapping[str, Any]) -> list[str]:
     task = config["task"]
     metrics = [{**node, "name": name} for name, node in task["metrics"].items() if node is not None]
     compiled = {"optimizer": config["optimizer"], "loss": task["loss"], "metrics": metrics}
+    if (weight := loss_weight(config)) is not None:
+        compiled["loss_weights"] = weight
     return [*lines, "", render(call("model.compile", {**compiled, "jit_compile": False}))]
 
 

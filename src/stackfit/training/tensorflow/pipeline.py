@@ -14,6 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
+from stackfit.data.labels import balanced_weights
+from stackfit.errors import DataError
 from stackfit.training.engine import Settings
 
 
@@ -150,9 +152,20 @@ class Feeds:
             return bool(self.dataset.sizes.get(split))
         return getattr(self.dataset, split) is not None
 
+    def _weights(self, settings: Settings) -> Mapping[int, float] | None:
+        if settings.class_weight != "balanced":
+            return settings.class_weight
+        if isinstance(self.dataset, StreamedDataset):
+            raise DataError(
+                "task.class_weight is balanced, but the data are streamed: their labels are not known before. Expected "
+                "weights, or data that fit in data.max_memory_bytes. Write: 'task.class_weight={0: 2.0}'",
+                key="task.class_weight",
+            )
+        return balanced_weights(self.dataset.train.y, settings.classes)
+
     def feed(self, split: str, settings: Settings, training: bool = False) -> GraphFeed:
         size, seed = settings.batch_size, settings.order_seed if training else None
-        targets = Targets(settings.labels, settings.classes, settings.class_weight if training else None)
+        targets = Targets(settings.labels, settings.classes, self._weights(settings) if training else None)
         if isinstance(self.dataset, StreamedDataset):
             return StreamedFeed(self.dataset, split, size, seed, targets)
         if split not in self._resident:

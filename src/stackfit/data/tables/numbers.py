@@ -1,0 +1,30 @@
+"""Numbers as they are written in a table, with its decimal sign and its grouping of thousands."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from stackfit.config.schema import Data
+
+
+def parse_numbers(cells: np.ndarray, settings: Data) -> np.ndarray:
+    """`(rows,)` float64 of text; NaN where a cell is missing, or not a number that is written as the settings say.
+
+    Thousands are grouped by three, or not at all: with dots for thousands, `1.5` is not a number.
+    """
+    import pandas as pd
+
+    point, group = re.escape(settings.decimal or "."), re.escape(settings.thousands or "")
+    grouped = rf"|\d{{1,3}}({group}\d{{3}})+" if group else ""
+    pattern = rf"[+-]?((\d+{grouped})({point}\d*)?|{point}\d+)([eE][+-]?\d+)?"
+    numbers = np.full(len(cells), np.nan)
+    known = pd.Series(cells, dtype=object).dropna().str.strip()
+    known = known[known.str.fullmatch(pattern)] if len(known) else known
+    if settings.thousands:
+        known = known.str.replace(settings.thousands, "", regex=False)
+    if settings.decimal:
+        known = known.str.replace(settings.decimal, ".", regex=False)
+    numbers[known.index] = known.astype(np.float64)
+    return numbers

@@ -1,0 +1,193 @@
+"""A table's file before it is parsed: what it is, its encoding, its separator, its header."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import itertools
+import lzma
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from stackfit.config.schema import Data
+from stackfit.data.settings import check_size, wrong
+from stackfit.errors import DataError
+from stackfit.files import shown
+
+SEPARATORS = ",;\t"
+PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+"""By their first bytes, whatever the file is called."""
+OTHERS = {
+    b"\xd0\xcf\x11\xe0": ("a workbook", "Save it as CSV in the program that made it"),
+    b"%PDF": ("a PDF", "Export the table as CSV"),
+    b"PAR1": ("a Parquet file", "Write it with pandas.read_parquet(path).to_csv(path, index=False)"),
+    b"\x89HDF": ("an HDF5 file", "Write the table with DataFrame.to_csv(path, index=False)"),
+    b"<!DO": ("a web page", "Download the file itself, not the page that shows it"),
+    b"<htm": ("a web page", "Download the file itself, not the page that shows it"),
+    b"\x93NUM": ("a NumPy array", "Save it with numpy.savez(path, x=x, y=y) and type data=npz"),
+}
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+BLOCK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of rows of text, with the way to read it."""
+
+    path: Path
+    encoding: str
+    separator: str
+    first: tuple[str, ...]  # the cells of its first line that is not blank, as written
+    blank: int  # blank lines before that
+
+    def open(self) -> IO[Any]:
+        """The unpacked bytes."""
+        return _open(self.path)
+
+    def records(self) -> Iterator[list[str]]:
+        """Every line as its cells, quotes respected; a blank line is an empty list. Slow: to find faults with."""
+        with io.TextIOWrapper(self.open(), encoding=self.encoding, errors="replace", newline="") as file:
+            if self.encoding == "utf-8":
+                file = itertools.chain([next(file, "").removeprefix("\ufeff")], file)  # type: ignore[assignment]
+            yield from csv.reader(file, delimiter=self.separator)
+
+
+def open_source(path: Path, settings: Data, key: str) -> Source:
+    """What the file is.
+
+    Raises:
+        DataError: not a text with a table in it, or larger, unpacked, than `max_memory_bytes`.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[:4] == b"PK\x03\x04":
+        start = _check_archive(path, key)
+    for mark, (what, cure) in OTHERS.items():
+        if start.lower().startswith(mark.lower()):
+            raise wrong(key, f"{shown(path)} is {what}.", "a CSV file", cure)
+    check_size(settings, str(path), _size(path))
+    with _open(path) as unpacked:
+        start = unpacked.read(BLOCK)
+    encoding = settings.encoding or _marked(start)
+    if not settings.encoding and encoding != "utf-8":
+        found = f"{shown(path)} is {encoding.upper()} text."
+        raise wrong(key, found, "UTF-8, or to be told the encoding", f"Type data.encoding={encoding}")
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start).removeprefix("\ufeff")
+    except (LookupError, UnicodeError) as error:
+        if not settings.encoding:
+            raise not_utf8(path, key) from None
+        found = f"data.encoding is {encoding!r}, but {shown(path)} is not written so: {error}."
+        raise wrong("encoding", found, "the encoding of the file", "Type data.encoding=utf-8, or cp1252") from None
+    if not text.strip():
+        raise wrong(key, f"{shown(path)} is empty.", "a header line and rows", "Correct the file")
+    lines = io.StringIO(text, newline="")
+    blank = 0
+    while not (line := lines.readline()).strip():
+        blank += 1
+    rest = line + lines.read()
+    separator = {"tab": "\t", "\\t": "\t"}.get(settings.separator or "", settings.separator)
+    separator = separator or max(
+        f"{SEPARATORS}|", key=lambda one: (_cells(rest, one) > 1, one != "|", _cells(rest, one))
+    )
+    if len(separator) != 1 or separator in '"\r\n':
+        raise wrong(
+            "separator", f"data.separator is {separator!r}.", "one character", "Type 'data.separator=\";\"', or tab"
+        )
+    return Source(
+        path, encoding, separator, tuple(next(csv.reader(io.StringIO(rest, newline=""), delimiter=separator))), blank
+    )
+
+
+def _cells(text: str, separator: str) -> int:
+    """How many cells the first line has with this separator."""
+    try:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator)))
+    except (csv.Error, StopIteration):
+        return 0
+
+
+def _open(path: Path) -> IO[Any]:
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK\x03\x04"):
+        archive = zipfile.ZipFile(path)
+        return archive.open(_members(archive)[0])
+    packed = next((opener for mark, opener in PACKED.items() if start.startswith(mark)), open)
+    return packed(path, "rb")  # type: ignore[no-any-return, operator]
+
+
+def _members(archive: zipfile.ZipFile) -> list[str]:
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    return [name for name in names if not name.startswith("__MACOSX/")]
+
+
+def _check_archive(path: Path, key: str) -> bytes:
+    """The first bytes of the only file in a ZIP archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = _members(archive)
+            is_workbook = any(name.startswith(("xl/", "Index/")) or name == "content.xml" for name in names)
+            is_npz = any(name.endswith(".npy") for name in names)
+            if len(names) == 1 and not is_workbook and not is_npz:
+                with archive.open(names[0]) as member:
+                    return member.read(8)
+    except zipfile.BadZipFile as error:
+        raise wrong(key, f"{shown(path)} is a damaged ZIP archive: {error}.", "a CSV file", "Replace it") from None
+    what, cure = f"a ZIP archive of {len(names)} files", "Unpack it, and type the path of one of them"
+    if is_workbook:
+        what, cure = "a workbook (Excel, LibreOffice or Numbers)", "Save the sheet as CSV in the program that made it"
+    elif is_npz:
+        what, cure = "an NPZ file of arrays", f"Type data=npz data.path={shown(path)}"
+    raise wrong(key, f"{shown(path)} is {what}.", "a CSV file", cure)
+
+
+def _size(path: Path) -> int:
+    """How many bytes the unpacked file has."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(path) as archive:
+            return archive.getinfo(_members(archive)[0]).file_size
+    if not start.startswith(tuple(PACKED)):
+        return path.stat().st_size
+    size = 0
+    try:
+        with _open(path) as file:
+            while block := file.read(BLOCK):
+                size += len(block)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        found = f"{shown(path)} cannot be unpacked: {error}."
+        raise DataError(f"{found} Expected a whole file. Replace it.", key="data.path") from None
+    return size
+
+
+def _marked(start: bytes) -> str:
+    """The encoding that the first bytes of a file say: `utf-8` where they say nothing."""
+    if b"\0" in start[:1000] and not start.startswith(tuple(MARKS)):
+        return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
+    return next((name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8")
+
+
+def not_utf8(path: Path, key: str) -> DataError:
+    """The error for a file with bytes that are not UTF-8: where the first are, and what they may be."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    word = ""
+    with _open(path) as file:
+        while block := file.read(BLOCK):
+            try:
+                line += decoder.decode(block).count("\n")
+            except UnicodeDecodeError as error:
+                line += error.object[: error.start].count(b"\n")
+                near = error.object[max(error.start - 20, 0) : error.end + 20].decode("cp1252", "replace")
+                word = next(part for part in re.split(r"[\s,;|\"]+", near) if not part.isascii())
+                break
+    found = f"{shown(path)} is not UTF-8 in line {line}. As cp1252 (Windows) it says {word!r} there."
+    return wrong(key, found, "UTF-8, or to be told the encoding", "If the word is right, type data.encoding=cp1252")

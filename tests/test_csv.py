@@ -1,0 +1,572 @@
+"""Tables as people bring them: each case with the value that must come out, or with the sentence that refuses it."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stackfit.data import declare, load_dataset
+from stackfit.errors import DataError
+
+NOISE = np.random.default_rng(0)
+A, B = NOISE.standard_normal(400), NOISE.standard_normal(400)
+Y = (A > 0).astype(int)
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text, name="t.csv", encoding="utf-8"):
+    Path(name).write_bytes(text.encode(encoding))
+    return {"kind": "csv", "path": name, "label": "y", "scale": "none"}
+
+
+def table(name="t.csv", separator=",", **columns):
+    """A file with these columns: names as keys, cells as they are written."""
+    lines = [separator.join(columns), *(separator.join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    return write("\n".join(lines) + "\n", name)
+
+
+def load(data, form=None, **changes):
+    """The data set, its declaration and its warnings' names, as a command loads it."""
+    data, warnings = {**data, **changes}, []
+    declared = declare(data, form, warnings.append)
+    return load_dataset({**data, **declared}), declared, [warning.kind for warning in warnings]
+
+
+def refused(data, *parts, key="path", form="class", **changes):
+    """Loading fails with one text about this key, which holds all parts."""
+    with pytest.raises(DataError) as caught:
+        load(data, form, **changes)
+    assert [part for part in parts if part not in caught.value.message] == [], caught.value.message
+    assert caught.value.key == f"data.{key}"
+    return caught.value.message
+
+
+def agreement(dataset):
+    """The share of test rows whose first feature is above its training mean exactly where the label is 1."""
+    return float(((dataset.scaling.apply(dataset.test.x)[:, 0] > 0) == dataset.test.y).mean())
+
+
+# ---- what could be read before keeps its bytes
+
+
+def as_before(path, label, seed=0, share=0.2):
+    """The arrays by the rule of the reader before columns had names."""
+    frame = pd.read_csv(path, sep=",", skip_blank_lines=False, low_memory=False).dropna(how="all")
+    x = frame.drop(columns=label).apply(pd.to_numeric).astype(np.float64).to_numpy(np.float32)
+    y = frame[label].to_numpy()
+    y = np.unique(y.astype(str), return_inverse=True)[1] if y.dtype.kind not in "biuf" else y.astype(np.int64)
+    order = np.random.default_rng(seed).permutation(len(y))
+    test = np.zeros(len(y), bool)
+    for kind in np.unique(y):
+        members = np.flatnonzero(y[order] == kind)
+        test[members[: min(round(len(members) * share), len(members) - 1)]] = True
+    return x[order[~test]], y[order[~test]], x[order[test]], y[order[test]]
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_a_table_of_numbers_has_the_arrays_and_the_fingerprint_that_it_had(words):
+    big = NOISE.integers(0, 2**62, 400)
+    label = np.where(Y, " yes", " no") if words else Y
+    table(a=A, n=np.arange(400), smoker=A > 1, e=[f"{b:.2e}" for b in B], big=big, b=B * 1e30, y=label)
+    dataset, declared, _ = load({"kind": "csv", "path": "t.csv", "label": "y", "scale": "standardize"})
+    before = as_before("t.csv", "y")
+    now = dataset.train.x, dataset.train.y, dataset.test.x, dataset.test.y
+    for old, new in zip(before, now, strict=True):
+        assert old.dtype == new.dtype and np.array_equal(old, new)
+    from stackfit.data.arrays import fingerprint
+
+    assert dataset.fingerprint == fingerprint(before)
+    assert declared.get("class_names") == ([" no", " yes"] if words else None)
+
+
+def test_blank_lines_are_dropped_silently_and_lines_of_separators_are_said():
+    data = write("a,b,y\n1,2,0\n\n3,4,1\n,,\n5,6,0\n7,8,1\n\n")
+    said = []
+    dataset = load_dataset({**data, "test_split": 0.0}, said.append)
+    assert sorted(dataset.train.x[:, 0]) == [1, 3, 5, 7]
+    assert said == ["t.csv: 1 rows hold nothing but separators and are left out: 5."]
+    assert sorted(dataset.rows["train"]) == [2, 4, 6, 7]
+
+
+# ---- names
+
+
+def test_a_test_files_columns_are_matched_by_name():
+    data = table(a=A, b=B, y=Y)
+    table("test.csv", b=B[:50], y=Y[:50], a=A[:50])
+    assert agreement(load(data, test_path="test.csv", scale="standardize")[0]) >= 0.98
+    table("test.csv", y=Y[:50], B=B[:50], a=A[:50])
+    refused(data, "test.csv lacks 'b' and has 'B' besides, compared with t.csv", key="test_path", test_path="test.csv")
+    table("test.csv", y=Y[:50], b=B[:50], a=A[:50], c=A[:50])
+    refused(data, "test.csv has 'c' besides", "in any order: a, b, y", key="test_path", test_path="test.csv")
+    assert load(data, test_path="test.csv", columns={"c": "drop"})[0].test.x.shape == (50, 2)
+
+
+def test_a_first_column_without_a_name_that_counts_the_rows_is_a_warning_with_its_cure():
+    frame = pd.DataFrame({"a": A, "y": Y}).sort_values("y", ignore_index=True)
+    frame.to_csv("t.csv")
+    data, found = {"kind": "csv", "path": "t.csv", "label": "y", "scale": "none"}, []
+    declare(data, "class", found.append)
+    assert [warning.kind for warning in found] == ["row_numbers"]
+    assert "first column of t.csv has no name and counts the rows" in found[0].message
+    assert "'data.columns={Unnamed\\: 0:drop}'" in found[0].message
+    assert load(data, columns={"Unnamed: 0": "drop"})[0].encoding.features == ["a"]
+    table(id=np.arange(1, 401), a=A, y=Y)  # a relative: with a name, from 1
+    assert load(data)[2] == ["row_numbers"]
+
+
+@pytest.mark.parametrize("row", ["0.126,-0.360,7,1", "0.126,-0.360,1,", "row1,0.126,-0.360,1"])
+def test_more_values_than_names_are_refused_at_their_line(row):
+    refused(write("a,b,y\n" + f"{row}\n" * 40), "Line 2 of t.csv has 4 values, the header has 3", "40 lines")
+
+
+def test_a_single_longer_or_shorter_line_is_refused_at_its_line_wherever_it_stands():
+    rows = "1,2,0\n2,3,1\n" * 1500
+    refused(write(f"a,b,y\n{rows}1,2,0,9\n"), "Line 3002 of t.csv has 4 values, the header has 3: 1, 2, 0, 9")
+    refused(write(f"a,b,y\n{rows}1,2\n"), "Line 3002 of t.csv has 2 values, the header has 3: 1, 2", impute="mean")
+
+
+def test_a_separator_inside_quotes_in_the_header_is_part_of_the_name():
+    data = write('"a, b, c, d";y\n' + "".join(f"{a};{y}\n" for a, y in zip(A, Y, strict=True)))
+    assert load(data)[0].encoding.features == ["a, b, c, d"]
+    data = write('"a;b",y\n1,0\n2,1\n3,0\n')
+    assert load(data)[0].encoding.features == ["a;b"]
+    data = write("a|y\n1|0\n2|1\n3|0\n")
+    assert load(data)[0].encoding.features == ["a"]
+    assert load(write("a y\n1 0\n2 1\n3 0\n"), separator=" ")[0].encoding.features == ["a"]
+
+
+def test_a_name_that_stands_twice_is_refused():
+    refused(table(b=B, y=Y) | write("b,y,y\n1,0,0\n"), "column 'y' stands twice", "columns 2, 3", "Rename")
+    refused(write("b, b,y\n1,0,0\n"), "column 'b' stands twice", "columns 1, 2")
+
+
+def test_blanks_and_unicode_forms_in_names_do_not_hide_a_column():
+    data = write("a, gro\u0308ße, income\n1,2,no\n3,4,yes\n5,6,no\n")
+    dataset = load(data, label="income", columns={"gr\u00f6ße": "number"})[0]
+    assert dataset.encoding.features == ["a", "gr\u00f6ße"]
+
+
+IRIS = "5.1,3.5,1.4,0.2,Iris-setosa\n4.9,3.0,1.4,0.2,Iris-virginica\n5.0,3.1,1.5,0.1,Iris-setosa\n"
+
+
+@pytest.mark.parametrize("label", ["Iris-setosa", "y"])
+def test_a_file_without_a_header_is_refused_with_the_way_to_read_it(label):
+    data = write(IRIS * 10) | {"label": label}
+    refused(data, "first line of t.csv looks like data", "data.header=false data.label=4")
+    dataset, declared, _ = load(data, header=False, label="4")
+    assert len(dataset.train) + len(dataset.test) == 30 and declared["class_names"] == ["Iris-setosa", "Iris-virginica"]
+    assert set(dataset.rows["train"]) | set(dataset.rows["test"]) == {*range(1, 31)}
+
+
+@pytest.mark.parametrize("line", ["6,148,72,0", "8,5,1,1", "p,x,s,n"])
+def test_other_first_lines_of_data_are_seen_too(line):
+    refused(write(f"{line}\n" * 30), "looks like data")
+
+
+@pytest.mark.parametrize(
+    "header", ["0,1,2,y", "2019,2020,2021,y", "age,2020,b,y", "400.5,401.5,402,402.5,403,y", "a,b,c,y"]
+)
+def test_names_that_are_numbers_may_be_names(header):
+    width = header.count(",")
+    data = write(f"{header}\n" + "".join(",".join(["1.5"] * width) + f",{y}\n" for y in (0, 1) * 5))
+    assert load(data)[0].encoding.features == header.split(",")[:-1]
+
+
+# ---- labels
+
+
+def test_the_task_says_what_a_label_is_never_its_content():
+    data = table(x=A[:200], price=[(10, 20, 50, 100)[i % 4] for i in range(200)]) | {"label": "price"}
+    values, declared, _ = load(data, "value")
+    assert declared["num_classes"] == 0 and values.train.y.dtype == np.float32
+    assert set(values.train.y) == set(values.test.y) == {10, 20, 50, 100}
+    classes, declared, _ = load(data, "class")
+    assert declared["class_names"] == ["10", "20", "50", "100"] and set(classes.train.y) == {0, 1, 2, 3}
+    data = table(x=A[:200], price=[i % 3 for i in range(200)]) | {"label": "price"}
+    assert load(data, "value")[0].train.y.dtype == np.float32  # 0, 1, 2 as values, too
+    refused(data, "are not 0 to 6", "data.num_classes=0", key="num_classes", form="value", num_classes=7)
+    refused(table(x=A, y=np.where(Y, "b", "c")), "are words, such as 'b'", key="label", form="value")
+
+
+def test_words_that_pandas_takes_for_missing_are_labels():
+    words = [("None", "Mild", "Severe")[i % 3] for i in range(400)]
+    assert load(table(a=A, y=words))[1]["class_names"] == ["Mild", "None", "Severe"]
+    dataset, _, _ = load(table(a=A, y=words), class_names=["None", "Mild", "Severe"])
+    assert np.bincount(dataset.train.y).tolist() == [107, 106, 106]
+    refused(table(a=A, y=words), "Column 'y' of t.csv is empty in row 2, and 133 more", missing=["", "None"])
+
+
+def test_labels_that_differ_in_blanks_are_one_class_and_in_case_are_a_warning():
+    blanks = [f"{'yes' if y else 'no'}{' ' * (i % 2)}" for i, y in enumerate(Y)]
+    dataset, declared, _ = load(table(a=A, b=B, y=blanks), scale="standardize")
+    assert declared["class_names"] == ["no", "yes"] and agreement(dataset) >= 0.98
+    cases = [("yes", "Yes")[i % 2] if y else "no" for i, y in enumerate(Y)]
+    assert load(table(a=A, y=cases))[2] == ["look_alike"]
+    assert load(table(a=A, y=np.where(Y, "a", "A")))[2] == []  # letters
+
+
+def test_a_label_that_training_does_not_have_is_refused_in_the_test_file_at_its_row():
+    data = table(a=A, y=[1 + i % 3 for i in range(400)])
+    table("test.csv", a=A[:3], y=[3, 1, 0])
+    refused(data, "test.csv has the label '0' in row 4", "one of 1, 2, 3", key="test_path", test_path="test.csv")
+    data = table(a=A, y=[i % 3 for i in range(400)])
+    table("test.csv", a=A[:3], y=[2, 1, 3])
+    refused(data, "test.csv has the label 3 in row 4", "0 to 2", key="test_path", test_path="test.csv")
+    table("test.csv", a=A[:3], y=[2, 1, "two"])
+    refused(data, "Column 'y' of test.csv is 'two' in row 4", key="test_path", test_path="test.csv")
+    table("test.csv", a=A[:3], y=[2, 1, ""])
+    refused(data, "Column 'y' of test.csv is empty in row 4", key="test_path", test_path="test.csv")
+
+
+def test_names_for_class_numbers_still_name_them():
+    data = table(a=A, y=Y) | {"class_names": ["low", "high"], "num_classes": 2}
+    assert (load(data)[0].train.y == (load(table(a=A, y=Y))[0].train.y)).all()
+
+
+def test_decimals_are_no_classes():
+    refused(table(a=A, y=B), "column 'y'", "have decimals", "task=regression model=regressor", key="label")
+    assert load(table(a=A, y=B), "value")[1]["num_classes"] == 0
+
+
+def test_a_label_is_read_as_it_is_written():
+    assert load(table(a=A, y=[("007", "7", "08")[i % 3] for i in range(400)]))[1]["class_names"] == ["007", "08", "7"]
+    assert load(table(a=A, y=[("1.0", "2.0")[y] for y in Y]))[1]["class_names"] == ["1", "2"]
+
+
+def test_a_test_file_follows_the_training_files_way_of_reading_labels():
+    data = table(a=A, y=[("007", "7", "08")[i % 3] for i in range(400)])
+    table("test.csv", a=A[:3], y=["7", "7", "7"])
+    assert load(data, test_path="test.csv")[0].test.y.tolist() == [2, 2, 2]
+
+
+# ---- cells
+
+
+def test_nothing_is_dropped_silently():
+    rows = "".join(
+        f"{a},{b},{y}\n" if i % 4 else "NA,null,None\n" for i, (a, b, y) in enumerate(zip(A, B, Y, strict=True))
+    )
+    text = refused(write("a,b,y\n" + rows), "2 faults", "'NA' in row 2, and 99 more", "'null' in row 2, and 99 more")
+    assert '\'data.missing=["",NA,"null"]\'' in text
+    missing = ["", "NA", "null", "None"]
+    refused(write("a,b,y\n" + rows), "3 faults", "Column 'y' of t.csv is empty in row 2", missing=missing)
+
+
+def test_decimal_commas_and_grouped_thousands_are_proposed_and_read():
+    prices = [("1.036", "999", "2.500")[i % 3] for i in range(400)]
+    data = table(separator=";", preis=prices, hoehe=[str(a).replace(".", ",") for a in A], y=Y)
+    text = refused(data, "2 faults", "holds 1.036 and 999", "'data.decimal=\",\"'")
+    assert "'data.thousands=\".\"' if it does" in text
+    refused(data, "Column 'preis' of t.csv is '1.036' in row 2", "'data.thousands=\".\"'", decimal=",")
+    dataset, _, _ = load(data, decimal=",", thousands=".")
+    assert set(dataset.train.x[:, 0]) == {1036, 999, 2500}
+    assert np.array_equal(np.sort(dataset.train.x[:, 1]), np.sort(A.astype(np.float32)[dataset.rows["train"] - 2]))
+    data = table(preis=prices, y=Y)
+    refused(data, "holds 1.036 and 999: the dot may group thousands")
+    assert set(load(data, decimal=".")[0].train.x[:, 0]) == {np.float32(1.036), 999, 2.5}
+
+
+@pytest.mark.parametrize("changes", [{"decimal": ","}, {"decimal": ",", "thousands": "."}])
+def test_two_decimal_signs_in_one_column_are_refused(changes):
+    data = table(separator=";", v=["1,5" if i % 2 else "1.5" for i in range(400)], y=Y)
+    refused(data, "Column 'v' of t.csv is '1.5' in row 2, and 199 more", **changes)
+    refused(data, "Column 'v' of t.csv is '1,5' in row 3", "data.decimal")
+
+
+def test_other_signs_in_numbers_are_no_words():
+    cells = [("1,234", "999", "12,500")[i % 3] for i in range(400)]
+    data = table(separator=";", v=cells, y=Y)
+    refused(data, "'1,234' in row 2, and 266 more", "'data.thousands=\",\"'", "'data.decimal=\",\"'")
+    assert set(load(data, thousands=",")[0].train.x[:, 0]) == {1234, 999, 12500}
+    refused(table(v=[f"{i}%" for i in range(400)], y=Y), "'0%' in row 2, and 399 more", "a number", "Correct the cell")
+
+
+def test_numbers_with_three_decimals_are_not_taken_for_thousands():
+    for cells in (["0.125", "2"], ["1.125", "1.5"], ["1.125", "2.250"], ["1.125", "1000"]):
+        load(table(v=[cells[i % 2] for i in range(400)], y=Y))
+
+
+def test_a_number_that_float32_does_not_hold_is_refused_at_its_cell():
+    cells = [*map(str, A)]
+    cells[7] = "1e39"
+    refused(table(a=cells, y=Y), "Column 'a' of t.csv is '1e39' in row 9", "as float32 holds")
+    cells[7] = "1e400"
+    refused(table(a=cells, y=Y), "Column 'a' of t.csv is '1e400' in row 9")
+
+
+MIXED = {
+    "date": [f"2024-0{1 + i % 9}-1{i % 9}" for i in range(400)],
+    "city": [("Bern", "Basel", "Chur")[i % 3] for i in range(400)],
+    "smoker": [i % 2 == 0 for i in range(400)],
+    "a": A,
+    "y": Y,
+}
+
+
+def test_all_columns_that_are_no_numbers_are_listed_at_once_with_a_ready_mapping():
+    text = refused(
+        table(**MIXED), "2 faults", "'date' of t.csv holds words in 400 of 400 rows, 9 different", "'Bern' in row 2"
+    )
+    assert "'data.columns={date:date,city:category}', or data.columns=auto" in text
+    dataset, declared, warnings = load(table(**MIXED), columns="auto")
+    assert declared["columns"] == {"date": "date", "city": "category"} and warnings == ["auto_columns"]
+    assert dataset.encoding.features == [
+        "date.day", "date.month", "date.weekday", "date.seconds", "city=Basel", "city=Bern", "city=Chur", "smoker", "a",
+    ]  # fmt: skip
+    explicit = load(table(**MIXED), columns='{"date": "date", "city": "category"}')
+    assert explicit[0].fingerprint == dataset.fingerprint and explicit[1]["columns"] == declared["columns"]
+
+
+def test_auto_on_a_table_of_numbers_changes_nothing():
+    dataset, declared, warnings = load(table(a=A, b=B, y=Y), columns="auto")
+    assert dataset.fingerprint == load(table(a=A, b=B, y=Y))[0].fingerprint
+    assert declared["columns"] == {} and warnings == []
+
+
+def test_each_kind_of_column_has_the_values_that_its_cells_mean():
+    data = write(
+        "day,city,smoker,code,id,y\n"
+        "2024-01-31 00:00:10,Bern,yes,7,a,0\n2024-02-01 00:00:00,Chur,no,8,b,1\n2024-01-31 00:00:00,Bern,no,7,c,0\n"
+    )
+    kinds = {"day": "date", "city": "category", "smoker": "flag", "code": "category", "id": "drop"}
+    dataset, _, _ = load(data, columns=kinds, test_split=0.0)
+    rows = dict(zip(dataset.rows["train"].tolist(), dataset.train.x.tolist(), strict=True))
+    assert dataset.encoding.features[4:] == ["city=Bern", "city=Chur", "smoker", "code=7", "code=8"]
+    assert rows[2] == [31, 1, 2, 10, 1, 0, 1, 1, 0]  # a Wednesday, 10 s after the first
+    assert rows[3] == [1, 2, 3, 86400, 0, 1, 0, 0, 1]
+    assert rows[4] == [31, 1, 2, 0, 1, 0, 0, 1, 0]
+
+
+def test_a_word_that_training_does_not_have_is_refused_or_gets_its_own_column():
+    data = table(city=[("Bern", "Chur")[y] for y in Y], y=Y)
+    table("test.csv", city=["Chur", "Genf"], y=[1, 0])
+    refused(data, "Column 'city' of test.csv is 'Genf' in row 3", "category_or_other", key="test_path",
+            columns={"city": "category"}, test_path="test.csv")  # fmt: skip
+    dataset, _, _ = load(data, columns={"city": "category_or_other"}, test_path="test.csv")
+    assert dataset.encoding.features == ["city=Bern", "city=Chur", "city=(other)"]
+    assert dataset.test.x.tolist() == [[0, 1, 0], [0, 0, 1]]
+
+
+def test_dates_that_can_be_read_in_two_ways_are_refused():
+    data = table(d=["03/04/2024", "05/06/2024"] * 200, y=Y)
+    refused(data, "day or month first?", "YYYY-MM-DD", columns={"d": "date"})
+    swiss = table(d=["31.12.2024", "1.2.2024"] * 200, y=Y)
+    assert load(swiss, columns="auto")[1]["columns"] == {"d": "date"}
+    dataset, _, _ = load(table(d=["13/04/2024", "05/06/2024"] * 200, y=Y), columns={"d": "date"})
+    assert set(dataset.train.x[:, 1]) == {4, 6}
+    refused(table(d=["2024-01-01", "soon"] * 200, y=Y), "'d' of t.csv is 'soon' in row 3", columns={"d": "date"})
+
+
+@pytest.mark.parametrize(("impute", "expected"), [("median", 2), ("mean", 4), ("most_frequent", 1)])
+def test_gaps_are_refused_with_counts_or_imputed_from_the_training_part_only(impute, expected):
+    known = ["1", "1", "3", "11"]
+    data = table(a=known * 5 + [""] * 2, y=[0, 1] * 11)
+    table("test.csv", a=["1000", "1000", ""], y=[0, 1, 0])
+    refused(data, "Column 'a' of t.csv is empty in row 22, and 1 more cell is", "data.impute=median", "a number")
+    dataset, _, _ = load(data, impute=impute, test_path="test.csv")
+    assert dataset.test.x[:, 0].tolist() == [1000, 1000, expected]
+    assert sorted(dataset.train.x[:, 0])[-5:] == [11] * 5
+
+
+def test_gaps_in_words_get_the_most_frequent_word():
+    data = table(city=["Bern", "Bern", "Chur", ""] * 5, y=[0, 1] * 10)
+    dataset, _, _ = load(data, columns={"city": "category"}, impute="median", test_split=0.0)
+    assert dataset.train.x.sum(axis=0).tolist() == [15, 5]
+
+
+def test_an_empty_column_is_proposed_to_be_dropped():
+    refused(
+        write("a,y,\n1,0,\n2,1,\n"),
+        "'Unnamed: 2' of t.csv is empty in all 2 rows",
+        "{Unnamed\\: 2:drop}",
+        impute="mean",
+    )
+
+
+# ---- statistics in float64
+
+
+def test_seconds_since_1970_are_centred_before_float32_rounds_them():
+    seconds = [1700000000 + n % 60 for n in range(600)]
+    data = table(t=seconds, y=[int(n % 60 >= 30) for n in range(600)])
+    dataset, _, _ = load(data, scale="standardize")
+    assert agreement(dataset) == 1.0
+    said = []
+    load_dataset({**data, "input_shape": [1], "num_classes": 2}, said.append)
+    assert "Column 't' of t.csv is constant in float32" in said[0]
+
+
+def test_only_columns_that_float32_does_not_hold_are_a_revision():
+    from stackfit.data.arrays import fingerprint
+
+    def plain(dataset):
+        return fingerprint([dataset.train.x, dataset.train.y, dataset.test.x, dataset.test.y])
+
+    near = load(table(a=A, t=1e6 + 100 * B, y=Y), scale="standardize")[0]
+    assert near.fingerprint == plain(near) and not near.encoding.bases.any()
+    far = load(table(a=A, t=1e9 + B, y=Y), scale="standardize")[0]
+    assert far.fingerprint != plain(far) and far.encoding.bases[0] == 0 != far.encoding.bases[1]
+    raw = load(table(a=A, t=1e9 + B, y=Y), scale="none")[0]
+    assert raw.fingerprint == plain(raw)  # as it was: nothing is subtracted
+
+
+# ---- files
+
+
+def test_packed_files_are_read_and_their_unpacked_size_is_counted():
+    plain = load(table(a=A, b=B, y=Y, separator=";"))[0].fingerprint
+    text = Path("t.csv").read_bytes()
+    for name, packed in (
+        ("t.csv.gz", gzip.compress(text)),
+        ("t.csv.bz2", bz2.compress(text)),
+        ("t.txt", gzip.compress(text)),
+    ):
+        Path(name).write_bytes(packed)
+        data = {"kind": "csv", "path": name, "label": "y", "scale": "none"}
+        assert load(data)[0].fingerprint == plain
+        refused(data, f"takes {len(text)} bytes", key="max_memory_bytes", max_memory_bytes=len(text) - 1)
+    with zipfile.ZipFile("t.zip", "w") as archive:
+        archive.writestr("inside/t.csv", text)
+        archive.writestr("__MACOSX/._t.csv", b"")
+    assert load({**data, "path": "t.zip"})[0].fingerprint == plain
+    Path("t.csv.gz").write_bytes(gzip.compress(text)[:-20])
+    refused({**data, "path": "t.csv.gz"}, "t.csv.gz cannot be unpacked", "whole file")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_separator_of_a_packed_file_is_not_looked_for_in_packed_bytes(seed):
+    rows = np.random.default_rng(seed).standard_normal(100)
+    text = "a;y\n" + "".join(f"{value};{int(value > 0)}\n" for value in rows)
+    Path("t.csv.gz").write_bytes(gzip.compress(text.encode(), mtime=seed))
+    assert load({"kind": "csv", "path": "t.csv.gz", "label": "y", "scale": "none"})[0].input_shape == (1,)
+
+
+def test_an_encoding_is_named_with_what_to_type():
+    text = "größe,y\n" + "".join(f"{a},{y}\n" for a, y in zip(A, Y, strict=True))
+    data = write(text, encoding="cp1252")
+    refused(data, "not UTF-8 in line 1", "'größe'", "data.encoding=cp1252")
+    assert load(data, encoding="cp1252")[0].encoding.features == ["größe"]
+    data = write(text, encoding="utf-16")
+    refused(data, "UTF-16 text", "data.encoding=utf-16")
+    assert load(data, encoding="utf-16")[0].encoding.features == ["größe"]
+    assert load(write(text, encoding="utf-8-sig"))[0].encoding.features == ["größe"]
+    refused(write(text), "data.encoding is 'ascii'", key="encoding", encoding="ascii")
+    late = "a,y\n" + "1.5,0\n2.5,1\n" * 100_000 + "1.5,é\n"
+    refused(write(late, encoding="latin-1"), "not UTF-8 in line 200002", "'é'")
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [(["xl/workbook.xml"], "a workbook"), (["x.npy", "y.npy"], "NPZ"), (["a.csv", "b.csv"], "2 files"), (["content.xml", "m"], "a workbook")],
+)  # fmt: skip
+def test_a_workbook_under_another_name_is_named(names, what):
+    with zipfile.ZipFile("t.csv", "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    refused({"kind": "csv", "path": "t.csv", "label": "y"}, what, "Expected a CSV file")
+
+
+@pytest.mark.parametrize(
+    ("start", "what"), [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "a workbook"), (b"<!DOCTYPE html>", "a web page")]
+)
+def test_other_files_are_named(start, what):
+    Path("t.csv").write_bytes(start + b" " * 100)
+    refused({"kind": "csv", "path": "t.csv", "label": "y"}, f"t.csv is {what}")
+
+
+# ---- parts
+
+
+def test_no_group_is_in_two_parts():
+    people = [f"p{i % 23}" for i in range(400)]
+    dataset, _, _ = load(table(person=people, a=A, y=Y), group="person", validation_split=0.25)
+    assert dataset.encoding.features == ["a"]
+    rows = {"train": dataset.rows["train"][: len(dataset.train)], "validation": dataset.rows["train"][len(dataset.train) :],
+            "test": dataset.rows["test"]}  # fmt: skip
+    groups = {part: {people[row - 2] for row in of} for part, of in rows.items()}
+    assert not (
+        groups["train"] & groups["validation"]
+        or groups["train"] & groups["test"]
+        or groups["validation"] & groups["test"]
+    )
+    assert 60 <= len(dataset.test) <= 100 and sum(map(len, rows.values())) == 400
+    table("test.csv", person=["p1"], a=[1], y=[0])
+    refused(table(person=people, a=A, y=Y), "Group 'p1' of row 2 of test.csv is in t.csv too", key="group",
+            group="person", test_path="test.csv")  # fmt: skip
+    refused(table(person=["p"] * 400, a=A, y=Y), "1 group for 2 parts", key="group", group="person")
+
+
+@pytest.mark.parametrize("dates", [False, True])
+def test_earlier_rows_train_and_later_rows_test(dates):
+    order = np.random.default_rng(1).permutation(400)
+    when = [f"2024-01-01 {n // 60:02}:{n % 60:02}" if dates else n // 3 for n in order]
+    dataset, _, _ = load(table(when=when, a=A, y=Y), split_by="when", validation_split=0.25)
+    of = {row: int(n) for row, n in zip(range(2, 402), order, strict=True)}
+    train, test = ([of[row] for row in dataset.rows[part]] for part in ("train", "test"))
+    cut = len(dataset.train)
+    assert max(train[:cut]) < min(train[cut:]) and max(train[cut:]) < min(test)
+    assert abs(len(test) - 80) <= 2 and dataset.encoding.features == ["a"]
+    if not dates:  # equal times stay together
+        assert max(train) // 3 < min(test) // 3
+
+
+def test_a_later_test_file_may_not_be_earlier():
+    data = table(t=range(400), a=A, y=Y)
+    table("test.csv", t=[500, 399, 3], a=[1, 2, 3], y=[0, 1, 0])
+    refused(data, "Row 4 of test.csv is earlier in 't'", key="split_by", split_by="t", test_path="test.csv")
+
+
+def test_a_stratified_validation_part_has_every_class_in_its_share():
+    y = [0] * 380 + [1] * 20
+    dataset, _, _ = load(table(a=A, y=y), validation_split=0.25, stratify=True)
+    assert np.bincount(dataset.validation.y).tolist() == [76, 4] and np.bincount(dataset.train.y).tolist() == [228, 12]
+
+
+def test_a_declared_table_is_read_once(monkeypatch):
+    from stackfit.data.kinds import csv
+
+    read, count = csv.read_table, []
+    monkeypatch.setattr(csv, "read_table", lambda *arguments: count.append(1) or read(*arguments))
+    load(table(**MIXED), columns="auto")
+    assert len(count) == 1
+    Path("t.csv").write_text(Path("t.csv").read_text(encoding="utf-8") + "2024-01-10,Bern,True,1,0\n", encoding="utf-8")
+    load(table(**MIXED), columns="auto")
+    assert len(count) == 2
+
+
+# ---- what commands say
+
+
+def test_data_show_names_the_row_and_the_columns(cli):
+    table(t=[1e9 + i for i in range(40)], city=["Bern", "Chur"] * 20, y=[0, 1] * 20)
+    answer = cli("data", "show", "csv", "3", "data.path=t.csv", "data.label=y", "data.columns=auto")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    row = int(lines[0].partition("row ")[2].partition(" ")[0])
+    assert lines[0].startswith(f"csv, train example 3, row {row} of the file: label {row % 2}")
+    assert f"t          {1e9 + row - 2:.0f}" in lines and f"city={('Bern', 'Chur')[row % 2]}  1" in lines
+
+
+@pytest.mark.tf
+def test_plan_lists_the_inputs_and_takes_what_auto_proposes(cli, keras):
+    table(**MIXED)
+    words = ["plan", "digits_quickstart", "data=csv", "data.path=t.csv", "data.label=y"]
+    answer = cli(*words, "data.columns=auto")
+    assert answer.code == 0, answer.err
+    assert "inputs  date.day, date.month, date.weekday, date.seconds, city=Basel, city=Bern," in answer.out
+    assert "data.columns=auto takes 'date' date, 'city' category" in answer.err
+    answer = cli(*words)
+    assert answer.code == 2 and "'data.columns={date:date,city:category}'" in answer.err
+    quiet = cli(*words, "data.columns=auto", "silence=[auto_columns]")
+    assert "auto takes" not in quiet.err
