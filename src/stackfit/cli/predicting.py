@@ -34,7 +34,8 @@ def command(
     probabilities. A table's rows are in a CSV file with the columns of the training data. Formats other than text have all
     test items, or those of --item or --wrong.
     """
-    from stackfit.proof.predictions import as_frame, predict_files, predict_items
+    from stackfit.cli.each import for_each
+    from stackfit.proof.predictions import as_frame, check_file, predict_files, predict_items
     from stackfit.results import formats
     from stackfit.results.run import Run
 
@@ -42,15 +43,27 @@ def command(
     if item and not files and format == "text":
         print_items(opened, item, png, trust or ())
         return 0
+    code = 0
     if files:
-        predictions = predict_files(opened, files, invert, trust or (), lambda line: complain([line]))
+        readable = list(files)
+        if len(files) > 1:
+            readable = []
+
+            def look(file: Path) -> None:
+                check_file(opened, file, invert)
+                readable.append(file)
+
+            code = for_each(files, look)
+        predictions = []
+        if readable:
+            predictions = predict_files(opened, readable, invert, trust or (), lambda line: complain([line]))
     else:
         predictions = predict_items(opened, trust or ())
         if item:
             predictions = [_pick(predictions, number) for number in item]
         elif wrong and format != "text":
             predictions = [predictions[number] for number in _choose(predictions, True, len(predictions))]
-    if format != "text":
+    if format != "text" and predictions:
         sys.stdout.write(formats.render(as_frame(opened, predictions), format, width()))
     elif files:
         for prediction in predictions:
@@ -61,7 +74,7 @@ def command(
         for number in _choose(predictions, wrong, count):
             sys.stdout.write(_line(predictions[number], opened) + "\n")
         sys.stdout.write(_summary(predictions, opened) + "\n")
-    return 0
+    return code
 
 
 def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: Sequence[str] = ()) -> None:

@@ -90,6 +90,15 @@ def predict_files(
     return _predictions(run, _scores(run, x, trust), names)
 
 
+def check_file(run: Run, file: Path, invert: bool = False) -> None:
+    """Read a file as `predict_files` does, without predicting it. DataError: it is not what the run predicts."""
+    inputs = _read_inputs(run)
+    if inputs.columns:
+        inputs.rows(read_table(file), shown(file), SILENT, first_row=2)
+    else:
+        inputs.pictures([file], invert)
+
+
 def predict_frame(run: Run, rows: Any, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT) -> pd.DataFrame:
     """Predict unscaled rows of a table, columns by name; or an array of unscaled examples, `(examples, *input_shape)`.
 
