@@ -154,14 +154,14 @@ def test_every_item_gets_its_verdict_whatever_becomes_of_the_others(cli, write, 
     assert answer.code == 1 and "Traceback" not in answer.err and "\x1b" not in answer.out + answer.err
     items = list(dict.fromkeys(words))
     lines = answer.out[answer.out.index("\n\n") :].split("\n")[2:-3]
-    assert [line.split()[0] for line in lines] == [*items[:-1], "no\\x1b[31mred"]
+    assert [line.split()[0] for line in lines] == [*items[:-1], "no\\u001b[31mred"]
     states = {line.split()[0]: " ".join(line.split()[1:5]) for line in lines}
     assert states["good"] == "passed 2 of 2" and states["bad"].startswith("passed 1 of 2")
     assert states["raises"].startswith("passed 0 of 2")
     errors = [*BROKEN, "missing", "folder", "blocked"]
     assert all(states[name].startswith("error") for name in errors)
     rows = list(csv.DictReader((lab / "claims.csv").read_text().splitlines()))
-    assert list(dict.fromkeys(row["item"] for row in rows)) == [*items[:-1], "no\\x1b[31mred"]
+    assert list(dict.fromkeys(row["item"] for row in rows)) == [*items[:-1], "no\\u001b[31mred"]
     assert all(row["reason"] for row in rows if row["state"] == "error")
     suite = ElementTree.parse(lab / "claims.xml").getroot()
     assert suite.attrib["errors"] == str(len(errors) + 1) and suite.attrib["failures"] == "3"

@@ -65,7 +65,7 @@ def finished(tmp_path_factory) -> Path:
 def test_a_finished_folder_holds_the_files_of_the_contract_and_nothing_else(finished):
     assert {path.name for path in finished.iterdir()} == {
         *("config.yaml", "status.json", "environment.json", "history.csv", "metrics.json"),
-        *("predictions.npz", "model.keras", "model.h5", "log.txt", "scaling.json"),
+        *("predictions.npz", "model.keras", "model.h5", "log.txt", "scaling.json", "manifest.json"),
     }
 
 

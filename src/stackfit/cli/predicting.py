@@ -85,11 +85,11 @@ def _print_answers(predictions: Sequence[Prediction], run: Run, files: int) -> N
     from stackfit.execution.progress import takes_colour
 
     for prediction in predictions:
-        shares = "" if prediction.picture is None else _shares(prediction, run)
-        sys.stdout.write((prediction.name if shares else _line(prediction, run)) + "\n" + shares)
-        sys.stdout.flush()
+        sys.stdout.write(_line(prediction, run) + "\n")
         if prediction.picture is None:
             continue
+        sys.stdout.write(_shares(prediction, run))
+        sys.stdout.flush()
         if prediction.remark or files == 1:
             print(render_picture(prediction.picture, takes_colour(sys.stderr)), file=sys.stderr)
         if prediction.remark:

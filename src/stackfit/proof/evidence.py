@@ -133,7 +133,8 @@ def unlike_status(run: Run, settings: Mapping[str, Any]) -> Iterator[str]:
         said = status.get(part)
         for key, value in (said if isinstance(said, dict) else {}).items():
             same = value == settings.get(key) if part == "settings" else _is_typed(value, settings.get(key))
-            if key in settings and not same:
+            moved = run.data_path is not None and key in ("data.path", "data.test_path")
+            if key in settings and not same and not moved:
                 yield f"{files.status.name} says {key} {value}, {files.config.name} {settings[key]}"
 
 
