@@ -15,8 +15,8 @@ from stackfit.errors import StackfitError, TrainingError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
+from stackfit.files import printed
 from stackfit.training.engine import Feeds
-from stackfit.training.printing import printed
 
 
 class Finisher:

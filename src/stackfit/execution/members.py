@@ -20,10 +20,10 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
+from stackfit.files import printed
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
 from stackfit.training.engine import Feeds, Member, Settings, make_member
-from stackfit.training.printing import printed
 
 # The values for checking a model when the config's own are wrong.
 DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
@@ -126,7 +126,9 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
 
 
 def find_index_layers(model: Any) -> list[Any]:
-    """See `stackfit.model.index_layers`, which needs Keras."""
+    """See `stackfit.model.index_layers`, which few models need."""
+    if not {type(layer).__name__ for layer in model.layers} & {"Embedding", "CategoryEncoding"}:
+        return []
     from stackfit.model import index_layers
 
     return index_layers.find_index_layers(model)
