@@ -81,6 +81,8 @@ def test_a_table_after_layers_that_only_pass_on_is_checked_and_one_after_others_
 def test_plan_names_it_and_so_does_the_cell_of_a_sweep(tokens, keras, cli):
     data = ["data=npz", "data.path=tokens.npz", "data.scale=none", "epochs=1", EMBEDDING.format(rows=50)]
     assert "has the index 49" in cli("plan", "digits_quickstart", *data, "model.layers.embed.input_dim=9").err
+    answer = cli("plan", "digits_quickstart", "-m", *data[:2], *data[3:], "data.scale=none,standardize")
+    assert answer.code == 1 and "cell 2" in answer.err and "holds fractions such as" in answer.err
     answer = cli("run", "digits_quickstart", "-m", *data, "model.layers.embed.input_dim=49,50")
     assert answer.code == 1 and "has the index 49" in answer.err
     assert sorted(stackfit.table()["state"]) == ["failed", "finished"]

@@ -1,4 +1,7 @@
-"""Files appear whole: each is written next to the old one, flushed and renamed over it; failures name the file."""
+"""Files appear whole: each is written next to the old one, flushed and renamed over it; failures name the file.
+
+And what one thread prints is kept for a log.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ import json
 import math
 import os
 import re
+import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +150,39 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+class Printed(io.StringIO):
+    """`sys.stdout` for one thread; the others see the stream that was there."""
+
+    def __init__(self, stream: Any):
+        super().__init__()
+        self.stream, self.thread = stream, threading.get_ident()
+
+    @property
+    def text(self) -> str:
+        """What was printed; empty if a callback has closed the stream."""
+        return "" if self.closed else self.getvalue()
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() == self.thread:
+            return super().write(text)
+        return self.stream.write(text)
+
+    def flush(self) -> None:
+        if threading.get_ident() != self.thread:
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextlib.contextmanager
+def printed() -> Iterator[Printed]:
+    """Keep what this thread prints inside the block; what others print meanwhile goes where it always goes."""
+    kept = Printed(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(kept):
+            yield kept
+    finally:
+        kept.thread = 0  # another thread may have noted it as its stream, and put it back later

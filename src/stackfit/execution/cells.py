@@ -87,7 +87,8 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
         _fit_schedules(config, problems)
     problems.place(composition.origins)
     if "replaced_option" not in (config["silence"] or ()):
-        problems.warnings += [_replaced(option) for option in composition.replaced]
+        for option in composition.replaced:
+            problems.warnings.append(_replaced(option))
     modules, settings = used_modules(config), settings_of(config)
     own_modules.refresh(modules)
     origins = composition.origins

@@ -16,9 +16,9 @@ from stackfit.errors import StackfitError, TrainingError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
+from stackfit.files import printed
 from stackfit.results.run_files import read_history
 from stackfit.training.engine import Feed, Feeds, Logs
-from stackfit.training.printing import printed
 
 
 class Finisher:

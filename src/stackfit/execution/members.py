@@ -7,7 +7,7 @@ import json
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
+from stackfit.files import printed
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
 from stackfit.training.engine import Feeds, Member, Settings, make_member
-from stackfit.training.printing import printed
 
 # The values for checking a model when the config's own are wrong.
 DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
@@ -126,14 +126,26 @@ def make_model(cell: Cell, input_shape: tuple[int, ...]) -> Any:
     return stack.model
 
 
-def check_inputs(cell: Cell, model: Any, dataset: Dataset | StreamedDataset, problems: Problems) -> None:
-    """Whether the data are indices where layers of the model take them for such; streamed data are not read for that."""
-    from stackfit.model.index_layers import Seen, check_indices, find_index_layers
+def find_index_layers(model: Any) -> list[Any]:
+    """See `stackfit.model.index_layers`, which few models need."""
+    if not {type(layer).__name__ for layer in model.layers} & {"Embedding", "CategoryEncoding"}:
+        return []
+    from stackfit.model import index_layers
 
-    layers = find_index_layers(model) if isinstance(dataset, Dataset) else []
-    if not layers:
+    return index_layers.find_index_layers(model)
+
+
+def check_inputs(cell: Cell, layers: Sequence[Any], dataset: Dataset | StreamedDataset | None, problems: Problems) -> None:
+    """Whether the data are indices where layers of the model take them for such; streamed data are not read for that.
+
+    Args:
+        layers: what `find_index_layers` finds in the cell's model.
+    """
+    from stackfit.model.index_layers import Seen, check_indices
+
+    if not layers or not isinstance(dataset, Dataset):
         return
-    seen = {part: Seen(*facts) for part, facts in dataset.scaled_values.items()}  # type: ignore[union-attr]
+    seen = {part: Seen(*facts) for part, facts in dataset.scaled_values.items()}
     for layer in layers:
         problems.add(check_indices(layer, seen, cell.config["data"]["scale"]))
     if cell.origins:

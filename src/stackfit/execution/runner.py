@@ -17,7 +17,15 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
-from stackfit.execution.members import build_callbacks, check_inputs, describe_stack, make_model, settings_of, start
+from stackfit.execution.members import (
+    build_callbacks,
+    check_inputs,
+    describe_stack,
+    find_index_layers,
+    make_model,
+    settings_of,
+    start,
+)
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
@@ -111,7 +119,7 @@ def run_cohort(
         job.alone = len(jobs) == 1 and not job.cell.axes
         job.model = job.model or make_model(job.cell, dataset.input_shape)
         with raising() as problems:
-            check_inputs(job.cell, job.model, dataset, problems)
+            check_inputs(job.cell, find_index_layers(job.model), dataset, problems)
         interrupts.check()
     settings = [settings_of(job.cell.config) for job in jobs]
     feeds = ENGINE.feeds(dataset)

@@ -14,11 +14,11 @@ from functools import partial
 import keras
 
 from stackfit.errors import TrainingError
+from stackfit.files import printed
 from stackfit.training.checkpoint import Checkpoint, Memory, restore_variables, resume_file, variables_of
 from stackfit.training.engine import Logs, Member, Program
 from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed, Step
 from stackfit.training.listeners import listens_to_batches
-from stackfit.training.printing import printed
 from stackfit.training.weights import Noted, find_epoch, may_change, weights_digest
 
 CALL_SECONDS = 2.0  # at most this much work before Python is back: progress and Ctrl-C stay alive

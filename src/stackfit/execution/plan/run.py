@@ -65,7 +65,7 @@ def plan_run(
     plan |= _describe_model(cell, stack.model, plan["data"])
     if dataset is not None:
         problems.warnings += runner.warnings_of(cell, dataset)
-        members.check_inputs(cell, stack.model, dataset, problems)
+        members.check_inputs(cell, members.find_index_layers(stack.model), dataset, problems)
         left = find_continuable(project.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
         plan["continues"] = left and shown(left.path)
     if began is not None:

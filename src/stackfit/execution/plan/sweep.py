@@ -53,8 +53,11 @@ def plan_sweep(
     data_of = cohorts.once_per_data(look)
     sizes: dict[str, ModelSize] = {}
 
+    index_layers: dict[str, list[Any]] = {}
+
     def look_at(cell: Cell, model: Any) -> None:
         sizes[members.model_key(cell)] = size_model(model, ENGINE.count_flops)
+        index_layers[members.model_key(cell)] = members.find_index_layers(model)
 
     checks = cohorts.ModelChecks(look_at)
     waiting = [job for job in jobs if job.waits]
@@ -67,10 +70,14 @@ def plan_sweep(
         wrong = [found] if isinstance(found, ConfigError) else []
         if isinstance(found, ConfigErrors):
             wrong = found.errors
+        data = data_of(job.cell)
+        of_data = Problems()
+        members.check_inputs(job.cell, index_layers.get(members.model_key(job.cell), ()), data, of_data)
+        wrong = [*wrong, *of_data.errors]
         errors |= {str(error): error for error in wrong}
         unusual = checks.problems[members.model_key(job.cell)].warnings
         problems.include(Problems(warnings=unusual))
-        row = _row(job, sizes.get(members.model_key(job.cell)), describe_data(job.cell, data_of(job.cell)))
+        row = _row(job, sizes.get(members.model_key(job.cell)), describe_data(job.cell, data))
         rows.append(
             {
                 "number": number,
