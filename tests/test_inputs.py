@@ -101,7 +101,7 @@ def test_a_picture_that_claims_to_be_enormous_is_refused(lab):
 @pytest.mark.parametrize("shape", [(2,), (8, 8), (8, 8, 2), ()])
 def test_data_that_are_not_pictures_say_so(lab, shape):
     with pytest.raises(
-        DataError, match=r"Expected \(height, width, 1 or 3\) to predict a picture. Leave out the files"
+        DataError, match=r"Expected \(height, width, 1 or 3\) to predict a picture. Give an NPZ file with such"
     ):
         read_picture(picture(lab / "a.png"), shape)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(
     run: RunPath,
     files: Annotated[
-        list[Path] | None, word("Pictures (PNG, JPEG, …) of any size, or CSV files with rows.", metavar="[FILE]...")
+        list[Path] | None, word("Pictures of any size, CSV files with rows, or NPZ files with x.", metavar="[FILE]...")
     ] = None,
     item: Annotated[list[int] | None, option("A test item's number, from 0; may be repeated.")] = None,
     wrong: Annotated[bool, option("Only test items that are wrong; of values, those furthest off.", "--wrong")] = False,

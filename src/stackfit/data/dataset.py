@@ -19,12 +19,14 @@ CHUNK = 1000  # examples a step where all at once need too much memory: 60,000 p
 class Progress:
     """`say(line)` gets a sentence; `step(what, done, total)` suits a progress bar, total 0 while unknown.
 
-    Without `build` nothing is fetched or written: data that are not on this machine raise AbsentError.
+    Without `build` nothing is fetched or written: data that are not on this machine raise AbsentError. `encoding`, of a run, is
+    the `tables.encoding.Encoding` by which a table's columns become features; None: it is fitted.
     """
 
     say: Callable[[str], None] = lambda line: None
     step: Callable[[str, int, int], None] = lambda what, done, total: None
     build: bool = True
+    encoding: Any = None
 
 
 SILENT = Progress()

@@ -13,6 +13,7 @@ import numpy as np
 from stackfit.config.schema import Data
 from stackfit.data import pictures
 from stackfit.data.dataset import Dataset, Scaling, StreamedDataset
+from stackfit.data.kinds.npz import shaped
 from stackfit.data.settings import settings_of
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
@@ -126,6 +127,16 @@ class Inputs:
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
         return self.scaling.apply(x)
 
+    def npz(self, path: Path) -> np.ndarray:
+        """The scaled inputs of the array `x` in an NPZ file, or of its only array; see `arrays`."""
+        cure = "Write one with numpy.savez(path, x=x)."
+        with reading(path, "an NPZ file of arrays", cure, DataError), np.load(path, allow_pickle=False) as archive:
+            name = archive.files[0] if len(archive.files) == 1 else "x"
+            if name not in archive.files:
+                raise DataError(f"{path} holds {', '.join(archive.files) or 'nothing'}. Expected an array x. {cure}")
+            x = archive[name]
+        return self.arrays(x if self.encoding else shaped(x, list(self.shape)))
+
     def picture(self, file: Path, invert: bool = False) -> np.ndarray:
         """A picture of any size as the network sees it, unscaled: uint8 of `shape`.
 
@@ -138,7 +149,7 @@ class Inputs:
         if len(self.shape) != 3 or self.shape[2] not in (1, 3):
             raise DataError(
                 f"This run's examples have the shape {self.shape}. Expected (height, width, 1 or 3) to predict a picture. "
-                "Leave out the files to see its test items."
+                "Give an NPZ file with such examples, or leave out the files to see its test items."
             )
         if not file.exists():
             raise DataError(f"There is no file {file}. Expected a picture. Correct the path.")

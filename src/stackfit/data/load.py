@@ -14,6 +14,7 @@ from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
 from stackfit.data.division import stratified
 from stackfit.data.gaps import find_gaps
+from stackfit.data.inputs import Inputs
 from stackfit.data.kinds import kind_of
 from stackfit.errors import DataError
 
@@ -52,7 +53,11 @@ def target_scale_of(data: Mapping[str, Any], form: str | None) -> dict[str, floa
 
 
 def load_dataset(
-    data: Mapping[str, Any], say: Callable[[str], None] = SILENT.say, step: Any = SILENT.step, build: bool = True
+    data: Mapping[str, Any],
+    say: Callable[[str], None] = SILENT.say,
+    step: Any = SILENT.step,
+    build: bool = True,
+    trained: Inputs | None = None,
 ) -> Dataset | StreamedDataset:
     """Load what the `data` section of a config names; a stream when arrays would exceed `max_memory_bytes`.
 
@@ -60,6 +65,7 @@ def load_dataset(
         data: the resolved `data` section: a plain mapping or a DictConfig, with the keys of `schema.Data`.
         say, step: as in `Progress`: told what takes time, and when a damaged cache is rebuilt.
         build: fetch and prepare what is not here; else nothing is written.
+        trained: how a run encodes and scales its inputs; None: fitted on the training part.
 
     Raises:
         DataError: the data are missing, damaged, or not what the config declares; carries the config key.
@@ -68,7 +74,7 @@ def load_dataset(
     settings = checks.settings_of(data)
     checks.check_settings(settings)
     kind = kind_of(settings.kind)
-    loaded = kind.read(settings, Progress(say, step, build))
+    loaded = kind.read(settings, Progress(say, step, build, trained and trained.encoding))
     if isinstance(loaded, StreamedDataset):
         return loaded
     arrays, facts = loaded.arrays, loaded.facts
@@ -82,12 +88,7 @@ def load_dataset(
     if settings.stratify:
         order = stratified(y, at, settings)
         x, y = x[order], y[order]
-    scaling = Scaling()
-    if settings.scale == "unit":
-        highest = 255 if x.dtype == np.uint8 else x.max()
-        scaling = checks.unit_scaling(name, x.shape[1:], highest, kind.white)
-    elif settings.scale == "standardize":
-        scaling = Scaling.standardizing(x[start : min(start + CHUNK, at)] for start in range(0, at, CHUNK))
+    scaling = trained.scaling if trained else _scaling(settings, name, x, at, kind.white)
     parts = {
         "train": Split(x[:at], y[:at]),
         "validation": Split(x[at:], y[at:]) if settings.validation_split else None,
@@ -112,3 +113,12 @@ def _white(settings: Data, white: float, x: np.ndarray) -> float:
     if settings.scale == "unit" or x.dtype == np.uint8:
         return white
     return next((end for end in (1.0, 255.0) if x.max() <= end), float(x.max()))
+
+
+def _scaling(settings: Data, name: str, x: np.ndarray, at: int, white: float) -> Scaling:
+    """As the settings say, fitted on the examples before `at`."""
+    if settings.scale == "unit":
+        return checks.unit_scaling(name, x.shape[1:], 255 if x.dtype == np.uint8 else x.max(), white)
+    if settings.scale == "standardize":
+        return Scaling.standardizing(x[start : min(start + CHUNK, at)] for start in range(0, at, CHUNK))
+    return Scaling()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stackfit.data.inputs import Inputs
-from stackfit.errors import RunFolderError
 from stackfit.files import shown
-from stackfit.proof.rerun import check_config, load_data
+from stackfit.proof.rerun import check_config, load_data, read_inputs
 from stackfit.proof.saved import load_model
 from stackfit.results import run_files
 from stackfit.results.answers import read_answers
@@ -85,17 +84,13 @@ def open_inputs(run: Run, trust: Iterable[str] = ()) -> Inputs:
         ConfigError: see `check_config`; RunFolderError: `scaling.json` is damaged; DataError: there is none, nor the data.
     """
     check_config(run, trust, callbacks=False)
-    data = run.config["data"]
-    record = run_files.read_scaling(run.folder)
-    if record is None:  # a run of an earlier version
-        return Inputs.of(load_data(run), data)
-    return Inputs.read(record, data, shown(run_files.RunFiles(run.folder).scaling), RunFolderError)
+    return read_inputs(run) or Inputs.of(load_data(run), run.config["data"])
 
 
 def read_examples(
     inputs: Inputs, file: Path, invert: bool = False, prefix: bool = False, say: Callable[[str], None] = SILENT
 ) -> Examples:
-    """A picture of any size, made grey or RGB as the model needs; or, of a model of a table, the rows of a CSV file.
+    """A picture of any size, made grey or RGB as the model needs; the rows of a CSV file for a model of a table; or the array of an NPZ file.
 
     Args:
         invert: for dark objects on white paper, where the data show bright objects on black.
@@ -105,11 +100,14 @@ def read_examples(
     Raises:
         DataError: the file is not a picture, or not such a table.
     """
+    before = f"{shown(file)} " if prefix else ""
+    if file.suffix == ".npz":
+        x = inputs.npz(file)
+        return Examples([f"{before}example {number}" for number in range(len(x))], x)
     if inputs.encoding is None:
         picture = inputs.picture(file, invert)
         return Examples([str(file)], inputs.scaled([picture]), picture, inputs.unlike(picture))
     x, rows = inputs.file(file, say)
-    before = f"{shown(file)} " if prefix else ""
     return Examples([f"{before}row {row}" for row in rows], x)
 
 

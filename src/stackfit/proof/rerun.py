@@ -12,6 +12,7 @@ from stackfit.config.checks import check_stored
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import trusted_modules, used_modules
 from stackfit.data import Dataset, StreamedDataset, load_dataset
+from stackfit.data.inputs import Inputs
 from stackfit.errors import DataError, RunFolderError
 from stackfit.execution.cells import Cell
 from stackfit.files import shown
@@ -87,14 +88,30 @@ def check_data(run: Run) -> None:
                 )
 
 
-def load_data(run: Run, say: Callable[[str], None] = lambda line: None) -> Dataset | StreamedDataset:
+def read_inputs(run: Run) -> Inputs | None:
+    """How the run encodes and scales its inputs, from `scaling.json`; None for a run of an earlier version.
+
+    Raises:
+        RunFolderError: the file is damaged, or does not fit the config.
+    """
+    record = run_files.read_scaling(run.folder)
+    where = shown(run_files.RunFiles(run.folder).scaling)
+    return None if record is None else Inputs.read(record, run.config["data"], where, RunFolderError)
+
+
+def load_data(
+    run: Run, say: Callable[[str], None] = lambda line: None, trained: Inputs | None = None
+) -> Dataset | StreamedDataset:
     """The run's data; `say` is told if they are not those that it trained on.
+
+    Args:
+        trained: how their inputs are encoded and scaled; None: fitted on their training part, as for a new run.
 
     Raises:
         DataError: they are not available any more.
     """
     check_data(run)
-    dataset = load_dataset(run.config["data"], say)
+    dataset = load_dataset(run.config["data"], say, trained=trained)
     recorded = run_files.read_environment(run.folder).get("data_fingerprint")
     if recorded not in (None, dataset.fingerprint):
         say(

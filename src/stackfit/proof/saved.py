@@ -12,7 +12,7 @@ from stackfit.execution.engines import ENGINE
 from stackfit.execution.members import make_model, random_state_kept, settings_of
 from stackfit.files import shown
 from stackfit.proof.loading import load_weights
-from stackfit.proof.rerun import build_cell, load_data
+from stackfit.proof.rerun import build_cell, load_data, read_inputs
 from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
@@ -62,13 +62,13 @@ def _test_scores(run: Run, model: Any) -> np.ndarray:
 
 
 def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> dict[str, dict[str, float]]:
-    """Loss and metrics of the run's model on its training, validation and test splits; `say` is told if the data changed.
+    """Loss and metrics of the run's model on its training, validation and test splits, encoded and scaled as in training; `say` is told if the data changed.
 
     Raises:
         RunFolderError: no model; DataError: the data are not available any more; ConfigError: see `load_model`.
     """
     model = load_model(run, trust=trust)
-    dataset = load_data(run, say)
+    dataset = load_data(run, say, read_inputs(run))
     feeds, settings = ENGINE.feeds(dataset), settings_of(run.config)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
     return {split: ENGINE.evaluate([model], [feeds.feed(split, settings)])[0][0] for split in splits}

@@ -18,7 +18,7 @@ from stackfit.data.labels import find_classes, number_labels
 from stackfit.data.own import path_of
 from stackfit.data.settings import wrong
 from stackfit.data.tables.columns import Faults, decide_columns, declared_columns
-from stackfit.data.tables.encoding import fit_numbers, fit_words
+from stackfit.data.tables.encoding import Encoding, fit_numbers, fit_words
 from stackfit.data.tables.header import plain
 from stackfit.data.tables.roles import (
     check_test_columns,
@@ -29,6 +29,7 @@ from stackfit.data.tables.roles import (
     look_alikes,
     order_numbers,
 )
+from stackfit.data.tables.rows import match_columns
 from stackfit.data.tables.table import Table, read_table
 from stackfit.errors import DataError
 
@@ -45,22 +46,30 @@ def read(settings: Data, progress: Progress) -> Stored:
             progress.say(
                 f"{one.name}: {len(one.left_out)} rows hold nothing but separators and are left out: {left_out}."
             )
-    label, kinds, faults = _features(table, settings)
-    encoding = fit_words(table, kinds, settings, faults)
+    trained: Encoding | None = progress.encoding
+    if trained is None:
+        label, kinds, faults = _features(table, settings)
+        encoding = fit_words(table, kinds, settings, faults)
+    else:
+        match_columns(table, trained, settings, progress.say)
+        label, faults, encoding = find_column(table, settings, "label"), Faults(table, settings), trained
+        kinds = {column.name: column.kind for column in trained.columns}
     labels = label_cells(table, label, settings, faults)
     faults.raise_all()
     num_classes, class_names = find_classes(settings, labels)
-    y = number_labels(labels, num_classes, class_names, _place(table, label))
+    y = number_labels(labels, num_classes, class_names, _place(table, label), _known(labels, class_names, trained))
     groups = group_names(table, settings)
     order = order_numbers(table, settings)
     division = divide(y, settings, groups, order)
-    encoding, constant = fit_numbers(encoding, table, division.train[: division.cut], settings)
+    constant: list[str] = []
+    if trained is None:
+        encoding, constant = fit_numbers(encoding, table, division.train[: division.cut], settings)
     for name in constant:
         progress.say(
             f"Column {name!r} of {table.name} is constant in float32: its values differ by less than that can hold. "
             "With data.scale=standardize, differences are taken before."
         )
-    x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=True)
+    x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=trained is None)
     arrays = {"train_x": x_train, "train_y": y[division.train]}
     rows = {"train": table.rows[division.train]}
     if test is not None:
@@ -79,6 +88,13 @@ def read(settings: Data, progress: Progress) -> Stored:
     if any(column.base and column.kind == "number" for column in encoding.columns):
         facts["revisions"] = {"csv_scaling": 2}  # statistics of these columns in float64
     return Stored(arrays, facts)
+
+
+def _known(labels: np.ndarray, class_names: list[str], trained: Encoding | None) -> np.ndarray | None:
+    """The training part's labels, as far as they decide what whole numbers mean; None for training itself."""
+    if trained is None:
+        return None
+    return np.array(class_names) if class_names and all(name.lstrip("-").isdecimal() for name in class_names) else labels
 
 
 def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:

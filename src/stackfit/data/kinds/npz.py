@@ -37,7 +37,7 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
         if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
             found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
             raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
-        x = _shaped(x, settings.input_shape)
+        x = shaped(x, settings.input_shape)
         if x.dtype != np.uint8:
             with np.errstate(over="ignore"):  # an infinity is named as such
                 _warn_of_rounding(x, path, progress)
@@ -46,7 +46,7 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
     return parts
 
 
-def _shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
+def shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
     """The examples in their declared shape, if it differs in axes of length 1 only; else grey uint8 pictures get a channel."""
     if not declared:
         return x[..., np.newaxis] if x.ndim == 3 and x.dtype == np.uint8 else x

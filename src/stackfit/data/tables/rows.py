@@ -63,6 +63,16 @@ def encode_rows(table: Table, encoding: Encoding, settings: Data, say: Callable[
     Raises:
         DataError: there are no rows, a column is missing, or every cell that the encoding does not know.
     """
+    match_columns(table, encoding, settings, say)
+    return encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
+
+
+def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callable[[str], None]) -> None:
+    """Refuse a table without rows, or without a column of the encoding; `say` is told which columns are not used.
+
+    Raises:
+        DataError: see above.
+    """
     if not len(table):
         raise DataError(f"{table.name} has no rows. Expected at least one. Add it.")
     names = [column.name for column in encoding.columns]
@@ -75,7 +85,6 @@ def encode_rows(table: Table, encoding: Encoding, settings: Data, say: Callable[
     known = {*names, *declared_columns(settings), *map(plain, filter(None, (settings.label, settings.group, settings.split_by)))}
     if unused := [name for name in table.columns if name not in known]:
         say(f"Not used of {table.name}: {', '.join(unused)}.")
-    return encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
 
 
 def _cells(values: pd.Series, column: Column, settings: Data) -> np.ndarray:
