@@ -76,7 +76,8 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             problems.unknown |= {"data.input_shape", "data.num_classes"}
     config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
-    if not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size"):
+    usable = not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size")
+    if usable and any(find_schedules(config["optimizer"])):
         _fit_schedules(config, problems)
     problems.place(composition.origins)
     modules, settings = used_modules(config), settings_of(config)
@@ -87,8 +88,6 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
 
 def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
     """Fill the step counts of learning-rate schedules that are left open; warn of those that do not fit the run."""
-    if not any(find_schedules(config["optimizer"])):
-        return
     examples = (config["data"]["examples"] or {}).get("train")
     with contextlib.suppress(DataError):  # a run says it itself
         if examples is None:
