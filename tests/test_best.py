@@ -35,6 +35,14 @@ def test_the_best_is_the_highest_accuracy_or_the_lowest_loss_and_of_equal_runs_t
     assert find_best((), filter="units < 1")[0] == "outputs/base/a"
 
 
+def test_a_run_whose_files_have_changed_is_never_the_best_and_is_named(runs):
+    status = runs / "a" / "status.json"
+    status.write_text(status.read_text().replace("0.8", "0.99"))
+    folder, _, problems = find_best(runs)
+    assert folder == "outputs/base/b"
+    assert len(problems) == 1 and "outputs/base/a: changed since it was written: status.json" in problems[0]
+
+
 def test_a_name_that_does_not_exist_or_a_metric_that_nobody_has_is_an_error(runs):
     with pytest.raises(ConfigError, match=r"no column 'test_acuracy'\. Did you mean 'test_accuracy'"):
         find_best(runs, "test_acuracy")
@@ -53,6 +61,7 @@ def test_where_the_direction_is_not_known_there_is_no_best_until_you_say_it(runs
 
 def test_runs_on_different_data_are_ranked_with_a_warning(runs, lab, cli):
     other = make_run(lab / "outputs" / "other" / "a", {"data.kind": "digits"}, {"test_accuracy": 0.99})
+    started(other, "19:00:00")
     (other / "environment.json").write_text(json.dumps({"data_fingerprint": "digits"}))
     answer = cli("best")
     assert answer.out == "outputs/other/a\n"

@@ -13,9 +13,12 @@ from stackfit.results.naming import newest_run
 
 
 def started(run, time: str):
-    """The run, as if it had started at this time."""
+    """The run, as if an earlier version had started it at this time: with no manifest."""
     file = run / "status.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "started": f"2026-01-01T{time}+00:00"}))
+    status = {**json.loads(file.read_text()), "started": f"2026-01-01T{time}+00:00"}
+    status.pop("manifest", None)
+    (run / "manifest.json").unlink(missing_ok=True)
+    file.write_text(json.dumps(status))
     return run
 
 

@@ -55,7 +55,7 @@ class Data:
     max_memory_bytes: int = 2_000_000_000  # above this, stream from TFDS
     columns: Any = None  # csv: {COLUMN: number, category, category_or_other, flag, date or drop}, or auto
     impute: str | None = None  # csv: what missing cells get: median, mean, most_frequent (of the training part)
-    missing: list[str] = field(default_factory=lambda: [""])  # csv: cells that count as missing
+    missing: list[str] = field(default_factory=[""].copy)  # csv: cells that count as missing
     decimal: str | None = None  # csv: the decimal sign
     thousands: str | None = None  # csv: the sign that groups thousands
     header: bool | None = None  # csv: whether the first line holds names; null: yes, if it looks so

@@ -13,7 +13,6 @@ import numpy as np
 from stackfit.config.schema import Data
 from stackfit.data import pictures
 from stackfit.data.dataset import Dataset, Scaling, StreamedDataset
-from stackfit.data.kinds.npz import shaped
 from stackfit.data.settings import settings_of
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
@@ -36,7 +35,7 @@ class Inputs:
     scaling: Scaling
     encoding: Encoding | None = None
     white: float = FILE_WHITE
-    brightness: Mapping[str, Any] | None = None  # `pictures.describe` of the training pictures
+    brightness: dict[str, Any] | None = None  # `pictures.describe` of the training pictures
     settings: Data = field(default_factory=Data)
 
     @classmethod
@@ -129,6 +128,8 @@ class Inputs:
 
     def npz(self, path: Path) -> np.ndarray:
         """The scaled inputs of the array `x` in an NPZ file, or of its only array; see `arrays`."""
+        from stackfit.data.kinds.npz import shaped
+
         cure = "Write one with numpy.savez(path, x=x)."
         with reading(path, "an NPZ file of arrays", cure, DataError), np.load(path, allow_pickle=False) as archive:
             name = archive.files[0] if len(archive.files) == 1 else "x"

@@ -35,8 +35,11 @@ def declare(
     settings = checks.settings_of(data)
     if settings.kind not in project.data_kinds():
         return {}
+    is_declared = None not in (settings.input_shape, settings.num_classes)
+    if is_declared and not settings.path:
+        return {}
     kind = kind_of(settings.kind)
-    if not kind.tells and None not in (settings.input_shape, settings.num_classes):
+    if is_declared and not kind.tells:
         return {}
     found = kind.declare(settings, form, warn)
     found.pop("target", None)

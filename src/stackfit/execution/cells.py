@@ -75,15 +75,18 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             form = composition.config.task.get("labels")
             for key, value in declare(data, form, warnings.append).items():
                 data[key] = value
-            problems.warnings += [warning for warning in warnings if warning.kind not in (composition.config.silence or ())]
-            if scale := target_scale_of(data, form):
+            for warning in warnings:
+                if warning.kind not in (composition.config.silence or ()):
+                    problems.warnings.append(warning)
+            if data.get("scale_target") and (scale := target_scale_of(data, form)):
                 composition.config.model.layers.setdefault(LAYER, own_units(**scale))
         except ConfigError as error:
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}
     config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
-    if not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size"):
+    usable = not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size")
+    if usable and any(find_schedules(config["optimizer"])):
         _fit_schedules(config, problems)
     problems.place(composition.origins)
     if "replaced_option" not in (config["silence"] or ()):
@@ -97,8 +100,6 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
 
 def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
     """Fill the step counts of learning-rate schedules that are left open; warn of those that do not fit the run."""
-    if not any(find_schedules(config["optimizer"])):
-        return
     examples = (config["data"]["examples"] or {}).get("train")
     with contextlib.suppress(DataError):  # a run says it itself
         if examples is None:

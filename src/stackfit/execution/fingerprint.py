@@ -29,7 +29,11 @@ class Revision:
     used_by: Callable[[Mapping[str, Any]], bool]
 
 
-REVISIONS: tuple[Revision, ...] = (Revision("class_weight", 2, class_weights.means_names),)
+def _has_named_weights(config: Mapping[str, Any]) -> bool:
+    return bool(config["task"]["class_weight"]) and class_weights.means_names(config)
+
+
+REVISIONS: tuple[Revision, ...] = (Revision("class_weight", 2, _has_named_weights),)
 
 
 def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: Iterable[str] = ()) -> str:

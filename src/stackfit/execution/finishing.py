@@ -157,9 +157,10 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
     other = {} if job.done.weights_epoch == job.epoch else {"weights_epoch": job.done.weights_epoch}
     summary = {**metrics, "stopped_epoch": job.epoch, **other, "parameters": model.count_params()}
     models = dict.fromkeys(job.cell.config["save"], partial(save_model, model))
-    folder.write_scaling(Inputs.of(dataset, job.cell.config["data"]).record())
+    lines, directions = job.take_lines(), directions_of(model)
     digest = {"weights_sha256": weights_digest(model)}
-    folder.finish({**summary, **digest}, summary, models, predictions, job.take_lines(), directions_of(model))
+    scaling = Inputs.of(dataset, job.cell.config["data"]).record()
+    folder.finish({**summary, **digest}, summary, models, predictions, lines, directions, scaling)
 
 
 def directions_of(model: Any) -> dict[str, str]:

@@ -45,7 +45,7 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         batch_size=config["batch_size"],
         labels=task["labels"],
         classes=data["num_classes"],
-        class_weight=class_weights.numbered(config),
+        class_weight=task["class_weight"] and class_weights.numbered(config),
         order_seed=config["seed"] if config["shuffle"] else None,
         precision=config["precision"],
         jit_compile=config["jit_compile"],

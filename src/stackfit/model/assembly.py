@@ -37,8 +37,9 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
         ],
     }
     weight = None
-    with problems.collect():
-        weight = loss_weight(config)
+    if config["data"].get("scale_target"):
+        with problems.collect():
+            weight = loss_weight(config)
     if stack.output and not problems.covers("data.num_classes", "task.labels"):
         stack.check_axes(stack.output, config["data"]["num_classes"])
         _check_agreement(stack, stack.output, config, loss, problems)

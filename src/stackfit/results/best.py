@@ -9,13 +9,15 @@ from stackfit.results.frames import Paths, read_runs
 from stackfit.results.items import check_same_items
 from stackfit.results.selection import order, rows_where
 
+DOUBTED = ("changed", "stale", "diverged")  # what `certificate.Standing` says of numbers that are not to be trusted
+
 
 def find_best(
     paths: Paths, metric: str | None = None, direction: str | None = None, filter: str | None = None
 ) -> tuple[str, str, list[str]]:
     """The folder of the finished run with the highest or the lowest value; of equal ones, the oldest.
 
-    A run without the metric, or with a value that is not finite, is never the best.
+    A run without the metric, or with a value that is not finite, is never the best; nor is one whose files have changed.
 
     Args:
         metric: `test_accuracy` if not given; see `differences.choose_metric`.
@@ -32,7 +34,10 @@ def find_best(
     import numpy as np
 
     check_direction(direction)
-    runs, problems = read_runs(paths)
+    runs, problems = read_runs(paths, whole=True)
+    doubted = runs.about["verified"].astype(str).str.startswith(DOUBTED)
+    if doubted.any():
+        runs = runs.pick(~doubted)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
     name = choose_metric(runs, metric, "--metric")

@@ -197,6 +197,7 @@ class RunFolder(RunFiles):
         predictions: Mapping[str, np.ndarray] | None = None,
         printed: str = "",
         directions: Mapping[str, str] | None = None,
+        scaling: Mapping[str, Any] | None = None,
     ) -> None:
         """Write what a finished run consists of, then its manifest and the status *finished* with the metrics in `summary`.
 
@@ -206,6 +207,7 @@ class RunFolder(RunFiles):
             predictions: `scores` and `labels` of the test set, for `predictions.npz`.
             printed: for `log.txt`.
             directions: of the loss and the metrics, `max` or `min`; see `directions`.
+            scaling: for `scaling.json`: what new examples need before the model takes them.
         """
         with writing(self.path):
             for form, write_model in (models or {}).items():
@@ -214,15 +216,12 @@ class RunFolder(RunFiles):
                 import numpy as np
 
                 files.write_file(self.predictions, lambda path: np.savez(path, **predictions))
+            if scaling is not None:
+                files.write_json(self.scaling, scaling)
             self.append_log(printed)
             files.write_json(self.metrics, {"results_format": RESULTS_FORMAT, **metrics})
             self._end("finished", results_format=RESULTS_FORMAT, metrics=summary, directions=directions)
             self.checkpoint.unlink(missing_ok=True)
-
-    def write_scaling(self, scaling: dict[str, Any]) -> None:
-        """Write `scaling.json`: what new examples need before the model takes them."""
-        with writing(self.path):
-            files.write_json(self.scaling, scaling)
 
     def write_certificate(self, certificate: dict[str, Any]) -> str | None:
         """Write `certificate.json`: whether the run, executed again, came out the same. Returns why it is not signed."""

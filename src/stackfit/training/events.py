@@ -9,7 +9,7 @@ from stackfit.training.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class Step:
-    """How far a cohort is in its epoch: `done` of 1.0; `epoch` counts from 1."""
+    """How far a cohort is in its epoch: `done` of 1.0, which comes only where members have ended; `epoch` counts from 1."""
 
     epoch: int
     done: float

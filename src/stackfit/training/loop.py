@@ -90,7 +90,8 @@ def _train_epoch(running: list[_MemberState], states: list[_MemberState], progra
             if state.model.stop_training or not state.running:
                 totals[state.number] = 0  # as in Keras: stop_training at a batch ends the epoch there
         done = after
-        if stepping or done == 1.0 or seconds > STEP_SECONDS:
+        # After the last step the epoch's end is the next event; but members that ended before wait for a step to be finished.
+        if len(running) < len(states) if done == 1.0 else stepping or seconds > STEP_SECONDS:
             epoch = max(state.epoch for state in running) + 1
             yield Step(epoch, done, tuple(state.number for state in running))
 
