@@ -8,7 +8,7 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.settings import check_two_classes, wrong
-from stackfit.errors import DataError, did_you_mean
+from stackfit.errors import did_you_mean
 
 LARGEST = 2**63 - 1  # of int64
 Place = Callable[[int], tuple[str, str]]  # of a label by its position: `("flowers.csv", "row 12")`
@@ -66,12 +66,19 @@ def find_classes(settings: Data, labels: np.ndarray, form: str | None = None) ->
 
 
 def number_labels(
-    labels: np.ndarray, num_classes: int, class_names: Sequence[str], place: Place, known: np.ndarray | None = None
+    labels: np.ndarray,
+    num_classes: int,
+    class_names: Sequence[str],
+    place: Place,
+    known: np.ndarray | None = None,
+    key: str = "class_names",
 ) -> np.ndarray:
     """Int64 positions of labels in the class names, or class numbers as they are; float32 for values (0 classes).
 
     Args:
-        known: the labels of the training part: they decide whether whole numbers are names or positions.
+        known: the labels of the training part, for those of a test part: they decide whether whole numbers are names or
+            positions, and bound them.
+        key: the setting that an unknown label is an error of.
 
     Raises:
         DataError: a label is none of these, with its place.
@@ -93,30 +100,21 @@ def number_labels(
         labels.dtype.kind == "i"
         and not {str(value) for value in np.unique(labels if known is None else known)} <= numbers.keys()
     ):
-        return _class_numbers(labels, num_classes, place, known)
+        bad = (labels < 0) | (labels >= num_classes)
+        if known is not None and bad.any():  # those of the training part are checked with the data
+            at = int(bad.argmax())
+            name, where = place(at)
+            found = f"{name} has the label {labels[at]} in {where}."
+            raise wrong(key, found, f"a class number from 0 to {num_classes - 1}, as in the training part", "Correct it")
+        return labels
     kinds, inverse = np.unique(labels, return_inverse=True)
     for position, value in enumerate(map(str, kinds)):
         if value not in numbers:
             at = int(np.argmax(inverse == position))
             name, where = place(at)
             found = f"{name} has the label {value!r} in {where}.{did_you_mean(value, class_names)}"
-            key = "class_names" if known is None else "test_path"
             raise wrong(key, found, f"one of {', '.join(class_names)}", "Correct it, or data.class_names")
     return np.array([numbers[str(value)] for value in kinds], np.int64)[inverse]
-
-
-def _class_numbers(labels: np.ndarray, num_classes: int, place: Place, known: np.ndarray | None) -> np.ndarray:
-    """Whole numbers as they are; those of a test part must be in the range, those of training are checked with the data."""
-    bad = (labels < 0) | (labels >= num_classes)
-    if known is not None and bad.any():
-        at = int(bad.argmax())
-        name, where = place(at)
-        raise DataError(
-            f"{name} has the label {labels[at]} in {where}. Expected a class number from 0 to {num_classes - 1}, as in the "
-            "training part. Correct it, or remove the row.",
-            key="data.test_path",
-        )
-    return labels
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:

@@ -77,7 +77,9 @@ def _store(settings: Data, parts: dict[str, Pair]) -> Stored:
     arrays: dict[str, np.ndarray] = {}
     for part, (x, labels) in parts.items():
         name = settings.test_path if part == "test" and settings.test_path else settings.path
-        y = number_labels(labels, num_classes, class_names, _place(part, str(name)), known if labels is not known else None)
+        key = "test_path" if settings.test_path else "path"
+        of_training = () if labels is known else (known, key)
+        y = number_labels(labels, num_classes, class_names, _place(part, str(name)), *of_training)
         if part != "all":
             arrays |= {f"{part}_x": x, f"{part}_y": y}
             continue

@@ -79,7 +79,7 @@ def read(settings: Data, progress: Progress) -> Stored:
         test_faults.raise_all()
         _check_apart(table, test, settings, groups, order)
         arrays["test_x"] = encoding.encode(test, settings)
-        arrays["test_y"] = number_labels(test_labels, num_classes, class_names, _place(test, label), labels)
+        arrays["test_y"] = number_labels(test_labels, num_classes, class_names, _place(test, label), labels, "test_path")
         rows["test"] = test.rows
     elif len(division.test):
         arrays |= {"test_x": x_test, "test_y": y[division.test]}
