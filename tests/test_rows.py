@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -185,6 +187,9 @@ def test_a_run_predicts_and_evaluates_other_rows_by_its_own_encoding(lab, keras,
     run = stackfit.run("digits_quickstart", *words, reporter=Reporter(0))
     kept = run.predict(frame)
     assert (kept.predicted == frame.y).mean() > 0.9  # ok is the label
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        stackfit.load_model(run)
+    assert "takes inputs encoded and scaled as in training" in told.getvalue() and "scaling.json" in told.getvalue()
     few = frame.iloc[[3, 8]].drop(columns="y")
     few.to_csv("few.csv", index=False)
     Path("t.csv").rename("kept.csv")

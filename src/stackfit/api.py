@@ -156,11 +156,13 @@ def load_model(run: results.Run | str | Path, trust: Iterable[str] = ()) -> kera
 
     opened = run if isinstance(run, results.Run) else Run(newest_run(Path(run)))
     model = load(opened, trust=trust)
-    if (scale := opened.config["data"].get("scale")) != "none":
+    scale, columns = (opened.config["data"].get(key) for key in ("scale", "columns"))
+    if scale != "none" or columns:
         file = RunFiles(opened.folder).scaling
         where = f", with the numbers of {shown(file)}" if file.exists() else ""
+        how = "encoded and scaled" if columns else "scaled"
         print(
-            f"This model takes inputs scaled as in training: data.scale is {scale}{where}. Unscaled ones: Run.predict",
+            f"This model takes inputs {how} as in training: data.scale is {scale}{where}. Unscaled ones: Run.predict",
             file=sys.stderr,
         )
     return model
