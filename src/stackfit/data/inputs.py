@@ -82,18 +82,21 @@ class Inputs:
         Raises:
             DataError: the model does not take rows, a column is missing, or a cell is not what it was in training.
         """
+        encoding = self._encoding()
+        return self._rows(encoding, rows_of(frame, encoding, self.settings, name), say)
+
+    def file(self, path: Path, say: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
+        """The scaled inputs of a CSV file's rows, and the rows' numbers in the file; see `frame`."""
+        encoding = self._encoding()
+        table = read_rows(path, encoding, self.settings)
+        return self._rows(encoding, table, say), table.rows
+
+    def _encoding(self) -> Encoding:
         if self.encoding is None:
             raise DataError(
                 f"This run's inputs are not the columns of a table. Expected arrays of shape {self._any()}. Give such an array."
             )
-        return self._rows(self.encoding, rows_of(frame, self.encoding, self.settings, name), say)
-
-    def file(self, path: Path, say: Callable[[str], None]) -> tuple[np.ndarray, np.ndarray]:
-        """The scaled inputs of a CSV file's rows, and the rows' numbers in the file; see `frame`."""
-        if self.encoding is None:
-            raise DataError(f"This run's inputs are not the columns of a table, but {path} is one. Expected other files.")
-        table = read_rows(path, self.encoding, self.settings)
-        return self._rows(self.encoding, table, say), table.rows
+        return self.encoding
 
     def _rows(self, encoding: Encoding, table: Table, say: Callable[[str], None]) -> np.ndarray:
         return self.scaling.apply(encode_rows(table, encoding, self.settings, say))
@@ -120,7 +123,9 @@ class Inputs:
             )
         if self.encoding:
             cells = {column.name: x[:, number].astype(np.float64) for number, column in enumerate(columns)}
-            return self._rows(self.encoding, Table("the array", "", cells, np.arange(len(x)), texts=lambda name: cells[name].astype(str)), lambda line: None)
+            texts = {name: values.astype(str) for name, values in cells.items()}
+            table = Table("the array", "", cells, np.arange(len(x)), texts=texts.__getitem__)
+            return self._rows(self.encoding, table, lambda line: None)
         if not np.isfinite(x).all():
             place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(x))[0])
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")

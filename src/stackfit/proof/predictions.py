@@ -90,7 +90,8 @@ def open_inputs(run: Run, trust: Iterable[str] = ()) -> Inputs:
 def read_examples(
     inputs: Inputs, file: Path, invert: bool = False, prefix: bool = False, say: Callable[[str], None] = SILENT
 ) -> Examples:
-    """A picture of any size, made grey or RGB as the model needs; the rows of a CSV file for a model of a table; or the array of an NPZ file.
+    """A picture of any size, made grey or RGB as the model needs; of a model of a table, the rows of a CSV file; the array of an
+    NPZ file.
 
     Args:
         invert: for dark objects on white paper, where the data show bright objects on black.
@@ -98,7 +99,7 @@ def read_examples(
         say: told which columns are not used.
 
     Raises:
-        DataError: the file is not a picture, or not such a table.
+        DataError: the file is not a picture, or not such a table or array.
     """
     before = f"{shown(file)} " if prefix else ""
     if file.suffix == ".npz":
@@ -119,8 +120,8 @@ def predict_examples(run: Run, examples: Sequence[Examples], trust: Iterable[str
     """
     scores = _scores(run, np.concatenate([each.x for each in examples]), trust)
     predictions = _predictions(run, scores, [name for each in examples for name in each.names])
-    looks = [each for each in examples for _ in each.names]
-    return [replace(one, picture=look.picture, remark=look.remark) for one, look in zip(predictions, looks, strict=True)]
+    of = [each for each in examples for _ in each.names]
+    return [replace(one, picture=its.picture, remark=its.remark) for one, its in zip(predictions, of, strict=True)]
 
 
 def predict_frame(run: Run, given: Any, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT) -> pd.DataFrame:

@@ -94,7 +94,8 @@ def _known(labels: np.ndarray, class_names: list[str], trained: Encoding | None)
     """The training part's labels, as far as they decide what whole numbers mean; None for training itself."""
     if trained is None:
         return None
-    return np.array(class_names) if class_names and all(name.lstrip("-").isdecimal() for name in class_names) else labels
+    are_numbers = bool(class_names) and all(name.lstrip("-").isdecimal() for name in class_names)
+    return np.array(class_names) if are_numbers else labels
 
 
 def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:

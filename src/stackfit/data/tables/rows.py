@@ -28,7 +28,8 @@ def read_rows(path: Path, encoding: Encoding, settings: Data) -> Table:
         DataError: the file is no table.
     """
     try:
-        table = read_table(path, settings, "path", [column.name for column in encoding.columns if column.kind != "number"])
+        words = [column.name for column in encoding.columns if column.kind != "number"]
+        table = read_table(path, settings, "path", words)
     except DataError as error:
         error.key = None  # the file is not a setting
         raise
@@ -82,7 +83,8 @@ def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callabl
             f"{table.name} has no {', '.join(lacking)}.{near} Expected the columns {', '.join(names)}, in any order. Correct "
             "its columns."
         )
-    known = {*names, *declared_columns(settings), *map(plain, filter(None, (settings.label, settings.group, settings.split_by)))}
+    apart = [plain(name) for name in (settings.label, settings.group, settings.split_by) if name]
+    known = {*names, *declared_columns(settings), *apart}
     if unused := [name for name in table.columns if name not in known]:
         say(f"Not used of {table.name}: {', '.join(unused)}.")
 
