@@ -1,10 +1,11 @@
-"""A run that was stopped at any moment goes on from its last complete epoch and ends with the bits of one that was not."""
+"""A run that was stopped at any moment resumes after its last complete epoch and ends with the bits of one that was not."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ class Stops(Reporter):
         super().__init__(0)
         self.at, self.when = epoch, when
 
+    @contextlib.contextmanager
+    def looking_at_every_call(self) -> Iterator[None]:
+        """These epochs take milliseconds: else nobody looks at the screen, or for Ctrl-C, before they end."""
+        from stackfit.training import loop
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "STEP_SECONDS", -1.0)
+            yield
+
     def step(self, epoch: int, done: float, running: Any) -> None:
         if self.when == "in" and epoch == self.at:
             raise KeyboardInterrupt
@@ -52,8 +62,9 @@ class Stops(Reporter):
 
 def stop(epoch: int, when: str, *words: str, **options: Any) -> Path:
     """Start a run that is stopped there; its folder."""
-    with pytest.raises(KeyboardInterrupt):
-        stackfit.run(*words, reporter=Stops(epoch, when), **options)
+    reporter = Stops(epoch, when)
+    with reporter.looking_at_every_call(), pytest.raises(KeyboardInterrupt):
+        stackfit.run(*words, reporter=reporter, **options)
     return max(Path("outputs").glob("*/*/status.json"), key=lambda path: path.stat().st_mtime_ns).parent
 
 
@@ -130,8 +141,9 @@ def test_the_cells_of_a_fused_sweep_each_go_on_from_their_own_last_epoch(lab, ke
     monkeypatch.chdir(lab / "whole")
     stackfit.sweep(*words, reporter=Reporter(0))
     monkeypatch.chdir(lab / "stopped")
-    with pytest.raises(KeyboardInterrupt):
-        stackfit.sweep(*words, reporter=Stops(4, "in"))
+    reporter = Stops(4, "in")
+    with reporter.looking_at_every_call(), pytest.raises(KeyboardInterrupt):
+        stackfit.sweep(*words, reporter=reporter)
     states = [Run(folder).state for folder in sorted(Path("outputs").glob("*/*/*/"))]
     assert sorted(states) == ["finished", "finished", "interrupted", "interrupted"]
     stackfit.sweep(*words, reporter=Reporter(0))

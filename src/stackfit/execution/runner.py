@@ -143,12 +143,12 @@ def run_cohort(
         began = heartbeat = time.monotonic()
         for event in loop.train(members, program):
             interrupts.check()
+            if isinstance(event, (events.Step, events.EpochEnd)) and time.monotonic() - began > limit_seconds:
+                text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
+                raise TrainingError(f"{text}, and was stopped in epoch {event.epoch}.")
             if isinstance(event, events.Step):
                 finish.flush()
                 reporter.step(event.epoch, event.done, event.running)
-                if time.monotonic() - began > limit_seconds:
-                    text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
-                    raise TrainingError(f"{text}, and was stopped in epoch {event.epoch}.")
                 if time.monotonic() - heartbeat > HEARTBEAT_SECONDS:
                     heartbeat = time.monotonic()
                     for number in event.running:
