@@ -508,6 +508,16 @@ def test_predict_draws_what_the_network_sees_and_names_what_the_training_picture
     ]
 
 
+@pytest.mark.tf
+def test_predict_writes_a_csv_file(cli, lab, finished):
+    Image.new("L", (8, 8), 9).save(lab / "a.png")
+    answer = cli("predict", str(finished), "a.png", "--csv", "out.csv")
+    assert (answer.code, answer.out) == (0, "out.csv\n")
+    assert (lab / "out.csv").read_text() == cli("predict", str(finished), "a.png", "--csv", "-").out
+    assert (lab / "out.csv").read_text().startswith("name,predicted,p_0,")
+    check_refusal(cli("predict", str(finished), "a.png", "--csv", "no/out.csv"), "cannot be written", "--csv out.csv")
+
+
 def test_predict_without_a_picture_shows_right_and_wrong_items(cli, finished):
     answer = cli("predict", str(finished), "--count", "6")
     assert len(answer.out.splitlines()) == 7 and "WRONG" in answer.out and "right" in answer.out

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli.arguments import DataPath, Format, RunPath, Trust, option, word
-from stackfit.cli.text import complain, width
+from stackfit.cli.text import complain, width, write_csv
 from stackfit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def command(
     invert: Annotated[bool, option("The picture is dark on white; the data bright on black.", "--invert")] = False,
     png: Annotated[Path | None, option("Write the item's picture to a PNG file.")] = None,
     format: Format = "text",
+    csv: Annotated[Path | None, option("Write the answers to a CSV file; - for stdout.", metavar="FILE")] = None,
     data_path: DataPath = None,
     trust: Trust = None,
 ) -> int:
@@ -40,6 +41,7 @@ def command(
     from stackfit.results.run import Run
 
     opened, code = Run(run, data_path), 0
+    format = "csv" if csv else format
     if item and not files and format == "text":
         print_items(opened, item, png, trust or ())
         return 0
@@ -51,7 +53,9 @@ def command(
             predictions = [_pick(predictions, number) for number in item]
         elif wrong and format != "text":
             predictions = [predictions[number] for number in _choose(predictions, True, len(predictions))]
-    if format != "text" and predictions:
+    if csv and predictions:
+        write_csv(formats.render(as_frame(opened, predictions), "csv"), csv)
+    elif format != "text" and predictions:
         sys.stdout.write(formats.render(as_frame(opened, predictions), format, width()))
     elif files:
         _print_answers(predictions, opened, len(files))

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from stackfit.cli.arguments import Filter, Format, Paths, option
-from stackfit.cli.text import complain, width
-from stackfit.errors import ConfigError
+from stackfit.cli.text import complain, width, write_csv
 
 
 def command(
@@ -26,7 +25,6 @@ def command(
     ] = False,
 ) -> int:
     """Runs that failed or were interrupted are listed with their reason."""
-    from stackfit.files import shown, writing
     from stackfit.results import formats, tables
     from stackfit.results.frames import read_runs
 
@@ -40,11 +38,5 @@ def command(
     if csv is None:
         sys.stdout.write(formats.render(frame, format, width() if format == "text" else None))
         return code
-    text = formats.render(frame, "csv")
-    if str(csv) == "-":
-        sys.stdout.write(text)
-        return code
-    with writing(csv, "a file's name", "Try: --csv runs.csv", ConfigError):
-        csv.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"{shown(csv)}\n")
+    write_csv(formats.render(frame, "csv"), csv)
     return code

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from stackfit.errors import printable
+from stackfit.errors import ConfigError, printable
+from stackfit.files import shown, writing
 
 
 class Escaping:
@@ -43,6 +45,16 @@ def complain(problems: Iterable[str]) -> None:
     """Name problems on stderr that are no reason to stop."""
     for problem in problems:
         print(printable(f"warning: {problem}"), file=sys.stderr)
+
+
+def write_csv(text: str, path: Path) -> None:
+    """Write a table into a file and print its name; `-` is stdout. ConfigError: it cannot be written."""
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    with writing(path, "a file's name", f"Try: --csv {path.stem or 'runs'}.csv", ConfigError):
+        path.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{shown(path)}\n")
 
 
 def flow(value: Any, longest: int | None = None) -> str:
