@@ -32,7 +32,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):  # a terminal or pipe may have an encoding without our signs
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="plain")
+            with contextlib.suppress(OSError):  # of a stream that has been duplicated, Python may ask where it stands
+                stream.reconfigure(errors="plain")
     typed = list(sys.argv[1:] if arguments is None else arguments)
     with contextlib.redirect_stdout(Escaping(sys.stdout)), interruptible() as interruption:
         code = _run(typed, interruption)

@@ -157,7 +157,7 @@ class Sweep:
                 self.axes.place(found)
                 problems.include(found)
         Problems(problems.wrong_names()).raise_errors()
-        for warning in problems.warnings:
+        for warning in problems.warnings[len(self.problems.warnings) :]:  # the others have been printed
             self.reporter.line(warning.as_warning())
 
     def _announce(self, jobs: Sequence[Job], waiting: Sequence[Job]) -> None:
