@@ -202,6 +202,20 @@ def test_a_checkpoint_without_digests_leaves_the_epochs_before_it_unknown(lab, o
     (check_of_no_epoch if old else lambda run: check_epoch(run, 2))(resumed)
 
 
+def test_a_run_killed_after_it_stopped_ends_with_the_same_epoch_and_reason(lab, monkeypatch):
+    from stackfit.execution import finishing
+
+    whole = run(*VALIDATED, *EARLY)
+    with monkeypatch.context() as patch:
+        patch.setattr(finishing, "_save", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(*VALIDATED, *EARLY)
+    resumed = run(*VALIDATED, *EARLY)
+    assert resumed.status["resumed_after"] == [whole.metrics["stopped_epoch"]]
+    assert read_metrics(resumed.folder) == read_metrics(whole.folder)
+    assert log_of(resumed)[-2:] == log_of(whole)[-2:]
+
+
 # ---- why it stopped
 
 

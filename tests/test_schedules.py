@@ -78,9 +78,9 @@ def test_a_users_own_schedule_is_left_alone():
 @pytest.mark.parametrize(
     "optimizer, said",
     [
-        (node("CosineDecay", decay_steps=101), "does not fall as far as it says"),
-        (node("ExponentialDecay", decay_steps=101), "does not fall as far as it says"),
-        (node("CosineDecay", decay_steps=60, warmup_target=0.1, warmup_steps=41), "does not fall as far as it says"),
+        (node("CosineDecay", decay_steps=101), "does not fall as far as the schedule says"),
+        (node("ExponentialDecay", decay_steps=101), "does not fall as far as the schedule says"),
+        (node("CosineDecay", decay_steps=60, warmup_target=0.1, warmup_steps=41), "does not fall as far as the schedule says"),
         (node("PolynomialDecay", decay_steps=49), "stays at its last value from step 49 on"),
         (node("PolynomialDecay", decay_steps=49, cycle=True), None),
         (node("ExponentialDecay", decay_steps=1), None),

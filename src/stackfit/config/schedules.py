@@ -62,7 +62,7 @@ def find_unfit(optimizer: Any, steps: int) -> Iterator[ConfigError]:
             continue
         whole = length + _warm_up(node)
         if whole > steps:
-            effect = "the learning rate does not fall as far as it says"
+            effect = "the learning rate does not fall as far as the schedule says"
         elif ends and whole < steps / 2 and not node.get("cycle"):
             effect = f"the learning rate stays at its last value from step {whole:g} on"
         else:
