@@ -141,7 +141,7 @@ def _counted(counts: Counter[str], states: Sequence[str]) -> str:
 def _said(mark: Mark) -> str:
     if mark.state == "error" and not mark.outcomes:
         return "error"
-    return f"passed {mark.passed} of {len(mark.claims)}"
+    return "skipped" if mark.state == "skipped" else f"passed {mark.passed} of {len(mark.claims)}"
 
 
 def _short(mark: Mark) -> str:

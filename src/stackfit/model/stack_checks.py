@@ -20,8 +20,8 @@ NARROW = 0.05  # inputs that span less than this were scaled twice: 1 / 255 is 0
 def find_unlikely(stack: Stack, config: Mapping[str, Any]) -> Iterator[ConfigError]:
     """What the layers do that cannot be meant; the stack must be complete."""
     yield from _softmax_before_the_end(stack)
-    yield from _places_as_classes(stack)
-    yield from _more_outputs_than_classes(stack, config)
+    places = [*_places_as_classes(stack)]
+    yield from places or _more_outputs_than_classes(stack, config)  # of such an output, the number follows
     yield from _value_ranges(stack, config["data"])
     yield from _half_precision(stack)
 
@@ -91,7 +91,7 @@ def _places_as_classes(stack: Stack) -> Iterator[ConfigError]:
 def _more_outputs_than_classes(stack: Stack, config: Mapping[str, Any]) -> Iterator[ConfigError]:
     output, classes = stack.output, config["data"]["num_classes"]
     sparse = str((config["task"]["loss"] or {}).get("_target_")).rpartition(".")[2].startswith("Sparse")
-    if output is None or not sparse or config["task"]["labels"] != "class" or any(_places_as_classes(stack)):
+    if output is None or not sparse or config["task"]["labels"] != "class":
         return
     if output.width and classes and output.width > classes:
         more = output.width - classes

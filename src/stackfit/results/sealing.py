@@ -17,8 +17,8 @@ from typing import Any
 from stackfit import files
 from stackfit.errors import RunFolderError
 from stackfit.results import signing
+from stackfit.results.bounds import MOST_BYTES
 
-MOST_BYTES = 20_000_000  # a manifest has two thousand bytes, a certificate twenty thousand
 END = b"\n}\n"
 TAIL = re.compile(rb',\n "signature": (?:null|"([0-9a-f]{64})")(,\n "sha256": "([0-9a-f]{64})"\n}\n)\Z')
 
@@ -63,7 +63,7 @@ def read_sealed(path: Path) -> Sealed | None:
     """What the file holds: no record if it is damaged, and None if there is none."""
     try:
         with open(path, "rb", buffering=0) as file:
-            data = file.read() if os.fstat(file.fileno()).st_size <= MOST_BYTES else b""
+            data = file.read() if os.fstat(file.fileno()).st_size <= MOST_BYTES[".json"] else b""
         record = json.loads(data)
     except FileNotFoundError:
         return None
