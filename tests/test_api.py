@@ -87,7 +87,7 @@ def test_a_failed_run_raises_and_its_folder_stays(lab):
         ("digits_quickstar", [], "Did you mean 'digits_quickstart'?"),
         ("digits_quickstart", ["epochz=1"], "Did you mean 'epochs'?"),
         ("digits_quickstart", ["epochs=many"], "epochs"),
-        ("digits_quickstart", ["epochs=1,2"], "Add -m to sweep over them"),
+        ("digits_quickstart", ["epochs=1,2"], "Call stackfit.sweep to sweep over them"),
     ],
 )
 def test_what_is_wrong_raises_before_anything_is_trained(lab, experiment, overrides, message):

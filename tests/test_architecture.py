@@ -20,7 +20,7 @@ ROOT = SOURCE.parents[1]
 # The rooms, from left to right: a module imports from its own room and from those to its left. Rooms that share a line
 # do not know each other.
 DOORS = ("errors", "files", "interrupts", "keys", "layers", "callbacks")
-ROOMS = [DOORS, ("config",), ("data", "model", "results"), ("training",), ("execution",), ("proof",), ("api",), ("cli",),
+ROOMS = [DOORS, ("config",), ("data", "model", "results"), ("training",), ("execution",), ("proof",), ("cli",), ("api",),
          ("__init__", "__main__")]  # fmt: skip
 CLOSED = {"training": {*DOORS, "data"}}  # knows neither config nor folder
 
@@ -34,7 +34,7 @@ ALLOWED = {
     "hydra": "config.hydra",
     "omegaconf": "config|cli.completion|cli.data_fetch|cli.showing|data.settings",
     "typer": "cli",
-    "rich": "execution.progress|cli|results.formats",
+    "rich": "execution.progress|cli|results.formats|api.notebook",
     "tensorflow_datasets": "data.kinds.tfds|data.tfds_worker",
     "tensorflow": "training.tensorflow",
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +19,16 @@ class StackfitError(Exception):
     """Base of every error that is printed without a traceback, with the program's exit code."""
 
     exit_code = 2
+
+    def reword(self, words: Callable[[str], str]) -> None:
+        """Put the message into other words."""
+        self.args = tuple(words(part) if isinstance(part, str) else part for part in self.args)
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines for an error that reaches the user: the message, as on the command line."""
+        if (package := sys.modules.get("stackfit")) and package.debug:
+            return traceback.format_exception(self)
+        return [f"{type(self).__name__}: {printable(str(self))}"]
 
 
 class ConfigError(StackfitError):
@@ -44,6 +56,10 @@ class ConfigError(StackfitError):
         self.message, self.key, self.where, self.kind = message, key or (among[0] if among else None), where, kind
         self.among = among
 
+    def reword(self, words: Callable[[str], str]) -> None:
+        super().reword(words)
+        self.message, self.where = words(self.message), self.where and words(self.where)
+
     def __str__(self) -> str:
         place = "  ".join(part for part in (self.where, self.key) if part)
         return f"{place}\n  {self.message}" if place else self.message
@@ -59,6 +75,11 @@ class ConfigErrors(ConfigError):
     def __init__(self, errors: list[ConfigError]):
         super().__init__("\n".join(map(str, errors)), kind=next((error.kind for error in errors if error.kind), None))
         self.errors = errors
+
+    def reword(self, words: Callable[[str], str]) -> None:
+        for error in self.errors:
+            error.reword(words)
+        super().reword(words)
 
 
 @dataclass

@@ -56,9 +56,7 @@ def command(
     chosen = [*(experiments or []), *(checkable(long) if everything else [])]
     if not chosen:
         raise ConfigError("No experiment was named. Expected names, or --all. Try: stackfit check gsp631_base")
-    for name, limit in (("epochs", max_epochs), ("parameters", max_parameters), ("minutes", max_minutes)):
-        if limit is not None and not 0 < limit < float("inf"):
-            raise ConfigError(f"--max-{name} is {limit}. Expected more than 0. Write for example: --max-{name} 20")
+    limits = Limits(max_epochs, max_parameters, max_minutes)
     writers = [(csv, gradebook.csv_text), (junit, gradebook.junit_text), (gradescope, gradebook.gradescope_text)]
     for path, _ in writers:
         _check_writable(path)
@@ -80,7 +78,6 @@ def command(
         sys.stdout.write(claim_line(outcome, widest) + "\n")
         sys.stdout.flush()
 
-    limits = Limits(max_epochs, max_parameters, max_minutes)
     marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
     for mark in marks:
         if mark.problem:

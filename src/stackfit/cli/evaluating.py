@@ -13,22 +13,16 @@ def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None,
     """The saved model is evaluated on the data that the run names; of its files only the arrays are loaded. Exit code 1
     when one of several runs could not be evaluated.
     """
-    import pandas as pd
-
     from stackfit.cli.each import for_each
     from stackfit.files import shown
-    from stackfit.proof.saved import evaluate_run
+    from stackfit.proof.saved import evaluate_frame
     from stackfit.results import formats
     from stackfit.results.run import Run
 
     def evaluate(path: Path) -> None:
         (path,) = newest_runs([path])
-        splits = evaluate_run(Run(path, data_path), lambda line: complain([line]), trust or ())
-        rows = [{"split": split, **logs} for split, logs in splits.items()]
-        if "train" in splits and "test" in splits:
-            gap = {name: splits["test"][name] - value for name, value in splits["train"].items()}
-            rows.append({"split": "test - train", **gap})
+        frame = evaluate_frame(Run(path, data_path), lambda line: complain([line]), trust or ())
         heading = f"{shown(path)}\n" if len(runs) > 1 else ""
-        sys.stdout.write(heading + formats.render(pd.DataFrame(rows), format, width() if format == "text" else None))
+        sys.stdout.write(heading + formats.render(frame, format, width() if format == "text" else None))
 
     return for_each(runs, evaluate, shown)

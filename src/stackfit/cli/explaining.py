@@ -13,7 +13,7 @@ from stackfit.cli.text import flow
 from stackfit.errors import raising
 
 if TYPE_CHECKING:
-    from stackfit.config.explanation import Explanation
+    from stackfit.config.explanation import Explainer, Explanation
 
 LONGEST = 60  # characters of a value
 
@@ -39,18 +39,21 @@ def command(
         composition = Composer(experiment).compose(overrides or (), problems)
         refuse_axes(composition.axes, problems)
     completion.remember_keys(composition)
-    explainer = Explainer(composition)
-    if explainer.is_mapping(key):
-        explanations = explainer.below(key)
-        lines = list(_table(explanations))
-    else:
-        explanations = [explainer.explain(key)]
-        lines = list(_chain(explanations[0]))
+    explanations, lines = lines_of(Explainer(composition), key)
     if as_json:
         lines = [
             json.dumps([asdict(explanation) for explanation in explanations], indent=1, ensure_ascii=False, default=str)
         ]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def lines_of(explainer: Explainer, key: str) -> tuple[list[Explanation], list[str]]:
+    """The explanation of a key, or of each value below it, and the lines that say it."""
+    if explainer.is_mapping(key):
+        explanations = explainer.below(key)
+        return explanations, list(_table(explanations))
+    explanation = explainer.explain(key)
+    return [explanation], list(_chain(explanation))
 
 
 def _chain(explanation: Explanation, indent: str = "") -> Iterator[str]:

@@ -36,6 +36,11 @@ def published(claim: Claim) -> str:
 
 
 def csv_text(marks: Sequence[Mark]) -> str:
+    """The rows as CSV."""
+    return as_csv([{column: _cell(value) for column, value in row.items()} for row in rows_of(marks)])
+
+
+def rows_of(marks: Sequence[Mark]) -> list[dict[str, Any]]:
     """A row for each claim, and one for each item that was not judged by claims. Numbers are numbers."""
     rows: list[dict[str, Any]] = []
     for mark in marks:
@@ -43,7 +48,7 @@ def csv_text(marks: Sequence[Mark]) -> str:
         if not mark.outcomes:
             rows.append({"item": mark.item, "claim": "", "state": mark.state, "reason": mark.reason})
     columns = ("item", "claim", "state", "value", "lower", "upper", "seed", "folder", "reason", "published", "source")
-    return as_csv([{column: _cell(row.get(column)) for column in columns} for row in rows])
+    return [{column: row.get(column) for column in columns} for row in rows]
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:

@@ -46,41 +46,59 @@ def command(
     typed = parse_words([experiment, *(overrides or ()), *(["-m"] if multirun else [])])
     if other := [flag for flag in typed.flags if flag != "--multirun"]:
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
+    found = make_plan(typed.experiment, typed.overrides, typed.multirun, probe, tuple(trust or ()), began)
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    else:
+        lines = sweep_lines(found) if found["kind"] == "sweep" else run_lines(found)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.flush()
+        for said in problem_lines(found):
+            print(printable(said), file=sys.stderr)
+    return int(found["exit_code"])
+
+
+def make_plan(
+    experiment: str,
+    overrides: Sequence[str],
+    multirun: bool,
+    probe: bool,
+    trust: tuple[str, ...],
+    began: float | None = None,
+) -> dict[str, Any]:
+    """The plan of a run, or of a sweep: by `multirun`, or because the experiment declares one.
+
+    Args:
+        began: `time.perf_counter()` when the command started.
+
+    Raises:
+        ConfigError: there is no such experiment.
+    """
     from stackfit.config.hydra.composition import Composer
     from stackfit.execution.cells import compose_command
     from stackfit.execution.plan.run import plan_run, refused_plan
 
-    composer = Composer(typed.experiment)
-    sweeps, start = typed.multirun, began if probe else None
+    composer = Composer(experiment)
+    sweeps, start = multirun, (began or time.perf_counter()) if probe else None
     try:
-        composition, problems, sweeps = compose_command(composer, typed.overrides, typed.multirun)
+        composition, problems, sweeps = compose_command(composer, overrides, multirun)
         if sweeps:
             from stackfit.execution.plan.sweep import plan_sweep
 
-            found = plan_sweep(composer, composition, problems, typed.overrides, tuple(trust or ()), start)
-        else:
-            found = plan_run(composition, problems, typed.overrides, tuple(trust or ()), start)
+            return plan_sweep(composer, composition, problems, overrides, trust, start)
+        return plan_run(composition, problems, overrides, trust, start)
     except ConfigError as error:
-        found = refused_plan("sweep" if sweeps else "run", typed.experiment, typed.overrides, error)
-    if as_json:
-        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    else:
-        lines = sweep_lines(found) if sweeps else run_lines(found)
-        sys.stdout.writelines(f"{line}\n" for line in lines)
-        sys.stdout.flush()
-        print_problems(found)
-    return int(found["exit_code"])
+        return refused_plan("sweep" if sweeps else "run", experiment, overrides, error)
 
 
-def print_problems(plan: dict[str, Any]) -> None:
+def problem_lines(plan: dict[str, Any]) -> Iterator[str]:
     """Warnings, then errors, each with its place and the numbers of the cells that have it."""
     for kind in ("warnings", "errors"):
         for number, problem in enumerate(plan[kind]):
             cells = [cell["number"] for cell in plan.get("cells") or () if number in cell[kind]]
             place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, problem["where"], problem["key"]]
             hide = f"\n  To hide this: 'silence=[{problem['kind']}]'" if kind == "warnings" else ""
-            said = f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {problem['message']}{hide}"
-            print(printable(said), file=sys.stderr)
+            yield f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {problem['message']}{hide}"
 
 
 def run_lines(plan: dict[str, Any]) -> Iterator[str]:

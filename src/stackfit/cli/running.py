@@ -128,10 +128,11 @@ def command(
                 confirm=lambda cells: yes or ask(cells),
             )
             return finish_sweep(sweep.run(fail_fast))
-        from stackfit import api
+        from stackfit.execution.single import train
         from stackfit.results.run_folder import RunFolder
 
-        run = api.train(composition, problems, trust=trust or (), fresh=fresh, reporter=Reporter(0) if quiet else None)
+        made = (lambda verbosity: Reporter(0)) if quiet else make_reporter
+        run = train(composition, problems, trust=trust or (), fresh=fresh, reporter=made)
         metrics = run.metrics
         items = [claim.item for claim in composition.claims if claim.item is not None]
         if items and RunFolder(run.folder).predictions.is_file():  # the experiment is about their predictions

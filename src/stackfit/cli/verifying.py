@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import DataPath, Trust, newest_runs, option, word
-from stackfit.errors import ConfigError
 from stackfit.results.certificate import UNKNOWN, VERDICTS
 from stackfit.results.run_files import RunFiles
 
@@ -36,12 +35,11 @@ def command(
     from stackfit.cli.each import for_each
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import shown
-    from stackfit.proof.verify import find_folders, verify
+    from stackfit.proof.verify import check_tolerance, find_folders, verify
     from stackfit.results.run import Run
     from stackfit.results.run_folder import RunFolder
 
-    if not 0 <= tolerance < float("inf"):
-        raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
+    check_tolerance(tolerance)
     reporter = Reporter(0) if quiet else make_reporter()
     found: list[Path] = []
     code = for_each(runs, lambda path: found.extend(find_folders(newest_runs([path])[0], reporter)), shown)

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stackfit.config import project
+from stackfit.config.given import check_given, find_given
 from stackfit.errors import ConfigError, TrustError, did_you_mean
 
 # Which modules a role may name.  `building.py` then checks that the name is a class of the role's base class.
@@ -125,6 +126,10 @@ def _check_target(
             "Expected a layer, callback or argument that does not. Write your own class in a module that you trust.",
             key=key,
         )
+    elif role == "callbacks" and (errors := [*check_given(str(target), key)]):
+        yield from errors
+    elif role == "callbacks" and find_given(module):
+        return
     elif module not in modules and module not in (*trusted, *SHIPPED_MODULES):
         public = f"a public class of {' or '.join(modules)}, or" if modules else "plain values, or a class"
         yield TrustError(

@@ -16,6 +16,7 @@ import numpy as np
 
 from stackfit import interrupts
 from stackfit.config import class_weights
+from stackfit.config.given import described, find_given
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
@@ -186,6 +187,10 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
     with printed() as kept:
         for name, node in (cell.config["callbacks"] or {}).items():
             if isinstance(node, dict):
+                given = find_given(str(node.get("_target_")).rpartition(".")[0])
+                if given and given.made is not None:
+                    built.append(given.made)
+                    continue
                 with own.collect():
                     placed = _place_files(node, folder, f"callbacks.{name}")
                     built.append(build(placed, f"callbacks.{name}", "callbacks", own))
@@ -247,7 +252,7 @@ def trains_alone(cell: Cell) -> str | None:
     for name, node in cell.config["callbacks"].items():
         if node is not None and listener is None:
             kind = find_target(node["_target_"], f"callbacks.{name}", BASES["callbacks"])
-            listener = f"callbacks.{name}" if listens_to_batches(kind, node.get) else None
+            listener = f"callbacks.{name}" if listens_to_batches(kind, described(node).get) else None
     return ENGINE.why_alone(listener) if listener else None
 
 

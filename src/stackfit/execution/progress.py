@@ -6,23 +6,27 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from stackfit.errors import printable
 
 
 class Reporter:
-    """Plain lines, one an epoch. With `verbosity` 0 it prints only what is needed."""
+    """Plain lines, one an epoch. With `verbosity` 0 it prints only what is needed.
 
-    def __init__(self, verbosity: int = 1):
-        self.verbosity = verbosity
+    Args:
+        words: translates what is printed; see `stackfit.api.wording`.
+    """
+
+    def __init__(self, verbosity: int = 1, words: Callable[[str], str] = str):
+        self.verbosity, self.words = verbosity, words
 
     def line(self, text: str, always: bool = False) -> None:
         """Print one or more lines; with `verbosity` 0 only if `always`."""
         if always or self.verbosity > 0:
             with contextlib.suppress(BrokenPipeError):  # nobody reads any more, as after `| head`: the run goes on
-                print(printable(text.rstrip("\n")), file=sys.stderr, flush=True)
+                print(printable(self.words(text.rstrip("\n"))), file=sys.stderr, flush=True)
 
     def detail(self, text: str) -> None:
         """Print lines that a live screen of several cells shows in its own way."""
@@ -53,8 +57,8 @@ class Reporter:
 class LiveReporter(Reporter):
     """On a terminal: a progress bar for a single run; for a sweep, one screen with the cells that train."""
 
-    def __init__(self, verbosity: int = 1):
-        super().__init__(verbosity)
+    def __init__(self, verbosity: int = 1, words: Callable[[str], str] = str):
+        super().__init__(verbosity, words)
         self._live: Any = None
         self._labels: list[str] = []
         self._cells = self._finished = self._here = 0  # cells of a sweep: all, finished, finished here
@@ -64,7 +68,7 @@ class LiveReporter(Reporter):
         if self._live is None:
             super().line(text, always)
         else:
-            self._live.console.print(printable(text.rstrip("\n")), markup=False, highlight=False, soft_wrap=True)
+            self._live.console.print(printable(self.words(text.rstrip("\n"))), markup=False, highlight=False, soft_wrap=True)
 
     def detail(self, text: str) -> None:
         if self._live is None or not self._cells:
@@ -107,6 +111,7 @@ class LiveReporter(Reporter):
         self._draw()
 
     def epoch(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
+        self._at[member] = (epoch, 1.0)
         name = next((n for n in ("val_accuracy", "accuracy", "val_loss", "loss") if n in logs), None)
         if name is not None:
             better = min if name.endswith("loss") else max
@@ -163,9 +168,9 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
-def make_reporter(verbosity: int = 1) -> Reporter:
+def make_reporter(verbosity: int = 1, words: Callable[[str], str] = str) -> Reporter:
     """The live display if stderr is a terminal that can show it, else plain lines."""
-    return LiveReporter(verbosity) if takes_colour(sys.stderr) else Reporter(verbosity)
+    return (LiveReporter if takes_colour(sys.stderr) else Reporter)(verbosity, words)
 
 
 def takes_colour(stream: TextIO) -> bool:

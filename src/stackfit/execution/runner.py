@@ -27,7 +27,7 @@ from stackfit.execution.members import (
     start,
 )
 from stackfit.execution.progress import Reporter
-from stackfit.results.run import Run
+from stackfit.results.run import Callbacks, Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
 from stackfit.training.engine import make_member
 
@@ -57,7 +57,8 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     if job.failure:
         reason = job.failure.rstrip(".")
         raise TrainingError(f"The run failed: {reason}. See {job.folder.log}, or its status.json for the traceback.")
-    return Run(job.folder.path)
+    names = [name for name, node in cell.config["callbacks"].items() if node is not None]
+    return Run(job.folder.path, callbacks=Callbacks(dict(zip(names, job.member.callbacks, strict=True))))
 
 
 def load_data(

@@ -11,11 +11,11 @@ from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.spread import read_spread
 from stackfit.config.trust import trusted_modules
-from stackfit.errors import Problems, RunFolderError
+from stackfit.errors import ConfigError, Problems, RunFolderError
 from stackfit.execution import members
 from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
-from stackfit.execution.executors import Executor, describe_job, executor_of
+from stackfit.execution.executors import Executor, InProcess, describe_job, executor_of
 from stackfit.execution.jobs import BUSY, FINISHED, PRUNED, Job, claim_cell, find_state
 from stackfit.execution.progress import Reporter
 from stackfit.execution.samplers import Grid
@@ -126,6 +126,11 @@ class Sweep:
                 exist in its model; nothing was trained and no folder was made.
         """
         self._fail_fast = fail_fast
+        if self.composer.callbacks and not isinstance(self.executor, InProcess):
+            raise ConfigError(
+                f"callbacks has {', '.join(self.composer.callbacks)}, which only this process knows. Expected a sweep that "
+                "trains here. Leave out hydra/launcher, or write the class into a module of your project and trust it."
+            )
         if not self.axes.points:
             self.problems.raise_errors()
         sampler = Grid(self.axes.points)

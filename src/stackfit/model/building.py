@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from stackfit.config.given import find_given
 from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean
 from stackfit.model.own_modules import import_trusted
 
@@ -155,6 +156,8 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
         ConfigError: there is none, or it is not one of `bases`.
     """
     module_name, _, name = target.rpartition(".")
+    if given := find_given(module_name):
+        return given.kind
     module = import_trusted(module_name, key)
     named = getattr(module, name, None)
     if name.startswith("_") or named is None:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from stackfit.callbacks import EpochSchedule
+from stackfit.config.given import described
 from stackfit.errors import ConfigError, did_you_mean
 
 SETTERS = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler, EpochSchedule)
@@ -17,7 +18,7 @@ SETTERS = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateSchedu
 
 def find_idle(name: str, target: type, config: Mapping[str, Any]) -> Iterator[ConfigError]:
     """What keeps the callback from working in this run: a metric that it will not have, a schedule, a missing extra."""
-    node, key = config["callbacks"][name], f"callbacks.{name}"
+    node, key = described(config["callbacks"][name]), f"callbacks.{name}"
     metrics = ["loss", *(name for name, node in (config["task"]["metrics"] or {}).items() if node is not None)]
     validated = (config["data"]["validation_split"] or 0) > 0
     known = [*metrics, *(f"val_{metric}" for metric in metrics if validated)]

@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from stackfit.config import project, trust
+from stackfit.config.given import find_given
 from stackfit.errors import ConfigError, TrustError
 from stackfit.files import shown
 
@@ -45,6 +46,8 @@ def digest_of(module: str) -> str:
     Raises:
         TrustError: there is no such file in the project.
     """
+    if given := find_given(module):
+        return given.digest
     file = trust.module_file(module)
     _enter_project(str(Path.cwd()))
     if module in _executed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,11 @@ class Limits:
     epochs: int | None = None
     parameters: int | None = None
     minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in vars(self).items():
+            if limit is not None and not 0 < limit < math.inf:
+                raise ConfigError(f"--max-{name} is {limit}. Expected more than 0. Write for example: --max-{name} 20")
 
 
 @dataclass

@@ -124,8 +124,13 @@ def predict_examples(run: Run, examples: Sequence[Examples], trust: Iterable[str
     return [replace(one, picture=its.picture, remark=its.remark) for one, its in zip(predictions, of, strict=True)]
 
 
-def predict_frame(run: Run, given: Any, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT) -> pd.DataFrame:
+def predict_frame(
+    run: Run, given: Any, trust: Iterable[str] = (), say: Callable[[str], None] = SILENT, invert: bool = False
+) -> pd.DataFrame:
     """Predict unscaled rows of a table, columns by name; an array of unscaled examples, `(examples, *input_shape)`; or files.
+
+    Args:
+        invert: of pictures; see `read_examples`.
 
     Returns:
         See `as_frame`: of rows with their index, and only of files with `name`.
@@ -138,7 +143,7 @@ def predict_frame(run: Run, given: Any, trust: Iterable[str] = (), say: Callable
     if isinstance(given, (str, Path)):
         given = [given]
     if isinstance(given, (list, tuple)) and given and all(isinstance(each, (str, Path)) for each in given):
-        read = [read_examples(inputs, Path(file), prefix=len(given) > 1, say=say) for file in given]
+        read = [read_examples(inputs, Path(file), invert, len(given) > 1, say) for file in given]
         return as_frame(run, predict_examples(run, read, trust))
     is_table = hasattr(given, "columns")
     x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given)

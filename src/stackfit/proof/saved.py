@@ -72,3 +72,15 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     feeds, settings = ENGINE.feeds(dataset), settings_of(run.config)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
     return {split: ENGINE.evaluate([model], [feeds.feed(split, settings)])[0][0] for split in splits}
+
+
+def evaluate_frame(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> pd.DataFrame:
+    """`evaluate_run` as one row a split; last `test - train`, the gap between them."""
+    import pandas as pd
+
+    splits = evaluate_run(run, say, trust)
+    rows = [{"split": split, **logs} for split, logs in splits.items()]
+    if "train" in splits and "test" in splits:
+        gap = {name: splits["test"][name] - value for name, value in splits["train"].items()}
+        rows.append({"split": "test - train", **gap})
+    return pd.DataFrame(rows)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.data import load_dataset
-from stackfit.errors import RunFolderError, TrainingError
+from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.execution import runner
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
@@ -57,6 +57,12 @@ def find_folders(path: Path, reporter: Reporter) -> list[Path]:
     if not chosen:
         raise RunFolderError(f"{shown(path)} has no finished run in it. Expected one. Try: stackfit table {shown(path)}")
     return chosen
+
+
+def check_tolerance(tolerance: float) -> None:
+    """ConfigError: it is negative, or not a number."""
+    if not 0 <= tolerance < math.inf:
+        raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
 
 
 @dataclass(frozen=True)

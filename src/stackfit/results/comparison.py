@@ -29,13 +29,16 @@ MOST_SENTENCES = 15  # six configurations; of more, the sentences are about the 
 SHORT = 20  # characters of a configuration's name; longer ones have a number in the table of pairs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Tables by their heading, what they show in sentences, and what was not compared."""
 
     tables: dict[str, pd.DataFrame]
     sentences: list[str]
     problems: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return self.render().rstrip()
 
     def render(self, format: str = "text", width: int | None = None) -> str:
         """All of it as text, Markdown or JSON; as CSV the last table alone."""

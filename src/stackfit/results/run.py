@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, did_you_mean
 from stackfit.files import shown
 from stackfit.keys import flatten
 from stackfit.results import run_files
@@ -16,16 +17,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Callbacks(list[Any]):
+    """The callbacks of a run in the order in which they are called: `callbacks[0]`, or by name, `callbacks["history"]`."""
+
+    def __init__(self, made: Mapping[str, Any] | None = None):
+        super().__init__((made or {}).values())
+        self.names = tuple(made or ())
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self.names:
+            known = ", ".join(self.names) or "none; they exist only in the process that trained, after stackfit.run"
+            raise KeyError(f"There is no callback {key!r}.{did_you_mean(key, self.names)} Expected: {known}.")
+        return super().__getitem__(self.names.index(key))
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """One run folder. `Run(path)` raises RunFolderError if the path is none.
 
     Args:
         data_path: where the user's own data of the run are now: the file, or the folder that holds it.
+        callbacks: those that trained it; none where the run was opened from its folder.
     """
 
     folder: Path
     data_path: Path | None = None
+    callbacks: Callbacks = field(default_factory=Callbacks, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
@@ -33,6 +52,9 @@ class Run:
 
     def __eq__(self, other: object) -> bool:  # also a class of its own, such as the one that predicts
         return isinstance(other, Run) and (self.folder, self.data_path) == (other.folder, other.data_path)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
 
     def __hash__(self) -> int:
         return hash((self.folder, self.data_path))

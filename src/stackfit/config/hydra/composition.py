@@ -122,14 +122,16 @@ class Composer:
     Args:
         experiment: its name, or the path of its file.
         judged: by claims from outside: what its own file expects, and what it silences, do not count.
+        callbacks: nodes to add to its callbacks; see `config.given`.
 
     Raises:
         ConfigError: there is no such experiment.
     """
 
-    def __init__(self, experiment: str, judged: bool = False):
+    def __init__(self, experiment: str, judged: bool = False, callbacks: Mapping[str, Any] | None = None):
         located = find_experiment(experiment)
         self.experiment, self.path, self.judged = located.name, located.path, judged
+        self.callbacks = dict(callbacks or {})
         _check_own_conf()
         Plugins.instance()
         setup_globals()
@@ -166,8 +168,20 @@ class Composer:
                     added.add(override.input_line or "")
                 with problems.collect():
                     apply_override(override, config)
+        problems.add(self._add_callbacks(config))
         lines = tuple(o.input_line or "" for o in fixed)
         return replace(base, config=config, overrides=lines, parsed=tuple(parsed), added=frozenset(added))
+
+    def _add_callbacks(self, config: DictConfig) -> Iterator[ConfigError]:
+        for name, node in self.callbacks.items():
+            if name in config.callbacks:
+                yield ConfigError(
+                    f"The experiment has a callback {name!r} already. Expected a name of its own. "
+                    f"Write for example: callbacks={{'my_{name}': …}}",
+                    where="callbacks=",
+                )
+            else:
+                config.callbacks[name] = node
 
     def _base(self, groups: tuple[str, ...]) -> Composition:
         if groups not in self._bases:

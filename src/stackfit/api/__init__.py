@@ -1,0 +1,10 @@
+"""The Python API: what the commands do, as functions that return objects. `help(stackfit)` lists them."""
+
+from __future__ import annotations
+
+from stackfit.api.launch import plan, run, sweep
+from stackfit.api.proofs import Run, check, eject, evaluate, load_model, predict, verify
+from stackfit.api.views import best, compare, experiments, explain, show, table
+
+__all__ = ["Run", "best", "check", "compare", "eject", "evaluate", "experiments", "explain", "load_model", "plan", "predict",
+           "run", "show", "sweep", "table", "verify"]  # fmt: skip

@@ -1,0 +1,46 @@
+"""What the API hands out besides runs and tables: plain containers that a notebook shows as the commands print them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stackfit.api.wording import in_python
+
+
+class Text(str):
+    """A text that is shown with its lines."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Config(dict[str, Any]):
+    """A composed config; shown as YAML."""
+
+    def __repr__(self) -> str:
+        import yaml
+
+        return yaml.safe_dump(dict(self), sort_keys=False, allow_unicode=True).rstrip()
+
+
+class Plan(dict[str, Any]):
+    """A plan as `stackfit plan --json` prints it; shown as `stackfit plan` prints it."""
+
+    def __repr__(self) -> str:
+        from stackfit.cli.planning import problem_lines, run_lines, sweep_lines
+
+        lines = sweep_lines(self) if self["kind"] == "sweep" else run_lines(self)
+        return "\n".join([*lines, *map(in_python, problem_lines(self))])
+
+
+class Certificate(dict[str, Any]):
+    """What `verify` found, as in the run's certificate.json; shown as `stackfit verify` prints it."""
+
+    def __init__(self, content: dict[str, Any], folder: str):
+        super().__init__(content)
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        from stackfit.cli.verifying import lines
+
+        return "\n".join(lines(self, self.folder))
