@@ -39,7 +39,7 @@ def run(
         experiment: its name, as `stackfit.experiments()` shows it, or its file.
         overrides: a mapping of keys to values, or texts in Hydra's grammar: `"epochs=1", "optimizer=sgd"`, also in lists.
         callbacks: your own callbacks, one or several, also by name: `callbacks=[LossHistory]`, `callbacks={"history":
-            LossHistory()}`. A class is known by its source: equal code is the same experiment, and an interrupted run of it
+            LossHistory()}`. A class is known by its code: equal code is the same experiment, and an interrupted run of it
             resumes. An object is used as it is; such a run is never resumed, and cannot be verified. `run.callbacks` has
             them afterwards.
         trust: modules of your project whose classes the config may name.
@@ -93,7 +93,7 @@ def sweep(
     """
     from stackfit.execution.sweep import Sweep
 
-    with turn, given(callbacks, several=True) as nodes:
+    with turn, given(callbacks, "every cell of a sweep makes its own") as nodes:
         composer = Composer(str(experiment), callbacks=nodes)
         composition, problems, _ = compose_command(composer, override_lines(overrides, axes=True), multirun=True)
         made = reporter or reporter_of()

@@ -13,7 +13,7 @@ from stackfit.api.notebook import reporter_of
 from stackfit.api.records import Certificate, Text
 from stackfit.api.wording import in_python, spoken, turn
 from stackfit.config.given import given
-from stackfit.errors import ConfigErrors, StackfitError, printable
+from stackfit.errors import ConfigError, printable
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
 from stackfit.results import run as results
@@ -41,6 +41,10 @@ class Run(results.Run):
     Raises:
         RunFolderError: the path is not a run folder.
     """
+
+    @spoken
+    def __post_init__(self) -> None:
+        super().__post_init__()
 
     def __repr__(self) -> str:
         known = {name: value for name, value in self.metrics.items() if name.startswith("test_") and value is not None}
@@ -177,7 +181,7 @@ def verify(
 
     check_tolerance(tolerance)
     opened = open_run(run, data_path)
-    with turn, given(callbacks):
+    with turn, given(callbacks, "a run is repeated with a callback that has seen nothing yet"):
         certificate = verify_run(opened, reporter or reporter_of(), modules(trust), tolerance)
     if reason := RunFolder(opened.folder).write_certificate(certificate):
         warn([f"the verdict is not signed, so it counts as another's: {reason}"])
@@ -221,6 +225,8 @@ def check(
     limits = Limits(max_epochs, max_parameters, max_minutes)
     rubric = read_rubric(Path(claims)) if claims is not None else None
     words = [str(name) for name in experiments]
+    if not words:
+        raise ConfigError("No experiment was named. Expected at least one. Try: stackfit check gsp631_base")
     with turn:
         marks = judge(words, reporter or reporter_of(), modules(trust), rubric=rubric, limits=limits)
     problems = [mark.problem for mark in marks if mark.problem is not None and not mark.outcomes]

@@ -186,7 +186,7 @@ def best(
 
     folder, _, problems = find_best(_flat(paths), metric, direction, filter)
     warn(problems)
-    return Run(Path(folder))
+    return Run(Path(folder).absolute())
 
 
 def _flat(paths: Iterable[Any]) -> list[Any]:

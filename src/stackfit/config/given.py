@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stackfit.config.source_digest import digest_of_class
+from stackfit.config.class_digest import digest_of_class
 from stackfit.errors import ConfigError, TrustError
 
 CLASS, OBJECT = "<class>", "<object>"
@@ -34,26 +34,26 @@ _here: dict[str, Given] = {}  # by the module's name, for as long as their run l
 
 
 @contextlib.contextmanager
-def given(callbacks: Any, several: bool = False) -> Iterator[dict[str, dict[str, str]]]:
+def given(callbacks: Any, only_classes: str = "") -> Iterator[dict[str, dict[str, str]]]:
     """The nodes for the `callbacks` of a config. They mean these classes and objects inside the block only.
 
     Args:
         callbacks: one, several, or a mapping of names; each an object or a class. A class must take no arguments.
-        several: for the cells of a sweep, which cannot share an object.
+        only_classes: why an object cannot be used; empty if it can.
 
     Raises:
-        ConfigError: a name cannot be a key, something is not a callback, a class takes arguments or its source cannot be
-            read, or `several` and an object.
+        ConfigError: a name cannot be a key, something is not a callback, a class takes arguments, or an object
+            cannot be used.
     """
     nodes, here = {}, {}
     for name, thing in _named(callbacks):
         is_class = isinstance(thing, type)
         kind = thing if is_class else type(thing)
         _check(name, thing, kind)
-        if several and not is_class:
+        if only_classes and not is_class:
             raise ConfigError(
-                f"callbacks has an object, {thing!r:.80}. Expected a class, since every cell of a sweep makes a callback of its "
-                f"own. Write: callbacks={{{name!r}: {kind.__name__}}}"
+                f"callbacks has an object, {thing!r:.80}. Expected a class: {only_classes}. "
+                f"Write: callbacks={{{name!r}: {kind.__name__}}}"
             )
         module = f"{CLASS if is_class else OBJECT}.{name}"
         # Nobody knows what an object was made from and has seen: no other run is like this one.

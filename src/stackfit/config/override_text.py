@@ -61,7 +61,10 @@ def _line(key: str, value: Any, axes: bool) -> str:
 def _plain(key: str, value: Any) -> Any:
     """The value as YAML would hold it; of numpy's numbers and arrays, the Python ones."""
     if hasattr(value, "tolist"):
-        value = value.tolist()
+        plain = value.tolist()
+        if isinstance(plain, list):
+            return [_plain(key, item) for item in value]
+        value = float(str(value)) if isinstance(plain, float) else plain  # a float32 of 0.1 is meant as 0.1
     if isinstance(value, Mapping):
         return {str(name): _plain(f"{key}.{name}", item) for name, item in value.items()}
     if isinstance(value, (list, tuple, range)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 from stackfit.training.engine import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> Any:

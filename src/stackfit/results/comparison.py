@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST_IN_PAIRS = 16  # 120 pairs; of more configurations, only the best is held against each of the others
 MOST_SENTENCES = 15  # six configurations; of more, the sentences are about the best
+WIDTH = 120  # where Python shows it
 SHORT = 20  # characters of a configuration's name; longer ones have a number in the table of pairs
 
 
@@ -38,7 +39,7 @@ class Comparison:
     problems: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
-        return self.render().rstrip()
+        return self.render(width=WIDTH).rstrip()
 
     def render(self, format: str = "text", width: int | None = None) -> str:
         """All of it as text, Markdown or JSON; as CSV the last table alone."""

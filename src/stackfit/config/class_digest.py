@@ -1,47 +1,37 @@
-"""The digest of a class by its source: of its functions and attributes, and of what these use in turn.
+"""The digest of a class by its code: of its functions and attributes, and of what these use in turn.
 
-A class of a notebook has no file, but its functions have their source. Installed packages stand by their names: their
-versions are recorded elsewhere.
+It is the compiled code that is hashed: a class of a notebook has no file, and a file may have been edited since it was
+imported. Installed packages stand by their names: their versions are recorded elsewhere.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import inspect
 import json
 import sys
 import sysconfig
 import types
 import uuid
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from stackfit.errors import ConfigError
-
 _INSTALLED = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_CACHED = type(functools.cache(len))  # a function that keeps its results
 # What Python itself puts into every class.
 _PYTHONS = ("__module__", "__dict__", "__weakref__", "__doc__", "__qualname__", "__firstlineno__", "__static_attributes__")
 
 
 def digest_of_class(kind: type) -> str:
-    """SHA-256 over the source of a class, its bases, and the functions, classes and values that they use by name.
+    """SHA-256 over the code of a class, its bases, and the functions, classes and values that they use by name.
 
-    If they use an object that has no source and is not a plain value, the digest is a new one every time.
-
-    Raises:
-        ConfigError: a source cannot be read.
+    If they use an object that is neither code nor a plain value, the digest is a new one every time.
     """
-    try:
-        text = json.dumps([*_describe(kind, set())], sort_keys=True)
-    except (OSError, TypeError, SyntaxError) as error:
-        raise ConfigError(
-            f"The source of {kind.__name__} cannot be read ({error}), so nobody can say later whether its code is the same. "
-            f"Expected a class from a file or a notebook's cell. Give an object instead: callbacks=[{kind.__name__}()]"
-        ) from error
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps([*_describe(kind, {})]).encode()).hexdigest()
 
 
-def _describe(thing: Any, seen: set[int]) -> Iterator[Any]:
+def _describe(thing: Any, seen: dict[int, Any]) -> Iterator[Any]:
     """Plain values that stand for `thing`."""
     if id(thing) in seen:
         return
@@ -50,7 +40,7 @@ def _describe(thing: Any, seen: set[int]) -> Iterator[Any]:
     elif isinstance(thing, types.ModuleType):
         yield thing.__name__
     elif isinstance(thing, (list, tuple, set, frozenset, Mapping)):
-        seen.add(id(thing))
+        seen[id(thing)] = thing  # kept, so that nothing else gets this id
         items = thing.items() if isinstance(thing, Mapping) else thing
         parts = [[*_describe(item, seen)] for item in items]
         yield sorted(parts, key=str) if isinstance(thing, (set, frozenset)) else parts
@@ -60,7 +50,7 @@ def _describe(thing: Any, seen: set[int]) -> Iterator[Any]:
         for part in (thing.fget, thing.fset, thing.fdel):
             yield from _describe(part, seen)
     elif isinstance(thing, (type, types.FunctionType)):
-        seen.add(id(thing))
+        seen[id(thing)] = thing  # kept, so that nothing else gets this id
         if _is_installed(thing):
             yield f"{thing.__module__}.{thing.__qualname__}"
         elif isinstance(thing, type):
@@ -71,16 +61,25 @@ def _describe(thing: Any, seen: set[int]) -> Iterator[Any]:
                 if name not in _PYTHONS:
                     yield [name, *_describe(value, seen)]
         else:
-            yield inspect.getsource(thing)
+            yield from _describe(thing.__code__, seen)
             yield [[*_describe(value, seen)] for value in (thing.__defaults__, thing.__kwdefaults__)]
             for name, value in _used(thing):
                 yield [name, *_describe(value, seen)]
+    elif isinstance(thing, types.CodeType):
+        yield [thing.co_code.hex(), thing.co_exceptiontable.hex(), thing.co_flags, thing.co_names, thing.co_varnames]
+        yield [[*_describe(constant, seen)] for constant in thing.co_consts]
     elif isinstance(thing, (types.BuiltinFunctionType, types.GetSetDescriptorType, types.MemberDescriptorType)):
         yield thing.__qualname__
-    elif hasattr(thing, "tobytes") and not getattr(thing.dtype, "hasobject", True):
+    elif hasattr(thing, "tobytes") and not getattr(getattr(thing, "dtype", None), "hasobject", True):
         yield [str(thing.dtype), list(thing.shape), hashlib.sha256(thing.tobytes()).hexdigest()]
-    elif callable(wrapped := getattr(thing, "__wrapped__", getattr(thing, "func", None))):
-        yield from _describe(wrapped, seen)
+    elif isinstance(thing, functools.partial):
+        yield from _describe([thing.func, thing.args, thing.keywords], seen)
+    elif isinstance(thing, functools.cached_property):
+        yield from _describe(thing.func, seen)
+    elif isinstance(thing, _CACHED):
+        yield from _describe(thing.__wrapped__, seen)
+    elif not _is_installed(type(thing)) and hasattr(thing, "__dict__"):
+        yield from _describe([type(thing), vars(thing)], seen)
     elif type(thing).__module__.partition(".")[0] in sys.stdlib_module_names and " at 0x" not in repr(thing):
         yield repr(thing)
     else:
@@ -103,6 +102,9 @@ def _used(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _is_installed(thing: Any) -> bool:
-    module = inspect.getmodule(thing)
-    file = getattr(module, "__file__", None)
-    return module is not None and (file is None or file.startswith(_INSTALLED)) and module.__name__ != "__main__"
+    """Whether it comes with Python or a package: by the file of its code, or for a class without functions, of its module."""
+    members = [thing, *(vars(thing).values() if isinstance(thing, type) else ())]
+    file = next((each.__code__.co_filename for each in members if isinstance(each, types.FunctionType)), None)
+    if file is None:
+        file = getattr(sys.modules.get(thing.__module__), "__file__", "<frozen>" if thing.__module__ == "builtins" else "")
+    return str(file).startswith((*_INSTALLED, "<frozen")) or "-packages/" in Path(str(file)).as_posix()
