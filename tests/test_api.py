@@ -213,7 +213,7 @@ def test_a_callbacks_class_is_known_by_its_code(lab, cli, history_class):
     first = stackfit.run(XOR, {"epochs": 2}, callbacks=[history_class], reporter=QUIET)
     assert first.callbacks[0].losses == first.callbacks["loss_history"].losses == [*first.history["loss"]]
     assert isinstance(first.callbacks[0], history_class) and len(first.callbacks) == 1
-    with pytest.raises(KeyError, match="There is no callback 'los_history'. Did you mean 'loss_history'"):
+    with pytest.raises(KeyError, match=r"There is no callback 'los_history'\. Did you mean 'loss_history'"):
         _ = first.callbacks["los_history"]
     assert stackfit.Run(first.folder).callbacks == []
 

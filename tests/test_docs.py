@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import stackfit
 from stackfit.cli import main
 from stackfit.config.claims import read_claims
 from stackfit.config.experiments import find_experiments
@@ -175,6 +176,22 @@ def test_the_lab_page_covers_every_step_and_every_exercise_of_both_labs():
 def is_ours(record):
     """Whether no lab has it as a step or an exercise: our own sweeps."""
     return "sweep" in record.name or record.name == "codelab_activations"
+
+
+@pytest.mark.tf
+@pytest.mark.slow
+def test_the_code_of_the_python_page_runs(lab, keras, capsys):
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.M | re.S)
+    names = {"__name__": "a_notebook"}
+    for block in blocks:
+        exec(compile(block, "python.md", "exec"), names)
+    assert len(blocks) >= 6 and "There is no key 'epoch'. Did you mean 'epochs'?" in capsys.readouterr().out
+    assert len(names["run"].callbacks["loss_history"].losses) == 2 and len(names["frame"]) == 6
+
+
+def test_the_python_page_names_every_function():
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    assert not [name for name in stackfit.__all__ if f"stackfit.{name}(" not in page and name != "Run"]
 
 
 @pytest.mark.slow

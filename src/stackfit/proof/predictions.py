@@ -144,7 +144,10 @@ def predict_frame(
         given = [given]
     if isinstance(given, (list, tuple)) and given and all(isinstance(each, (str, Path)) for each in given):
         read = [read_examples(inputs, Path(file), invert, len(given) > 1, say) for file in given]
-        return as_frame(run, predict_examples(run, read, trust))
+        predictions = predict_examples(run, read, trust)
+        for unlike in [each for each in predictions if each.remark]:
+            say(f"{unlike.name}: {unlike.remark}.")
+        return as_frame(run, predictions)
     is_table = hasattr(given, "columns")
     x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given)
     frame = as_frame(run, _predictions(run, _scores(run, x, trust), [""] * len(x))).drop(columns="name")

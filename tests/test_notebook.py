@@ -1,0 +1,125 @@
+"""`notebook`: the progress in the output of a cell."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+
+from stackfit.api.notebook import NotebookReporter, in_notebook, reporter_of
+from stackfit.execution.progress import Reporter
+
+
+class Output:
+    """An output of a cell: every text that it showed."""
+
+    def __init__(self):
+        self.texts = []
+
+    def update(self, data, raw):
+        assert raw and list(data) == ["text/plain"]
+        self.texts.append(data["text/plain"])
+
+
+@pytest.fixture
+def outputs(monkeypatch):
+    """The outputs of a kernel's cell; IPython is replaced by what is used of it."""
+    made = []
+
+    def display(data, raw, display_id):
+        assert raw and display_id and data == {"text/plain": ""}
+        made.append(Output())
+        return made[-1]
+
+    shell = types.SimpleNamespace(kernel=object())
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    monkeypatch.setattr("stackfit.api.notebook.SECONDS", 0)
+    return made
+
+
+def test_without_a_kernel_it_is_a_terminal_or_plain_lines(monkeypatch):
+    assert not in_notebook() and type(reporter_of()) is Reporter
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: types.SimpleNamespace()))
+    assert not in_notebook()  # IPython on a terminal
+
+
+def test_one_output_is_written_again_and_again_and_cleared_at_the_end(outputs, capsys):
+    reporter = reporter_of()
+    assert type(reporter) is NotebookReporter
+    reporter.load("digits", 700, 1437)
+    reporter.end()
+    reporter.begin(["digits_quickstart"], [4])
+    reporter.step(1, 0.5, [0])
+    reporter.line("Try: stackfit run x --fresh")
+    reporter.epoch(0, 2, {"loss": 0.5, "accuracy": 0.75})
+    reporter.end()
+    (output,) = outputs
+    loading, nothing, begun, half, *_, cleared = output.texts
+    assert "digits" in loading and "700" in loading and nothing == cleared == ""
+    assert begun != half and "epoch 2/4  best accuracy 0.7500" in half and "━" in half
+    assert not any("\033" in text for text in output.texts)
+    assert capsys.readouterr() == ("", "Try: stackfit.run('x', fresh=True)\n")
+
+
+def test_a_sweep_shows_every_cell_and_how_many_are_finished(outputs):
+    reporter = reporter_of()
+    reporter.sweep(3, 1)
+    reporter.begin(["seed=1", "seed=2"], [2, 2])
+    reporter.epoch(0, 2, {"loss": 0.5})
+    reporter.ended("seed=1", "finished")
+    lines = outputs[0].texts[-1].splitlines()
+    assert "finished" in lines[0] and lines[1].startswith("seed=2") and lines[2].startswith("2 of 3 cells")
+
+
+def test_it_is_written_only_a_few_times_a_second(outputs, monkeypatch):
+    monkeypatch.setattr("stackfit.api.notebook.SECONDS", 60)
+    reporter = reporter_of()
+    reporter.begin(["x"], [1000])
+    for epoch in range(1000):
+        reporter.epoch(0, epoch + 1, {"loss": 1.0})
+    assert len(outputs[0].texts) == 1
+
+
+def test_silence_shows_nothing(outputs):
+    reporter = reporter_of(0)
+    reporter.begin(["x"], [2])
+    reporter.epoch(0, 1, {"loss": 1.0})
+    reporter.end()
+    assert outputs == []
+
+
+@pytest.mark.tf
+def test_in_ipython_itself(lab, keras, monkeypatch):
+    pytest.importorskip("IPython")
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+
+    published, errors = [], []
+
+    class Publisher(DisplayPublisher):
+        def publish(self, data, metadata=None, *, transient=None, update=False, **rest):
+            published.append((update, transient["display_id"], data["text/plain"]))
+
+    shell = InteractiveShell.instance()
+    monkeypatch.setattr(shell, "display_pub", Publisher())
+    monkeypatch.setattr(InteractiveShell, "kernel", object(), raising=False)
+    monkeypatch.setattr(shell, "_showtraceback", lambda kind, error, lines: errors.append(lines))
+    code = """
+        import keras
+        class History(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                self.last = logs["loss"]
+        run = stackfit.run("xor_needs_a_hidden_layer", {"epochs": 3}, callbacks=[History])
+        """
+    for cell in ("import stackfit", code, "first = run", code, "stackfit.run('nothing_like_this')"):
+        shell.run_cell("if True:\n" + cell if cell is code else cell)
+    names = shell.user_ns
+    assert names["run"].status["fingerprint"] == names["first"].status["fingerprint"]
+    assert names["run"].callbacks[0].last == names["run"].history["loss"].iloc[-1]
+    for run in dict.fromkeys(name for _, name, _ in published):
+        (new, _), *shown, (_, last) = [(update, text) for update, name, text in published if name == run]
+        assert not new and all(update for update, _ in shown) and last == "" and "━" in shown[-1][-1]
+    ((line,),) = errors
+    assert line.startswith("ConfigError: No experiment 'nothing_like_this'") and "stackfit.experiments()" in line
