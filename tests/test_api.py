@@ -338,6 +338,22 @@ def test_runs_are_taken_and_handed_out_as_objects(lab, capsys):
     assert {*verdicts["state"]} == {"passed"} and [*verdicts.columns][:4] == ["item", "claim", "state", "value"]
 
 
+@pytest.mark.slow
+def test_a_program_that_uses_the_api_is_checked_by_mypy(lab, write):
+    pytest.importorskip("mypy")
+    write(
+        "program.py",
+        "import stackfit\n"
+        "run = stackfit.run('xor', {'epochs': 1}, callbacks=[])\n"
+        "stackfit.compare(run, 'other').sentences[0].upper()\n"
+        "stackfit.run(3)\n"
+        "stackfit.table(run, ovr='seed')\n"
+        "run.metrix\n",
+    )
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "program.py"], capture_output=True, text=True)
+    assert re.findall(r"program.py:(\d): error: .* \[(.*)\]", done.stdout) == [("4", "arg-type"), ("5", "call-arg"), ("6", "attr-defined")]
+
+
 def test_a_path_that_is_not_a_run_is_an_error(lab):
     with pytest.raises(RunFolderError, match="is not a run folder"):
         Run(lab)
