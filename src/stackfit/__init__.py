@@ -47,7 +47,11 @@ def __getattr__(name: str) -> Any:
         from stackfit import api
 
         return getattr(api, name)
-    raise AttributeError(f"module 'stackfit' has no attribute {name!r}")
+    from stackfit.errors import did_you_mean
+
+    raise AttributeError(
+        f"module 'stackfit' has no attribute {name!r}.{did_you_mean(name, __all__)} Expected one of: {', '.join(__all__)}"
+    )
 
 
 def __dir__() -> list[str]:

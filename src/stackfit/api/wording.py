@@ -121,6 +121,6 @@ def spoken(function: F) -> F:
         except KeyboardInterrupt:
             if stackfit.debug:
                 raise
-            raise KeyboardInterrupt("Interrupted. The same call resumes.") from None
+            raise KeyboardInterrupt("Interrupted.") from None
 
     return speak  # type: ignore[return-value]
