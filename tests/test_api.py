@@ -169,7 +169,6 @@ def test_help_shows_every_function_and_importing_stays_cheap(lab):
         (lambda: stackfit.sweep(XOR, {"seed": []}), "seed has no values"),
         (lambda: stackfit.run(XOR, callbacks=["stop_at"]), r"an override: 'callbacks=\[stop_at\]'"),
         (lambda: stackfit.run(XOR, {"+callbacks.x": {"_target_": "mine.X"}}), "add trust='mine'"),
-        (lambda: stackfit.verify(XOR, tolerance=-1), "tolerance is -1.*Try: tolerance=0.001"),
         (lambda: stackfit.check(XOR, max_epochs=0), "max_epochs is 0.*max_epochs=20"),
         (lambda: stackfit.check(), r"Try: stackfit.check\('gsp631_base'\)"),
         (lambda: stackfit.check("xor_needs_a_hidden_layr"), f"Did you mean '{XOR}'"),
@@ -232,6 +231,10 @@ def test_a_callbacks_class_is_known_by_its_code(lab, cli, history_class):
 
     certificate = stackfit.verify(first, callbacks=[history_class], reporter=QUIET)
     assert certificate["verdict"] == "bit-equal" and repr(certificate).startswith("bit-equal  ")
+    with pytest.raises(ConfigError, match=r"The run has no callback 'los'. Expected those of the run: loss_history\."):
+        stackfit.verify(first, callbacks={"los": history_class}, reporter=QUIET)
+    with pytest.raises(ConfigError, match=r"tolerance is -1\. .*Try: tolerance=0.001"):
+        stackfit.verify(first, callbacks=[history_class], tolerance=-1, reporter=QUIET)
     changed = stackfit.verify(first, callbacks={"loss_history": Other}, reporter=QUIET)
     assert [each["metric"] for each in changed["factors"]] == ["code.<class>.loss_history"]
     with pytest.raises(TrustError, match=r"stackfit.verify\(RUN, callbacks=\{'loss_history': LossHistory\}\)"):

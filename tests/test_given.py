@@ -41,6 +41,14 @@ def test_a_callback_gets_its_name_from_its_class_or_from_the_mapping(kinds):
         assert nodes == {}
 
 
+def test_of_two_runs_one_inside_the_other_each_has_its_own(kinds):
+    outer, inner = kinds[0](), kinds[0]()
+    with given(outer):
+        with given(inner) as nodes:
+            assert find_given("<object>.loss_history").made is inner and len(nodes) == 1
+        assert find_given("<object>.loss_history").made is outer
+
+
 def test_it_is_forgotten_after_an_error(kinds):
     with pytest.raises(KeyError), given(kinds[0]):
         raise KeyError

@@ -175,13 +175,14 @@ def verify(
         ConfigError: its config is not allowed, or names a callback that was given as an object; DataError: its data are
             not here.
     """
-    from stackfit.proof.verify import check_tolerance
     from stackfit.proof.verify import verify as verify_run
     from stackfit.results.run_folder import RunFolder
 
-    check_tolerance(tolerance)
     opened = open_run(run, data_path)
-    with turn, given(callbacks, "a run is repeated with a callback that has seen nothing yet"):
+    with turn, given(callbacks, "a run is repeated with a callback that has seen nothing yet") as nodes:
+        if unknown := sorted(nodes.keys() - (opened.config["callbacks"] or {}).keys()):
+            known = ", ".join(opened.config["callbacks"] or {}) or "none"
+            raise ConfigError(f"The run has no callback {unknown[0]!r}. Expected those of the run: {known}. Correct callbacks=.")
         certificate = verify_run(opened, reporter or reporter_of(), modules(trust), tolerance)
     if reason := RunFolder(opened.folder).write_certificate(certificate):
         warn([f"the verdict is not signed, so it counts as another's: {reason}"])

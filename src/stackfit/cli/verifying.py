@@ -35,11 +35,10 @@ def command(
     from stackfit.cli.each import for_each
     from stackfit.execution.progress import Reporter, make_reporter
     from stackfit.files import shown
-    from stackfit.proof.verify import check_tolerance, find_folders, verify
+    from stackfit.proof.verify import find_folders, verify
     from stackfit.results.run import Run
     from stackfit.results.run_folder import RunFolder
 
-    check_tolerance(tolerance)
     reporter = Reporter(0) if quiet else make_reporter()
     found: list[Path] = []
     code = for_each(runs, lambda path: found.extend(find_folders(newest_runs([path])[0], reporter)), shown)

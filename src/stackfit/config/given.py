@@ -60,12 +60,26 @@ def given(callbacks: Any, only_classes: str = "") -> Iterator[dict[str, dict[str
         digest = digest_of_class(kind) if is_class else uuid.uuid4().hex
         here[module] = Given(kind, None if is_class else thing, digest)
         nodes[name] = {"_target_": f"{module}.{kind.__name__}"}
+    before = dict(_here)
     _here.update(here)
     try:
         yield nodes
     finally:
-        for module in here:
-            _here.pop(module, None)
+        _here.clear()
+        _here.update(before)
+
+
+def add_callbacks(nodes: Mapping[str, Any], config: Any) -> Iterator[ConfigError]:
+    """Add the nodes to a composed config; an error for each name that its callbacks have already."""
+    for name, node in nodes.items():
+        if name in config.callbacks:
+            yield ConfigError(
+                f"The experiment has a callback {name!r} already. Expected a name of its own. "
+                f"Write for example: callbacks={{'my_{name}': …}}",
+                where="callbacks=",
+            )
+        else:
+            config.callbacks[name] = node
 
 
 def find_given(module: str) -> Given | None:

@@ -187,7 +187,8 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
     with printed() as kept:
         for name, node in (cell.config["callbacks"] or {}).items():
             if isinstance(node, dict):
-                given = find_given(str(node.get("_target_")).rpartition(".")[0])
+                target = str(node.get("_target_"))
+                given = find_given(target.rpartition(".")[0]) if target.startswith("<") else None
                 if given and given.made is not None:
                     built.append(given.made)
                     continue

@@ -156,7 +156,7 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
         ConfigError: there is none, or it is not one of `bases`.
     """
     module_name, _, name = target.rpartition(".")
-    if given := find_given(module_name):
+    if module_name.startswith("<") and (given := find_given(module_name)):
         return given.kind
     module = import_trusted(module_name, key)
     named = getattr(module, name, None)

@@ -46,7 +46,7 @@ def digest_of(module: str) -> str:
     Raises:
         TrustError: there is no such file in the project.
     """
-    if given := find_given(module):
+    if module.startswith("<") and (given := find_given(module)):
         return given.digest
     file = trust.module_file(module)
     _enter_project(str(Path.cwd()))

@@ -59,12 +59,6 @@ def find_folders(path: Path, reporter: Reporter) -> list[Path]:
     return chosen
 
 
-def check_tolerance(tolerance: float) -> None:
-    """ConfigError: it is negative, or not a number."""
-    if not 0 <= tolerance < math.inf:
-        raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
-
-
 @dataclass(frozen=True)
 class Rerun:
     """What a second execution left; its folder is there as long as it is needed."""
@@ -86,8 +80,10 @@ def verify(run: Run, reporter: Reporter, trust: Iterable[str] = (), tolerance: f
 
     Raises:
         RunFolderError: the run did not finish, or a file of it is missing or damaged, or is written meanwhile.
-        ConfigError: its config is not allowed, or cannot be built any more; DataError: its data are not available.
+        ConfigError: its config is not allowed, or cannot be built any more, or the tolerance is not a number from 0; DataError: its data are not available.
     """
+    if not 0 <= tolerance < math.inf:
+        raise ConfigError(f"--tolerance is {tolerance}. Expected at least 0. Try: --tolerance 0.001")
     files, began = RunFolder(run.folder), time.perf_counter()
     described, changed = describe(files), Standing.of(run.folder, run.status, whole=True).changed
     if changed:

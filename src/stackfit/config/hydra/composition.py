@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf
 from stackfit.config import project, schema
 from stackfit.config.claims import Claim, check_claims, read_claims
 from stackfit.config.experiments import Located, find_experiment
+from stackfit.config.given import add_callbacks
 from stackfit.config.hydra.errors import translated
 from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository, Experiments
@@ -168,20 +169,10 @@ class Composer:
                     added.add(override.input_line or "")
                 with problems.collect():
                     apply_override(override, config)
-        problems.add(self._add_callbacks(config))
+        if self.callbacks:
+            problems.add(add_callbacks(self.callbacks, config))
         lines = tuple(o.input_line or "" for o in fixed)
         return replace(base, config=config, overrides=lines, parsed=tuple(parsed), added=frozenset(added))
-
-    def _add_callbacks(self, config: DictConfig) -> Iterator[ConfigError]:
-        for name, node in self.callbacks.items():
-            if name in config.callbacks:
-                yield ConfigError(
-                    f"The experiment has a callback {name!r} already. Expected a name of its own. "
-                    f"Write for example: callbacks={{'my_{name}': …}}",
-                    where="callbacks=",
-                )
-            else:
-                config.callbacks[name] = node
 
     def _base(self, groups: tuple[str, ...]) -> Composition:
         if groups not in self._bases:
