@@ -259,7 +259,7 @@ def test_a_callbacks_object_is_used_as_it_is_and_its_run_is_like_no_other(lab, c
     again = stackfit.run(XOR, {"epochs": 4}, callbacks=given, reporter=QUIET)
     assert again.folder != first.folder and again.status["fingerprint"] != first.status["fingerprint"]
     with pytest.raises(ConfigError, match="Give the class instead of an object"):
-        stackfit.verify(again, callbacks=[history_class, keras.callbacks.History], reporter=QUIET)
+        stackfit.verify(again, callbacks=[history_class, keras.callbacks.EarlyStopping], reporter=QUIET)
     with pytest.raises(ConfigError, match="a run is repeated with a callback that has seen nothing yet"):
         stackfit.verify(again, callbacks=given, reporter=QUIET)
     for command in ("verify", "eject"):
