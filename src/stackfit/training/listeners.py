@@ -10,6 +10,7 @@ import keras
 # Keras's own that look at every batch only where this setting says so.
 FREQUENCIES = {keras.callbacks.ModelCheckpoint: "save_freq", keras.callbacks.TensorBoard: "update_freq"}
 HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 
 
 def listens_to_batches(kind: type, setting: Callable[[str, Any], Any]) -> bool:
@@ -21,4 +22,13 @@ def listens_to_batches(kind: type, setting: Callable[[str, Any], Any]) -> bool:
     for base, name in FREQUENCIES.items():
         if issubclass(kind, base):
             return setting(name, "epoch") != "epoch"
-    return any(getattr(kind, hook) is not getattr(keras.callbacks.Callback, hook) for hook in HOOKS)
+    return _overrides(kind, HOOKS)
+
+
+def listens_to_tests(kind: type) -> bool:
+    """Whether callbacks of this class do something at the begin or end of a batch of the validation data."""
+    return _overrides(kind, TEST_HOOKS)
+
+
+def _overrides(kind: type, hooks: tuple[str, ...]) -> bool:
+    return any(getattr(kind, hook) is not getattr(keras.callbacks.Callback, hook) for hook in hooks)
