@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import stackfit
 from stackfit.errors import ConfigError, Problems
 from stackfit.execution.progress import Reporter
+from stackfit.results.frames import read_runs
 from stackfit.results.run_files import read_history, read_metrics
 
 pytestmark = [pytest.mark.tf, pytest.mark.usefixtures("keras")]
@@ -157,10 +159,11 @@ def test_a_vector_is_a_value_a_class_everywhere_and_only_the_cell_with_a_bad_met
     stop = "+callbacks.stop={_target_: keras.callbacks.EarlyStopping, monitor: f1_3, mode: max, patience: 5}"
     answer = cli("run", *SMALL, "epochs=2", f1, stop, "-m", "task=classification,classification_one_hot")
     assert answer.code == 1 and "FBetaScore expects 2D" in answer.err and "stackfit itself" not in answer.err
-    (folder,) = [run.folder for run in stackfit.runs() if run.status["status"] == "finished"]
+    runs, _ = read_runs(())
+    (folder,) = map(Path, runs.about["folder"][runs.about["state"] == "finished"])
     names = [f"f1_{number}" for number in range(10)]
     assert {*names} <= {*read_history(folder)[0]} and {f"test_{name}" for name in names} <= {*read_metrics(folder)}
-    assert stackfit.read_run(folder).status["directions"]["f1_9"] == "max"
+    assert runs.directions[runs.about["state"] == "finished"].iloc[0]["f1_9"] == "max"
     assert "Write: callbacks.stop.mode=max" in cli("plan", *SMALL, "task=classification_one_hot", f1, stop.replace("mode: max, ", "")).err
     assert "one array" in cli("eject", str(folder)).err
     verified = cli("verify", str(folder))
@@ -212,6 +215,6 @@ class Both(Spread):
 ''')  # fmt: skip
     options = {"trust": ["own_metric"], "reporter": Reporter(0)}
     run = stackfit.run(*SMALL, "epochs=1", "+task.metrics.s._target_=own_metric.Spread", "+task.metrics.b._target_=own_metric.Both", **options)
-    assert run.metrics["s"] > 0 and run.metrics["test_up"] == -run.metrics["test_down"]
+    assert run.metrics["s"] > 0 and run.metrics["test_b_up"] == -run.metrics["test_b_down"] > 0
     with pytest.raises(ConfigError, match="Picky refuses these labels and outputs: labels have three axes"):
         stackfit.run(*SMALL, "+task.metrics.s._target_=own_metric.Picky", **options)

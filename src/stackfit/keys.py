@@ -31,9 +31,12 @@ def short_names(keys: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str
     return {key: next((end for end in own if count[end] == 1), key) for key, own in ends.items()}
 
 
-def numbered(name: str, shape: Iterable[int]) -> list[str]:
-    """A name for each value of an array of this shape, in its order: `f1_0`, `f1_1`, …; `f1` itself for a single number."""
-    names = ["_".join([name, *map(str, place)]) for place in itertools.product(*map(range, shape))]
+def value_names(name: str, result: Any) -> list[str]:
+    """A name for each value of what a metric gives: `f1_0`, `f1_1`, … of an array, `f1_low` of a mapping, in the order of
+    its sorted keys; `f1` itself for a single number."""
+    if isinstance(result, Mapping):
+        return [each for key in sorted(result) for each in value_names(f"{name}_{key}", result[key])]
+    names = ["_".join([name, *map(str, place)]) for place in itertools.product(*map(range, getattr(result, "shape", ())))]
     return names if len(names) != 1 else [name]
 
 

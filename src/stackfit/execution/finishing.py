@@ -18,7 +18,7 @@ from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
 from stackfit.files import printed
-from stackfit.keys import numbered
+from stackfit.keys import value_names
 from stackfit.results.run_files import read_history
 from stackfit.training.engine import Feed, Feeds, Logs
 
@@ -171,15 +171,9 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
 def directions_of(model: Any) -> dict[str, str]:
     """`max` or `min` of the loss, and of every metric whose class says whether it wants more (Keras's `_direction`)."""
     metrics = [each for tracked in model.metrics for each in getattr(tracked, "metrics", [tracked])]
-    says = {name: getattr(metric, "_direction", None) for metric in metrics for name in names_of(metric)}
+    says = {name: getattr(metric, "_direction", None) for metric in metrics for name in value_names(metric.name, metric.result())}
     known = {"up": "max", "down": "min"}
     return {"loss": "min", **{name: known[way] for name, way in says.items() if way in tuple(known)}}
-
-
-def names_of(metric: Any) -> list[str]:
-    """The names of its values, as in the history."""
-    result = metric.result()
-    return [*result] if isinstance(result, dict) else numbered(metric.name, getattr(result, "shape", ()))
 
 
 def save_model(model: Any, path: Path) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from stackfit.config.checks import RESERVED_METRICS
 from stackfit.errors import ConfigError, Problems
 from stackfit.files import printed
-from stackfit.keys import numbered
+from stackfit.keys import value_names
 from stackfit.model.agreement import Output
 from stackfit.model.building import BASES, accepted_arguments, build, find_target
 
@@ -132,9 +132,7 @@ class Trial:
     @property
     def names(self) -> list[str]:
         """Those of its values in logs, history and tables."""
-        result = self.results[0]
-        values = result if isinstance(result, dict) else {self.name: result}
-        return [each for name, value in values.items() for each in numbered(name, np.shape(value) if _works(value) else ())]
+        return value_names(self.name, self.results[0])
 
 
 def _works(result: Any) -> bool:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from stackfit.errors import TrainingError
-from stackfit.keys import numbered
+from stackfit.keys import value_names
 from stackfit.training.engine import Logs, Member
 from stackfit.training.tensorflow.pipeline import GraphFeed
 
@@ -70,8 +70,8 @@ def metrics_of(model: keras.Model) -> Logs:
     """The model's loss and metrics so far in this epoch; of a metric with several values each by its number."""
     found: Logs = {}
     for name, value in model.get_metrics_result().items():
-        values = np.asarray(value)
-        found |= zip(numbered(name, values.shape), map(float, values.flat), strict=True)
+        values = [float(each) for part in keras.tree.flatten(value) for each in np.ravel(part)]
+        found |= zip(value_names(name, value), values, strict=True)
     return found
 
 
