@@ -21,4 +21,5 @@ def describe_place(error: BaseException, callbacks: Sequence[Any]) -> str | None
             place = f"{shown(Path(frame.f_code.co_filename))}:{line}, in {frame.f_code.co_name}"
             held = frame.f_locals.get("logs")
             logs = held if isinstance(held, Mapping) else logs
-    return f"{place}; logs hold {', '.join(map(str, logs))}" if place and logs else place
+    names = sorted(map(str, logs), key=lambda name: (name.startswith("val_"), not name.endswith("loss"), name))
+    return f"{place}; logs hold {', '.join(names)}" if place and names else place
