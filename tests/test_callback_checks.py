@@ -39,6 +39,10 @@ def test_mode_auto_is_asked_for_where_keras_does_not_know_the_direction(compose)
     assert "Write: callbacks.c.mode=max" in error.message
     (error,) = checked(compose, *one_hot, f1, f"+callbacks.c={{{EARLY}, monitor: val_f1}}").errors
     assert "val_f1_0" in error.message
+    # The shapes are not known, so neither are the values of f1; the other problem is told alone.
+    broken = "+model.layers.more={_target_: keras.layers.Conv2D, filters: 2, kernel_size: 3, after: flatten}"
+    (error,) = checked(compose, *one_hot, f1, broken, f"+callbacks.c={{{EARLY}, monitor: val_f1_2, mode: max}}").errors
+    assert "model.layers.more" in str(error)
 
 
 def test_a_schedule_object_is_refused_by_the_scheduler_of_epochs(compose):

@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from stackfit.errors import ConfigError, did_you_mean
+from stackfit.keys import without_number
 from stackfit.model.metric_checks import Trial
 
 HOOKS = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
@@ -64,7 +65,10 @@ def _find_monitor(
     if not isinstance(monitor, str) or not _watches(target, node):
         return
     measured = monitor.removeprefix("val_")
-    if monitor not in known:
+    metric = without_number(measured)
+    # Where the model has problems, no metric was tried, and how many values it has is not known.
+    unsure = metric != measured and metric in source and metric not in trials
+    if monitor not in known and not unsure:
         lacking = measured in source
         yield ConfigError(
             f"{target.__name__} watches {monitor!r}, which this run will not have"
@@ -77,7 +81,7 @@ def _find_monitor(
                 "data.validation_split" if lacking else f"task.metrics.{measured}",
             ),
         )
-    elif mode == "auto" and hasattr(target, "_set_monitor_op") and measured != "loss":
+    elif monitor in known and mode == "auto" and hasattr(target, "_set_monitor_op") and measured != "loss":
         trial = trials.get(source[measured])
         if trial and (trial.direction is None or trial.names != [measured]):
             yield ConfigError(
