@@ -247,7 +247,7 @@ def trains_alone(cell: Cell) -> str | None:
     for name, node in cell.config["callbacks"].items():
         if node is not None and listener is None:
             kind = find_target(node["_target_"], f"callbacks.{name}", BASES["callbacks"])
-            listens = listens_to_batches(kind, node.get) or listens_to_tests(kind)
+            listens = listens_to_batches(kind, node.get) or listens_to_tests(kind, node.get)
             listener = f"callbacks.{name}" if listens else None
     return ENGINE.why_alone(listener) if listener else None
 

@@ -122,7 +122,7 @@ class _MemberState:
         self.number, self.member, self.model, self.program = number, member, member.model, program
         self.running = member.epochs > 0
         self.listens = any(listens_to_batches(type(callback), partial(getattr, callback)) for callback in member.callbacks)
-        self.listens_to_tests = any(listens_to_tests(type(callback)) for callback in member.callbacks)
+        self.listens_to_tests = any(listens_to_tests(type(callback), partial(getattr, callback)) for callback in member.callbacks)
         self.watched = may_change(member.model, member.callbacks)
         self.epoch = 0
         self.logs: Logs = {}
