@@ -137,3 +137,13 @@ def test_a_run_records_the_directions_of_its_metrics_own_ones_too(lab, write, ke
     assert status["directions"] == {"loss": "min", "accuracy": "max", "gap": "min", "ends": "max"}
     names = ("test_loss", "test_accuracy", "test_gap", "test_silent", "test_ends")
     assert directions(run.folder, *names) == ["min", "max", "min", None, "max"]
+
+
+def test_one_of_several_values_of_a_metric_has_the_metrics_direction_and_classes(tmp_path):
+    for folder, target in {"a": "keras.metrics.F1Score", "b": "keras.metrics.FBetaScore"}.items():
+        make_run(tmp_path / folder, {"task.metrics.f1._target_": target}, {"test_f1_0": 1})
+    assert directions(tmp_path, "test_f1_0") == ["max"]
+    runs, _ = read_runs([tmp_path])
+    assert find_mixture(runs, "test_f1_0") == [
+        "test_f1_0 is not the same measure in all runs: keras.metrics.F1Score or keras.metrics.FBetaScore."
+    ]

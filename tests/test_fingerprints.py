@@ -7,6 +7,7 @@ joined by spaces; `gsp631_base` has one more for every option of the groups.
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import itertools
 import json
@@ -111,3 +112,21 @@ def test_class_weights_by_names_that_are_other_numbers_are_a_revision(cells):
     config["data"]["class_names"] = ["1", "2", "3"]
     assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(config)] == ["class_weight"]
     assert fingerprint.fingerprint_of(config, "data") != before
+
+
+def test_hooks_around_validation_and_metrics_of_one_output_are_revisions_of_the_cells_that_have_them(cells):
+    def revisions(callback=None, metric="keras.metrics.Poisson", labels="one_hot", split=0.2):
+        config = copy.deepcopy(cells["plain"])
+        config["callbacks"] = {"own": callback and {"_target_": callback}}
+        config["task"] |= {"labels": labels, "metrics": {"own": {"_target_": metric}}}
+        config["data"]["validation_split"] = split
+        return [fix.name for fix in fingerprint.REVISIONS if fix.used_by(config)]
+
+    assert revisions("keras.callbacks.SwapEMAWeights") == ["validation_hooks"]
+    assert revisions("keras.callbacks.SwapEMAWeights", split=0.0) == []  # nothing is validated
+    # TensorBoard has such hooks, but they change no number.
+    for callback in ("TensorBoard", "EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "CSVLogger"):
+        assert revisions(f"keras.callbacks.{callback}") == []
+    assert revisions("stackfit.callbacks.StopAt") == revisions("experiments.lab_callbacks.PrintAverages") == revisions() == []
+    assert revisions(labels="value") == revisions(labels="class", metric="keras.metrics.Hinge") == ["metric_labels"]
+    assert revisions(labels="value", metric="keras.metrics.MeanAbsoluteError") == []

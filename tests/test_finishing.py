@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -266,3 +267,83 @@ def test_the_learning_rate_is_the_one_before_callbacks_change_it_as_in_kerass_ow
 
 def test_metrics_do_not_count_the_learning_rate(lab):
     assert "learning_rate" not in json.loads((run(*SMALL, "epochs=1").folder / "metrics.json").read_text())
+
+
+SWAP = ("+callbacks.swap={_target_: keras.callbacks.SwapEMAWeights}", "+optimizer.use_ema=true", "data.validation_split=0.2", "epochs=3")
+
+
+def test_averaged_weights_are_swapped_in_for_validation_as_in_fit_and_eject_agrees_to_the_bit(lab, cli):
+    run = stackfit.run("digits_quickstart", *SWAP, reporter=Reporter(0))
+    assert [round(row["val_loss"], 4) for row in read_history(run.folder)] == [3.2580, 1.3866, 0.6510]  # from a plain fit
+    assert "bit-equal" in cli("verify", str(run.folder)).out
+    script = lab / "script.py"
+    cli("eject", str(run.folder), "--out", str(script))
+    printed = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True).stdout
+    assert f"weights SHA-256 {read_metrics(run.folder)['weights_sha256']}" in printed
+
+
+@pytest.mark.slow
+def test_averaged_weights_are_the_same_alone_together_and_resumed(lab):
+    seeds = stackfit.sweep("digits_quickstart", *SWAP, "seed=0,1,2", reporter=Reporter(0))
+    alone = stackfit.run("digits_quickstart", *SWAP, "seed=1", fresh=True, reporter=Reporter(0))
+    assert read_metrics(alone.folder)["weights_sha256"] in str([read_metrics(Path(folder)) for folder in seeds["folder"]])
+
+
+BAD_METRIC = '''
+import keras
+
+
+class Odd(keras.metrics.Mean):
+    """NaN in training, and infinite where examples are few."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(keras.ops.log(-keras.ops.abs(y_pred)))
+
+
+class Dots(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        print(".", end="")
+
+    def on_epoch_end(self, epoch, logs=None):
+        print("|", end="" if epoch else "\\n")
+
+
+class Compares(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get("acc") > 0.84:
+            self.model.stop_training = True
+'''
+
+
+def test_a_metric_that_is_nan_is_a_blank_and_a_warning_and_what_waits_for_its_rest_is_one_line(lab, write, cli):
+    write("own_odd.py", BAD_METRIC)
+    options = {"trust": ["own_odd"], "reporter": Reporter(0)}
+    odd = ("+task.metrics.odd._target_=own_odd.Odd", "+callbacks.dots._target_=own_odd.Dots")
+    run = stackfit.run(*VALIDATED, "epochs=2", *odd, **options)
+    rows = read_history(run.folder)
+    assert [(row["odd"], row["val_odd"]) for row in rows] == [(None, None)] * 2 and all(row["loss"] > 0 for row in rows)
+    stored = json.loads((run.folder / "metrics.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    assert stored["odd"] is stored["test_odd"] is None and stored["test_accuracy"] > 0
+    log = (run.folder / "log.txt").read_text().splitlines()
+    warnings = [line for line in log if line.startswith("warning")]
+    assert [line.split()[1] for line in warnings] == ["odd", "val_odd", "test_odd"] and "in epoch 1" in warnings[0]
+    steps = -(-round(1437 * 0.8) // 100)
+    assert [line for line in log if set(line) <= set(".|") and line] == ["." * steps + "|", "." * steps + "|"]
+    answer = cli("table", str(run.folder))
+    assert answer.code == 0 and "odd" not in answer.out.splitlines()[0] + answer.err
+    verified = cli("verify", "--trust", "own_odd", str(run.folder))
+    assert "bit-equal" in verified.out, verified
+
+
+def test_poisson_of_a_linear_output_below_zero_does_not_end_the_run(lab):
+    poisson = "+task.metrics.p={_target_: keras.metrics.Poisson}"
+    line = ("xor_needs_a_hidden_layer", "hydra.mode=RUN", "model.layers.output.activation=null", "task.loss.from_logits=true")
+    run = stackfit.run(*line, "epochs=2", poisson, reporter=Reporter(0))
+    assert run.metrics["p"] is run.metrics["test_p"] is None and run.metrics["loss"] > 0
+
+
+def test_an_exception_of_a_users_callback_has_its_place_and_the_names_in_logs(lab, write, cli):
+    write("own_odd.py", BAD_METRIC)
+    answer = cli("run", *SMALL, "epochs=2", "+callbacks.c._target_=own_odd.Compares", "--trust", "own_odd")
+    place = BAD_METRIC.splitlines().index("        if logs.get(\"acc\") > 0.84:") + 1
+    assert f"(own_odd.py:{place}, in on_epoch_end; logs hold loss, accuracy)" in answer.err

@@ -347,15 +347,43 @@ def test_a_callback_sees_keras_s_own_order_of_calls_and_its_member_s_model():
     def run(action: Callable[[list[Any]], Any]) -> list[str]:
         calls.clear()
         action([Note()])
-        return [name for name in calls if not name.startswith(("on_test", "on_predict"))]
+        return [*calls]
 
-    mine = run(lambda callbacks: alone(cell("epochs=2"), callbacks=callbacks))
+    mine = run(lambda callbacks: alone(cell("epochs=2"), digits(), callbacks))
     x = np.zeros((4, 8, 8, 1), np.float32)
     from stackfit.execution.members import make_model
 
     model = make_model(cell(), (8, 8, 1))
-    theirs = run(lambda callbacks: model.fit(x, np.zeros(4), epochs=2, verbose=0, callbacks=callbacks))
-    assert mine == theirs
+    options = {"epochs": 2, "verbose": 0, "validation_data": (x, np.zeros(4))}
+    theirs = run(lambda callbacks: model.fit(x, np.zeros(4), callbacks=callbacks, **options))
+    assert mine == theirs and mine.count("on_test_end") == 2
+
+
+def test_hooks_at_batches_of_the_validation_data_get_what_keras_gives_them_and_may_stop_there():
+    import keras
+
+    class Watch(keras.callbacks.Callback):
+        def __init__(self, stop: int | None):
+            super().__init__()
+            self.stop, self.seen = stop, []
+
+        def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
+            self.seen.append(batch)
+
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.seen.append((batch, dict(logs)))
+            self.model.stop_evaluating = batch == self.stop
+
+    plain = alone(cell("epochs=2"), digits())
+    watch = Watch(None)
+    watched = alone(cell("epochs=2"), digits(), [watch])
+    assert all(map(np.array_equal, watched.weights, plain.weights)) and watched.history == plain.history
+    assert [each for each in watch.seen if isinstance(each, int)] == [0, 1, 0, 1]  # 22 in batches of 16
+    assert [{f"val_{name}": value for name, value in watch.seen[place][1].items()} for place in (3, 7)] == [
+        {name: value for name, value in row.items() if name.startswith("val_")} for row in watched.history
+    ]
+    halved = alone(cell("epochs=2"), digits(), [Watch(0)])
+    assert all(map(np.array_equal, halved.weights, plain.weights)) and halved.history != plain.history
 
 
 # ---- one member's failure is its own

@@ -45,7 +45,7 @@ def _of_class(name: str, tree: ast.Module, seen: frozenset[str]) -> frozenset[st
         if signature.kwarg is None:
             return frozenset(found | _reserved(defined[-1], tree, seen))
     for base in defined[-1].bases:
-        found |= arguments_of(_full_name(base, tree)) | _of_class(ast.unparse(base), tree, seen | {name})
+        found |= arguments_of(full_name(base, tree)) | _of_class(ast.unparse(base), tree, seen | {name})
     return frozenset(found)
 
 
@@ -53,11 +53,11 @@ def _reserved(defined: ast.ClassDef, tree: ast.Module, seen: frozenset[str]) -> 
     """`after` and `inputs`, if the class is a layer."""
     inherited: frozenset[str] = frozenset()
     for base in defined.bases:
-        inherited |= arguments_of(_full_name(base, tree)) | _of_class(ast.unparse(base), tree, seen | {defined.name})
+        inherited |= arguments_of(full_name(base, tree)) | _of_class(ast.unparse(base), tree, seen | {defined.name})
     return inherited & {"after", "inputs"}
 
 
-def _full_name(base: ast.expr, tree: ast.Module) -> str:
+def full_name(base: ast.expr, tree: ast.Module) -> str:
     """`keras.layers.Layer` for a base class written as `layers.Layer`, `Layer` or `tf.keras.layers.Layer`."""
     head, _, rest = ast.unparse(base).partition(".")
     for node in tree.body:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stackfit.config.experiments import find_experiments
 from stackfit.errors import ConfigError, did_you_mean
-from stackfit.keys import label_of
+from stackfit.keys import label_of, without_number
 
 SUBJECTS = ("metric", "error", "stopped_epoch", "parameters", "reload", "item", "log", "finished")
 RULES = ("between", "above", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most",
@@ -128,7 +128,7 @@ def check_grammar(entry: Any) -> Iterator[tuple[str, str]]:
 
 
 def _names(claim: Claim, metrics: Collection[str], axes: Collection[str] | None) -> Iterator[tuple[str, str]]:
-    if claim.metric and metrics and claim.metric not in metrics:
+    if claim.metric and metrics and claim.metric not in metrics and without_number(claim.metric) not in metrics:
         yield "metric", (
             f"{claim.metric!r} is not a metric of this experiment.{did_you_mean(claim.metric, metrics)} "
             f"Expected one of: {', '.join(metrics)}. Correct the name, or add it under task.metrics."

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackfit.config import class_weights, schema
+from stackfit.config.methods import defines
 from stackfit.model import own_modules
 
 NUMERICS = 1  # never changes: see `Revision`
@@ -33,7 +34,31 @@ def _has_named_weights(config: Mapping[str, Any]) -> bool:
     return bool(config["task"]["class_weight"]) and class_weights.means_names(config)
 
 
-REVISIONS: tuple[Revision, ...] = (Revision("class_weight", 2, _has_named_weights),)
+VALIDATION_HOOKS = tuple(f"on_test{when}" for when in ("_begin", "_end", "_batch_begin", "_batch_end"))
+# It writes files at these hooks and changes no number.
+TENSORBOARD = "keras.callbacks.TensorBoard"
+# Of Keras's metrics those that compared each label with every output of the batch where a model has one output.
+BROADCAST = {f"keras.metrics.{name}" for name in ("CategoricalHinge", "Hinge", "KLDivergence", "Poisson", "SquaredHinge")}
+
+
+def _has_validation_hooks(config: Mapping[str, Any]) -> bool:
+    targets = _targets(config["callbacks"]) - {TENSORBOARD}
+    return bool(config["data"]["validation_split"]) and any(defines(target, VALIDATION_HOOKS) for target in targets)
+
+
+def _has_broadcast_metrics(config: Mapping[str, Any]) -> bool:
+    return config["task"]["labels"] != "one_hot" and bool(_targets(config["task"]["metrics"]) & BROADCAST)
+
+
+def _targets(nodes: Mapping[str, Any] | None) -> set[str]:
+    return {str(node["_target_"]) for node in (nodes or {}).values() if isinstance(node, Mapping)}
+
+
+REVISIONS: tuple[Revision, ...] = (
+    Revision("class_weight", 2, _has_named_weights),
+    Revision("validation_hooks", 2, _has_validation_hooks),
+    Revision("metric_labels", 2, _has_broadcast_metrics),
+)
 
 
 def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: Iterable[str] = ()) -> str:

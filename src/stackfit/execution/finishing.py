@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
 from stackfit.files import printed
+from stackfit.keys import value_names
 from stackfit.results.run_files import read_history
 from stackfit.training.engine import Feed, Feeds, Logs
 
@@ -89,6 +91,7 @@ class Finisher:
                 continue
             if isinstance(error, KeyboardInterrupt):
                 with contextlib.suppress(OSError, StackfitError):
+                    job.end_line()
                     job.folder.append_log(job.take_lines())
                     job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
                 with contextlib.suppress(OSError, StackfitError):
@@ -146,6 +149,8 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
 
     folder, model = job.folder, job.member.model
     assert folder is not None
+    job.end_line()
+    metrics = job.finite(metrics)
     predictions = None
     if scores is not None and isinstance(dataset, Dataset) and dataset.test is not None:
         predictions = {"scores": scores, "labels": dataset.test.y}
@@ -153,7 +158,7 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
         job.say(end, detail=True)
     test = {name.removeprefix("test_"): value for name, value in metrics.items() if name.startswith("test_")}
     if test:
-        job.say("test  " + "  ".join([f"{name} {value:.4f}" for name, value in test.items()]))
+        job.say("test  " + "  ".join([f"{name} {math.nan if value is None else value:.4f}" for name, value in test.items()]))
     other = {} if job.done.weights_epoch == job.epoch else {"weights_epoch": job.done.weights_epoch}
     summary = {**metrics, "stopped_epoch": job.epoch, **other, "parameters": model.count_params()}
     models = dict.fromkeys(job.cell.config["save"], partial(save_model, model))
@@ -166,7 +171,7 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
 def directions_of(model: Any) -> dict[str, str]:
     """`max` or `min` of the loss, and of every metric whose class says whether it wants more (Keras's `_direction`)."""
     metrics = [each for tracked in model.metrics for each in getattr(tracked, "metrics", [tracked])]
-    says = {metric.name: getattr(metric, "_direction", None) for metric in metrics}
+    says = {name: getattr(metric, "_direction", None) for metric in metrics for name in value_names(metric.name, metric.result())}
     known = {"up": "max", "down": "min"}
     return {"loss": "min", **{name: known[way] for name, way in says.items() if way in tuple(known)}}
 

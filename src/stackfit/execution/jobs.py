@@ -6,6 +6,7 @@ This module decides for single runs, sweeps and `check` whether a cell is finish
 from __future__ import annotations
 
 import contextlib
+import math
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ class Job:
     member: Any = None  # training.Member
     folder: RunFolder | None = None  # once it is claimed
     lines: list[str] = field(default_factory=list)  # printed, but not yet in the folder's log
+    begun: str = ""  # what was printed of a line that has not ended
+    blank: set[str] = field(default_factory=set)  # metrics that were not finite
     logs: dict[str, float] = field(default_factory=dict)
     epoch: int = 0
     done: Any = None  # training.events.Done, once it has trained to its end
@@ -73,6 +76,27 @@ class Job:
         (self.reporter.detail if detail else self.reporter.line)("\n".join(prefix + line for line in lines))
         self.lines += lines
 
+    def write(self, text: str) -> None:
+        """Print what a callback has printed; a line that has not ended waits for its rest."""
+        whole, end, self.begun = (self.begun + text).rpartition("\n")
+        if end:
+            self.say(whole)
+
+    def end_line(self) -> None:
+        """Print what waits for its rest."""
+        if self.begun:
+            self.write("\n")
+
+    def finite(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values with None for numbers that are not finite, and a warning for each of those, once."""
+        odd = {name: value for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)}
+        for name, value in odd.items():
+            if name not in self.blank:
+                when = "" if name.startswith("test_") else f" in epoch {self.epoch}"
+                self.say(f"warning: {name} is {value}{when}: left blank. The loss is finite, so the run goes on.")
+        self.blank |= odd.keys()
+        return {**values, **dict.fromkeys(odd)}
+
     def take_lines(self) -> str:
         """The printed lines that are not in the folder's log yet; whoever takes them writes them there."""
         lines, self.lines = self.lines, []
@@ -81,10 +105,13 @@ class Job:
     def fail(self, error: BaseException) -> None:
         """Record in the folder why it failed, with the traceback, and print it."""
         assert self.folder is not None
+        self.end_line()
         trace = "".join(traceback.format_exception(error))
         when = f"in epoch {self.epoch}" if self.epoch else "before the first epoch"
         is_ours = isinstance(error, StackfitError)
         self.failure = str(error) if is_ours else f"{type(error).__name__} {when}: {_text(error)}".rstrip(": ")
+        if notes := getattr(error, "__notes__", ()):
+            self.failure += f" ({'; '.join(notes)})"
         with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
             self.folder.append_log(f"{self.take_lines()}failed: {self.failure}\n{trace}")
         try:

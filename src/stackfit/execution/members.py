@@ -247,13 +247,15 @@ def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] =
 def trains_alone(cell: Cell) -> str | None:
     """Why the cell cannot share a graph with others, or None."""
     from stackfit.model.building import BASES, find_target
-    from stackfit.training.listeners import listens_to_batches
+    from stackfit.training.listeners import listens_to_batches, listens_to_tests
 
     listener = None
     for name, node in cell.config["callbacks"].items():
         if node is not None and listener is None:
             kind = find_target(node["_target_"], f"callbacks.{name}", BASES["callbacks"])
-            listener = f"callbacks.{name}" if listens_to_batches(kind, described(node).get) else None
+            setting = described(node).get
+            listens = listens_to_batches(kind, setting) or listens_to_tests(kind, setting)
+            listener = f"callbacks.{name}" if listens else None
     return ENGINE.why_alone(listener) if listener else None
 
 

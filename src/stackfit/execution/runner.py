@@ -206,7 +206,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
         job.folder.give_up(str(error))
         job.folder = None
         raise
-    job.member.printed = job.say
+    job.member.printed = job.write
     if job.folder.begun and job.folder.checkpoint.exists():
         _resume(job)
     model = job.member.model
@@ -248,7 +248,7 @@ def _end_epoch(job: Job, event: Any) -> None:
         numbers = "  ".join([f"{name} {value:.4f}" for name, value in event.logs.items()])
         seconds = f"{event.seconds:.1f}" if event.seconds > 1 else f"{event.seconds:.2f}"
         job.say(f"epoch {event.epoch}/{job.member.epochs}  {numbers}  {seconds} s", detail=True)
-    row = {"epoch": event.epoch, **event.logs}
+    row = {"epoch": event.epoch, **job.finite(event.logs)}
     if event.learning_rate is not None:
         row.setdefault("learning_rate", event.learning_rate)
     row |= {"seconds": round(event.seconds, 3), "members": event.members}

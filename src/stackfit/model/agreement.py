@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,6 @@ SIGMOIDS = ("sigmoid", "hard_sigmoid")
 DISTRIBUTIONS = ("softmax", "sparsemax")
 PASSING = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Reshape, keras.layers.GaussianNoise)  # no activation
 _LABELS = {"class": "class numbers", "one_hot": "one-hot labels", "value": "values"}
-_REGRESSION = re.compile(r"(Mean|RootMean)?(Squared|Absolute|AbsolutePercentage|SquaredLogarithmic)+(Percentage)?Error|LogCosh|Huber|R2Score")
 
 
 @dataclass(frozen=True)
@@ -185,42 +183,16 @@ def _activation_against_loss(output: Output, config: Mapping[str, Any], loss: st
 
 
 def _metrics_against_labels(output: Output, config: Mapping[str, Any], width: int) -> Iterator[tuple[bool, ConfigError]]:
-    labels, classes = config["task"]["labels"], config["data"]["num_classes"]
+    """What a trial does not show; see `stackfit.model.metric_checks`."""
     for name, node in (config["task"]["metrics"] or {}).items():
-        module, _, metric = str(node.get("_target_") if isinstance(node, Mapping) else None).rpartition(".")
-        if not node or module != "keras.metrics":
-            continue
-        wrong, warning = None, False
-        if metric.startswith("Sparse"):
-            if labels != "class":
-                wrong = f"compares with class numbers, but the labels are {_LABELS[labels]}"
-            elif width == 1:
-                wrong = "looks for the largest of the outputs, but there is one: it always answers class 0"
-        elif metric.startswith(("Categorical", "TopKCategorical")):
-            if labels != "one_hot":
-                wrong = f"compares with one-hot labels, but the labels are {_LABELS[labels]}"
-        elif metric in ("BinaryAccuracy", "BinaryCrossentropy", "AUC", "Precision", "Recall", "Accuracy") or (
-            _REGRESSION.fullmatch(metric)
-        ):
-            if labels == "class" and width > 1:
-                wrong = f"compares one label with one output, but there are {width} outputs"
-            elif labels == "value" and not _REGRESSION.fullmatch(metric) and metric != "Accuracy":
-                wrong = "compares with classes, but the labels are values"
-            elif metric == "BinaryAccuracy" and labels == "one_hot" and width > 2:
-                warning = True
-                wrong = f"counts each of the {width} outputs by itself: always answering 'no' is right {width - 1} times in {width}"
-            elif metric == "Accuracy":
-                warning = True
-                wrong = "counts outputs that equal their label to the last digit, and probabilities hardly ever do"
-        if wrong:
-            right = {"one_hot": "CategoricalAccuracy", "value": "MeanAbsoluteError"}.get(
-                labels, "SparseCategoricalAccuracy" if width > 1 and classes != 1 else "BinaryAccuracy"
-            )
+        target = node.get("_target_") if isinstance(node, Mapping) else None
+        if target == "keras.metrics.BinaryAccuracy" and config["task"]["labels"] == "one_hot" and width > 2:
             key = f"task.metrics.{name}._target_"
             yield (
-                warning,
+                True,
                 ConfigError(
-                    f"{metric} {wrong}. Expected a metric that fits loss and labels. Write: {key}=keras.metrics.{right}",
+                    f"BinaryAccuracy counts each of the {width} outputs by itself: always answering 'no' is right {width - 1} "
+                    f"times in {width}. Expected a metric that fits loss and labels. Write: {key}=keras.metrics.CategoricalAccuracy",
                     kind="metric_meaning",
                     among=(key, "task.labels", "task.loss._target_", "data.num_classes"),
                 ),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stackfit.config.own_units import loss_weight
-from stackfit.errors import Problems
+from stackfit.errors import ConfigError, Problems
 from stackfit.model.agreement import Output, find_disagreements
 from stackfit.model.building import BASES, build, find_target
-from stackfit.model.callback_checks import find_idle
+from stackfit.model.callback_checks import find_hooks, find_idle
+from stackfit.model.metric_checks import Trial, find_misuse, give_columns, try_metrics
 from stackfit.model.stack import Stack
 from stackfit.model.stack_checks import check_trainable, find_unlikely
 
@@ -40,14 +41,19 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
     if config["data"].get("scale_target"):
         with problems.collect():
             weight = loss_weight(config)
+    trials: dict[str, Trial] = {}
     if stack.output and not problems.covers("data.num_classes", "task.labels"):
         stack.check_axes(stack.output, config["data"]["num_classes"])
-        _check_agreement(stack, stack.output, config, loss, problems)
+        trials = _check_agreement(stack, stack.output, config, loss, problems)
+    columns = [metric for metric in parts["metrics"] if metric and metric.name in trials and trials[metric.name].column]
+    for metric in columns:
+        give_columns(metric)
     for name, node in (config["callbacks"] or {}).items():
         if isinstance(node, Mapping) and not problems.covers(f"callbacks.{name}._target_"):
             with problems.collect():
                 target = find_target(str(node.get("_target_")), f"callbacks.{name}._target_", BASES["callbacks"])
-                problems.add(find_idle(name, target, config))
+                problems.add(find_idle(name, target, config, trials))
+                _report(find_hooks(name, target), config, problems)
     if stack.model is not None:
         problems.errors += check_trainable(stack.model, config["model"]["layers"])
     if problems.errors:
@@ -56,17 +62,34 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
         # The cohort's graph is compiled as a whole; see stackfit.training.
         stack.model.compile(**parts, loss_weights=weight, jit_compile=False)
         stack.model.optimizer.build(stack.model.trainable_variables)
+        stack.model.gives_columns = bool(columns)
+        stack.model.has_arrays = any(trial.is_array for trial in trials.values())
     return stack
 
 
 def _check_agreement(
     stack: Stack, output: Output, config: Mapping[str, Any], loss: type | None, problems: Problems
-) -> None:
-    """What does not agree or cannot be meant, unless it is silenced or follows from a problem that is known."""
-    silent = config.get("silence") or ()
+) -> dict[str, Trial]:
+    """What does not agree or cannot be meant, unless it is silenced or follows from a problem that is known.
+
+    Returns:
+        How the metrics did that were tried, by name.
+    """
     found = [*find_disagreements(output, config, loss)]
+    trials = {} if stack.model is None else try_metrics(config, output)
+    told = {error.key for _, error in found}
+    if all(only_warning or error.kind == "metric_meaning" for only_warning, error in found):
+        left = {name: trial for name, trial in trials.items() if f"task.metrics.{name}._target_" not in told}
+        found += find_misuse(left, config, output)
     if stack.model is not None:
         found += [(True, error) for error in find_unlikely(stack, config)]
+    _report(found, config, problems)
+    return trials
+
+
+def _report(found: Iterable[tuple[bool, ConfigError]], config: Mapping[str, Any], problems: Problems) -> None:
+    """Add what is not silenced and does not follow from a known problem; `found` are pairs `(only a warning, error)`."""
+    silent = config.get("silence") or ()
     for warning, error in found:
         follows = any(problems.touches(key) for key in error.among[:2])
         if error.kind not in silent and not follows:

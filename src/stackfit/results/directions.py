@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stackfit.errors import ConfigError, did_you_mean
+from stackfit.keys import without_number
 
 if TYPE_CHECKING:
     from stackfit.results.frames import Runs
@@ -43,13 +44,14 @@ def direction_of(runs: Runs, metric: str) -> str | None:
         if not isinstance(recorded, dict):
             recorded = {name: BY_CLASS.get(target) for name, target in zip(names, targets, strict=True)}
         known = {**recorded, "loss": "min"}
-        found |= {known[name] for name in names if known.get(name) in DIRECTIONS} or {None}
+        found.add(next((known[name] for name in names if known.get(name) in DIRECTIONS), None))
     return found.pop() if len(found) == 1 else None
 
 
 def _measures(metric: str) -> list[str]:
     """The names under `task.metrics` that it may come from: `val_gap` and `test_gap` are measured by `gap`."""
-    return [*dict.fromkeys([metric, metric.removeprefix("test_"), metric.removeprefix("val_")])]
+    names = [metric, metric.removeprefix("test_"), metric.removeprefix("val_")]
+    return [*dict.fromkeys([*names, *map(without_number, names)])]
 
 
 def check_direction(direction: str | None) -> None:
@@ -74,6 +76,7 @@ def find_mixture(runs: Runs, metric: str) -> list[str]:
     """A sentence if runs measured a metric of this name, or the loss, with different classes; else nothing."""
     names = _measures(metric)
     keys = ["task.loss._target_"] if "loss" in names else [f"task.metrics.{name}._target_" for name in names]
-    found = runs.settings.loc[runs.metrics[metric].notna(), [key for key in keys if key in runs.settings]]
+    known = [key for key in keys if key in runs.settings][:1]
+    found = runs.settings.loc[runs.metrics[metric].notna(), known]
     classes = sorted({str(value) for key in found for value in found[key].dropna()})
     return [f"{metric} is not the same measure in all runs: {' or '.join(classes)}."] if len(classes) > 1 else []

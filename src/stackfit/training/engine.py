@@ -115,8 +115,12 @@ class Program(Protocol):
     def logs(self, number: int) -> Logs:
         """A member's loss and metrics since they were last reset."""
 
-    def validate(self, numbers: Sequence[int]) -> dict[int, Logs]:
+    def validate(self, numbers: Sequence[int], start: int = 0, stop: int | None = None) -> dict[int, Logs]:
         """Loss and metrics of these members over their validation data, by number.
+
+        Args:
+            start: the first step; at 0 the metrics start again.
+            stop: the step after the last one; None for all.
 
         Raises:
             TrainingError: as in `run`.

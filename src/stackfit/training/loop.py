@@ -18,18 +18,20 @@ from stackfit.files import printed
 from stackfit.training.checkpoint import Checkpoint, Memory, restore_variables, resume_file, variables_of
 from stackfit.training.engine import Logs, Member, Program
 from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed, Step
-from stackfit.training.listeners import listens_to_batches
+from stackfit.training.failures import describe_place
+from stackfit.training.listeners import listens_to_batches, listens_to_tests
 from stackfit.training.weights import Noted, find_epoch, may_change, weights_digest
 
 CALL_SECONDS = 2.0  # at most this much work before Python is back: progress and Ctrl-C stay alive
 STEP_SECONDS = 0.1  # a shorter call is not worth a look at the screen
 FIRST_STEPS = 32  # of the first call, which measures how long a step takes
+LOSSES = ("loss", "val_loss")
 
 
 def train(members: Sequence[Member], program: Program) -> Iterator[Event]:
     """Train every member to its end, yielding what happens.
 
-    A callback's exception, `sys.exit` included, or a loss that is not finite ends that member alone.
+    A callback's exception, `sys.exit` included, or a loss that is not finite ends that member alone; a metric may be NaN.
 
     Args:
         program: the members', traced.
@@ -47,11 +49,12 @@ def train(members: Sequence[Member], program: Program) -> Iterator[Event]:
             yield from state.guard(state.epoch_begin, state.epoch + 1)
         running = [state for state in running if state.running]
         yield from _train_epoch(running, states, program)
-        logs = _read_logs(running, program)
+        logs = {state.number: program.logs(state.number) for state in running}
+        yield from _validate(running, program, logs)
         seconds = time.perf_counter() - began
         for state in [state for state in running if state.running]:
             state.epoch += 1
-            if not all(map(math.isfinite, logs[state.number].values())):
+            if not all(math.isfinite(logs[state.number].get(name, 0.0)) for name in LOSSES):
                 state.running = False
                 yield Failed(state.number, state.epoch, _not_finite(state.epoch, logs[state.number], state.logs))
                 continue
@@ -96,14 +99,20 @@ def _train_epoch(running: list[_MemberState], states: list[_MemberState], progra
             yield Step(epoch, done, tuple(state.number for state in running))
 
 
-def _read_logs(running: list[_MemberState], program: Program) -> dict[int, Logs]:
-    """The epoch's loss and metrics, by number; `val_…` for those with validation data."""
-    logs = {state.number: program.logs(state.number) for state in running}
-    validated = [state.number for state in running if state.member.validation and state.running]
-    if validated:
-        for number, values in program.validate(validated).items():
-            logs[number] |= {f"val_{metric}": value for metric, value in values.items()}
-    return logs
+def _validate(running: list[_MemberState], program: Program, logs: dict[int, Logs]) -> Iterator[Event]:
+    """Add `val_…` to the logs of those with validation data, and call the hooks that Keras's `evaluate` calls."""
+    validated = [state for state in running if state.member.validation and state.running]
+    for state in validated:
+        yield from state.guard(state.test_begin, state.epoch + 1)
+    together = [state.number for state in validated if state.running and not state.listens_to_tests]
+    found = program.validate(together) if together else {}
+    for state in validated:
+        if state.running and state.listens_to_tests:
+            yield from state.guard(partial(state.test_batches, found), state.epoch + 1)
+        if state.running:
+            values = found[state.number]
+            logs[state.number] |= {f"val_{metric}": value for metric, value in values.items()}
+            yield from state.guard(partial(state.callbacks.on_test_end, dict(values)), state.epoch + 1)
 
 
 class _MemberState:
@@ -113,6 +122,7 @@ class _MemberState:
         self.number, self.member, self.model, self.program = number, member, member.model, program
         self.running = member.epochs > 0
         self.listens = any(listens_to_batches(type(callback), partial(getattr, callback)) for callback in member.callbacks)
+        self.listens_to_tests = any(listens_to_tests(type(callback), partial(getattr, callback)) for callback in member.callbacks)
         self.watched = may_change(member.model, member.callbacks)
         self.epoch = 0
         self.logs: Logs = {}
@@ -158,6 +168,21 @@ class _MemberState:
         self.callbacks.on_train_batch_end(step, self.program.logs(self.number))
         if self.model.stop_training and step + 1 < self.member.train.steps:
             self.batches = step + 1
+
+    def test_begin(self) -> None:
+        self.program.sync(self.number)
+        self.callbacks.on_test_begin()
+
+    def test_batches(self, found: dict[int, Logs]) -> None:
+        """Validate one step a call."""
+        assert self.member.validation is not None
+        self.model.stop_evaluating = False
+        for step in range(self.member.validation.steps):
+            self.callbacks.on_test_batch_begin(step)
+            found |= self.program.validate([self.number], step, step + 1)
+            self.callbacks.on_test_batch_end(step, dict(found[self.number]))
+            if self.model.stop_evaluating:
+                break
 
     def read_model(self) -> None:
         """The learning rate (None where several optimizers have no common one) and the weights, before callbacks act."""
@@ -219,6 +244,8 @@ class _MemberState:
                 raise
             except BaseException as error:  # SystemExit, or a class of the user's own
                 self.running = False
+                if place := describe_place(error, self.member.callbacks):
+                    error.add_note(place)
                 failure = Failed(self.number, self.epoch if epoch is None else epoch, error)
         if kept.text:
             self.member.printed(kept.text)
@@ -227,7 +254,7 @@ class _MemberState:
 
 
 def _not_finite(epoch: int, logs: Logs, before: Logs) -> TrainingError:
-    name = next(name for name, value in logs.items() if not math.isfinite(value))
+    name = next(name for name in LOSSES if not math.isfinite(logs.get(name, 0.0)))
     then = f"; after epoch {epoch - 1} it was {before[name]:.4g}" if name in before else ""
     return TrainingError(
         f"{name} is {logs[name]} in epoch {epoch}{then}. Expected a finite number. "

@@ -26,6 +26,7 @@ from stackfit.execution.members import make_model, start
 from stackfit.files import shown
 from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
 from stackfit.proof.eject.expressions import WIDTH, Code, call, identifier, render, statement
+from stackfit.proof.eject.metric_lines import check_monitors, test_lines
 from stackfit.proof.eject.sources import Excerpts
 from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files
@@ -58,12 +59,6 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, step):
         rows = self.order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE]
         return tuple(array[rows] for array in self.arrays)'''
-
-TEST = [
-    "results = model.evaluate(x_test, y_test, batch_size=BATCH_SIZE, return_dict=True, verbose=0)",
-    "for name, value in results.items():",
-    '    print(f"test {name} {value:.4f}")',
-]
 
 DIGEST = """\
 digest = hashlib.sha256()
@@ -100,7 +95,8 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     from stackfit.model.building import with_floats  # Keras comes with it
 
     config = with_floats(config)
-    make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
+    model = make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
+    check_monitors(config)
     tested = any(name.startswith("test_") for name in metrics)
     if tested and kind.script and not RunFolder(run.folder).predictions.exists():
         # No scores are stored for streamed data only: a limit of 0 makes this say so.
@@ -113,10 +109,10 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     sections = {
         "Settings": _settings(config),
         "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
-        "Data": [*(line for line in lines if line not in imported), *_targets(config, parts)],
+        "Data": [*(line for line in lines if line not in imported), *_targets(config, parts, model.gives_columns)],
         "Model": model_lines(config),
         "Training": _training(config),
-        "Test": TEST if tested else [],
+        "Test": test_lines(model.has_arrays) if tested else [],
         "The weights, as one number to compare": [DIGEST],
     }
     body = "\n\n\n".join(f"# ---- {name}\n\n" + "\n".join(lines) for name, lines in sections.items() if lines)
@@ -171,8 +167,8 @@ def _settings(config: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _targets(config: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
-    """Class weights as the examples' weights, and labels in the form that the loss takes."""
+def _targets(config: Mapping[str, Any], parts: Sequence[str], columns: bool) -> list[str]:
+    """Class weights as the examples' weights, and labels in the form that the loss and the metrics take."""
     task, classes = config["task"], config["data"]["num_classes"]
     lines = []
     if task["class_weight"] == BALANCED:
@@ -190,6 +186,8 @@ def _targets(config: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
     if task["labels"] == "one_hot":
         lines.append(f'one_hot = np.eye({classes}, dtype="float32")')
         lines += [f"y_{part} = one_hot[y_{part}]" for part in parts]
+    if columns:
+        lines += [f"y_{part} = y_{part}[:, None]  # metrics compare it with the output" for part in parts]
     return lines
 
 

@@ -19,6 +19,7 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from stackfit.errors import TrainingError
+from stackfit.keys import value_names
 from stackfit.training.engine import Logs, Member
 from stackfit.training.tensorflow.pipeline import GraphFeed
 
@@ -34,6 +35,7 @@ class GraphProgram:
         self._train = build_loops([model.train_step for model in self.models], self.train_feeds, jit_compile)
         self._test = build_loops([model.test_step for model in self.models], self.validation_feeds, jit_compile)
         self._inputs: list[Any] = []
+        self._test_inputs: list[Any] = []
 
     def trace(self) -> None:
         nothing = [0] * len(self.models)
@@ -50,12 +52,14 @@ class GraphProgram:
     def logs(self, number: int) -> Logs:
         return metrics_of(self.models[number])
 
-    def validate(self, numbers: Sequence[int]) -> dict[int, Logs]:
+    def validate(self, numbers: Sequence[int], start: int = 0, stop: int | None = None) -> dict[int, Logs]:
         feeds = self.validation_feeds
-        for number in numbers:
-            self.models[number].reset_metrics()
-        stops = [feed.steps if number in numbers else 0 for number, feed in enumerate(feeds)]
-        call(self._test, [feed.begin(0) for feed in feeds], tf.zeros(len(feeds), tf.int32), tf.constant(stops))
+        if start == 0:
+            self._test_inputs = [feed.begin(0) for feed in feeds]
+            for number in numbers:
+                self.models[number].reset_metrics()
+        stops = [(stop or feed.steps) if number in numbers else 0 for number, feed in enumerate(feeds)]
+        call(self._test, self._test_inputs, tf.fill([len(feeds)], start), tf.constant(stops))
         return {number: metrics_of(self.models[number]) for number in numbers}
 
     def sync(self, number: int) -> None:
@@ -63,8 +67,12 @@ class GraphProgram:
 
 
 def metrics_of(model: keras.Model) -> Logs:
-    """The model's loss and metrics so far in this epoch."""
-    return {name: float(np.asarray(value)) for name, value in model.get_metrics_result().items()}
+    """The model's loss and metrics so far in this epoch; of a metric with several values each by its number."""
+    found: Logs = {}
+    for name, value in model.get_metrics_result().items():
+        values = [float(each) for part in keras.tree.flatten(value) for each in np.ravel(part)]
+        found |= zip(value_names(name, value), values, strict=True)
+    return found
 
 
 def evaluate(models: Sequence[keras.Model], feeds: Sequence[GraphFeed]) -> list[tuple[Logs, np.ndarray]]:
