@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, printable
 from stackfit.files import shown, writing
 
+if TYPE_CHECKING:
+    from stackfit.cli.status import StatusLine
 
-class Escaping:
-    """A text stream in place of stdout: whatever a command prints of somebody's files, it does not control the terminal."""
 
-    def __init__(self, stream: Any):
-        self.stream = stream
+class Folding:
+    """A text stream in place of stdout or stderr: on a terminal, lines are broken between words, and a status line gives way.
 
-    def write(self, text: str) -> int:
-        """Write `text` with control characters escaped."""
-        return self.stream.write(printable(text))
+    Args:
+        escapes: whatever a command prints of somebody's files, it does not control the terminal.
+    """
+
+    def __init__(self, stream: Any, status: StatusLine | None, escapes: bool):
+        self.stream, self.status, self.escapes = stream, status, escapes
+        self.columns = shutil.get_terminal_size().columns if stream.isatty() else None
+        self._at = 0  # the column of the cursor
+
+    def write(self, text: str, whole: bool = False) -> int:
+        """Write `text`, with `whole` as it is: for a program or a file."""
+        text = printable(text) if self.escapes else text
+        if self.status is not None:
+            self.status.clear()
+            self.status.after(text)
+        if self.columns is not None:
+            text = text if whole else fold("x" * self._at + text, self.columns)[self._at :]
+            self._at = cells(text.rpartition("\n")[2]) + (0 if "\n" in text else self._at)
+        return self.stream.write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         """See `write`."""
@@ -29,6 +47,43 @@ class Escaping:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def fold(text: str, columns: int) -> str:
+    """`text` with its long lines broken between words; what follows stands below the line's last column, or two further in.
+
+    A word that fits into no line is left to the terminal, so that it can be copied.
+    """
+    return "\n".join([line if cells(line) <= columns else _fold(line, columns) for line in text.split("\n")])
+
+
+def _fold(line: str, columns: int) -> str:
+    starts = [found.end() for found in re.finditer(r"\S  +(?=\S)", line) if found.end() <= columns // 2]
+    indent = cells(line[: starts[-1]]) if starts else min(len(line) - len(line.lstrip()) + 2, columns // 2)
+    lines, at = [""], 0
+    for gap, word in re.findall(r"(\s*)(\S+)", line):
+        size = cells(word)
+        if at + len(gap) + size > columns and lines[-1].strip():
+            lines.append(" " * max(0, min(indent, columns - size)))
+            at, gap = len(lines[-1]), ""
+        lines[-1] += gap + word
+        at += len(gap) + size
+    return "\n".join(lines) + line[len(line.rstrip()) :]
+
+
+def cells(text: str) -> int:
+    """How many columns a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum((unicodedata.east_asian_width(sign) in "WF") + (not unicodedata.combining(sign)) for sign in text)
+
+
+def write_whole(text: str) -> None:
+    """Write what a program or a file is made of to stdout: nothing is broken."""
+    if isinstance(sys.stdout, Folding):
+        sys.stdout.write(text, whole=True)
+    else:
+        sys.stdout.write(text)
 
 
 def draw(text: str) -> None:
@@ -50,7 +105,7 @@ def complain(problems: Iterable[str]) -> None:
 def write_csv(text: str, path: Path) -> None:
     """Write a table into a file and print its name; `-` is stdout. ConfigError: it cannot be written."""
     if str(path) == "-":
-        sys.stdout.write(text)
+        write_whole(text)
         return
     with writing(path, "a file's name", f"Try: --csv {path.stem or 'runs'}.csv", ConfigError):
         path.write_text(text, encoding="utf-8")

@@ -30,6 +30,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
 from stackfit.training.engine import make_member
+from stackfit.waiting import doing
 
 
 def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) -> Run:
@@ -130,7 +131,8 @@ def run_cohort(
         members.append(job.member)
     try:
         program = ENGINE.program(members)
-        program.trace()
+        with doing("Compiling the training step"):
+            program.trace()
     except (ValueError, TypeError, NotImplementedError) as error:
         raise as_config_error(error) from error
     engine = ENGINE.describe()
