@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from stackfit import waiting
+from stackfit.cli.text import columns_of
 from stackfit.execution.progress import takes_colour
 
 AFTER_SECONDS = 0.3  # shorter work is not worth a line
 TICK_SECONDS = 0.1
+WORKING = "Working"  # nobody has said at what
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -28,6 +30,7 @@ class StatusLine:
     def __init__(self, terminal: Any, animated: bool, columns: int):
         self.terminal, self.animated, self.columns = terminal, animated, columns
         self._lock, self._over = threading.Lock(), threading.Event()
+        self._printed = 0.0  # when something else was printed
         self._drawn = False  # whether the line is on the screen
         self._quiet = False  # whether the cursor stands in the middle of somebody's line
 
@@ -35,11 +38,12 @@ class StatusLine:
         """Until `end`: look what is going on."""
         text, since, said, frame = "", time.monotonic(), "", 0
         while not self._over.wait(TICK_SECONDS):
-            now = waiting.now[-1:] if not waiting.taken else []
-            if now != [text]:
-                text, since = "".join(now), time.monotonic()
+            now = (waiting.now or [WORKING])[-1] if not waiting.taken else ""
+            if now != text:
+                text, since = now, time.monotonic()
+            since = max(since, self._printed)
             passed = time.monotonic() - since
-            if not text or passed < AFTER_SECONDS:
+            if not text or passed < (AFTER_SECONDS if text is not WORKING else 3 * AFTER_SECONDS):
                 self.clear()
             elif self.animated:
                 frame += 1
@@ -52,7 +56,7 @@ class StatusLine:
 
     def _draw(self, line: str) -> None:
         with self._lock:
-            if not self._over.is_set() and not self._quiet:
+            if not (self._over.is_set() or self._quiet or waiting.taken):
                 self._drawn = True
                 self._write(f"\r{line[: self.columns - 1]}\x1b[K")
 
@@ -66,6 +70,7 @@ class StatusLine:
     def after(self, text: str) -> None:
         """Something else was printed: there is no place for a line after half of one."""
         if text:
+            self._printed = time.monotonic()
             self._quiet = not text.endswith("\n")
 
     def _write(self, text: str) -> None:
@@ -89,8 +94,7 @@ def status_line(stream: Any) -> Iterator[StatusLine | None]:
         return
     encoding, errors = stream.encoding, stream.errors
     with io.TextIOWrapper(os.fdopen(os.dup(stream.fileno()), "wb", 0), encoding, errors, write_through=True) as terminal:
-        columns = os.get_terminal_size(stream.fileno()).columns
-        line = StatusLine(terminal, takes_colour(stream), columns)
+        line = StatusLine(terminal, takes_colour(stream), columns_of(stream) or 80)
         thread = threading.Thread(target=line.watch, daemon=True)
         thread.start()
         try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ class Folding:
 
     def __init__(self, stream: Any, status: StatusLine | None, escapes: bool):
         self.stream, self.status, self.escapes = stream, status, escapes
-        self.columns = shutil.get_terminal_size().columns if stream.isatty() else None
+        self.columns = columns_of(stream)
         self._at = 0  # the column of the cursor
 
     def write(self, text: str, whole: bool = False) -> int:
@@ -67,7 +68,7 @@ def _fold(line: str, columns: int) -> str:
             lines.append(" " * max(0, min(indent, columns - size)))
             at, gap = len(lines[-1]), ""
         lines[-1] += gap + word
-        at += len(gap) + size
+        at = (at + len(gap) + size) if size <= columns else (at + len(gap) + size) % columns
     return "\n".join(lines) + line[len(line.rstrip()) :]
 
 
@@ -92,8 +93,18 @@ def draw(text: str) -> None:
 
 
 def width() -> int | None:
+    """`columns_of` stdout."""
+    return columns_of(sys.stdout)
+
+
+def columns_of(stream: Any) -> int | None:
     """Columns of the terminal, or None for a pipe or a file, where nothing is folded."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    if not stream.isatty():
+        return None
+    typed = os.environ.get("COLUMNS", "")
+    with contextlib.suppress(OSError):  # a terminal that nobody has measured has 0
+        return int(typed) if typed.isdecimal() and int(typed) else os.get_terminal_size(stream.fileno()).columns or 80
+    return 80
 
 
 def complain(problems: Iterable[str]) -> None:

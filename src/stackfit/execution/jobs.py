@@ -73,6 +73,11 @@ class Job:
         (self.reporter.detail if detail else self.reporter.line)("\n".join(prefix + line for line in lines))
         self.lines += lines
 
+    def printed(self, text: str) -> None:
+        """Print and log what a callback prints; on the screen, what it prints with `end=""` stays on its line."""
+        self.reporter.printed(text, "" if self.alone else f"{self.label}  ")
+        self.lines += text.strip("\n").split("\n")
+
     def take_lines(self) -> str:
         """The printed lines that are not in the folder's log yet; whoever takes them writes them there."""
         lines, self.lines = self.lines, []

@@ -207,7 +207,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
         job.folder.give_up(str(error))
         job.folder = None
         raise
-    job.member.printed = job.say
+    job.member.printed = job.printed
     if job.folder.begun and job.folder.checkpoint.exists():
         _resume(job)
     model = job.member.model

@@ -172,7 +172,7 @@ class Sweep:
         if any(job.why != "new" for job in jobs):
             for job in waiting:
                 self.reporter.line(f"  {job.label}: {job.why}")
-        self.reporter.sweep(len(jobs), finished)
+        self.reporter.sweep(len(jobs), finished, self.folder.path)
 
     @cached_property
     def cohorts(self) -> CohortRunner:
