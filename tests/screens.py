@@ -17,7 +17,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -183,18 +183,19 @@ def faults(shot: Shot, wide: Shot | None = None, patience: float = PATIENCE) -> 
     if shot.gap > patience:
         found.append(f"silent for {shot.gap:.1f} s after {shot.gap_after!r}")
     if wide is not None:
-        known = {word for line in wide.lines for word in plain_words(line)}
-        found += [
-            f"a broken word, {word!r}: {line}" for line in shot.lines for word in plain_words(line) if word not in known
-        ]
+        whole = {word for line in wide.lines for word in line.split() if len(word) <= shot.columns}
+        found += [f"a broken word, {word!r}: {line}" for word, line in broken_words(shot.lines, whole)]
     return found
 
 
-def plain_words(line: str) -> Iterator[str]:
-    """The words of a line that have a letter, without digits (times and counts differ); not what is cut with a sign."""
-    for word in line.split():
-        if "…" not in word and re.search(r"[^\W\d_]{2}", word) and not re.match(r"^[─-╿▀-▟]", word):
-            yield re.sub(r"\d+", "0", word)
+def broken_words(lines: Sequence[str], whole: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Words that go on in the next line, by what is a whole word on a wide terminal; each with its line."""
+    split = [line.split() for line in lines]
+    for line, words, below in zip(lines, split, split[1:], strict=False):
+        for word in {*words} - {*whole}:
+            longer = [each.removeprefix(word) for each in whole if each.startswith(word)]
+            if any(rest and (start.startswith(rest) or rest.startswith(start)) for rest in longer for start in below):
+                yield word, line
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 
 from stackfit.cli.interruption import TEXT, Interruption, interruptible
 from stackfit.cli.status import status_line
-from stackfit.cli.text import Folding
+from stackfit.cli.text import Folding, help_width
 from stackfit.errors import ConfigErrors, StackfitError, printable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-PLAIN = {"─": "-", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
+PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -103,7 +103,7 @@ def _dispatch(typed: list[str]) -> int:
 
     try:
         # Without standalone mode a command's exit code is returned, and our errors come through.
-        code = app(typed, standalone_mode=False, prog_name="stackfit") or 0
+        code = app(typed, standalone_mode=False, prog_name="stackfit", terminal_width=help_width()) or 0
         if code == 130:  # Typer has turned Ctrl-C into a number
             raise KeyboardInterrupt
         return code

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from stackfit.cli.arguments import DataPath, Format, RunPaths, Trust, newest_runs
-from stackfit.cli.text import complain, width
+from stackfit.cli.text import complain, width, write_whole
 
 
 def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None, trust: Trust = None) -> int:
@@ -29,6 +28,6 @@ def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None,
             gap = {name: splits["test"][name] - value for name, value in splits["train"].items()}
             rows.append({"split": "test - train", **gap})
         heading = f"{shown(path)}\n" if len(runs) > 1 else ""
-        sys.stdout.write(heading + formats.render(pd.DataFrame(rows), format, width() if format == "text" else None))
+        write_whole(heading + formats.render(pd.DataFrame(rows), format, width() if format == "text" else None), format)
 
     return for_each(runs, evaluate, shown)

@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from stackfit import waiting
-from stackfit.cli.text import columns_of
+from stackfit.cli.text import columns_of, encoded
 from stackfit.execution.progress import takes_colour
 
 AFTER_SECONDS = 0.3  # shorter work is not worth a line
 TICK_SECONDS = 0.1
 WORKING = "Working"  # nobody has said at what
-FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+FRAMES = ("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")  # the second where an encoding has none of the first
 
 
 class StatusLine:
@@ -37,6 +37,7 @@ class StatusLine:
     def watch(self) -> None:
         """Until `end`: look what is going on."""
         text, since, said, frame = "", time.monotonic(), "", 0
+        frames = FRAMES[encoded(FRAMES[0], self.terminal) != FRAMES[0]]
         while not self._over.wait(TICK_SECONDS):
             now = (waiting.now or [WORKING])[-1] if not waiting.taken else ""
             if now != text:
@@ -48,7 +49,7 @@ class StatusLine:
             elif self.animated:
                 frame += 1
                 seconds = f" {passed:.0f} s" if passed >= 1 else ""
-                self._draw(f"{FRAMES[frame % len(FRAMES)]} {text} …{seconds}")
+                self._draw(f"{frames[frame % len(frames)]} {text} …{seconds}")
             elif text != said:
                 said = text
                 with self._lock:
@@ -58,7 +59,7 @@ class StatusLine:
         with self._lock:
             if not (self._over.is_set() or self._quiet or waiting.taken):
                 self._drawn = True
-                self._write(f"\r{line[: self.columns - 1]}\x1b[K")
+                self._write(f"\r{encoded(line, self.terminal)[: self.columns - 1]}\x1b[K")
 
     def clear(self) -> None:
         """Take the line away: something else is printed."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from stackfit.cli.status import StatusLine
 
 
+NARROW = 52  # Typer's help is never narrower
+
+
 class Folding:
     """A text stream in place of stdout or stderr: on a terminal, lines are broken between words, and a status line gives way.
 
@@ -37,6 +40,7 @@ class Folding:
             self.status.clear()
             self.status.after(text)
         if self.columns is not None:
+            text = encoded(text, self.stream)
             text = text if whole else fold("x" * self._at + text, self.columns)[self._at :]
             self._at = cells(text.rpartition("\n")[2]) + (0 if "\n" in text else self._at)
         return self.stream.write(text)
@@ -64,12 +68,21 @@ def _fold(line: str, columns: int) -> str:
     lines, at = [""], 0
     for gap, word in re.findall(r"(\s*)(\S+)", line):
         size = cells(word)
-        if at + len(gap) + size > columns and lines[-1].strip():
-            lines.append(" " * max(0, min(indent, columns - size)))
-            at, gap = len(lines[-1]), ""
+        if at + len(gap) + size > columns:
+            if lines[-1].strip():
+                lines.append("")
+                at, gap = 0, " " * indent
+            gap = gap[: max(0, columns - size)]
         lines[-1] += gap + word
         at = (at + len(gap) + size) if size <= columns else (at + len(gap) + size) % columns
     return "\n".join(lines) + line[len(line.rstrip()) :]
+
+
+def encoded(text: str, stream: Any) -> str:
+    """`text` as the stream's encoding shows it: other signs may be wider."""
+    if text.isascii() or not getattr(stream, "encoding", None):
+        return text
+    return text.encode(stream.encoding, stream.errors).decode(stream.encoding)
 
 
 def cells(text: str) -> int:
@@ -79,9 +92,9 @@ def cells(text: str) -> int:
     return sum((unicodedata.east_asian_width(sign) in "WF") + (not unicodedata.combining(sign)) for sign in text)
 
 
-def write_whole(text: str) -> None:
-    """Write what a program or a file is made of to stdout: nothing is broken."""
-    if isinstance(sys.stdout, Folding):
+def write_whole(text: str, format: str = "") -> None:
+    """Write to stdout what a program or a file is made of: nothing is broken, but where the format is `text`."""
+    if isinstance(sys.stdout, Folding) and format != "text":
         sys.stdout.write(text, whole=True)
     else:
         sys.stdout.write(text)
@@ -95,6 +108,12 @@ def draw(text: str) -> None:
 def width() -> int | None:
     """`columns_of` stdout."""
     return columns_of(sys.stdout)
+
+
+def help_width() -> int | None:
+    """Columns of a help screen, if not as many as Typer takes: where that would be too wide, lines are left to `fold`."""
+    columns = width()
+    return 10_000 if columns is not None and columns < NARROW else None
 
 
 def columns_of(stream: Any) -> int | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # A pace that was seen for a shorter time says nothing.
 PACE_SECONDS, PACE_SHARE = 1.0, 0.02
+PLAIN = str.maketrans("━─…", "=-.")  # where an encoding has none of our signs
 
 
 class Reporter:
@@ -144,9 +145,14 @@ class LiveReporter(Reporter):
     def _renderable(self) -> Any:
         from rich.text import Text
 
-        width, height = self._live.console.size if self._live is not None else (80, 24)
+        width, height = self._live.console.size
         open_lines = [printable(prefix + text)[-width:] for prefix, text in [*self._open_lines.items()] if text]
-        return Text("\n".join([*open_lines, *self.lines(width, height)]), no_wrap=True, overflow="crop")
+        text = "\n".join([*open_lines, *self.lines(width, height)])
+        try:
+            text.encode(self._live.console.encoding)
+        except UnicodeEncodeError:
+            text = text.translate(PLAIN)
+        return Text(text, no_wrap=True, overflow="crop")
 
     def lines(self, width: int, height: int = 24) -> list[str]:
         """What the screen shows now, in lines of at most `width` columns."""
