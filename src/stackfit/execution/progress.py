@@ -77,6 +77,7 @@ class LiveReporter(Reporter):
     def __init__(self, verbosity: int = 1):
         super().__init__(verbosity)
         self._live: Any = None
+        self._console: Any = None
         self._opened = contextlib.ExitStack()
         self._underway: Underway | None = None
         self._loading: tuple[str, int, int] | None = None
@@ -88,7 +89,7 @@ class LiveReporter(Reporter):
         if self._live is None:
             super().line(text, always)
         else:
-            self._live.console.print(printable(text.rstrip("\n")), markup=False, highlight=False, emoji=False)
+            self._console.print(printable(text.rstrip("\n")), markup=False, highlight=False, emoji=False)
 
     def detail(self, text: str) -> None:
         if self._live is None or not self._cells:
@@ -105,8 +106,8 @@ class LiveReporter(Reporter):
         if self._live is None and self.verbosity > 0:
             self._opened.enter_context(waiting.elsewhere())
             sys.stderr.write("")  # a status line gives way
-            console = Console(file=getattr(sys.stderr, "stream", sys.stderr), force_terminal=True)
-            self._live = Live(console=console, transient=True, refresh_per_second=4, get_renderable=self._renderable)
+            self._console = Console(file=getattr(sys.stderr, "stream", sys.stderr), force_terminal=True)
+            self._live = Live(console=self._console, transient=True, refresh_per_second=4, get_renderable=self._renderable)
             self._opened.enter_context(self._live)
 
     def sweep(self, cells: int, finished: int, folder: Path | None = None) -> None:
@@ -145,11 +146,11 @@ class LiveReporter(Reporter):
     def _renderable(self) -> Any:
         from rich.text import Text
 
-        width, height = self._live.console.size
+        width, height = self._console.size
         open_lines = [printable(prefix + text)[-width:] for prefix, text in [*self._open_lines.items()] if text]
         text = "\n".join([*open_lines, *self.lines(width, height)])
         try:
-            text.encode(self._live.console.encoding)
+            text.encode(self._console.encoding)
         except UnicodeEncodeError:
             text = text.translate(PLAIN)
         return Text(text, no_wrap=True, overflow="crop")
