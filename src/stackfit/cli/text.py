@@ -9,14 +9,10 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stackfit.errors import ConfigError, printable
 from stackfit.files import shown, writing
-
-if TYPE_CHECKING:
-    from stackfit.cli.status import StatusLine
-
 
 NARROW = 52  # Typer's help is never narrower
 
@@ -25,10 +21,11 @@ class Folding:
     """A text stream in place of stdout or stderr: on a terminal, lines are broken between words, and a status line gives way.
 
     Args:
+        status: a `StatusLine`, or None.
         escapes: whatever a command prints of somebody's files, it does not control the terminal.
     """
 
-    def __init__(self, stream: Any, status: StatusLine | None, escapes: bool):
+    def __init__(self, stream: Any, status: Any, escapes: bool):
         self.stream, self.status, self.escapes = stream, status, escapes
         self.columns = columns_of(stream)
         self._at = 0  # the column of the cursor
