@@ -87,7 +87,6 @@ run twice
 run brace
 run base
 run key
-run layer
 run digits_quickstart model.layers.hidden.units=[32
 explain digits_quickstart nothing
 table nowhere
@@ -117,6 +116,7 @@ evaluate digits_quickstart
 predict flowers flowers.csv
 predict digits_quickstart
 eject flowers --out flowers.py
+run layer
 check xor_needs_a_hidden_layer
 """
 
