@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +66,21 @@ def make_run(
         metrics = {"loss": 0.5, "test_accuracy": 0.875, "stopped_epoch": 2} if metrics is None else metrics
         folder.finish(metrics, metrics)
     return path
+
+
+def write_sweep(path: Path, cells: Iterable[str], key: str = "model.layers.hidden.units") -> None:
+    """The `sweep.json` of cells with these values of `key`; `claim` puts the folder of one there."""
+    path.mkdir(exist_ok=True)
+    rows = [{"folder": str(value), "axes": {key: value}, "state": "waiting"} for value in cells]
+    (path / "sweep.json").write_text(json.dumps({"format": 1, "experiment": "base", "cells": rows}))
+
+
+def claim(
+    path: Path, cell: str, epochs: int, rows: Sequence[Mapping[str, Any]] = (), settings: Mapping[str, Any] | None = None
+) -> RunFolder:
+    """A running cell of a sweep, with these rows of its history."""
+    folder = RunFolder(path / cell)
+    assert folder.claim(cell, {"experiment": "base", "settings": {**SETTINGS, "epochs": epochs, **(settings or {})}})
+    for row in rows:
+        folder.append_history(dict(row))
+    return folder

@@ -58,7 +58,7 @@ def test_one_output_is_written_again_and_again_and_cleared_at_the_end(outputs, c
     (output,) = outputs
     loading, nothing, begun, half, *_, cleared = output.texts
     assert "digits" in loading and "700" in loading and nothing == cleared == ""
-    assert begun != half and "epoch 2/4  best accuracy 0.7500" in half and "━" in half
+    assert begun != half and "epoch 2/4  accuracy 0.7500" in half and "━" in half
     assert not any("\033" in text for text in output.texts)
     assert capsys.readouterr() == ("", "Try: stackfit.run('x', fresh=True)\n")
 
@@ -70,7 +70,7 @@ def test_a_sweep_shows_every_cell_and_how_many_are_finished(outputs):
     reporter.epoch(0, 2, {"loss": 0.5})
     reporter.ended("seed=1", "finished")
     lines = outputs[0].texts[-1].splitlines()
-    assert "finished" in lines[0] and lines[1].startswith("seed=2") and lines[2].startswith("2 of 3 cells")
+    assert "finished" in lines[0] and lines[1].startswith("seed=2") and lines[2].startswith("2 of 3 runs")
 
 
 def test_it_is_written_only_a_few_times_a_second(outputs, monkeypatch):

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pyte
 import pytest
+from made_runs import claim, write_sweep
 
+from stackfit import waiting
 from stackfit.execution.progress import LiveReporter, Reporter, make_reporter
 
 
@@ -42,11 +45,7 @@ def plain(text: str) -> str:
 
 def screen_of(reporter: LiveReporter, width: int = 100) -> list[str]:
     """The lines that the live screen would show now."""
-    from rich.console import Console
-
-    console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(reporter._live.renderable)
-    return console.file.getvalue().splitlines()
+    return str(reporter._renderable()).splitlines() if width == 100 else reporter.lines(width)
 
 
 # ---- plain lines
@@ -94,16 +93,14 @@ def test_a_single_run_prints_its_epochs_above_its_bar(terminal):
     reporter.begin(["digits"], [4])
     reporter.step(1, 0.5, [0])
     reporter.detail("epoch 1/4  loss 0.5")
-    reporter.epoch(0, 1, {"loss": 0.5, "accuracy": 0.75})
-    (line, _) = screen_of(reporter)
-    assert (
-        line.startswith("digits  ") and "epoch 1/4" in line and line.rstrip().endswith("best accuracy 0.7500")
-    )
+    reporter.epoch(0, 1, {"loss": 0.5, "accuracy": 0.75, "val_loss": 0.6, "val_accuracy": 0.7})
+    (line,) = screen_of(reporter)  # how long it will take is not known
+    assert line.startswith("digits  ━━━━────────────  epoch 1/4") and line.endswith("val_accuracy 0.7000")
     reporter.end()
     assert "epoch 1/4  loss 0.5\n" in plain(screen.getvalue()).replace("\r", "")
 
 
-def test_a_sweep_shows_its_cells_and_prints_only_what_stays(terminal):
+def test_runs_without_a_sweeps_folder_show_what_trains_and_print_only_what_stays(terminal, monkeypatch):
     screen = terminal()
     reporter = LiveReporter(1)
     reporter.sweep(5, 2)
@@ -112,15 +109,32 @@ def test_a_sweep_shows_its_cells_and_prints_only_what_stays(terminal):
     reporter.detail("epoch 1/2  loss 0.5")
     reporter.line("units=3  hello")
     reporter.epoch(0, 1, {"val_loss": 0.5, "loss": 0.1})
-    reporter.epoch(0, 2, {"val_loss": 0.7, "loss": 0.1})
     reporter.step(2, 0.5, [0])
+    assert screen_of(reporter)[-1] == "2 of 5 runs finished"  # what a whole run takes is not known
     reporter.ended("units=4", "failed")
     first, second, outlook = screen_of(reporter)
-    assert "epoch 2/2" in first and first.rstrip().endswith("best val_loss 0.5000")
-    assert "failed" in second and outlook.startswith("3 of 5 cells, about 0:00 left")
+    assert "epoch 2/2" in first and first.endswith("val_loss 0.5000")
+    assert "failed" in second and outlook == "3 of 5 runs finished"
     reporter.end()
     shown = plain(screen.getvalue())
     assert "units=3  hello" in shown and "epoch 1/2  loss" not in shown
+
+
+def test_a_sweep_shows_what_its_folder_says(terminal, tmp_path):
+    terminal()
+    write_sweep(tmp_path, ["a", "b"])
+    reporter = LiveReporter(1)
+    claim(tmp_path, "a", epochs=4, rows=[{"epoch": 1, "loss": 0.5}])
+    reporter.sweep(2, 0, tmp_path)
+    reporter.begin(["units=a"], [4])
+    reporter.step(2, 0.5, [0])
+    with waiting.doing("Evaluating"):
+        assert reporter.lines(80) == [
+            "units=a  ━━━━━━──────────  epoch 2/4  loss 0.5000",
+            "best so far: units=a, loss 0.5000, after epoch 1",
+            "0 of 2 cells finished, 1 running, 1 of 8 epochs, Evaluating …",
+        ]
+    reporter.end()
 
 
 def test_brackets_in_labels_and_lines_are_not_markup(terminal):
@@ -128,43 +142,52 @@ def test_brackets_in_labels_and_lines_are_not_markup(terminal):
     reporter = LiveReporter(1)
     reporter.begin(["act=[relu]"], [1])
     reporter.step(1, 0.5, [0])
-    reporter.line("said [bold]x[/bold]")
+    reporter.line("said [bold]x[/bold] :smile:")
     assert screen_of(reporter)[0].startswith("act=[relu]")
     reporter.end()
-    assert "said [bold]x[/bold]" in screen.getvalue()
+    assert "said [bold]x[/bold] :smile:" in screen.getvalue()
 
 
-def test_a_long_label_gives_way_on_a_narrow_terminal_and_every_cell_stays_on_one_line(terminal, monkeypatch):
+def test_data_that_are_read_show_how_much_of_them(terminal):
     terminal()
-    monkeypatch.setenv("COLUMNS", "80")
     reporter = LiveReporter(1)
-    reporter.sweep(2, 0)
-    reporter.begin(["model.layers.hidden.units=[512,256,128]", "b"], [100, 100])
-    reporter.step(50, 0.5, [0, 1])
-    reporter.epoch(0, 50, {"val_accuracy": 0.5})
-    lines = screen_of(reporter, 80)
+    reporter.load("pictures", 1500, 3000)
+    assert screen_of(reporter) == ["pictures  ━━━━━━━━────────  1,500 of 3,000"]
+    reporter.load("pictures", 1500, 0)
+    assert screen_of(reporter) == ["pictures  ────────────────  1,500"]
     reporter.end()
-    assert (
-        len(lines) == 3
-        and "…" in lines[0]
-        and "epoch 50/100" in lines[0]
-        and "val_accuracy 0.5000" in lines[0]
-    )
 
 
-@pytest.mark.parametrize(
-    "worked, to_do, passed, text",
-    [
-        (0.5, 0.5, 10, "about 0:10 left"),
-        (1, 3, 600, "about 30:00 left"),
-        (1, 9, 3600, "about 9 h 00 min left"),
-        (0, 1, 5, ""),
-    ],
-)
-def test_the_outlook_is_what_is_left_at_the_speed_so_far(monkeypatch, worked, to_do, passed, text):
-    reporter = LiveReporter(1)
-    monkeypatch.setattr("stackfit.execution.progress.time.monotonic", lambda: reporter._began + passed)
-    assert reporter._left(worked, to_do) == text
+def test_what_is_left_of_a_run_is_said_after_a_while_and_by_its_pace(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("stackfit.execution.progress.time.monotonic", lambda: now[0])
+    reporter = LiveReporter(0)
+    reporter.begin(["a"], [10])
+    found = []
+    for seconds, epoch in ((0, 1), (0.5, 2), (10, 3), (40, 6)):  # starting took until the first epoch
+        now[0] = 100 + seconds
+        reporter.step(epoch, 1.0, [0])
+        found.append(reporter.lines(80)[1:])
+    assert found == [[], [], ["about 0:35 left"], ["about 0:32 left"]]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_a_callback_prints_without_a_line_end_stays_on_its_line(terminal, live):
+    screen = terminal()
+    reporter = LiveReporter(1) if live else Reporter(1)
+    reporter.begin(["a"], [3])
+    for epoch in (1, 2, 3):
+        reporter.printed(".")
+        reporter.detail(f"epoch {epoch}/3")
+    if live:
+        assert screen_of(reporter)[0] == "..."
+    reporter.printed(" three\nand more")
+    reporter.printed("of b", "b  ")
+    reporter.end()
+    emulated = pyte.Screen(80, 24)
+    pyte.Stream(emulated).feed(screen.getvalue().replace("\n", "\r\n"))
+    lines = [line.rstrip() for line in emulated.display if line.strip()]
+    assert lines == ["epoch 1/3", "epoch 2/3", "epoch 3/3", "... three", "and more", "b  of b"]
 
 
 def test_a_screen_that_has_ended_leaves_the_cursor_and_plain_lines(terminal):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from stackfit.api.wording import in_python
 from stackfit.execution.progress import LiveReporter, Reporter, make_reporter
@@ -32,32 +31,56 @@ class NotebookReporter(LiveReporter):
     _screen: Screen | None = None
 
     def _start(self) -> None:
-        if self.verbosity > 0:
+        if self._live is None and self.verbosity > 0:
             self._live = self._screen = self._screen or Screen()
+            self._console = self._screen.console
+
+    def load(self, what: str, done: int, total: int) -> None:
+        super().load(what, done, total)
+        self._draw()
+
+    def step(self, epoch: int, done: float, running: Sequence[int]) -> None:
+        super().step(epoch, done, running)
+        self._draw()
+
+    def epoch(self, member: int, epoch: int, logs: Mapping[str, float]) -> None:
+        super().epoch(member, epoch, logs)
+        self._draw()
+
+    def ended(self, label: str, state: str) -> None:
+        super().ended(label, state)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._live.update(lambda: "\n".join(self.lines(WIDTH)))
+
+    def end(self) -> None:
+        screen = self._live
+        super().end()
+        if screen is not None:
+            screen.clear()
 
 
 class Screen:
-    """Takes the place of `rich.live.Live`: shows a text in one output of the cell, then clears it."""
+    """One output of the cell that is written again and again; `console` writes lines below it."""
 
     def __init__(self) -> None:
         from IPython.display import display
         from rich.console import Console
 
-        self.console = Console(stderr=True, force_jupyter=False, color_system=None)
-        self._console = Console(file=io.StringIO(), force_jupyter=False, color_system=None, width=WIDTH)
+        self.console = Console(stderr=True, force_jupyter=False, color_system=None, soft_wrap=True)
         self._output = display({"text/plain": ""}, raw=True, display_id=True)
         self._shown = 0.0
 
-    def update(self, renderable: Any) -> None:
+    def update(self, text: Callable[[], str]) -> None:
         """Show it, unless something was shown a moment ago."""
         if time.monotonic() - self._shown < SECONDS:
             return
         self._shown = time.monotonic()
-        with self._console.capture() as drawn:
-            self._console.print(renderable)
-        self._write(drawn.get().rstrip())
+        self._write(text())
 
-    def stop(self) -> None:
+    def clear(self) -> None:
         """Clear the output; the lines below it stay."""
         self._write("")
         self._shown = 0.0

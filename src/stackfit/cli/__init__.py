@@ -16,11 +16,12 @@ import sys
 from typing import Any, NoReturn
 
 from stackfit.cli.interruption import TEXT, Interruption, interruptible
-from stackfit.cli.text import Escaping
+from stackfit.cli.status import status_line
+from stackfit.cli.text import Folding, help_width
 from stackfit.errors import ConfigErrors, StackfitError, printable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-PLAIN = {"─": "-", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
+PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -35,8 +36,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             with contextlib.suppress(OSError):  # of a stream that has been duplicated, Python may ask where it stands
                 stream.reconfigure(errors="plain")
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    with contextlib.redirect_stdout(Escaping(sys.stdout)), interruptible() as interruption:
-        code = _run(typed, interruption)
+    with status_line(sys.stderr) as status:
+        out, err = Folding(sys.stdout, status, escapes=True), Folding(sys.stderr, status, escapes=False)
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), interruptible() as interruption:
+            code = _run(typed, interruption)
     sys.exit(code)
 
 
@@ -100,7 +103,7 @@ def _dispatch(typed: list[str]) -> int:
 
     try:
         # Without standalone mode a command's exit code is returned, and our errors come through.
-        code = app(typed, standalone_mode=False, prog_name="stackfit") or 0
+        code = app(typed, standalone_mode=False, prog_name="stackfit", terminal_width=help_width()) or 0
         if code == 130:  # Typer has turned Ctrl-C into a number
             raise KeyboardInterrupt
         return code

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 from typing import Annotated, Any
 
@@ -70,7 +71,8 @@ def load_command(name: str) -> Any:
         app.callback()(lambda: None)
         return typer.main.get_command(app)
     loaded = importlib.import_module(f"stackfit.cli.{module}")
-    text = f"{line}\n\n{inspect.getdoc(loaded.command) or ''}"
+    said = re.sub(r"^stackfit ", "\b\nstackfit ", inspect.getdoc(loaded.command) or "", flags=re.MULTILINE)  # an example is not wrapped
+    text = f"{line}\n\n{said}"
     app = typer.Typer(**PLAIN)
     app.command(name, help=text, context_settings=getattr(loaded, "SETTINGS", None))(loaded.command)
     return typer.main.get_command(app)
@@ -100,8 +102,9 @@ def _top(
 ) -> None:
     if show_completion or install_completion:
         from stackfit.cli.shells import SCRIPTS, install, shell
+        from stackfit.cli.text import write_whole
 
-        sys.stdout.write("".join(f"{line}\n" for line in install()) if install_completion else SCRIPTS[shell()])
+        write_whole("".join(f"{line}\n" for line in install()) if install_completion else SCRIPTS[shell()])
         raise typer.Exit
     if version:
         import stackfit

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 from stackfit.cli.arguments import Direction, Filter, Format, Paths, newest_runs, option
-from stackfit.cli.text import complain, width
+from stackfit.cli.text import complain, width, write_whole
 
 
 def command(
@@ -29,4 +28,4 @@ def command(
         paths = newest_runs(paths)
     comparison = compare(paths, metric, filter, direction)
     complain(comparison.problems)
-    sys.stdout.write(comparison.render(format, width()))
+    write_whole(comparison.render(format, width()), format)

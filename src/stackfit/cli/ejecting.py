@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from stackfit.cli.arguments import DataPath, RunPaths, Trust, newest_runs, option
+from stackfit.cli.text import write_whole
 from stackfit.errors import ConfigError
 
 
@@ -46,6 +46,6 @@ def command(
         finally:
             if file != out and file and not any(file.parent.iterdir()):
                 file.parent.rmdir()
-        sys.stdout.write(f"{file}\n" if file else text)
+        write_whole(f"{file}\n" if file else text)
 
     return for_each(runs, write, shown)

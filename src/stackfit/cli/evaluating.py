@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from stackfit.cli.arguments import DataPath, Format, RunPaths, Trust, newest_runs
-from stackfit.cli.text import complain, width
+from stackfit.cli.text import complain, width, write_whole
 
 
 def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None, trust: Trust = None) -> int:
@@ -23,6 +22,6 @@ def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None,
         (path,) = newest_runs([path])
         frame = evaluate_frame(Run(path, data_path), lambda line: complain([line]), trust or ())
         heading = f"{shown(path)}\n" if len(runs) > 1 else ""
-        sys.stdout.write(heading + formats.render(frame, format, width() if format == "text" else None))
+        write_whole(heading + formats.render(frame, format, width() if format == "text" else None), format)
 
     return for_each(runs, evaluate, shown)

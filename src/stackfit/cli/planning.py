@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
+from stackfit.cli.text import write_whole
 from stackfit.errors import ConfigError, printable
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
@@ -36,7 +37,7 @@ def command(
 
     stackfit plan gsp631_base
 
-    stackfit plan gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+    stackfit plan gsp631_base -m model.layers.hidden.units=32,64 'seed=range(5)'
 
     FLOPs are those of one example's forward pass, a multiply-add being two; cost is a cell's training in FLOPs, relative
     to the cheapest cell. Exit code: 2 if a key, a type, a target or a single run's model is wrong, 1 if a cell of a sweep
@@ -48,7 +49,7 @@ def command(
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
     found = make_plan(typed.experiment, typed.overrides, typed.multirun, probe, tuple(trust or ()), began)
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+        write_whole(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     else:
         lines = sweep_lines(found) if found["kind"] == "sweep" else run_lines(found)
         sys.stdout.writelines(f"{line}\n" for line in lines)

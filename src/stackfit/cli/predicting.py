@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli.arguments import DataPath, Format, RunPath, Trust, option, word
-from stackfit.cli.text import complain, width, write_csv
+from stackfit.cli.text import complain, width, write_csv, write_whole
 from stackfit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def command(
     run: RunPath,
     files: Annotated[
-        list[Path] | None, word("Pictures of any size, CSV files with rows, or NPZ files with x.", metavar="[FILE]...")
+        list[Path] | None, word("Pictures of any size, CSV files with rows, or NPZ files with x.", metavar="FILE")
     ] = None,
     item: Annotated[list[int] | None, option("A test item's number, from 0; may be repeated.")] = None,
     wrong: Annotated[bool, option("Only test items that are wrong; of values, those furthest off.", "--wrong")] = False,
@@ -56,7 +56,7 @@ def command(
     if csv and predictions:
         write_csv(formats.render(as_frame(opened, predictions), "csv"), csv)
     elif format != "text" and predictions:
-        sys.stdout.write(formats.render(as_frame(opened, predictions), format, width()))
+        write_whole(formats.render(as_frame(opened, predictions), format, width()))
     elif files:
         _print_answers(predictions, opened, len(files))
     else:

@@ -86,9 +86,9 @@ def command(
 
     stackfit run gsp631_base model.layers.hidden.units=128 epochs=3
 
-    stackfit run gsp631_base optimizer=sgd callbacks=[stop_at] callbacks.stop_at.value=0.84
+    stackfit run gsp631_base callbacks=[stop_at] callbacks.stop_at.value=0.84
 
-    stackfit run gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+    stackfit run gsp631_base -m model.layers.hidden.units=32,64 'seed=range(5)'
 
     An interrupted run is resumed; in a sweep, the same command trains only unfinished cells. Hydra's own flags
     work too: --cfg job, --info.

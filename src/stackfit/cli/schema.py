@@ -8,6 +8,7 @@ from typing import Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import option
+from stackfit.cli.text import write_whole
 from stackfit.errors import ConfigError
 
 
@@ -31,7 +32,7 @@ def command(
         schema = json_schema.generate()
     text = json_schema.text_of(json_schema.group_schema(schema, group) if group else schema)
     if output is None:
-        sys.stdout.write(text)
+        write_whole(text)
         return
     with writing(output, "a folder of yours", "Try: --output experiments/.schema.json", ConfigError):
         write_text(output, text)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from stackfit.cli.arguments import Filter, Format, Paths, option
-from stackfit.cli.text import complain, width, write_csv
+from stackfit.cli.text import complain, width, write_csv, write_whole
 
 
 def command(
@@ -36,7 +35,7 @@ def command(
     )
     complain(problems)
     if csv is None:
-        sys.stdout.write(formats.render(frame, format, width() if format == "text" else None))
+        write_whole(formats.render(frame, format, width() if format == "text" else None), format)
         return code
     write_csv(formats.render(frame, "csv"), csv)
     return code

@@ -17,8 +17,10 @@ from stackfit.data.gaps import find_gaps
 from stackfit.data.inputs import Inputs
 from stackfit.data.kinds import kind_of
 from stackfit.errors import DataError
+from stackfit.waiting import doing
 
 
+@doing("Reading the data")
 def declare(
     data: Mapping[str, Any], form: str | None = None, warn: Callable[[DataError], None] = lambda warning: None
 ) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def target_scale_of(data: Mapping[str, Any], form: str | None) -> dict[str, floa
     return kind_of(settings.kind).declare(settings, form, lambda warning: None).get("target")
 
 
+@doing("Reading the data")
 def load_dataset(
     data: Mapping[str, Any],
     say: Callable[[str], None] = SILENT.say,

@@ -21,6 +21,7 @@ from stackfit.files import printed
 from stackfit.keys import value_names
 from stackfit.results.run_files import read_history
 from stackfit.training.engine import Feed, Feeds, Logs
+from stackfit.waiting import doing
 
 
 class Finisher:
@@ -71,6 +72,7 @@ class Finisher:
                 self._end(job, "finished")
 
     @staticmethod
+    @doing("Evaluating")
     def _evaluate(jobs: Sequence[Job], feeds: Sequence[Feed]) -> list[tuple[Logs, Any]]:
         return ENGINE.evaluate([job.member.model for job in jobs], feeds)
 
@@ -144,6 +146,7 @@ def _reason(job: Job) -> str:
     return f": no better {callback.monitor}{base} for {callback.wait} epoch{'' if callback.wait == 1 else 's'}"
 
 
+@doing("Saving")
 def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | StreamedDataset) -> None:
     from stackfit.training.weights import weights_digest
 

@@ -76,16 +76,17 @@ class Job:
         (self.reporter.detail if detail else self.reporter.line)("\n".join(prefix + line for line in lines))
         self.lines += lines
 
-    def write(self, text: str) -> None:
-        """Print what a callback has printed; a line that has not ended waits for its rest."""
+    def printed(self, text: str) -> None:
+        """Print and log what a callback prints; what it prints with `end=""` stays on its line, in the log when that ends."""
+        self.reporter.printed(text, "" if self.alone else f"{self.label}  ")
         whole, end, self.begun = (self.begun + text).rpartition("\n")
         if end:
-            self.say(whole)
+            self.lines += whole.split("\n")
 
     def end_line(self) -> None:
-        """Print what waits for its rest."""
+        """End a line that a callback has left open."""
         if self.begun:
-            self.write("\n")
+            self.printed("\n")
 
     def finite(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values with None for numbers that are not finite, and a warning for each of those, once."""

@@ -26,6 +26,7 @@ from stackfit.files import printed
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
 from stackfit.training.engine import Feeds, Member, Settings, make_member
+from stackfit.waiting import doing
 
 # The values for checking a model when the config's own are wrong.
 DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_size": 32}
@@ -55,6 +56,7 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
     )
 
 
+@doing("Building the model")
 def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Problems) -> Any:
     """The cell's layers, a `stackfit.model.stack.Stack`; its `model` is compiled, or None if there is a problem.
 

@@ -30,6 +30,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.results.run import Callbacks, Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
 from stackfit.training.engine import make_member
+from stackfit.waiting import doing
 
 
 def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) -> Run:
@@ -131,7 +132,8 @@ def run_cohort(
         members.append(job.member)
     try:
         program = ENGINE.program(members)
-        program.trace()
+        with doing("Compiling the training step"):
+            program.trace()
     except (ValueError, TypeError, NotImplementedError) as error:
         raise as_config_error(error) from error
     engine = ENGINE.describe()
@@ -206,7 +208,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
         job.folder.give_up(str(error))
         job.folder = None
         raise
-    job.member.printed = job.write
+    job.member.printed = job.printed
     if job.folder.begun and job.folder.checkpoint.exists():
         _resume(job)
     model = job.member.model

@@ -35,8 +35,7 @@ def train(
         KeyboardInterrupt: the user stopped it; the status in the folder is *interrupted*.
     """
     cell = build_cell(composition, trusted_modules(trust), problems)
-    if problems.wrong_names():  # the rest needs an engine, whose start takes seconds
-        problems.raise_errors()
+    problems.raise_errors()  # what else is wrong needs an engine, whose start takes seconds
     from stackfit.execution.members import check_model, start
     from stackfit.execution.runner import run_cell
 

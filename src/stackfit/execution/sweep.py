@@ -21,6 +21,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.execution.samplers import Grid
 from stackfit.keys import label_of
 from stackfit.results.sweep_folder import SweepFolder
+from stackfit.waiting import doing
 
 MANY_MODELS = 50  # that are checked too when there are other problems
 
@@ -88,11 +89,12 @@ class Sweep:
         self.jobs += jobs
         return jobs
 
+    @doing("Composing the cells")
     def _compose(self, points: Sequence[Point], at_once: bool) -> list[Cell]:
         """Every cell. If one has problems, `problems` takes those of all cells, including those of their models.
 
         Args:
-            at_once: wrong names are reported without the engine, which takes seconds to start.
+            at_once: what is wrong is reported without the engine, which takes seconds to start; else with the models' problems.
         """
         composed: list[tuple[Cell, Problems]] = []
         for point in points:
@@ -101,7 +103,7 @@ class Sweep:
                 cell = compose_cell(self.composer, point.overrides, self.trusted, of_cell, axes=point.axes)
                 composed.append((cell, of_cell))
             self._include(of_cell)
-        if self.problems.errors and not (at_once and self.problems.wrong_names()):
+        if self.problems.errors and not at_once:
             models = {members.model_key(cell): (cell, of_cell) for cell, of_cell in composed[:MANY_MODELS]}
             for cell, of_cell in models.values():
                 members.start(cell)
@@ -175,7 +177,7 @@ class Sweep:
         if any(job.why != "new" for job in jobs):
             for job in waiting:
                 self.reporter.line(f"  {job.label}: {job.why}")
-        self.reporter.sweep(len(jobs), finished)
+        self.reporter.sweep(len(jobs), finished, self.folder.path)
 
     @cached_property
     def cohorts(self) -> CohortRunner:

@@ -16,6 +16,7 @@ from stackfit.proof.saved import load_model
 from stackfit.results import run_files
 from stackfit.results.answers import read_answers
 from stackfit.results.run import Run
+from stackfit.waiting import doing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,6 +182,7 @@ def as_frame(run: Run, predictions: Sequence[Prediction]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@doing("Predicting")
 def _scores(run: Run, x: np.ndarray, trust: Iterable[str]) -> np.ndarray:
     """The model's scores of scaled inputs, `(examples, outputs)`."""
     return load_model(run, trust=trust).predict(x, batch_size=run.config["batch_size"], verbose=0)

@@ -17,11 +17,13 @@ from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
 from stackfit.training.engine import Settings
+from stackfit.waiting import doing
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@doing("Loading the model")
 def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> Any:
     """The run's compiled Keras model: its layers from `config.yaml`, its arrays from `model.keras` or else `model.h5` (or
     the `form` asked for). What these files say besides is not read.
@@ -64,6 +66,7 @@ def _test_scores(run: Run, model: Any) -> np.ndarray:
     return ENGINE.evaluate([model], [feeds.feed("test", settings_of(run.config))])[0][1]
 
 
+@doing("Evaluating")
 def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> dict[str, dict[str, float]]:
     """Loss and metrics of the run's model on its training, validation and test splits, encoded and scaled as in training; `say` is told if the data changed.
 

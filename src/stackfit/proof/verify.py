@@ -34,6 +34,7 @@ from stackfit.results.manifest import describe, unlike
 from stackfit.results.run import Run
 from stackfit.results.run_files import FORMS
 from stackfit.results.run_folder import RunFolder
+from stackfit.waiting import doing
 
 TOLERANCE = 1e-3
 
@@ -128,6 +129,7 @@ def execute(cell: Cell, forms: Sequence[str], private: Path, reporter: Reporter)
     return Rerun(Record.read(folder.path), run_files.read_status(folder.path), jobs[0].member.model)
 
 
+@doing("Comparing the two runs")
 def judge(
     run: Run, cell: Cell, was: Record, now: Rerun, changed: Sequence[str] = (), tolerance: float = TOLERANCE
 ) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from stackfit.results.selection import rows_where
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.tables import grouped
 from stackfit.results.verdicts import DIFFERENT, UNTESTED, say_best, say_models, say_pairs, verdict_of
+from stackfit.waiting import doing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,7 @@ def compare(
     return compare_configurations(runs, metric, problems, direction)
 
 
+@doing("Comparing")
 def compare_runs(runs: Runs) -> Comparison:
     """What differs between two runs, their metrics, and McNemar's test on their test predictions."""
     import numpy as np
@@ -125,6 +127,7 @@ def compare_runs(runs: Runs) -> Comparison:
     return Comparison(tables, [say_models(f"A ({a})", f"B ({b})", counts, p)], problems)
 
 
+@doing("Comparing")
 def compare_configurations(
     runs: Runs, metric: str | None, problems: list[str], direction: str | None = None
 ) -> Comparison:

@@ -16,6 +16,7 @@ from stackfit.files import shown
 from stackfit.results import final_metrics, run_files
 from stackfit.results.certificate import UNKNOWN, Standing
 from stackfit.results.naming import folder_of
+from stackfit.waiting import doing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,6 +57,7 @@ class Runs:
         return replace(self, **frames, metrics=metrics)
 
 
+@doing("Reading the runs")
 def read_runs(paths: Paths = (), whole: bool = False) -> tuple[Runs, list[str]]:
     """Each run at or below `paths` once (no path: `./outputs`), and a sentence for each that cannot be read.
 

@@ -13,6 +13,7 @@ from stackfit.errors import RunFolderError
 from stackfit.files import shown
 from stackfit.results.run_files import RESULTS, STATUS, RunFiles
 from stackfit.results.sealing import read_sealed, write_sealed
+from stackfit.waiting import doing
 
 FORMAT = 1
 Entries = dict[str, dict[str, Any]]  # by file name: sha256, size in bytes, mtime_ns
@@ -26,6 +27,7 @@ def write_manifest(run: RunFiles, status: Mapping[str, Any]) -> None:
     write_sealed(run.manifest, {"format": FORMAT, "files": describe(run) | {STATUS: entry}})
 
 
+@doing("Hashing the run's files")
 def describe(run: RunFiles) -> Entries:
     """The run's files as they are now."""
     found = {}
@@ -53,6 +55,7 @@ def read_manifest(run: RunFiles) -> Entries | None:
     return entries if manifest.intact and isinstance(entries, dict) else {}
 
 
+@doing("Hashing the run's files")
 def changed_files(run: RunFiles, entries: Entries | None, expected: bool, whole: bool) -> list[str]:
     """The names of files that are not those of the run's manifest, the manifest's own name if it is not the run's.
 

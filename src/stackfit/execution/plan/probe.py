@@ -15,6 +15,7 @@ from stackfit.execution import members
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.training.engine import StepTime
+from stackfit.waiting import doing
 
 STEPS = 64  # in one pass over the zeros that replace absent data
 
@@ -49,6 +50,7 @@ def stand_in(cell: Cell) -> Dataset:
     return Dataset("zeros", split, validation, split, (), Scaling(divisor=np.array(255, np.float32)), "")
 
 
+@doing("Measuring the speed")
 def measure(cells: Sequence[Cell], dataset: Dataset | StreamedDataset) -> Pace:
     """Build the cells as one cohort, train it for a moment, and drop it. Nothing is written.
 

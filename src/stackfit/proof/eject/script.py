@@ -32,6 +32,7 @@ from stackfit.proof.rerun import read_cell
 from stackfit.results import run_files
 from stackfit.results.run import Run
 from stackfit.results.run_folder import RunFolder
+from stackfit.waiting import doing
 
 IMPORTS = {
     "keras": "import keras",
@@ -68,6 +69,7 @@ for weight in model.get_weights():
 print("weights SHA-256", digest.hexdigest())"""
 
 
+@doing("Writing the script")
 def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     """The run as a Keras script.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stackfit.errors import ConfigError
+from stackfit.waiting import doing
 
 # One intra-op thread beats several up to batches of a few hundred (measured on 2 cores: an epoch of 32 units 0.36 s
 # against 0.50 s); the bits are the same for 0, 1 and 2 threads, which a test holds.
@@ -33,7 +34,7 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
         ConfigError: Keras runs on another backend in this process already, or cannot be imported with its keras.json.
     """
     check_backend()
-    with quiet(), _without("matplotlib", "sklearn") if lean else contextlib.nullcontext():
+    with doing("Starting TensorFlow"), quiet(), _without("matplotlib", "sklearn") if lean else contextlib.nullcontext():
         import absl.logging
 
         keras, tf = _import_keras()
