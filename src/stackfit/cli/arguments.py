@@ -28,6 +28,11 @@ def option(text: str, *names: str, offers: Callable[..., list[str]] | None = Non
     return typer.Option(*names, help=text, autocompletion=offers, metavar=metavar)
 
 
+def split_names(text: str | None) -> list[str] | None:
+    """The names of `A,B`; None for no text."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
 def newest_runs(paths: Sequence[Path]) -> list[Path]:
     """The paths as they are, and in the place of an experiment's name its newest finished run, which is named on stderr."""
     from stackfit.files import shown
@@ -65,6 +70,10 @@ DataPath = Annotated[
     option("Where the run's own data are now: the file, or the folder that holds it.", "--data-path", metavar="PATH"),
 ]
 Format = Annotated[str, option("text, md, json or csv.", offers=lambda: ["text", "md", "json", "csv"])]
+By = Annotated[
+    str | None,
+    option("Groups: a setting, or part: the first part of the runs' folders in which they differ.", metavar="KEY"),
+]
 Filter = Annotated[str | None, option("A pandas query: 'units > 64 and test_accuracy > 0.87'.")]
 Direction = Annotated[
     str | None,

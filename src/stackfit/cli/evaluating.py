@@ -29,6 +29,6 @@ def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None,
             gap = {name: splits["test"][name] - value for name, value in splits["train"].items()}
             rows.append({"split": "test - train", **gap})
         heading = f"{shown(path)}\n" if len(runs) > 1 else ""
-        sys.stdout.write(heading + formats.render(pd.DataFrame(rows), format, width() if format == "text" else None))
+        sys.stdout.write(heading + formats.render(pd.DataFrame(rows), format, width()))
 
     return for_each(runs, evaluate, shown)

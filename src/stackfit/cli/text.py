@@ -11,6 +11,8 @@ from typing import Any
 from stackfit.errors import ConfigError, printable
 from stackfit.files import shown, writing
 
+LEAST_WIDTH = 30  # of a line, in characters
+
 
 class Escaping:
     """A text stream in place of stdout: whatever a command prints of somebody's files, it does not control the terminal."""
@@ -36,9 +38,9 @@ def draw(text: str) -> None:
     getattr(sys.stdout, "stream", sys.stdout).write(text)
 
 
-def width() -> int | None:
-    """Columns of the terminal, or None for a pipe or a file, where nothing is folded."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+def width() -> int:
+    """Characters of a line: `COLUMNS`, or those of the terminal; 80 for a pipe or a file."""
+    return max(LEAST_WIDTH, shutil.get_terminal_size((80, 24)).columns)
 
 
 def complain(problems: Iterable[str]) -> None:

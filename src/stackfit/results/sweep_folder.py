@@ -13,6 +13,7 @@ from typing import Any
 from stackfit import files
 from stackfit.errors import RunFolderError
 from stackfit.files import csv_text, shown, writing
+from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
 
 
@@ -103,7 +104,7 @@ class SweepFolder:
         return {
             **row["axes"],
             **(status.get("metrics") or {}),
-            "seconds": status.get("seconds"),
+            **times_of(self.path / row["folder"], status),
             "state": row["state"],
             "reason": status.get("reason"),
             "folder": shown(self.path / row["folder"]),
