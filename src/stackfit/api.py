@@ -17,7 +17,7 @@ from stackfit.execution.jobs import single_claim
 from stackfit.execution.progress import Reporter, make_reporter
 from stackfit.files import shown
 from stackfit.results import run as results
-from stackfit.results.naming import newest_run
+from stackfit.results.choice import choose_run
 from stackfit.results.run_files import RunFiles
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def sweep(
 
 
 def table(paths: Any = (), **options: Any) -> pd.DataFrame:
-    """One row a run: the settings that differ, then the metrics. Options as in `stackfit table`; see `stackfit.results.tables.table`."""
+    """One row a run, settings by their dotted keys. Options as in `stackfit table`; see `stackfit.results.tables.table`."""
     from stackfit.results import tables
 
     return tables.table(paths, **options)
@@ -146,7 +146,7 @@ def load_model(run: results.Run | str | Path, trust: Iterable[str] = ()) -> kera
     stderr says so. `Run.predict` takes unscaled examples.
 
     Args:
-        run: also a run's folder, or an experiment's name: its newest finished run.
+        run: also a run's folder, or an experiment's name: its newest finished run; `NAME@best`: see `choice.choose_run`.
 
     Raises:
         RunFolderError: the path is not a run folder, the run saved no model, or another one than its config describes.
@@ -154,7 +154,7 @@ def load_model(run: results.Run | str | Path, trust: Iterable[str] = ()) -> kera
     """
     from stackfit.proof.saved import load_model as load
 
-    opened = run if isinstance(run, results.Run) else Run(newest_run(Path(run)))
+    opened = run if isinstance(run, results.Run) else Run(choose_run(Path(run))[0])
     model = load(opened, trust=trust)
     scale, columns = (opened.config["data"].get(key) for key in ("scale", "columns"))
     if scale != "none" or columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from stackfit.cli.arguments import By, Direction, Filter, Format, Paths, newest_runs, option
+from stackfit.cli.arguments import By, Direction, Filter, Format, Paths, chosen_runs, option
 from stackfit.cli.text import complain, width
 
 
@@ -28,7 +28,7 @@ def command(
 
     paths = paths or []
     if by is None and len(paths) == 2 and all(map(stands_for_run, paths)):
-        paths = newest_runs(paths)
+        paths = chosen_runs(paths)
     comparison = compare(paths, metric, filter, direction, by)
     complain(comparison.problems)
     sys.stdout.write(comparison.render(format, width()))

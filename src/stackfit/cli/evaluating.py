@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stackfit.cli.arguments import DataPath, Format, RunPaths, Trust, newest_runs
+from stackfit.cli.arguments import DataPath, Format, RunPaths, Trust, chosen_runs
 from stackfit.cli.text import complain, width
 
 
@@ -22,7 +22,7 @@ def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None,
     from stackfit.results.run import Run
 
     def evaluate(path: Path) -> None:
-        (path,) = newest_runs([path])
+        (path,) = chosen_runs([path])
         splits = evaluate_run(Run(path, data_path), lambda line: complain([line]), trust or ())
         rows = [{"split": split, **logs} for split, logs in splits.items()]
         if "train" in splits and "test" in splits:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.config.project import outputs
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import shown
 from stackfit.results import final_metrics, run_files
 from stackfit.results.certificate import UNKNOWN, Standing
@@ -39,6 +39,7 @@ ABOUT: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "metrics_of": final_metrics.metrics_of,
 }
 SHOWN = ("verified", "metrics_of")
+KNOWN = {*run_files.STATUS_KEYS, *ABOUT}
 TIMES = ("seconds", "cohort_seconds", "members")  # see `duration.times_of`
 
 
@@ -89,6 +90,9 @@ def read_runs(paths: Paths = (), whole: bool = False) -> tuple[Runs, list[str]]:
             problems.append(str(error))
     if not statuses:
         raise RunFolderError("\n".join(problems))
+    if newer := {key: folder for folder, status in statuses.items() for key in status.keys() - KNOWN}:
+        where = shown(run_files.RunFiles(next(iter(newer.values()))).status)
+        problems.append(f"{made_by_newer(where, sorted(newer))} What these keys say is not in the table.")
     if whole or any(status["verified"] for status in statuses.values()):
         for status in statuses.values():
             if status["status"] == "finished" and not status.get("manifest"):
