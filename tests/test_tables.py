@@ -360,6 +360,60 @@ def test_two_shapes_at_once_are_refused():
         build_table(sweep(), over="seed", epochs=True)
 
 
+# ---- top, columns
+
+
+def test_top_takes_the_best_by_what_the_metrics_class_says():
+    assert build_table(sweep(), top=2)["test_accuracy"].tolist() == [0.642, 0.641]
+    losses = [run(str(loss), metrics={"test_loss": loss, "gap": loss}) for loss in (0.3, 0.1, 0.2)]
+    assert build_table(losses, top=2)["test_loss"].tolist() == [0.1, 0.2]
+    assert build_table(losses, top=1, sort="test_loss")["test_loss"].tolist() == [0.1]
+    assert build_table(losses, top=1, sort="-test_loss")["test_loss"].tolist() == [0.3]  # as it is typed
+    assert build_table(losses, top=1, sort="gap", direction="max")["gap"].tolist() == [0.3]
+    with pytest.raises(ConfigError, match=r"Whether more gap is better is not known"):
+        build_table(losses, top=1, sort="gap")
+
+
+def test_top_never_takes_a_run_without_a_value_before_one_with_it_and_knows_means():
+    runs = [*sweep(seeds=(0,)), run("lost", metrics={}, state="failed")]
+    assert build_table(runs, top=5)["state"].tolist() == ["finished", "finished", "failed"]
+    assert build_table(sweep(), over="seed", top=1)[UNITS].tolist() == [64]
+    assert build_table(sweep(), over="seed", top=1, sort="test_accuracy_mean")[UNITS].tolist() == [64]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"direction": "max"}, "Expected --top N with it"),
+        ({"top": 0}, r"--top is 0\. Expected at least 1"),
+        ({"top": 1, "pivot": ("units", "seed")}, "Leave out --by and --top"),
+        ({"top": 1, "direction": "up"}, "There is no direction 'up'"),
+        ({"columns": ["unist"]}, "There is no column 'unist'"),
+        ({"over": "seed", "columns": ["folder"]}, r"There is no column 'folder'\. Did you mean 'folders'"),
+    ],
+)
+def test_options_that_do_nothing_or_name_nothing_are_refused(options, said):
+    with pytest.raises(ConfigError, match=said):
+        build_table(sweep(), **options)
+
+
+def test_columns_are_those_that_are_named_in_this_order_by_key_or_short_name():
+    frame = build_table(sweep(), columns=["test_accuracy", "units", "epochs", "started", "optimizer.learning_rate"], top=1)
+    assert list(frame) == ["test_accuracy", UNITS, "epochs", "started", "optimizer.learning_rate"]
+    assert header(render(frame)) == ["test_accuracy", "units", "epochs", "started", "learning_rate"]
+    grouped = build_table(sweep(), over="seed", columns=["n", "test_accuracy"])
+    assert list(grouped) == ["n", *(f"test_accuracy_{part}" for part in ("mean", "sd", "low", "high"))]
+    assert "0.3210 ± 0.0025" in render(grouped)
+    assert "No room for learning_rate" in render(frame, width=45)
+
+
+def test_short_names_do_not_depend_on_what_is_chosen():
+    one = sweep(widths=(64,), seeds=(0,))
+    assert len(build_table(one, filter="learning_rate == 0.001 and kind == 'fashion_mnist'")) == 1
+    with pytest.raises(ConfigError, match=r"Several end like it: model\.layers\.hidden\.units, model\.layers\.output\.units"):
+        build_table(one, filter="units == 64")
+
+
 # ---- formats
 
 
@@ -396,6 +450,35 @@ def test_many_and_long_settings_give_way_to_the_test_metric_on_a_terminal():
     assert max(map(len, lines)) <= 80
     assert "test_accuracy" in lines[0] and "key_1 " in lines[0] and "key_59" not in lines[0]
     assert "more: --csv FILE" in note
+
+
+def odd_runs() -> list:
+    """Runs of several experiments, some of them failed, with long names, numbers and reasons."""
+    settings = {UNITS: [512, 256, 128, 64], "data.path": "a/very/long/path/of/a/file/of/ones/own.csv", "optimizer.learning_rate": 1e-5}
+    metrics = {"loss": 1.6e9, "mae": 26123.4567, "val_mae": 1e-7, "test_mae": 0.5, "parameters": 3_000_345, "stopped_epoch": 5}
+    return [
+        run("outputs/hand-ins--s01--a-net-with-a-long-name/2026-01-01_10-11-12", settings, metrics, experiment="a-long-name"),
+        run("outputs/b/sweep-1/model.layers.hidden.units=[64]-00000000", {"seed": 1}, {**metrics, "parameters": 1}, members=8),
+        run("outputs/c/1", {"seed": 2}, {}, state="failed", reason="Expected a number. Lower optimizer.learning_rate (now 10.0)"),
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"over": "seed"}, {"pivot": ("units", "seed", "test_mae")}, {"columns": ["folder", "units", "mae"]}])
+def test_no_line_is_longer_than_the_terminal_and_no_word_is_broken(options):
+    frame = build_table(odd_runs(), **options)
+    whole = {*render(frame).split()}
+    for width in range(30, 201, 5):
+        text = render(frame, width=width)
+        assert max(map(len, text.splitlines())) <= width, (width, text)
+        table = text.partition("No room for")[0].partition("Folders are below")[0].split()
+        broken = {word for word in table if word not in whole and "…" not in word and set(word) != {"─"}}
+        assert all(any(cell.endswith(f"/{word}") for cell in whole) for word in broken), (width, broken)
+
+
+def test_thousands_are_separated_in_what_was_measured_and_settings_are_as_typed():
+    text = render(build_table(odd_runs()), width=400)
+    assert "26,123.5" in text and "3,000,345" in text and "1e-05" in text
+    assert "3000345" in render(build_table(odd_runs()), "csv") and "26123.4567" in render(build_table(odd_runs()), "csv")
 
 
 def test_without_a_width_every_column_is_whole_and_has_no_colour():

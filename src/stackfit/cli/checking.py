@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
+from stackfit.cli.text import folded
 from stackfit.errors import ConfigError, ConfigErrors, printable
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def command(
     widest = max(map(len, expand(chosen)))
 
     def print_outcome(outcome: Outcome) -> None:
-        sys.stdout.write(claim_line(outcome, widest) + "\n")
+        sys.stdout.write(folded(claim_line(outcome, widest)) + "\n")
         sys.stdout.flush()
 
     limits = Limits(max_epochs, max_parameters, max_minutes)
@@ -89,7 +90,7 @@ def command(
     for mark in marks:
         if mark.problem:
             print(f"error: {_line(mark.item)}: {printable(str(mark.problem))}", file=sys.stderr)
-    sys.stdout.writelines(f"{line}\n" for line in _summary(marks, by))
+    sys.stdout.writelines(f"{folded(line)}\n" for line in _summary(marks, by))
     write(marks)
     if all(mark.state == "error" and not mark.outcomes for mark in marks):
         return 2

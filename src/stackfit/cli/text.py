@@ -10,6 +10,7 @@ from typing import Any
 
 from stackfit.errors import ConfigError, printable
 from stackfit.files import shown, writing
+from stackfit.results.layout import fold, indent
 
 LEAST_WIDTH = 30  # of a line, in characters
 
@@ -41,6 +42,12 @@ def draw(text: str) -> None:
 def width() -> int:
     """Characters of a line: `COLUMNS`, or those of the terminal; 80 for a pipe or a file."""
     return max(LEAST_WIDTH, shutil.get_terminal_size((80, 24)).columns)
+
+
+def folded(line: str) -> str:
+    """A line of words; on a terminal on as many lines as it needs, the others set in."""
+    first, *others = fold(line, width()).split("\n") if sys.stdout.isatty() else [line]
+    return "\n".join([first, *indent(" ".join(others), width())])
 
 
 def complain(problems: Iterable[str]) -> None:

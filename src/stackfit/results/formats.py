@@ -100,9 +100,10 @@ def _folded(cells: Cells, sides: dict[str, str], width: int) -> Cells:
     """The same cells in columns that fit; a folder stays on one line."""
     names = [*cells]
     wide = [natural(name, cells) for name in names]
-    flexible = [sides.get(name) == "l" for name in names]
+    found = limits(wide, [sides.get(name) == "l" for name in names], width)
+    found = limits(found, [True] * len(found), width, 1)  # a line of 30 characters
     folded: Cells = {}
-    for name, limit in zip(names, limits(wide, flexible, width), strict=True):
+    for name, limit in zip(names, found, strict=True):
         how = shorten if name in ("folder", "folders") else fold
         folded[name] = [how(text, limit) for text in cells[name]]
         if len(name) > limit:  # a heading must stay one that is told from others

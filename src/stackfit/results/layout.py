@@ -48,24 +48,34 @@ def fold(text: str, width: int) -> str:
     return "\n".join(shorten(line, width) for line in lines)
 
 
-def limits(widths: Sequence[int], flexible: Sequence[bool], room: int) -> list[int]:
+def limits(widths: Sequence[int], flexible: Sequence[bool], room: int, least: int = LEAST) -> list[int]:
     """How wide each column may be, so that a table of columns this wide fits: the widest flexible ones give way first.
 
-    Where even `LEAST` characters for each flexible column are too many, all others give way as well, and the table may
-    still be wider than `room`.
+    Where `least` characters for each of these are too many, the table is still wider than `room`.
     """
     room -= GAP * (len(widths) - 1)
-    for least, may in ((LEAST, flexible), (1, [True] * len(widths))):
-        cap = max(widths, default=0)
-        while cap > least and sum(min(width, cap) if gives else width for width, gives in zip(widths, may, strict=True)) > room:
-            cap -= 1
-        widths = [min(width, cap) if gives else width for width, gives in zip(widths, may, strict=True)]
-    return [*widths]
+    cap = max(widths, default=0)
+    while cap > least and sum(min(width, cap) if gives else width for width, gives in zip(widths, flexible, strict=True)) > room:
+        cap -= 1
+    return [min(width, cap) if gives else width for width, gives in zip(widths, flexible, strict=True)]
 
 
-def fit(rows: Sequence[Sequence[str]], sides: str, room: int, rules: Collection[int] = (1,)) -> Iterator[str]:
-    """As `lay_out`, in lines of at most `room` characters: left columns of texts are folded between words."""
+def fit(rows: Sequence[Sequence[str]], room: int) -> Iterator[str]:
+    """Rows of texts without a header, in lines of at most `room` characters: folded between words.
+
+    Where there is no room for columns, the first cell of a row stands alone, and the others below it.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    found = limits(widths, [side == "l" for side in sides], room)
-    folded = [[fold(cell, width) for cell, width in zip(row, found, strict=True)] for row in rows]
-    return lay_out(folded, sides, rules)
+    found = limits(widths, [True] * len(widths), room)
+    if sum(found) + GAP * (len(found) - 1) <= room:
+        folded = [[fold(cell, width) for cell, width in zip(row, found, strict=True)] for row in rows]
+        yield from lay_out(folded, "l" * len(widths), ())
+        return
+    for first, *others in rows:
+        yield from fold(first, room).split("\n")
+        yield from indent(", ".join(filter(None, others)), room)
+
+
+def indent(text: str, room: int) -> list[str]:
+    """The text on lines of at most `room` characters, two blanks before each."""
+    return [f"  {line}" for line in fold(text, room - 2).split("\n")] if text else []

@@ -21,7 +21,7 @@ def measured(values: Sequence[Any], most: int = DECIMALS) -> list[str]:
     digits = 1 + math.floor(math.log10(max(sizes))) if sizes and max(sizes) >= 1 else 0
     decimals = min(most, max(0, DIGITS - digits))
     small = min(sizes, default=1.0)
-    if SMALLEST <= small < 5 * 10 ** -(DECIMALS + 1) and digits <= 1 and most == DECIMALS:
+    if SMALLEST <= small < 5 * 10**-DECIMALS and digits <= 1 and most == DECIMALS:
         decimals = 1 - math.floor(math.log10(small))  # two digits of the smallest
     needed = [len(f"{size:.{decimals}f}".rstrip("0").partition(".")[2]) for size in sizes if size < LARGEST]
     decimals = min(decimals, max([1, *needed])) if sizes else 1

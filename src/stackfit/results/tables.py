@@ -12,6 +12,7 @@ from stackfit.results.differences import (
     columns_of,
     in_order,
     key_of,
+    names_of,
 )
 from stackfit.results.directions import check_direction, direction_of, undirected
 from stackfit.results.frames import Paths, Runs, read_runs
@@ -75,6 +76,10 @@ def build_table(
     """
     _check_options(over, epochs, pivot, by, top, direction, last)
     runs, group = with_groups(runs, by)
+    short = {name: key for key, name in names_of(runs).items()}  # before any run is left out
+    over = over and key_of(runs, over, "--over")
+    if pivot is not None:
+        pivot = [short.get(name, name) for name in pivot[:2]] + [*pivot[2:]]
     newest = runs.about.sort_values(["started", "folder"])
     if last is not None:
         newest = _first(newest[::-1], last, runs.settings[group] if group else None)
@@ -87,7 +92,7 @@ def build_table(
         rows = sort_rows(chosen.loc[runs.about.index], *ranked)
         runs, ranked = runs.pick(_first(rows, top, rows[group] if group else None).index), None
     if over is not None:
-        frame, _ = grouped(runs, key_of(runs, over, "--over"))
+        frame, _ = grouped(runs, over)
     elif epochs:
         frame = epoch_rows(runs, problems)
     elif pivot is not None:
@@ -107,7 +112,7 @@ def build_table(
     if group:
         frame = frame.loc[sort_rows(frame, group).index]
     if columns is not None:
-        frame = _chosen(frame, columns, columns_of(runs) if "folder" in frame and not epochs else None)
+        frame = _chosen(frame, columns, short, columns_of(runs) if "folder" in frame and not epochs else None)
     return frame.reset_index(drop=True)
 
 
@@ -156,11 +161,11 @@ def _by_short_name(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame, short[[name for name in short if name not in frame]]], axis=1)
 
 
-def _chosen(frame: pd.DataFrame, columns: Sequence[str], others: pd.DataFrame | None) -> pd.DataFrame:
+def _chosen(frame: pd.DataFrame, columns: Sequence[str], short: dict[str, str], others: pd.DataFrame | None) -> pd.DataFrame:
     """The columns of these names; of a metric over seeds, its mean with all that belongs to it; of runs, also `others`."""
     import pandas as pd
 
-    keys = {**{short: key for key, short in frame.attrs["short"].items()}, **{name: name for name in frame}}
+    keys = {name: key for name, key in short.items() if key in frame} | {name: name for name in frame}
     known = frame if others is None else pd.concat([frame, others[[name for name in others if name not in keys]]], axis=1)
     names = []
     for name in columns:
@@ -169,5 +174,6 @@ def _chosen(frame: pd.DataFrame, columns: Sequence[str], others: pd.DataFrame | 
             check_column(name, dict.fromkeys([*keys, *known]), "--columns")
         names += [key for key in frame if key in parts] or [keys.get(name, name)]
     picked = known[[*dict.fromkeys(names)]]
-    picked.attrs = {**frame.attrs, "aside": [], "chosen": True}
+    heads = {keys[name]: name for name in columns if name in short and name in keys}
+    picked.attrs = {**frame.attrs, "short": frame.attrs["short"] | heads, "aside": [], "chosen": True}
     return picked
