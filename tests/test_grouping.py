@@ -59,9 +59,9 @@ def test_compare_by_a_setting_holds_its_values_against_each_other_whatever_else_
                 settings = {UNITS: units, "optimizer.learning_rate": rate, "seed": seed}
                 make_run(tmp_path / f"{units}-{rate}-{seed}", settings, {"test_accuracy": accuracy})
     found = compare([tmp_path], by="units")
-    means = [*found.tables.values()][0]
+    means = next(iter(found.tables.values()))
     assert means["configuration"].tolist() == ["units=64", "units=32"] and means["n"].tolist() == [3, 3]
     assert means["test_accuracy_mean"].tolist() == pytest.approx([0.6425, 0.3225])  # 0.64 + 0.0015 + 0.001
     assert any("means over runs that also differ in learning_rate" in problem for problem in found.problems)
-    with pytest.raises(ConfigError, match="of 1 group. Expected at least 2, which differ in epochs"):
+    with pytest.raises(ConfigError, match=r"of 1 group\. Expected at least 2, which differ in epochs"):
         compare([tmp_path], by="epochs")

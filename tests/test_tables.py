@@ -481,6 +481,21 @@ def test_thousands_are_separated_in_what_was_measured_and_settings_are_as_typed(
     assert "3000345" in render(build_table(odd_runs()), "csv") and "26123.4567" in render(build_table(odd_runs()), "csv")
 
 
+def test_at_a_pipe_a_table_has_eighty_characters_or_as_many_as_columns_says(lab, cli, monkeypatch):
+    for number, (folder, status) in enumerate(sweep()):
+        make_run(lab / "outputs" / "base" / folder, status["settings"], {f"metric_{k}": k / 7 for k in range(30)} | {"seed_2": number})
+    monkeypatch.delenv("COLUMNS", raising=False)
+    widths = {None: 80, "60": 60, "120": 120, "7": 30}
+    for columns, width in widths.items():
+        if columns:
+            monkeypatch.setenv("COLUMNS", columns)
+        for words in (["table"], ["table", "--over", "seed"], ["table", "--pivot", "units,seed"], ["compare", "outputs", "--metric", "metric_3"]):
+            lines = cli(*words).out.splitlines()
+            assert len(lines) > 3 and max(map(len, lines)) <= width, (columns, words, max(lines, key=len))
+    assert len(cli("table", "--csv", "-").out.splitlines()[0]) > 600
+    assert cli("table", "--format", "csv").out == cli("table", "--csv", "-").out
+
+
 def test_without_a_width_every_column_is_whole_and_has_no_colour():
     folder = "outputs/" + "x" * 300
     text = render(build_table([run(folder, metrics={}, state="failed", reason="word " * 30)]))

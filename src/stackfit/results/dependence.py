@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from stackfit.config.schedules import LENGTHS
@@ -91,7 +90,7 @@ def _are_runs_steps(rows: Any) -> bool:
     """Whether one number of examples makes each length epochs x ceil(examples / batch size); rows hold these three."""
     least, most = 0, 10**12
     for epochs, batch, length in rows:
-        if not all(isinstance(value, Integral) and value > 0 for value in (epochs, batch, length)) or length % epochs:
+        if not all(isinstance(value, int) and value > 0 for value in (epochs, batch, length)) or length % epochs:
             return False
         steps = length // epochs
         least, most = max(least, batch * (steps - 1)), min(most, batch * steps)
