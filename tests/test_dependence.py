@@ -25,6 +25,8 @@ def test_what_data_say_of_themselves_follows_from_their_kind():
 def test_facts_about_the_same_data_that_differ_are_shown():
     assert columns(DIGITS, {**DIGITS, "data.class_names": ["nought", "one"]}) == {"class_names"}
     assert columns(FASHION, DIGITS, {**DIGITS, "data.examples.train": 100}) == {"kind", "train"}
+    part = {**FASHION, "data.splits.train": "train[:10%]", "data.validation_split": 0.2}
+    assert columns({**FASHION, "data.splits.train": "train"}, part) == {"train", "validation_split"}
 
 
 def test_the_treatment_of_a_table_follows_from_its_file_and_not_within_it():

@@ -11,7 +11,8 @@ from stackfit.results.frames import Runs
 if TYPE_CHECKING:
     import pandas as pd
 
-# What a data section says of data that its other keys name: never chosen without them.
+# What names data, and what their section says of them besides.
+NAMES = ("data.kind", "data.name", "data.path", "data.test_path", "data.label")
 FACTS = ("examples", "splits", "input_shape", "num_classes", "class_names", "columns")
 TARGET = "._target_"
 
@@ -41,10 +42,9 @@ def _of_groups(runs: Runs, keys: list[str]) -> set[str]:
 
 
 def _facts(settings: pd.DataFrame, keys: list[str]) -> set[str]:
-    """What data say of themselves, where runs on the same data say the same."""
+    """What is said of data, where all runs on the same data say the same."""
     facts = [key for key in keys if key.startswith("data.") and key.split(".")[1] in FACTS]
-    names = [key for key in settings if key.startswith("data.") and key.split(".")[1] not in FACTS]
-    names = [key for key in names if settings[key].nunique(dropna=False) > 1]
+    names = [key for key in NAMES if key in settings and settings[key].nunique(dropna=False) > 1]
     return {key for key in facts if names and _is_function(settings, names, key)}
 
 

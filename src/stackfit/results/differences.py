@@ -50,18 +50,19 @@ def columns_of(runs: Runs) -> pd.DataFrame:
     """What runs can be filtered and sorted by: settings by key and by short name, metrics, and what is known of each run."""
     import pandas as pd
 
-    short = runs.settings.rename(columns=names_of(runs))[[*differing(runs).values()]]
+    names, differ = names_of(runs), differing(runs)
+    short = runs.settings[[*differ]].rename(columns=differ)
     frame = pd.concat([runs.settings[["experiment"]], short, runs.metrics, runs.about, runs.settings], axis=1)
     frame = frame.loc[:, ~frame.columns.duplicated()]
-    others = {key: name for key, name in names_of(runs).items() if name not in frame}
+    others = {key: name for key, name in names.items() if name not in frame}
     return pd.concat([frame, runs.settings[[*others]].rename(columns=others)], axis=1)
 
 
 def key_of(runs: Runs, name: str, option: str) -> str:
     """The key of a setting that was given by its key or by its short name; ConfigError if there is none."""
-    keys = {short: key for key, short in names_of(runs).items()}
-    check_column(name, dict.fromkeys([*differing(runs).values(), *runs.settings, *keys]), option)
-    return name if name in runs.settings and name not in differing(runs).values() else keys[name]
+    keys, short = {short: key for key, short in names_of(runs).items()}, differing(runs).values()
+    check_column(name, dict.fromkeys([*short, *runs.settings, *keys]), option)
+    return name if name in runs.settings and name not in short else keys[name]
 
 
 def group(runs: Runs, over: str, by: str | None = None) -> tuple[list[str], pd.Series]:

@@ -24,7 +24,8 @@ def joined(runs: Runs, all_runs: Runs, differ: dict[str, str], *columns: pd.Data
 
     frame = pd.concat(columns, axis=1)
     first = [*dict.fromkeys(["experiment", *differ])]
-    rest = [key for key in runs.settings if key not in first and key not in differing(all_runs)]
+    varied = differing(all_runs)
+    rest = [key for key in runs.settings if key not in first and key not in varied]
     short = {**names_of(runs, frame), **differ}
     keys = {key: f"settings.{key}" if key in frame else key for key in (*first, *rest)}  # a metric may be called `seed`
     settings = runs.settings.rename(columns=keys)

@@ -76,7 +76,7 @@ def build_table(
     """
     _check_options(over, epochs, pivot, by, top, direction, last)
     runs, group = with_groups(runs, by)
-    short = {name: key for key, name in names_of(runs).items()}  # before any run is left out
+    chosen, short = columns_of(runs), {name: key for key, name in names_of(runs).items()}  # before any run is left out
     over = over and key_of(runs, over, "--over")
     if pivot is not None:
         pivot = [short.get(name, name) for name in pivot[:2]] + [*pivot[2:]]
@@ -84,9 +84,8 @@ def build_table(
     if last is not None:
         newest = _first(newest[::-1], last, runs.settings[group] if group else None)
     runs = in_order(runs.pick(newest.index))
-    chosen = columns_of(runs)
     if filter is not None and names_in(filter) <= {*chosen}:
-        runs, filter = runs.pick(rows_where(chosen, filter).index), None
+        runs, filter = runs.pick(rows_where(chosen.loc[runs.about.index], filter).index), None
     ranked = _ranked_by(runs, sort, top, direction)
     if ranked and over is None and pivot is None and ranked[0] in chosen and not (epochs and top):
         rows = sort_rows(chosen.loc[runs.about.index], *ranked)
