@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import SETTINGS, make_run
 
@@ -162,16 +162,17 @@ def test_cells_of_a_sweep_are_ordered_by_their_numbers_and_single_runs_by_their_
 values = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 1.0, "1", "a", [1], [1, 2]]))
 
 
+@settings(deadline=None)  # pandas takes 20 ms, and on a busy machine ten times as long
 @given(st.lists(st.dictionaries(st.sampled_from(["x.a", "y.a", "b", "seed"]), values), min_size=1, max_size=6))
-def test_no_column_of_settings_is_constant_and_there_are_as_many_rows_as_runs(settings):
-    runs = [run(str(i), own) for i, own in enumerate(settings)]
+def test_no_column_of_settings_is_constant_and_there_are_as_many_rows_as_runs(owns):
+    runs = [run(str(i), own) for i, own in enumerate(owns)]
     frame = build_table(runs)
     assert len(frame) == len(runs) and sorted(frame["folder"]) == sorted(str(folder) for folder, _ in runs)
     fixed = {"experiment", "test_accuracy", "seconds", "state", "folder"}
     keys = {short: key for key, short in frame.attrs["short"].items()}
     for name in {*shown(frame)} - fixed:
         assert len({repr(value) for value in frame[keys[name]].tolist()}) > 1
-    if all(own == settings[0] for own in settings):
+    if all(own == owns[0] for own in owns):
         assert {*shown(frame)} == fixed
 
 
@@ -230,6 +231,14 @@ def test_epochs_gives_one_row_an_epoch_that_names_its_folder(tmp_path):
         (32, 2, 0.5),
         (64, 1, 1.0),
     ]
+
+
+def test_of_epochs_the_best_and_those_that_a_filter_picks_are_rows_of_their_own(tmp_path):
+    make_run(tmp_path / "a", {UNITS: 32}, history=3)
+    make_run(tmp_path / "b", {UNITS: 64}, history=2)
+    assert table(tmp_path, epochs=True, top=2, sort="loss")["epoch"].tolist() == [3, 2]
+    assert table(tmp_path, epochs=True, filter="epoch == 2")["epoch"].tolist() == [2, 2]
+    assert table(tmp_path, epochs=True, by="units", top=1, sort="loss")["epoch"].tolist() == [3, 2]
 
 
 def test_epochs_names_a_damaged_history_and_shows_the_others(tmp_path):

@@ -98,6 +98,7 @@ def build_table(
         frame = pivoted(runs, pivot, problems)
     else:
         frame = run_rows(runs)
+    frame = frame.reset_index(drop=True)  # a run has several epochs
     if filter is not None:
         for name in names_in(filter):
             check_column(name, dict.fromkeys([*chosen, *_by_short_name(frame)]), "--filter")
@@ -109,7 +110,7 @@ def build_table(
         named = sort_rows(named, name, ranked[1])
         frame = frame.loc[_first(named, top, named[group] if group else None).index]
     if group:
-        frame = frame.loc[sort_rows(frame, group).index]
+        frame = frame.loc[sort_rows(frame, group).index, [group, *(name for name in frame if name != group)]]
     if columns is not None:
         frame = _chosen(frame, columns, short, columns_of(runs) if "folder" in frame and not epochs else None)
     return frame.reset_index(drop=True)
