@@ -12,7 +12,7 @@ from stackfit.errors import ConfigError, did_you_mean
 from stackfit.results.frames import COUNTS
 from stackfit.results.layout import GAP, fold, lay_out, limits, shorten
 from stackfit.results.numbers import as_typed, measured
-from stackfit.results.room import PART, leave_out, natural
+from stackfit.results.room import PART, leave_out, natural, width_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ def _text(cells: Cells, words: set[str], short: dict[str, str], width: int | Non
     if width is None:
         return _lines(cells, sides, [])
     folders = cells.get("folder", [])
-    common = _common(folders)
+    common = _common(folders) if width_of(cells) > width else ""  # whole ones can be copied into the next command
     if common and common not in folders:
         cells["folder"] = [os.path.relpath(folder, common) for folder in folders]
     is_runs = "experiment" in cells or chosen

@@ -21,6 +21,11 @@ def natural(name: str, cells: Cells) -> int:
     return max(map(len, [name, *cells[name]]))
 
 
+def width_of(cells: Cells) -> int:
+    """How wide the table is if nothing is folded."""
+    return sum(natural(name, cells) for name in cells) + GAP * (len(cells) - 1)
+
+
 def leave_out(cells: Cells, width: int, texts: Collection[str], in_turn: bool = False) -> list[str]:
     """Remove columns, the least important first, until the rest fits; their names.
 
