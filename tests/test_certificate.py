@@ -143,7 +143,7 @@ def test_a_strict_table_names_each_run_that_was_changed_is_stale_or_diverged(lab
     judge(stale)
     stale.metrics.write_text("{}")
     code, out, err = cli("table", "--strict")
-    assert code == 1 and "outputs/good" in out
+    assert code == 1 and "  good\n" in out and "Folders are below outputs\n" in out
     assert err.splitlines() == [
         "warning: outputs/diverged: it diverged when it was verified. Try: stackfit verify outputs/diverged",
         "warning: outputs/run: changed since it was written: predictions.npz. Try: stackfit verify outputs/run",

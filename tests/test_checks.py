@@ -127,3 +127,13 @@ def test_a_null_part_stays_null(compose):
 def test_what_is_not_trusted_is_placed_too(compose, override, key):
     error = refusal(compose, override)
     assert (error.where, error.key) == (override, key)
+
+
+def test_a_stored_config_with_keys_of_a_newer_version_is_refused_by_their_names(compose):
+    from stackfit.config.checks import check_stored
+
+    config = dict(compose(BASE).config)
+    config |= {"prefetch": 3, "data": {**config["data"], "mirror": "west"}}
+    with pytest.raises(ConfigError, match=r"a newer stackfit: .* the keys prefetch, data\.mirror\. .* Update stackfit") as error:
+        check_stored(config, (), "outputs/a/config.yaml")
+    assert error.value.where == "outputs/a/config.yaml"

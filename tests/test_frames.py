@@ -61,6 +61,18 @@ def test_a_damaged_status_among_good_ones_is_named_and_the_others_are_shown(tmp_
     assert len(problems) == 1 and str(tmp_path / "b") in problems[0]
 
 
+def test_a_status_of_a_newer_version_is_named_by_what_is_unknown_and_not_to_be_made_again(tmp_path):
+    for name, change in (("a", {"rung": 3}), ("b", {"status": "queued"}), ("c", {}), ("d", {"rung": 4, "shards": []})):
+        file = make_run(tmp_path / name) / "status.json"
+        (tmp_path / name / "manifest.json").unlink()
+        file.write_text(json.dumps({**json.loads(file.read_text()), "manifest": False, **change}))
+    runs, problems = read_runs(tmp_path)
+    assert [folder[-1] for folder in runs.about["folder"]] == ["a", "c", "d"]
+    assert len(problems) == 2 and not any("again" in problem for problem in problems)
+    assert "b/status.json was made by a newer stackfit: this one does not know the status 'queued'. " in problems[0]
+    assert "does not know the keys rung, shards. " in problems[1] and problems[1].endswith("not in the table.")
+
+
 def test_only_damaged_runs_are_an_error_that_names_them(tmp_path):
     make_run(tmp_path / "a")
     (tmp_path / "a" / "status.json").write_text("{")

@@ -618,7 +618,7 @@ FOLDERS = {
     "Lambda": (put("model", "layers", "hidden", "_target_", value="keras.layers.Lambda"), CODE),
     "a loss of the project": (put("task", "loss", "_target_", value="experiments.evil.Evil"), OUT),
     "an environment variable": (put("about", "question", value="${oc.env:SECRET}"), "a ${…} that is not resolved"),
-    "another key": (put("hydra", value={"run": {"dir": "x"}}), "is not a run's config"),
+    "another key": (put("hydra", value={"run": {"dir": "x"}}), "does not know the key hydra"),
     "no data": (lambda config: config.pop("data") and None, "is cut short: it has no data."),
     "no model": (put("model", value=None), "is cut short: it has no model."),
     "a number as the task": (put("task", value=3), "is cut short: it has no task."),

@@ -36,7 +36,7 @@ def test_a_folder_that_is_not_a_run_says_so(lab):
         ("{", "status.json cannot be read: .*Expected JSON.*Run the experiment again"),
         ("", "cannot be read"),
         ("[]", "holds no run status. Expected one of running, finished"),
-        ('{"status": "happy"}', "holds no run status"),
+        ('{"status": "happy"}', "does not know the status 'happy'"), ('{"status": 3}', "holds no run status"),
         ('{"status": ["finished"]}', "holds no run status"),
         ('{"status": "finished", "format": 99}', "has format 99. This stackfit reads up to 1. Update stackfit"),
         ('{"status": "finished", "format": "a"}', "has format 'a'"),

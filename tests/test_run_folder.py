@@ -254,3 +254,10 @@ def test_a_run_whose_status_could_not_be_written_at_the_end_fails_without_a_mani
     assert folder.manifest.exists() and read_status(folder.path)["status"] == "running"
     folder.fail("No space left.")
     assert not folder.manifest.exists() and Standing.of(folder.path, read_status(folder.path), whole=True) == Standing()
+
+
+@pytest.mark.parametrize("end", [lambda folder: folder.finish({"loss": 0.5}, {"loss": 0.5}), lambda folder: folder.fail("Lost.")])
+def test_this_version_knows_every_key_that_it_writes_into_a_status(lab, end):
+    folder = create(lab)
+    end(folder)
+    assert {*read_status(folder.path)} <= {*run_files.STATUS_KEYS}

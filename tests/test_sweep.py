@@ -658,6 +658,17 @@ def test_an_index_of_a_newer_version_is_refused_and_left_alone(done):
 
 
 @pytest.mark.tf
+@pytest.mark.parametrize("where", ["sweep", "cell"])
+def test_an_index_with_a_key_of_a_newer_version_is_refused_by_its_name_and_left_alone(done, where):
+    index = json.loads((done / "sweep.json").read_text())
+    (index if where == "sweep" else index["cells"][0])["rung"] = 3
+    (done / "sweep.json").write_text(json.dumps(index))
+    with pytest.raises(RunFolderError, match=r"sweep\.json was made by a newer stackfit: .*the key (cells\.)?rung\. .*Update"):
+        sweep(*SMALL, "model.layers.hidden.units=3,4,5", "seed=range(2)")
+    assert json.loads((done / "sweep.json").read_text()) == index
+
+
+@pytest.mark.tf
 def test_a_cell_of_a_newer_version_is_refused_and_left_alone(done):
     folder = next(done.glob("*seed=0*"))
     newer = json.dumps(status_of(folder) | {"format": 99})

@@ -9,7 +9,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_runs import SETTINGS, make_run
 
@@ -34,6 +34,11 @@ def build_table(runs, problems=None, **options):
     return tables.build_table(runs_of(dict(runs)), [] if problems is None else problems, **options)
 
 
+def shown(frame) -> list[str]:
+    """The columns that people are shown, as they are headed."""
+    return [frame.attrs["short"].get(name, name) for name in frame if name not in frame.attrs["aside"]]
+
+
 def sweep(widths=(32, 64), seeds=(0, 1, 2), accuracy=lambda units, seed: units / 100 + seed / 1000) -> list:
     return [
         run(
@@ -55,36 +60,51 @@ def test_only_what_differs_is_shown_under_its_last_word_in_a_stable_order(tmp_pa
     make_run(tmp_path / "a", {UNITS: 32}, {**metrics, "stopped_epoch": 5, "parameters": 25450})
     make_run(tmp_path / "b", {UNITS: 64, "verbosity": 0}, {**metrics, "stopped_epoch": 5, "parameters": 50890})
     frame = table(tmp_path)
-    assert list(frame) == [
-        *("experiment", "units", "loss", "accuracy", "val_loss", "test_loss", "test_accuracy"),
+    columns = [
+        *("experiment", UNITS, "loss", "accuracy", "val_loss", "test_loss", "test_accuracy"),
         *("stopped_epoch", "parameters", "seconds", "state", "folder"),
     ]
-    assert frame["units"].tolist() == [32, 64]
+    assert list(frame)[: len(columns)] == columns
+    assert shown(frame) == ["experiment", "units", *columns[2:]]
+    assert frame[UNITS].tolist() == [32, 64]
+
+
+def test_every_setting_has_its_full_key_whatever_runs_are_chosen():
+    both = {*SETTINGS} - {"verbosity"}
+    for options in ({}, {"filter": "units == 64"}, {"last": 1}, {"over": "seed"}, {"top": 1}):
+        frame = build_table(sweep(), **options)
+        assert both - ({"seed"} if "over" in options else set()) <= {*frame}, options
+        assert not {"units", "learning_rate"} & {*frame}, options
+    assert build_table(sweep(), filter="units == 64")["optimizer.learning_rate"].tolist() == [0.001] * 3
+
+
+def test_a_metric_that_is_called_like_a_setting_keeps_its_name():
+    frame = build_table([run("a", metrics={"seed": 0.25}), run("b", {"seed": 1}, {"seed": 0.75})])
+    assert frame["seed"].tolist() == [0.25, 0.75] and frame["settings.seed"].tolist() == [0, 1]
 
 
 def test_keys_that_share_their_last_word_get_the_shortest_end_that_tells_and_a_target_its_parents_name():
     a = run("a", {"model.layers.first.units": 1, "model.layers.second.units": 2, "task.seconds": 1})
     b = run("b", {"model.layers.first.units": 2, "model.layers.second.units": 3, "task.seconds": 2})
     c = run("c", {"optimizer._target_": "keras.optimizers.SGD"})
-    names = set(list(build_table([a, b, c]))[1:5])
-    assert names == {"optimizer", "task.seconds", "first.units", "second.units"}
+    assert set(shown(build_table([a, b, c]))[1:5]) == {"optimizer", "task.seconds", "first.units", "second.units"}
 
 
 def test_lists_differ_by_their_items_and_read_as_typed():
     frame = build_table([run("a", {UNITS: [64, 64]}), run("b", {UNITS: [512, 256]}), run("c", {UNITS: [64, 64]})])
-    assert frame["units"].tolist() == ["[64,64]", "[512,256]", "[64,64]"]
+    assert frame[UNITS].tolist() == ["[64,64]", "[512,256]", "[64,64]"]
 
 
 def test_a_missing_key_differs_from_null_and_one_can_tell_them_apart():
     a, b = run("a", {"optimizer.clipnorm": None}), run("b")
-    assert build_table([a, b])["clipnorm"].isna().tolist() == [False, True]
-    assert build_table([a, b])["clipnorm"][0] == "null"
+    assert build_table([a, b])["optimizer.clipnorm"].isna().tolist() == [False, True]
+    assert build_table([a, b])["optimizer.clipnorm"][0] == "null"
 
 
 def test_the_choice_of_a_group_is_a_column_if_every_run_made_one():
     runs = [run("a", axes={"optimizer": "adam"}), run("b", axes={"optimizer": "sgd"})]
     assert build_table(runs)["optimizer"].tolist() == ["adam", "sgd"]
-    assert "optimizer" not in build_table([*runs, run("c")])
+    assert "optimizer" not in shown(build_table([*runs, run("c")]))
 
 
 def optimizer_sweep(sweep="s", **adam) -> list:
@@ -103,10 +123,10 @@ def header(text: str) -> list[str]:
 
 def test_what_follows_from_the_choice_of_a_group_is_in_the_csv_and_not_in_the_text():
     frame = build_table(optimizer_sweep())
-    assert header(render(frame)) == ["experiment", "units", "optimizer", "test_accuracy", "seconds", "state", "folder"]
-    assert header(render(frame, "csv"))[0].startswith("experiment,units,optimizer,learning_rate,test_accuracy")
+    assert header(render(frame)) == ["units", "optimizer", "test_accuracy", "seconds", "experiment", "state", "folder"]
+    assert header(render(frame, "csv"))[0].startswith(f"experiment,{UNITS},optimizer,optimizer.learning_rate,test_accuracy")
     grouped = build_table(optimizer_sweep(), over=UNITS, sort="optimizer", filter="n > 1")
-    assert "learning_rate" in grouped and "learning_rate" not in render(grouped)
+    assert "optimizer.learning_rate" in grouped and "learning_rate" not in render(grouped)
 
 
 def test_a_setting_that_only_seems_to_follow_is_shown():
@@ -134,7 +154,7 @@ def test_counts_are_in_the_text_only_where_they_differ_and_always_in_the_csv():
 
 
 def test_cells_of_a_sweep_are_ordered_by_their_numbers_and_single_runs_by_their_start():
-    assert build_table(sweep(widths=(256, 32, 128), seeds=(0,)))["units"].tolist() == [32, 128, 256]
+    assert build_table(sweep(widths=(256, 32, 128), seeds=(0,)))[UNITS].tolist() == [32, 128, 256]
     runs = [run("b", {UNITS: 1}, started="2025-01-02"), run("a", {UNITS: 2}, started="2025-01-03")]
     assert build_table([*reversed(runs)])["folder"].tolist() == ["b", "a"]
 
@@ -142,16 +162,18 @@ def test_cells_of_a_sweep_are_ordered_by_their_numbers_and_single_runs_by_their_
 values = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([0.5, 1.0, "1", "a", [1], [1, 2]]))
 
 
+@settings(deadline=None)  # pandas takes 20 ms, and on a busy machine ten times as long
 @given(st.lists(st.dictionaries(st.sampled_from(["x.a", "y.a", "b", "seed"]), values), min_size=1, max_size=6))
-def test_no_column_of_settings_is_constant_and_there_are_as_many_rows_as_runs(settings):
-    runs = [run(str(i), own) for i, own in enumerate(settings)]
+def test_no_column_of_settings_is_constant_and_there_are_as_many_rows_as_runs(owns):
+    runs = [run(str(i), own) for i, own in enumerate(owns)]
     frame = build_table(runs)
     assert len(frame) == len(runs) and sorted(frame["folder"]) == sorted(str(folder) for folder, _ in runs)
     fixed = {"experiment", "test_accuracy", "seconds", "state", "folder"}
-    for name in set(frame) - fixed:
-        assert len({repr(value) for value in frame[name].tolist()}) > 1
-    if all(own == settings[0] for own in settings):
-        assert set(frame) == fixed
+    keys = {short: key for key, short in frame.attrs["short"].items()}
+    for name in {*shown(frame)} - fixed:
+        assert len({repr(value) for value in frame[keys[name]].tolist()}) > 1
+    if all(own == owns[0] for own in owns):
+        assert {*shown(frame)} == fixed
 
 
 # ---- over, epochs, pivot, last
@@ -162,7 +184,7 @@ def test_over_seed_gives_n_mean_deviation_and_students_interval():
     frame = build_table(sweep(), over="seed")
     row = frame.iloc[0]
     half = 4.302653 * 0.001 / math.sqrt(3)
-    assert (row["units"], row["n"]) == (32, 3)
+    assert (row[UNITS], row["n"]) == (32, 3)
     assert row["test_accuracy_mean"] == pytest.approx(0.321)
     assert row["test_accuracy_sd"] == pytest.approx(0.001)
     assert (row["test_accuracy_low"], row["test_accuracy_high"]) == pytest.approx((0.321 - half, 0.321 + half))
@@ -203,12 +225,20 @@ def test_epochs_gives_one_row_an_epoch_that_names_its_folder(tmp_path):
     make_run(tmp_path / "a", {UNITS: 32}, history=2)
     make_run(tmp_path / "b", {UNITS: 64}, history=1)
     frame = table(tmp_path, epochs=True)
-    assert list(frame) == ["experiment", "units", "epoch", "loss", "seconds", "members", "state", "folder"]
-    assert list(zip(frame["units"], frame["epoch"], frame["loss"], strict=True)) == [
+    assert shown(frame) == ["experiment", "units", "epoch", "loss", "seconds", "members", "state", "folder"]
+    assert list(zip(frame[UNITS], frame["epoch"], frame["loss"], strict=True)) == [
         (32, 1, 1.0),
         (32, 2, 0.5),
         (64, 1, 1.0),
     ]
+
+
+def test_of_epochs_the_best_and_those_that_a_filter_picks_are_rows_of_their_own(tmp_path):
+    make_run(tmp_path / "a", {UNITS: 32}, history=3)
+    make_run(tmp_path / "b", {UNITS: 64}, history=2)
+    assert table(tmp_path, epochs=True, top=2, sort="loss")["epoch"].tolist() == [3, 2]
+    assert table(tmp_path, epochs=True, filter="epoch == 2")["epoch"].tolist() == [2, 2]
+    assert table(tmp_path, epochs=True, by="units", top=1, sort="loss")["epoch"].tolist() == [3, 2]
 
 
 def test_epochs_names_a_damaged_history_and_shows_the_others(tmp_path):
@@ -221,7 +251,7 @@ def test_epochs_names_a_damaged_history_and_shows_the_others(tmp_path):
 
 def test_pivot_is_a_matrix_of_means_with_n_where_it_is_more_than_one():
     frame = build_table(sweep(), pivot=("units", "seed"))
-    assert list(frame) == ["units", "seed=0", "seed=1", "seed=2"]
+    assert list(frame) == [UNITS, "seed=0", "seed=1", "seed=2"]
     assert frame["seed=1"].tolist() == pytest.approx([0.321, 0.641])
     frame = build_table(sweep(), pivot=("units", "experiment", "test_accuracy"))
     assert frame["experiment=base"].tolist() == pytest.approx([0.321, 0.641])
@@ -260,13 +290,13 @@ def test_sort_puts_numbers_before_texts_and_blanks_last_either_way():
 def test_sort_knows_columns_that_are_not_shown_and_those_of_the_grouped_table():
     runs = [run("a", started="2025-01"), run("b", started="2025-02")]
     assert build_table(runs, sort="-started")["folder"].tolist() == ["b", "a"]
-    assert build_table(sweep(), over="seed", sort="-test_accuracy_mean")["units"].tolist() == [64, 32]
+    assert build_table(sweep(), over="seed", sort="-test_accuracy_mean")[UNITS].tolist() == [64, 32]
 
 
 def test_filter_picks_runs_before_they_are_grouped_and_rows_by_columns_that_only_these_have():
     assert build_table(sweep(), filter="units > 32 and seed in [0, 2]")["folder"].tolist() == ["64-0", "64-2"]
     assert build_table(sweep(), over="seed", filter="seed < 2")["n"].tolist() == [2, 2]
-    assert build_table(sweep(), over="seed", filter="test_accuracy_mean > 0.5")["units"].tolist() == [64]
+    assert build_table(sweep(), over="seed", filter="test_accuracy_mean > 0.5")[UNITS].tolist() == [64]
     assert build_table(sweep(), filter=f"`{UNITS}` == 32 and epochs == 2 and not seed == 0")["seed"].tolist() == [1, 2]
 
 
@@ -339,6 +369,60 @@ def test_two_shapes_at_once_are_refused():
         build_table(sweep(), over="seed", epochs=True)
 
 
+# ---- top, columns
+
+
+def test_top_takes_the_best_by_what_the_metrics_class_says():
+    assert build_table(sweep(), top=2)["test_accuracy"].tolist() == [0.642, 0.641]
+    losses = [run(str(loss), metrics={"test_loss": loss, "gap": loss}) for loss in (0.3, 0.1, 0.2)]
+    assert build_table(losses, top=2)["test_loss"].tolist() == [0.1, 0.2]
+    assert build_table(losses, top=1, sort="test_loss")["test_loss"].tolist() == [0.1]
+    assert build_table(losses, top=1, sort="-test_loss")["test_loss"].tolist() == [0.3]  # as it is typed
+    assert build_table(losses, top=1, sort="gap", direction="max")["gap"].tolist() == [0.3]
+    with pytest.raises(ConfigError, match=r"Whether more gap is better is not known"):
+        build_table(losses, top=1, sort="gap")
+
+
+def test_top_never_takes_a_run_without_a_value_before_one_with_it_and_knows_means():
+    runs = [*sweep(seeds=(0,)), run("lost", metrics={}, state="failed")]
+    assert build_table(runs, top=5)["state"].tolist() == ["finished", "finished", "failed"]
+    assert build_table(sweep(), over="seed", top=1)[UNITS].tolist() == [64]
+    assert build_table(sweep(), over="seed", top=1, sort="test_accuracy_mean")[UNITS].tolist() == [64]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"direction": "max"}, "Expected --top N with it"),
+        ({"top": 0}, r"--top is 0\. Expected at least 1"),
+        ({"top": 1, "pivot": ("units", "seed")}, "Leave out --by and --top"),
+        ({"top": 1, "direction": "up"}, "There is no direction 'up'"),
+        ({"columns": ["unist"]}, "There is no column 'unist'"),
+        ({"over": "seed", "columns": ["folder"]}, r"There is no column 'folder'\. Did you mean 'folders'"),
+    ],
+)
+def test_options_that_do_nothing_or_name_nothing_are_refused(options, said):
+    with pytest.raises(ConfigError, match=said):
+        build_table(sweep(), **options)
+
+
+def test_columns_are_those_that_are_named_in_this_order_by_key_or_short_name():
+    frame = build_table(sweep(), columns=["test_accuracy", "units", "epochs", "started", "optimizer.learning_rate"], top=1)
+    assert list(frame) == ["test_accuracy", UNITS, "epochs", "started", "optimizer.learning_rate"]
+    assert header(render(frame)) == ["test_accuracy", "units", "epochs", "started", "learning_rate"]
+    grouped = build_table(sweep(), over="seed", columns=["n", "test_accuracy"])
+    assert list(grouped) == ["n", *(f"test_accuracy_{part}" for part in ("mean", "sd", "low", "high"))]
+    assert "0.3210 ± 0.0025" in render(grouped)
+    assert "No room for learning_rate" in render(frame, width=45)
+
+
+def test_short_names_do_not_depend_on_what_is_chosen():
+    one = sweep(widths=(64,), seeds=(0,))
+    assert len(build_table(one, filter="learning_rate == 0.001 and kind == 'fashion_mnist'")) == 1
+    with pytest.raises(ConfigError, match=r"Several end like it: model\.layers\.hidden\.units, model\.layers\.output\.units"):
+        build_table(one, filter="units == 64")
+
+
 # ---- formats
 
 
@@ -346,7 +430,7 @@ def test_text_has_four_decimals_and_the_interval_as_plus_minus():
     text = render(build_table(sweep(), over="seed"))
     # half of the interval: 4.3027 · 0.001 / √3 = 0.0025
     assert "0.3210 ± 0.0025" in text
-    assert header(text) == ["experiment", "units", "n", "test_accuracy", "seconds", "state", "folders"]
+    assert header(text) == ["units", "n", "test_accuracy", "seconds", "experiment", "state", "folders"]
     assert "0.3333" in render(build_table([run(metrics={"test_accuracy": 1 / 3})]))
 
 
@@ -360,23 +444,68 @@ def test_a_terminal_of_any_width_keeps_settings_and_the_test_metric_and_names_wh
     metrics = {name: 0.5 for name in ("loss", "accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy")}
     runs = [run("outputs/base/sweep-1/" + "x" * 90 + str(seed), {"seed": seed}, metrics) for seed in (0, 1)]
     runs.append(run("outputs/base/sweep-1/y", {"seed": 2}, {}, state="failed", reason="word " * 30))
-    *lines, note = render(build_table(runs), width=width).splitlines()
-    below = lines.pop() if "folder" in lines[0] else "Folders are below outputs/base/sweep-1"
+    text = render(build_table(runs), width=width)
+    lines, note = text.splitlines(), " ".join(text.partition("No room for")[2].split())
     assert max(map(len, lines)) <= width
     assert "seed" in lines[0] and "test_accuracy" in lines[0] and "reason" in lines[0]
-    assert below == "Folders are below outputs/base/sweep-1"
-    assert note.startswith("No room for ") and ("folder" in lines[0]) != ("folder" in note)
+    assert ("folder" in lines[0]) == ("Folders are below outputs/base/sweep-1" in lines) != ("folder" in note)
+    assert note.endswith(": --csv FILE has every column.")
 
 
 def test_many_and_long_settings_give_way_to_the_test_metric_on_a_terminal():
     runs = [run(str(i), {f"data.key_{j}": f"{i}" * j for j in range(60)}) for i in (1, 2)]
-    *lines, note = render(build_table(runs), width=80).splitlines()
+    text = render(build_table(runs), width=80)
+    lines, note = text.splitlines(), " ".join(text.partition("No room for")[2].split())
     assert max(map(len, lines)) <= 80
     assert "test_accuracy" in lines[0] and "key_1 " in lines[0] and "key_59" not in lines[0]
-    assert note.startswith("No room for ") and "more: --csv FILE" in note
+    assert "more: --csv FILE" in note
 
 
-def test_a_pipe_gets_every_column_whole_and_no_colour():
+def odd_runs() -> list:
+    """Runs of several experiments, some of them failed, with long names, numbers and reasons."""
+    settings = {UNITS: [512, 256, 128, 64], "data.path": "a/very/long/path/of/a/file/of/ones/own.csv", "optimizer.learning_rate": 1e-5}
+    metrics = {"loss": 1.6e9, "mae": 26123.4567, "val_mae": 1e-7, "test_mae": 0.5, "parameters": 3_000_345, "stopped_epoch": 5}
+    return [
+        run("outputs/hand-ins--s01--a-net-with-a-long-name/2026-01-01_10-11-12", settings, metrics, experiment="a-long-name"),
+        run("outputs/b/sweep-1/model.layers.hidden.units=[64]-00000000", {"seed": 1}, {**metrics, "parameters": 1}, members=8),
+        run("outputs/c/1", {"seed": 2}, {}, state="failed", reason="Expected a number. Lower optimizer.learning_rate (now 10.0)"),
+    ]
+
+
+@pytest.mark.parametrize("options", [{}, {"over": "seed"}, {"pivot": ("units", "seed", "test_mae")}, {"columns": ["folder", "units", "mae"]}])
+def test_no_line_is_longer_than_the_terminal_and_no_word_is_broken(options):
+    frame = build_table(odd_runs(), **options)
+    whole = {*render(frame).split()}
+    for width in range(30, 201, 5):
+        text = render(frame, width=width)
+        assert max(map(len, text.splitlines())) <= width, (width, text)
+        table = text.partition("No room for")[0].partition("Folders are below")[0].split()
+        broken = {word for word in table if word not in whole and "…" not in word and set(word) != {"─"}}
+        assert all(any(cell.endswith(f"/{word}") for cell in whole) for word in broken), (width, broken)
+
+
+def test_thousands_are_separated_in_what_was_measured_and_settings_are_as_typed():
+    text = render(build_table(odd_runs()), width=400)
+    assert "26,123.5" in text and "3,000,345" in text and "1e-05" in text
+    assert "3000345" in render(build_table(odd_runs()), "csv") and "26123.4567" in render(build_table(odd_runs()), "csv")
+
+
+def test_at_a_pipe_a_table_has_eighty_characters_or_as_many_as_columns_says(lab, cli, monkeypatch):
+    for number, (folder, status) in enumerate(sweep()):
+        make_run(lab / "outputs" / "base" / folder, status["settings"], {f"metric_{k}": k / 7 for k in range(30)} | {"seed_2": number})
+    monkeypatch.delenv("COLUMNS", raising=False)
+    widths = {None: 80, "60": 60, "120": 120, "7": 30}
+    for columns, width in widths.items():
+        if columns:
+            monkeypatch.setenv("COLUMNS", columns)
+        for words in (["table"], ["table", "--over", "seed"], ["table", "--pivot", "units,seed"], ["compare", "outputs", "--metric", "metric_3"]):
+            lines = cli(*words).out.splitlines()
+            assert len(lines) > 3 and max(map(len, lines)) <= width, (columns, words, max(lines, key=len))
+    assert len(cli("table", "--csv", "-").out.splitlines()[0]) > 500
+    assert cli("table", "--format", "csv").out == cli("table", "--csv", "-").out
+
+
+def test_without_a_width_every_column_is_whole_and_has_no_colour():
     folder = "outputs/" + "x" * 300
     text = render(build_table([run(folder, metrics={}, state="failed", reason="word " * 30)]))
     assert folder in text and ("word " * 30).strip() in text and "\x1b" not in text
@@ -488,5 +617,5 @@ def test_a_key_that_came_later_does_not_seem_to_differ_from_runs_without_it(tmp_
         config = {"data": {"kind": "digits", "later": later}, "seed": 0}
         make_run(tmp_path / name, schema.settings_of(config))
     make_run(tmp_path / "old", {"data.kind": "digits"})
-    assert "later" not in table([tmp_path / "default", tmp_path / "old"]).columns
-    assert table([tmp_path / "default", tmp_path / "other"])["later"].fillna("").tolist() == ["", "some"]
+    assert "data.later" not in table([tmp_path / "default", tmp_path / "old"]).columns
+    assert table([tmp_path / "default", tmp_path / "other"])["data.later"].fillna("").tolist() == ["", "some"]

@@ -180,6 +180,16 @@ class RunFolderError(StackfitError):
     """A path is not a run folder, or a file in it cannot be read or written."""
 
 
+def made_by_newer(file: str, names: Iterable[str], what: str = "key") -> str:
+    """What to say of a file with keys or other words that this version does not know."""
+    unknown = [*names]
+    what = what if len(unknown) == 1 else f"{what}s"
+    return (
+        f"{file} was made by a newer stackfit: this one does not know the {what} {', '.join(unknown)}. Expected a file of this "
+        "version or an earlier one. Update stackfit."
+    )
+
+
 class TrainingError(StackfitError):
     """A run failed while it trained (a NaN loss, a callback that raised); its folder says why."""
 

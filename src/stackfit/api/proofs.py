@@ -17,7 +17,7 @@ from stackfit.errors import ConfigError, printable
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
 from stackfit.results import run as results
-from stackfit.results.naming import newest_run
+from stackfit.results.choice import choose_run
 from stackfit.results.run_files import RunFiles
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def warn(problems: Iterable[str]) -> None:
 def open_run(run: RunLike, data_path: str | PathLike[str] | None = None) -> Run:
     """The run at a path, or the newest finished run of an experiment's name."""
     moved = Path(data_path) if data_path is not None else getattr(run, "data_path", None)
-    return Run(newest_run(Path(run)), moved)
+    return Run(choose_run(Path(run))[0], moved)
 
 
 @spoken

@@ -103,20 +103,28 @@ def table(
     over: str | None = None,
     epochs: bool = False,
     pivot: Iterable[str] | None = None,
+    by: str | None = None,
     sort: str | None = None,
+    top: int | None = None,
+    direction: str | None = None,
     filter: str | None = None,
     last: int | None = None,
+    columns: Iterable[str] | None = None,
 ) -> pd.DataFrame:
-    """One row a run, only the settings that differ, then the metrics: `stackfit.table("gsp631_base", over="seed")`.
+    """One row a run, settings by their dotted keys, then the metrics: `stackfit.table("gsp631_base", over="seed")`.
 
     Args:
         paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
         over: mean, deviation and 95 % interval over this setting, mostly `seed`.
         epochs: one row an epoch: the histories of all runs.
         pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means.
+        by: a setting, or `"part"`, the first part of the paths that differs: its groups stand together.
         sort: a column; `"-column"` for the largest first.
+        top: only the best this many, by `sort` or else by the test accuracy.
+        direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
         filter: a pandas query, such as `"units > 64 and test_accuracy > 0.87"`.
         last: only the newest this many runs.
+        columns: only these, in this order.
 
     Raises:
         RunFolderError: a path holds no run.
@@ -125,14 +133,30 @@ def table(
     from stackfit.results.tables import read_table
 
     axes = [part.strip() for part in pivot.split(",")] if isinstance(pivot, str) else pivot and [*pivot]
-    frame, problems = read_table(_flat(paths), over=over, epochs=epochs, pivot=axes, sort=sort, filter=filter, last=last)
+    frame, problems = read_table(
+        _flat(paths),
+        over=over,
+        epochs=epochs,
+        pivot=axes,
+        by=by,
+        sort=sort,
+        top=top,
+        direction=direction,
+        filter=filter,
+        last=last,
+        columns=columns and [*columns],
+    )
     warn(problems)
     return frame
 
 
 @spoken
 def compare(
-    *paths: Paths, metric: str | None = None, direction: str | None = None, filter: str | None = None
+    *paths: Paths,
+    metric: str | None = None,
+    direction: str | None = None,
+    filter: str | None = None,
+    by: str | None = None,
 ) -> Comparison:
     """Whether the difference between runs is real: `stackfit.compare("gsp631_base", "gsp631_ex1_128")`.
 
@@ -142,6 +166,7 @@ def compare(
         metric: compare by this metric; `test_accuracy` if there is one.
         direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
         filter: a pandas query that picks runs.
+        by: a setting or `"part"`, as in `table`: its groups are compared, whatever else differs in them.
 
     Returns:
         A comparison, shown as text: its `tables` by their headings, and its `sentences`.
@@ -152,14 +177,14 @@ def compare(
     """
     from pathlib import Path
 
-    from stackfit.cli.arguments import newest_runs
+    from stackfit.cli.arguments import chosen_runs
     from stackfit.results.comparison import compare as compare_paths
     from stackfit.results.naming import stands_for_run
 
     chosen = [Path(path) for path in _flat(paths)]
     if len(chosen) == 2 and all(map(stands_for_run, chosen)):
-        chosen = newest_runs(chosen)
-    comparison = compare_paths(chosen, metric, filter, direction)
+        chosen = chosen_runs(chosen)
+    comparison = compare_paths(chosen, metric, filter, direction, by)
     warn(comparison.problems)
     return comparison
 

@@ -29,6 +29,7 @@ def command(
     max_epochs: Annotated[int | None, option("The most epochs that an item may ask for.", metavar="N")] = None,
     max_parameters: Annotated[int | None, option("The most parameters of an item's model.", metavar="N")] = None,
     max_minutes: Annotated[float | None, option("The longest that an item may train.", metavar="M")] = None,
+    by: Annotated[str | None, option("Sums for groups of items: part, the first part of the paths that differs.", metavar="KEY")] = None,
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
     csv: Annotated[Path | None, option("Write the verdicts to a CSV file.", metavar="FILE")] = None,
     junit: Annotated[Path | None, option("Write them to a JUnit file.", metavar="FILE")] = None,
@@ -52,11 +53,14 @@ def command(
     from stackfit.files import write_text
     from stackfit.proof.check import check, checkable
     from stackfit.proof.items import Limits
+    from stackfit.results.grouping import parts_of
 
     chosen = [*(experiments or []), *(checkable(long) if everything else [])]
     if not chosen:
         raise ConfigError("No experiment was named. Expected names, or --all. Try: stackfit check gsp631_base")
     limits = Limits(max_epochs, max_parameters, max_minutes)
+    if by:
+        parts_of(expand(chosen), by)
     writers = [(csv, gradebook.csv_text), (junit, gradebook.junit_text), (gradescope, gradebook.gradescope_text)]
     for path, _ in writers:
         _check_writable(path)
@@ -82,7 +86,7 @@ def command(
     for mark in marks:
         if mark.problem:
             print(f"error: {_line(mark.item)}: {printable(str(mark.problem))}", file=sys.stderr)
-    sys.stdout.writelines(f"{line}\n" for line in _summary(marks))
+    sys.stdout.writelines(f"{line}\n" for line in _summary(marks, by))
     write(marks)
     if all(mark.state == "error" and not mark.outcomes for mark in marks):
         return 2
@@ -113,8 +117,8 @@ def _line(text: str) -> str:
     return printable(text).replace("\n", "\\n")
 
 
-def _summary(marks: Sequence[Mark]) -> list[str]:
-    """A line for each item, below those of the claims, then how many there are of each kind."""
+def _summary(marks: Sequence[Mark], by: str | None = None) -> list[str]:
+    """A line for each item, below those of the claims, and for each group; then how many there are of each kind."""
     counts = Counter(outcome.verdict.state for mark in marks for outcome in mark.outcomes)
     total = _counted(counts, [state for state in (*STATES, "error") if state in STATES or counts[state]])
     if not counts:
@@ -125,9 +129,27 @@ def _summary(marks: Sequence[Mark]) -> list[str]:
     widest = max(len(mark.item) for mark in marks)
     for mark in marks:
         lines.append(_line(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
+    lines += _sums(marks, by) if by else []
     states = Counter(mark.state for mark in marks)
     items = _counted(states, [state for state in (*STATES, "error") if states[state]])
     return [*lines, f"items: {items}", f"claims: {total}"]
+
+
+def _sums(marks: Sequence[Mark], by: str) -> list[str]:
+    """How many claims each group of items has passed."""
+    from stackfit.results.grouping import parts_of
+
+    groups: dict[str, list[Mark]] = {}
+    for mark, name in zip(marks, parts_of([mark.item for mark in marks], by), strict=True):
+        groups.setdefault(name, []).append(mark)
+    widest = max(map(len, groups))
+    return ["", *(_line(f"{name:<{widest}}  {_passed(own)}") for name, own in groups.items()), ""]
+
+
+def _passed(marks: Sequence[Mark]) -> str:
+    errors = sum(mark.state == "error" and not mark.outcomes for mark in marks)
+    text = f"passed {sum(mark.passed for mark in marks)} of {sum(len(mark.claims) for mark in marks)}"
+    return f"{text}, {_counted(Counter({'error': errors}), ['error'])}" if errors else text
 
 
 def _counted(counts: Counter[str], states: Sequence[str]) -> str:

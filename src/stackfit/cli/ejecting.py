@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from stackfit.cli.arguments import DataPath, RunPaths, Trust, newest_runs, option
+from stackfit.cli.arguments import DataPath, RunPaths, Trust, chosen_runs, option
 from stackfit.cli.text import write_whole
 from stackfit.errors import ConfigError
 
@@ -34,7 +34,7 @@ def command(
         raise ConfigError("Several runs were named. Expected a folder for their scripts. Add for example: --out scripts")
 
     def write(path: Path) -> None:
-        (path,) = newest_runs([path])
+        (path,) = chosen_runs([path])
         run, file = Run(path, data_path), out
         if out and len(runs) > 1:
             folder = path.resolve()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackfit.cli.arguments import DataPath, Format, RunPaths, Trust, newest_runs
+from stackfit.cli.arguments import DataPath, Format, RunPaths, Trust, chosen_runs
 from stackfit.cli.text import complain, width, write_whole
 
 
@@ -19,9 +19,9 @@ def command(runs: RunPaths, format: Format = "text", data_path: DataPath = None,
     from stackfit.results.run import Run
 
     def evaluate(path: Path) -> None:
-        (path,) = newest_runs([path])
+        (path,) = chosen_runs([path])
         frame = evaluate_frame(Run(path, data_path), lambda line: complain([line]), trust or ())
         heading = f"{shown(path)}\n" if len(runs) > 1 else ""
-        write_whole(heading + formats.render(frame, format, width() if format == "text" else None), format)
+        write_whole(heading + formats.render(frame, format, width()), format)
 
     return for_each(runs, evaluate, shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from typing import Any
 from stackfit.errors import ConfigError, printable
 from stackfit.files import shown, writing
 
+LEAST_WIDTH = 30  # of a line, in characters
 NARROW = 52  # Typer's help is never narrower
 
 
@@ -102,14 +104,14 @@ def draw(text: str) -> None:
     getattr(sys.stdout, "stream", sys.stdout).write(text)
 
 
-def width() -> int | None:
-    """`columns_of` stdout."""
-    return columns_of(sys.stdout)
+def width() -> int:
+    """Characters of a line: `COLUMNS`, or those of the terminal; 80 for a pipe or a file."""
+    return max(LEAST_WIDTH, shutil.get_terminal_size((80, 24)).columns)
 
 
 def help_width() -> int | None:
     """Columns of a help screen, if not as many as Typer takes: where that would be too wide, lines are left to `fold`."""
-    columns = width()
+    columns = columns_of(sys.stdout)
     return 10_000 if columns is not None and columns < NARROW else None
 
 

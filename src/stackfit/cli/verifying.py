@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from stackfit.cli import completion
-from stackfit.cli.arguments import DataPath, Trust, newest_runs, option, word
+from stackfit.cli.arguments import DataPath, Trust, chosen_runs, option, word
 from stackfit.results.certificate import UNKNOWN, VERDICTS
 from stackfit.results.run_files import RunFiles
 
@@ -41,7 +41,7 @@ def command(
 
     reporter = Reporter(0) if quiet else make_reporter()
     found: list[Path] = []
-    code = for_each(runs, lambda path: found.extend(find_folders(newest_runs([path])[0], reporter)), shown)
+    code = for_each(runs, lambda path: found.extend(find_folders(chosen_runs([path])[0], reporter)), shown)
     verdicts: list[str] = []
 
     def judge(folder: Path) -> None:

@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 
 from stackfit.config import project
 from stackfit.config.class_weights import class_number
-from stackfit.config.schema import LATER, SILENCEABLE, Experiment
+from stackfit.config.schema import LATER, SILENCEABLE, Experiment, unknown_keys
 from stackfit.config.trust import check_targets
-from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
+from stackfit.errors import ConfigError, Problems, did_you_mean, made_by_newer, nearest
 
 CHOICES = {
     "precision": ("float32", "mixed_bfloat16", "mixed_float16", "float64"),
@@ -127,6 +127,8 @@ def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str
     Raises:
         ConfigErrors: everything that is refused in a new config.
     """
+    if unknown := unknown_keys(config):
+        raise ConfigError(made_by_newer("This config", unknown), where=where)
     try:
         if "${" in str(config):
             raise ValueError("it holds a ${…} that is not resolved")

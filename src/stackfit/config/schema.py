@@ -155,6 +155,16 @@ def keys_of(part: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(part))
 
 
+def unknown_keys(config: Mapping[str, Any]) -> list[str]:
+    """The dotted keys of a resolved config that no dataclass declares."""
+    found = []
+    for name, part in PARTS.items():
+        node = config.get(name) if name else config
+        prefix = f"{name}." if name else ""
+        found += [f"{prefix}{key}" for key in (node if isinstance(node, Mapping) else ()) if key not in keys_of(part)]
+    return found
+
+
 _WORDS = {
     "int": "a whole number",
     "float": "a number",

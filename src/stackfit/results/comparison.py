@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError, printable
+from stackfit.results.dependence import following
 from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
 from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
 from stackfit.results.formats import render
 from stackfit.results.frames import COUNTS, SHOWN, Paths, Runs, as_paths, read_runs
+from stackfit.results.grouping import with_groups
 from stackfit.results.items import check_same_items
+from stackfit.results.layout import fold
+from stackfit.results.numbers import measured
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import rows_where
+from stackfit.results.shapes import grouped, unlike_in
 from stackfit.results.statistics import compare_groups, mcnemar
-from stackfit.results.tables import grouped
 from stackfit.results.verdicts import DIFFERENT, UNTESTED, say_best, say_models, say_pairs, verdict_of
 from stackfit.waiting import doing
 
@@ -50,18 +54,24 @@ class Comparison:
             tables = {name: json.loads(render(table, "json")) for name, table in self.tables.items()}
             return json.dumps({"sentences": self.sentences, **tables}, indent=1, ensure_ascii=False) + "\n"
         tables = _numbered(self.tables) if format == "text" else self.tables
-        parts = [f"{name}\n\n{render(table, format, width)}" for name, table in tables.items()]
-        return "\n".join([*parts, printable("\n\n".join(self.sentences))]) + "\n"
+        parts = [f"{fold(name, width) if width else name}\n\n{render(table, format, width)}" for name, table in tables.items()]
+        sentences = [fold(sentence, width) if width else sentence for sentence in map(printable, self.sentences)]
+        return "\n".join([*parts, "\n\n".join(sentences)]) + "\n"
 
 
 def compare(
-    paths: Paths, metric: str | None = None, filter: str | None = None, direction: str | None = None
+    paths: Paths,
+    metric: str | None = None,
+    filter: str | None = None,
+    direction: str | None = None,
+    by: str | None = None,
 ) -> Comparison:
     """Two run folders: compare the trained models, by all metrics. Anything else: the configurations found there.
 
     Args:
         filter: a query that picks the configurations' runs, as in `tables.build_table`.
         direction: `max` or `min`, whether more of the metric is better; if not given, the metric's class says it.
+        by: a setting or `part`, as in `tables.build_table`: its groups are compared, whatever else differs in them.
 
     Raises:
         RunFolderError: a path holds no run, the runs were measured on different items, or of two runs one is not finished.
@@ -73,11 +83,11 @@ def compare(
     folders = {os.path.abspath(folder) for folder in runs.about["folder"]}
     if problems and len(paths) == 2 and len(folders) < 2:
         raise RunFolderError("\n".join(problems))
-    if len(paths) == len(folders) == 2 and folders == {os.path.abspath(path) for path in paths}:
+    if by is None and len(paths) == len(folders) == 2 and folders == {os.path.abspath(path) for path in paths}:
         return replace(compare_runs(runs), problems=problems)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
-    return compare_configurations(runs, metric, problems, direction)
+    return compare_configurations(runs, metric, problems, direction, by)
 
 
 @doing("Comparing")
@@ -96,9 +106,11 @@ def compare_runs(runs: Runs) -> Comparison:
             )
     problems = check_same_items(runs)
     whole = [name for name in COUNTS if name in runs.metrics]
-    names = [*dict.fromkeys(["experiment", *differing(runs)])]
-    last = ["seconds", *(name for name in SHOWN if runs.about[name].notna().any())]
-    about = [runs.about[["folder"]], runs.settings[names], runs.metrics[whole], runs.about[last]]
+    names = [*dict.fromkeys(["experiment", *(key for key in differing(runs) if key not in following(runs))])]
+    last = [name for name in SHOWN if runs.about[name].notna().any()]
+    numbers = runs.metrics[whole].join(runs.about[["seconds"]])
+    numbers = numbers.apply(lambda column: measured(column.astype(object).where(column.notna(), None).tolist(), 1))
+    about = [runs.about[["folder"]], runs.settings[names], numbers, runs.about[last]]
     about = pd.concat([part.astype(object).where(part.notna(), "").astype(str) for part in about], axis=1)
     metrics = runs.metrics.drop(columns=whole).astype(float)
     tables = {
@@ -129,7 +141,7 @@ def compare_runs(runs: Runs) -> Comparison:
 
 @doing("Comparing")
 def compare_configurations(
-    runs: Runs, metric: str | None, problems: list[str], direction: str | None = None
+    runs: Runs, metric: str | None, problems: list[str], direction: str | None = None, by: str | None = None
 ) -> Comparison:
     """Hold pairs of groups of finished runs against each other; in a group only the seed differs.
 
@@ -144,11 +156,15 @@ def compare_configurations(
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
     name, runs = choose_metric(runs, metric, "--metric"), runs.pick(finished)
     problems = [*problems, *of_last_epoch(runs, name)]
-    frame, seeds = grouped(runs, "seed")
+    runs, key = with_groups(runs, by)
+    frame, seeds = grouped(runs, "seed", key)
+    if key:
+        unlike = unlike_in(runs, [runs.settings[key]], {key})
+        problems += [f"The values of a seed are means over runs that also differ in {unlike}."] if unlike else []
     if len(frame) < 2:
         raise ConfigError(
-            f"There are finished runs of {len(frame)} configuration{'' if len(frame) == 1 else 's'}. Expected at least 2, "
-            "which differ in more than the seed. Give more runs: stackfit compare outputs/EXPERIMENT outputs/OTHER"
+            f"There are finished runs of {len(frame)} {'group' if key else 'configuration'}{'' if len(frame) == 1 else 's'}. "
+            f"Expected at least 2, which differ in {by or 'more than the seed'}. Give more runs: stackfit compare outputs/EXPERIMENT outputs/OTHER"
         )
     if f"{name}_mean" not in frame:
         raise ConfigError(
@@ -158,7 +174,7 @@ def compare_configurations(
         )
     problems = [*problems, *check_same_items(runs, name), *find_mixture(runs, name)]
     direction = direction or direction_of(runs, name)
-    frame.insert(0, "configuration", _labels(frame))
+    frame.insert(0, "configuration", _labels(frame, key))
     frame["values"] = seeds[name].groupby(level=0).agg(lambda values: values[np.isfinite(values)].tolist()).tolist()
     frame = frame.sort_values(f"{name}_mean", ascending=direction == "min", kind="stable", ignore_index=True)
     groups = dict(zip(frame["configuration"], frame["values"], strict=True))
@@ -201,9 +217,12 @@ def _numbered(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {first: means.assign(number=[*numbers.values()])[["number", *means]], **pairs}
 
 
-def _labels(frame: pd.DataFrame) -> list[str]:
-    """What sets each row apart: the experiment if there are several, and the settings that differ within it."""
-    settings = frame.loc[:, :"n"].iloc[:, :-1].drop(columns=frame.attrs["follows"])
+def _labels(frame: pd.DataFrame, by: str | None = None) -> list[str]:
+    """What sets each row apart: the experiment if there are several, and the settings that differ within it; or `by` alone."""
+    settings = frame.loc[:, :"n"].iloc[:, :-1].drop(columns=frame.attrs["aside"], errors="ignore")
+    settings = settings.rename(columns=frame.attrs["short"])
+    if by:
+        return [f"{frame.attrs['short'].get(by, by)}={value}" for value in frame[by].astype(object).fillna("none")]
     several = settings["experiment"].nunique() > 1
     labels: dict[int, str] = {}
     for experiment, rows in settings.groupby("experiment", sort=False):

@@ -28,19 +28,6 @@ def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:
     return short_names(keys, [*RESERVED, *taken, *runs.metrics])
 
 
-def following(runs: Runs) -> set[str]:
-    """The settings that a group's choice determines (`optimizer.learning_rate` by `optimizer=adam`).
-
-    Only within one sweep, where nothing but an axis changes a setting: elsewhere it may be a coincidence.
-    """
-    differ = differing(runs)
-    keys = [key for key in differ if key not in runs.axes]
-    if not keys or runs.about["sweep"].nunique(dropna=False) > 1:
-        return set()
-    values = [runs.settings.groupby(axis)[keys].nunique(dropna=False) for axis in runs.groups & differ.keys()]
-    return {key for key in keys if any(value[key].max() == 1 for value in values)}
-
-
 def in_order(runs: Runs) -> Runs:
     """By experiment; the cells of a sweep by their settings, then single runs by their start."""
     import pandas as pd
@@ -52,31 +39,41 @@ def in_order(runs: Runs) -> Runs:
     return runs.pick([row[0] for row in sorted(rows, key=lambda row: row[1:])])
 
 
+def names_of(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:
+    """`{key: short name}` of all settings: those that differ as in `differing`, the others where no key ends alike."""
+    differ = differing(runs, taken)
+    others = short_names(runs.settings, [*RESERVED, *taken, *runs.metrics, *differ.values()])
+    return {**others, **differ}
+
+
 def columns_of(runs: Runs) -> pd.DataFrame:
-    """What runs can be filtered and sorted by: settings by key, those that differ by short name too."""
+    """What runs can be filtered and sorted by: settings by key and by short name, metrics, and what is known of each run."""
     import pandas as pd
 
-    differ = differing(runs)
+    names, differ = names_of(runs), differing(runs)
     short = runs.settings[[*differ]].rename(columns=differ)
     frame = pd.concat([runs.settings[["experiment"]], short, runs.metrics, runs.about, runs.settings], axis=1)
-    return frame.loc[:, ~frame.columns.duplicated()]
+    frame = frame.loc[:, ~frame.columns.duplicated()]
+    others = {key: name for key, name in names.items() if name not in frame}
+    return pd.concat([frame, runs.settings[[*others]].rename(columns=others)], axis=1)
 
 
 def key_of(runs: Runs, name: str, option: str) -> str:
     """The key of a setting that was given by its key or by its short name; ConfigError if there is none."""
-    keys = {short: key for key, short in differing(runs).items()}
-    check_column(name, dict.fromkeys([*keys, *runs.settings]), option)
-    return keys.get(name, name)
+    keys, short = {short: key for key, short in names_of(runs).items()}, differing(runs).values()
+    check_column(name, dict.fromkeys([*short, *runs.settings, *keys]), option)
+    return name if name in runs.settings and name not in short else keys[name]
 
 
-def group(runs: Runs, over: str) -> tuple[list[str], pd.Series]:
+def group(runs: Runs, over: str, by: str | None = None) -> tuple[list[str], pd.Series]:
     """The keys in which groups of runs differ that otherwise differ only in `over`, and each run's group number.
 
     A setting that equals `over` in every run follows it by interpolation (a layer's `seed: ${seed}`): it divides
-    no group.
+    no group. With `by`, the groups are those of this key alone.
     """
     check_column(over, runs.settings, "--over")
     keys = [key for key in differing(runs) if not runs.settings[key].equals(runs.settings[over])]
+    keys = keys if by is None else [by]
     return keys, runs.settings.groupby(keys or "experiment", dropna=False, sort=False).ngroup()
 
 

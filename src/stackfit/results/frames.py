@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.config.project import outputs
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import shown
 from stackfit.results import final_metrics, run_files
 from stackfit.results.certificate import UNKNOWN, Standing
+from stackfit.results.duration import times_of
 from stackfit.results.naming import folder_of
 from stackfit.waiting import doing
 
@@ -26,17 +27,21 @@ COSMETIC = ("about", "expect", "save", "verbosity", "silence")  # schema.COSMETI
 LONG = 2**63
 COUNTS = ("stopped_epoch", "weights_epoch", "parameters")
 
-# What `about` has of each run besides its folder and state, from its status: texts, and seconds. Rows are filtered and
+# What `about` has of each run besides its folder and state, from its status: texts, and numbers in TIMES. Rows are filtered and
 # sorted by any of them; those of SHOWN are columns of every table in which a run has one.
 ABOUT: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "reason": lambda status: status.get("reason"),
     "started": lambda status: status.get("started"),  # ISO, UTC
     "seconds": lambda status: status.get("seconds"),
+    "cohort_seconds": lambda status: status.get("cohort_seconds"),
+    "members": lambda status: status.get("members"),
     "sweep": lambda status: status.get("sweep"),
     "verified": lambda status: status.get("verified"),
     "metrics_of": final_metrics.metrics_of,
 }
 SHOWN = ("verified", "metrics_of")
+KNOWN = {*run_files.STATUS_KEYS, *ABOUT}
+TIMES = ("seconds", "cohort_seconds", "members")  # see `duration.times_of`
 
 
 @dataclass(frozen=True)
@@ -80,13 +85,16 @@ def read_runs(paths: Paths = (), whole: bool = False) -> tuple[Runs, list[str]]:
                     "stackfit writes them. Run the experiment again."
                 )
             standing = Standing.of(folder, status, whole)
-            statuses[folder] = {**status, **parts, "verified": standing.text or None}
+            statuses[folder] = {**status, **parts, **times_of(folder, status), "verified": standing.text or None}
             if whole and standing.problem:
                 problems.append(standing.problem)
         except RunFolderError as error:
             problems.append(str(error))
     if not statuses:
         raise RunFolderError("\n".join(problems))
+    if newer := {key: folder for folder, status in statuses.items() for key in status.keys() - KNOWN}:
+        where = shown(run_files.RunFiles(next(iter(newer.values()))).status)
+        problems.append(f"{made_by_newer(where, sorted(newer))} What these keys say is not in the table.")
     if whole or any(status["verified"] for status in statuses.values()):
         for status in statuses.values():
             if status["status"] == "finished" and not status.get("manifest"):
@@ -127,14 +135,13 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
     for folder, status in statuses.items():
         state = run_files.state_of(status)
         fields = {key: read(status) for key, read in ABOUT.items()}
-        fields = {key: value if value is None or key == "seconds" else str(value) for key, value in fields.items()}
-        fields["seconds"] = _plain(fields["seconds"]) if isinstance(fields["seconds"], (int, float)) else None
+        fields = {key: _number(value) if key in TIMES else value and str(value) for key, value in fields.items()}
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)
         settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
         final = status["metrics"] if state == "finished" else {}
-        metrics.append({k: _plain(value) if isinstance(value, (int, float)) else None for k, value in final.items()})
+        metrics.append({name: _number(value) for name, value in final.items()})
     if any("weights_epoch" in row for row in metrics):  # a run that ends with the weights of its last epoch has none
         for status, row in zip(statuses.values(), metrics, strict=True):
             if status.get("results_format") is not None and "stopped_epoch" in row:
@@ -162,6 +169,10 @@ def _typed(value: Any, everywhere: bool = False) -> Any:
     if value is None:
         return None if everywhere else "null"
     return str(value) if isinstance(value, int) and abs(value) >= LONG else _plain(value)
+
+
+def _number(value: Any) -> Any:
+    return _plain(value) if isinstance(value, (int, float)) else None
 
 
 def _plain(value: Any) -> Any:

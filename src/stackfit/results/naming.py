@@ -42,8 +42,13 @@ def newest_run(path: Path) -> Path:
         RunFolderError: there is neither such a path nor an experiment of this name with a finished run.
     """
     folder = folder_of(path)
-    if folder == path:
-        return path
+    return path if folder == path else newest_below(folder, str(path))
+
+
+def newest_below(folder: Path, name: str) -> Path:
+    """The newest finished run at or below a folder, which is called `name` in the message if there is none."""
+    if not folder.is_dir():
+        raise RunFolderError(f"{shown(folder)} does not exist. Expected a folder with runs. Try: stackfit table")
     found = []
     unfinished: dict[str, int] = {}
     for run in find_run_folders([folder]):
@@ -59,8 +64,8 @@ def newest_run(path: Path) -> Path:
     if not found:
         states = ", ".join(f"{count} {state}" for state, count in unfinished.items())
         raise RunFolderError(
-            f"{path} has no finished run{f', only {states}' if states else ''}. Expected one. "
-            f"Try: stackfit table {path}, for the reasons, or: stackfit run {path}"
+            f"{name} has no finished run{f', only {states}' if states else ''}. Expected one. "
+            f"Try: stackfit table {name}, for the reasons, or: stackfit run {Path(name).name}"
         )
     return max(found)[-1]
 

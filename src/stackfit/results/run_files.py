@@ -13,13 +13,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import reading, shown
 from stackfit.results import owner
 from stackfit.results.bounds import check_arrays, read_bounded
 
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
+STATUS_KEYS = (
+    *("format", "status", "started", "resumed_after", "seconds", "own_seconds", "members", "fingerprint", "owner", "reason"),
+    *("traceback", "experiment", "overrides", "axes", "seed", "settings", "cell", "sweep", "metrics", "results_format"),
+    *("directions", "manifest"),
+)  # what this version writes into status.json; others are a newer one's
 FORMS = ("keras", "h5")  # of a saved model
 STATES = ("running", "finished", "failed", "interrupted", "paused", "pruned")
 AGAIN = "Run the experiment again; the folder's other files are as they were."
@@ -78,6 +83,8 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
     try:
         with reading(file, "JSON as stackfit writes it", AGAIN):
             status = json.loads(read_bounded(file))
+        if isinstance(status, dict) and isinstance(word := status.get("status"), str) and word.isidentifier() and word not in STATES:
+            raise RunFolderError(made_by_newer(shown(file), [repr(word)], "status"))
         if not isinstance(status, dict) or status.get("status") not in STATES:
             states = ", ".join(STATES)
             raise RunFolderError(f"{shown(file)} holds no run status. Expected one of {states} under 'status'. {AGAIN}")

@@ -16,6 +16,7 @@ from stackfit import files
 from stackfit.errors import RunFolderError
 from stackfit.files import writing
 from stackfit.results import owner
+from stackfit.results.duration import share_of
 from stackfit.results.final_metrics import RESULTS_FORMAT
 from stackfit.results.manifest import write_manifest
 from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
@@ -234,7 +235,8 @@ class RunFolder(RunFiles):
 
     def _end(self, status: str, **fields: Any) -> None:
         done = status == "finished"
-        self._status |= {"status": status, "seconds": round(self.seconds, 3), "manifest": done, **fields}
+        seconds = round(self.seconds, 3)
+        self._status |= {"status": status, "seconds": seconds, **share_of(seconds, self._rows), "manifest": done, **fields}
         if done:
             write_manifest(self, self._status)  # before the status: a finished run has one
         else:

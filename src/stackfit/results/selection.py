@@ -63,17 +63,16 @@ def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     except Exception as error:  # whatever the values' own operators raise
         raise ConfigError(
             f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as "
-            f"{EXAMPLE}. The columns are {', '.join(frame)}.",
+            f"{EXAMPLE}. All columns with their values: stackfit table --csv -",
             where="--filter",
         ) from None
 
 
-def sort_rows(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The rows in the order of a column, `-column` descending; blanks last either way, ties as before."""
-    name = by.removeprefix("-")
+def sort_rows(frame: pd.DataFrame, name: str, descending: bool = False) -> pd.DataFrame:
+    """The rows in the order of a column; blanks last either way, ties as before."""
     check_column(name, frame, "--sort")
     return frame.sort_values(
-        name, ascending=name == by, kind="stable", key=lambda cells: cells.map(order, na_action="ignore")
+        name, ascending=not descending, kind="stable", key=lambda cells: cells.map(order, na_action="ignore")
     )
 
 
@@ -81,13 +80,17 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     """Raise a ConfigError if there is no such column."""
     columns = list(columns)
     if name not in columns:
+        alike = [column for column in columns if column.endswith(f".{name}")]
+        more = f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
+        meant = f" Several end like it: {', '.join(alike[:MOST_NAMED])}." if alike else did_you_mean(name, columns)
         raise ConfigError(
-            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: "
-            f"{', '.join(columns)}. Try: stackfit table --csv -, which shows their values.",
+            f"There is no column {name!r}.{meant} Expected one of: "
+            f"{', '.join(columns[:MOST_NAMED])}{more}. Try: stackfit table --csv -, which shows all with their values.",
             where=option,
         )
 
 
+MOST_NAMED = 24  # columns in a message
 MOST_DIGITS = 4_000  # Python reads numbers of up to 4,300
 
 
@@ -96,6 +99,6 @@ def order(value: Any) -> tuple[int, Any]:
     if isinstance(value, (int, float)) and value == value:
         return 0, value
     if isinstance(value, (str, list)):
-        parts = re.split(r"(\d+)", str(value))
+        parts = re.split(r"(\d+)", str(value).removesuffix("]"))  # [64] comes before [64,64]
         return 1, [int(part) if part.isdecimal() and len(part) < MOST_DIGITS else part for part in parts]
     return 2, 0

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import files
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import csv_text, shown, writing
+from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
+
+KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
+CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "state")
 
 
 class SweepFolder:
@@ -61,11 +65,15 @@ class SweepFolder:
             RunFolderError: a newer stackfit wrote the sweep, or one of its cells.
         """
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # a damaged index is rewritten
-            written = json.loads(self.index.read_bytes()).get("format", 0)
+            index = json.loads(self.index.read_bytes())
+            written = index.get("format", 0)
             if written > FORMAT:
                 raise RunFolderError(
                     f"{shown(self.index)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
                 )
+            unknown = {*index} - {*KEYS} | {f"cells.{key}" for cell in index["cells"] for key in {*cell} - {*CELL_KEYS}}
+            if unknown:  # writing it again would lose them
+                raise RunFolderError(made_by_newer(shown(self.index), sorted(unknown)))
         return [_describe(path.parent) for path in sorted(self.path.glob(f"*/{STATUS}"))]
 
     def write(
@@ -83,13 +91,8 @@ class SweepFolder:
                 there = {row["folder"]: row for row in self.read()}
                 rows = [{"state": "waiting", "status": {}, **there.pop(cell["folder"], {}), **cell} for cell in cells]
                 rows += there.values()
-                content = {
-                    "format": FORMAT,
-                    "experiment": experiment,
-                    "overrides": list(fixed),
-                    "axes": list(axes),
-                    "cells": [{key: value for key, value in row.items() if key != "status"} for row in rows],
-                }
+                listed = [{key: row[key] for key in row if key != "status"} for row in rows]
+                content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 try:
                     files.write_json(self.index, content)
                     files.write_text(self.results, csv_text([self._row(row) for row in rows]))
@@ -103,7 +106,7 @@ class SweepFolder:
         return {
             **row["axes"],
             **(status.get("metrics") or {}),
-            "seconds": status.get("seconds"),
+            **times_of(self.path / row["folder"], status),
             "state": row["state"],
             "reason": status.get("reason"),
             "folder": shown(self.path / row["folder"]),
