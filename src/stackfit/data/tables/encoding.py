@@ -173,7 +173,7 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
 def _is_narrow(values: np.ndarray) -> bool:
     """Whether values lie so close together that float32 may not tell them apart well; fast, and never wrongly false."""
     largest = max(-values.min(), values.max())
-    spread = values.dot(values) / len(values) - values.mean() ** 2  # inexact where it is small
+    spread = np.einsum("i,i->", values, values) / len(values) - values.mean() ** 2  # inexact where it is small; no BLAS threads
     return bool(spread < 100 * (EPSILON / RESOLUTION * largest) ** 2)
 
 
