@@ -521,6 +521,32 @@ def test_earlier_rows_train_and_later_rows_test(dates):
         assert max(train) // 3 < min(test) // 3
 
 
+@pytest.mark.parametrize("key", ["group", "split_by"])
+def test_parts_that_a_column_decides_are_looked_at_before_training(key):
+    """What each part lacks, and how large it is; the cure is none that the column forbids, such as to stratify."""
+    half = [n // 200 for n in range(400)]
+    unlike, _, _ = load(table(c=half, a=A, y=Y), test_split=0.2, **{key: "c"})
+    (warning,) = unlike.warnings
+    assert (warning.kind, warning.key) == ("part_sizes", "data.test_split")
+    assert warning.message.startswith("The test part has 200 examples, but data.test_split asks for about 80: rows with the same 'c'")
+    refused(table(c=half, a=A, y=half), "that is trained on has the label", "two classes in the training part", key=key, **{key: "c"})
+    last = [n // 20 for n in range(400)]
+    rare = ["rare" if n >= 380 else "xy"[n % 2] for n in range(400)]
+    for seed in range(3):
+        lacking, _, _ = load(table(c=last, a=A, y=rare), validation_split=0.25, split_seed=seed, **{key: "c"})
+        gaps = [warning for warning in lacking.warnings if warning.kind == "class_gaps"]
+        assert gaps and {warning.key for warning in gaps} == {f"data.{key}"}
+        assert not any(word in warning.message for warning in gaps for word in ("stratify", "shuffle"))
+        assert all(len(part) for part in (lacking.train, lacking.validation, lacking.test))
+    fine, _, _ = load(table(c=last, a=A, y=Y), validation_split=0.25, **{key: "c"})
+    assert not fine.warnings
+
+
+def test_too_few_values_to_divide_by_are_refused():
+    refused(table(t=[0] * 300 + [1] * 100, a=A, y=Y), "has one value only in 300 rows to divide", key="split_by", split_by="t",
+            validation_split=0.2)  # fmt: skip
+
+
 def test_a_later_test_file_may_not_be_earlier():
     data = table(t=range(400), a=A, y=Y)
     table("test.csv", t=[500, 399, 3], a=[1, 2, 3], y=[0, 1, 0])

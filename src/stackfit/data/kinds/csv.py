@@ -61,6 +61,15 @@ def read(settings: Data, progress: Progress) -> Stored:
     groups = group_names(table, settings)
     order = order_numbers(table, settings)
     division = divide(y, settings, groups, order)
+    seen = labels[division.train[: division.cut]]
+    if num_classes and (seen == seen[0]).all() and (labels != seen[0]).any():
+        key = "group" if groups is not None else "split_by" if order is not None else "validation_split"
+        raise wrong(
+            key,
+            f"Every row of {table.name} that is trained on has the label {str(seen[0])!r}; the others are in other parts.",
+            "at least two classes in the training part",
+            f"Set another data.{key}",
+        )
     constant: list[str] = []
     if trained is None:
         encoding, constant = fit_numbers(encoding, table, division.train[: division.cut], settings)

@@ -47,7 +47,7 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
         DataError: the file is no table, with the line at which that shows.
     """
     expected = "a header line and rows of numbers with commas between"
-    with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}"):
+    with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}" if key else None):
         source = open_source(path, settings, key)
         names = read_names(source, settings, key)
         reader = _Reader(source, names, settings)
