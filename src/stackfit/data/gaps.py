@@ -66,7 +66,7 @@ def _values(labels: dict[str, np.ndarray], settings: Data) -> Iterator[DataError
 
 def _sizes(sizes: dict[str, int], settings: Data) -> Iterator[DataError]:
     """Groups and equal values of an order stay together: a part may be far from the share that was asked for."""
-    key = settings.group and "group" or settings.split_by and "split_by"
+    key = (settings.group and "group") or (settings.split_by and "split_by")
     drawn = sum(sizes.values()) - (sizes.get("test", 0) if settings.test_path else 0)
     asked = {"test": 0 if settings.test_path else settings.test_split * drawn}
     asked["validation"] = settings.validation_split * (sizes["train"] + sizes.get("validation", 0))
