@@ -129,7 +129,8 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
         other.update(end for file in files if (end := _end(file)) not in pictures.suffixes())
     if other:
         kinds = ", ".join(f"{end or 'no suffix'} ({count})" for end, count in other.most_common(5))
-        say(f"warning: {other.total()} files in {shown(folder)} are left out: {kinds}. Expected pictures that Pillow reads, in the "
+        many = f"{other.total()} files in {shown(folder)} are" if other.total() > 1 else f"1 file in {shown(folder)} is"
+        say(f"warning: {many} left out: {kinds}. Expected pictures that Pillow reads, in the "
             "folder of their class. Convert or move them, if they belong to the data.")  # fmt: skip
     return classes
 
@@ -150,7 +151,7 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     """The names of the files and of the folders in a folder, sorted, without litter."""
     with os.scandir(folder) as entries:
         kept = sorted((entry for entry in entries if not pictures.is_litter(entry.name)), key=lambda entry: entry.name)
-        files = [entry.name for entry in kept if entry.is_file()]
+        files = [entry.name for entry in kept if entry.is_file() or entry.is_symlink() and not entry.is_dir()]  # a dead link is named
         return files, [entry.name for entry in kept if entry.is_dir()]
 
 

@@ -191,6 +191,7 @@ def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Fault
             faults.add(found, "dates that can be read in one way", "Write them as YYYY-MM-DD")
         elif not forms and words:
             bad = np.isnan(date_parts(cells, _likely_form(words))[:, 0]) & ~gaps
+            bad = bad if bad.any() else ~gaps  # 1900 is a number
             faults.add_cell(name, int(bad.argmax()), "a date such as 2024-01-31", int(bad.sum()) - 1)
         return Column(name, "date", form=forms[0] if forms else "ISO8601")
     if kind == "flag":

@@ -173,7 +173,7 @@ def _size(path: Path) -> int:
 
 def _marked(start: bytes) -> str:
     """The encoding that the first bytes of a file say: `utf-8` where they say nothing."""
-    if b"\0" in start[:1000] and not start.startswith(tuple(MARKS)):
+    if start[:1000].count(0) > len(start[:1000]) // 4 and not start.startswith(tuple(MARKS)):
         return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
     return next((name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8")
 
