@@ -48,18 +48,16 @@ def label_cells(table: Table, label: str, settings: Data, faults: Faults, like: 
     """
     if label not in table.columns:
         find_column(table, settings, "label")
+    import pandas as pd
+
     cells = table.columns[label]
-    gaps = missing(cells)
-    infinite = np.isinf(cells) if cells.dtype != object else gaps & False
-    if (gaps | infinite).any():
-        bad = gaps | infinite
+    codes, words = pd.factorize(cells) if cells.dtype == object else (cells, cells)
+    bad = codes < 0 if cells.dtype == object else ~np.isfinite(cells)
+    if bad.any():
         faults.add_cell(label, int(bad.argmax()), "a label", int(bad.sum()) - 1)
         return np.zeros(len(cells))
     if cells.dtype != object:
         return cells
-    import pandas as pd
-
-    codes, words = pd.factorize(cells)
     numbers = None if like is not None and like.dtype.kind == "U" else _numbers(words)
     if numbers is not None:
         return numbers[codes]  # type: ignore[no-any-return]
