@@ -160,7 +160,7 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     """The names of the files and of the folders in a folder, sorted, without litter."""
     with os.scandir(folder) as entries:
         kept = sorted((entry for entry in entries if not pictures.is_litter(entry.name)), key=lambda entry: entry.name)
-        files = [entry.name for entry in kept if entry.is_file() or entry.is_symlink() and not entry.is_dir()]  # a dead link is named
+        files = [entry.name for entry in kept if entry.is_file() or (entry.is_symlink() and not entry.is_dir())]  # a dead link is named
         return files, [entry.name for entry in kept if entry.is_dir()]
 
 
