@@ -76,10 +76,10 @@ def test_a_finished_folder_holds_the_files_of_the_contract_and_nothing_else(fini
 def test_the_layers_stand_in_a_file_of_the_manifest(finished):
     layers = Run(finished).layers
     assert layers.to_dict("list") == {
-        "name": [layers["name"][0], "hidden", "output"],
-        "class": ["InputLayer", "Dense", "Dense"],
-        "output_shape": [[64], [4], [10]],
-        "parameters": [0, 64 * 4 + 4, 4 * 10 + 10],
+        "name": [layers["name"][0], "flatten", "hidden", "output"],
+        "class": ["InputLayer", "Flatten", "Dense", "Dense"],
+        "output_shape": [[8, 8, 1], [64], [4], [10]],
+        "parameters": [0, 0, 64 * 4 + 4, 4 * 10 + 10],
     }
     assert "layers.json" in (read_manifest(RunFiles(finished)) or {})
 

@@ -96,10 +96,10 @@ def _cells(values: pd.Series, column: Column, settings: Data, name: str) -> np.n
     if column.kind == "number" and is_number:
         return values.to_numpy(np.float64, na_value=np.nan)
     if padded := next((word for word in column.words if _PADDED.match(word)), None):
-        number = next((value for value in values if isinstance(value, Real) and value == value), None)
-        if number is not None:
+        found = next((value for value in values if isinstance(value, Real) and value == value), None)
+        if found is not None:
             raise DataError(
-                f"Column {column.name!r} of {name} holds numbers such as {number}, but the training data have words such as "
+                f"Column {column.name!r} of {name} holds numbers such as {found}, but the training data have words such as "
                 f"{padded!r}. Expected text. Read it with pandas.read_csv(path, dtype={{{column.name!r}: str}})."
             )
     cells = np.empty(len(values), object)
