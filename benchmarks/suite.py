@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import yaml
+from PIL import Image
 
 from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
 from benchmarks.measure import stackfit_run as run
@@ -195,7 +196,35 @@ def own_table(repeat: int, quick: bool) -> Result:
     return Result(claims, [rounds])
 
 
+def own_pictures(repeat: int, quick: bool) -> Result:
+    """50,000 PNG of 28 x 28 in grey, and as many JPEG of 64 x 64 in colour: each read once, to arrays that train and by Keras."""
+    count, claims, rounds = 200 if quick else 50_000, [], []
+    for form, colour, shape in (("PNG", "grayscale", (28, 28)), ("JPEG", "rgb", (64, 64, 3))):
+        ours, rival = f"load_dataset, {form}", f"image_dataset_from_directory, {form}"
+        with TemporaryDirectory() as name:
+            make_pictures(Path(name), count, shape, form)
+            programs = {
+                ours: script("probes/own_pictures.py", name, "stackfit"),
+                rival: script("probes/own_pictures.py", name, "keras", colour),
+            }
+            rounds.append(side_by_side(programs, repeat))
+        claims.append(Claim(f"reading {form} against Keras's function, on the clock", rounds[-1].ratio(ours, rival, "read"), 1.25, "x"))
+        claims.append(Claim(f"reading {form} against Keras's function, CPU", rounds[-1].ratio(ours, rival, "read_cpu"), 1.25, "x"))
+    return Result(claims, rounds)
+
+
+def make_pictures(folder: Path, count: int, shape: tuple[int, ...], form: str) -> None:
+    """Smooth noise, as photographs have it, in ten classes; `form` as Pillow calls it."""
+    random = np.random.default_rng(0)
+    for label in range(10):
+        (folder / f"class{label}").mkdir()
+    for number in range(count):
+        steps = random.integers(-12, 13, shape)
+        picture = Image.fromarray(np.clip(np.cumsum(steps, axis=1) + 128, 0, 255).astype(np.uint8))
+        picture.save(folder / f"class{number % 10}" / f"{number:05}.{form.lower()}")
+
+
 BENCHMARKS = {
     benchmark.__name__: benchmark
-    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint, own_table)
+    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint, own_table, own_pictures)
 }

@@ -158,3 +158,27 @@ def test_an_option_of_ones_own_that_replaces_a_shipped_one_is_named(write, lab):
         problems = Problems()
         compose_cell(Composer("digits_quickstart"), words, (), problems)
         assert problems.warnings == []
+
+
+@pytest.mark.parametrize("root", ["defaults: [{model: mlp}, _self_]\nlr: 0.1\n", "epochs: 3\n", "- a list\n", "not: [yaml\n", ""])
+def test_another_hydra_programs_conf_is_not_used_and_named(write, lab, root):
+    from stackfit.config.hydra.composition import Composer
+    from stackfit.errors import Problems
+    from stackfit.execution.cells import compose_cell
+
+    alone = compose_cell(Composer("digits_quickstart"), [], (), Problems()).config
+    write("conf/config.yaml", root)
+    write("conf/model/mlp.yaml", "_target_: theirs.MLP\nhidden: 128\n")
+    write("conf/hydra/launcher/mine.yaml", "a: 1\n")
+    write("conf/trainer/fast.yaml", "a: 1\n")
+    problems = Problems()
+    assert compose_cell(Composer("digits_quickstart"), [], (), problems).config == alone
+    (warning,) = problems.warnings
+    assert (warning.where, warning.kind) == ("conf/config.yaml", "foreign_conf")
+    assert "another Hydra program" in warning.message and "its group model." in warning.message
+    problems = Problems()
+    compose_cell(Composer("digits_quickstart"), ["silence=[foreign_conf]"], (), problems)
+    assert problems.warnings == [] and not problems.errors
+    write("conf/model/theirs.yaml", "a: 1\n")
+    compose_cell(Composer("digits_quickstart"), ["model=theirs"], (), problems)
+    assert "conf/model/theirs.yaml is not used: conf/config.yaml is another" in problems.errors[0].message

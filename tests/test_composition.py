@@ -329,8 +329,8 @@ def test_a_missing_parent_or_option_has_its_line(write, defaults, said):
     assert error.where == "experiments/mine.yaml:2" and said in error.message
 
 
-@pytest.mark.parametrize("name", ["conf/config.yaml", "conf/hydra/launcher/mine.yaml"])
-def test_the_root_and_hydras_groups_are_stackfits_own(write, name):
+@pytest.mark.parametrize("name", ["conf/stackfit_schema.yaml", "conf/hydra/launcher/mine.yaml"])
+def test_the_schema_and_hydras_groups_are_stackfits_own(write, name):
     write(name, "epochs: 3\n")
     error = refusal("digits_quickstart")
     assert "is a name that stackfit uses itself. Expected only groups there: data, model" in error.message

@@ -521,6 +521,84 @@ def test_earlier_rows_train_and_later_rows_test(dates):
         assert max(train) // 3 < min(test) // 3
 
 
+@pytest.mark.parametrize("key", ["group", "split_by"])
+def test_parts_that_a_column_decides_are_looked_at_before_training(key):
+    """What each part lacks, and how large it is; the cure is none that the column forbids, such as to stratify."""
+    half = [n // 200 for n in range(400)]
+    unlike, _, _ = load(table(c=half, a=A, y=Y), test_split=0.2, **{key: "c"})
+    (warning,) = unlike.warnings
+    assert (warning.kind, warning.key) == ("part_sizes", "data.test_split")
+    assert warning.message.startswith("The test part has 200 examples, but data.test_split asks for about 80: rows with the same 'c'")
+    refused(table(c=half, a=A, y=half), "that is trained on has the label", "two classes in the training part", key=key, **{key: "c"})
+    last = [n // 20 for n in range(400)]
+    rare = ["rare" if n >= 380 else "xy"[n % 2] for n in range(400)]
+    for seed in range(3):
+        lacking, _, _ = load(table(c=last, a=A, y=rare), validation_split=0.25, split_seed=seed, **{key: "c"})
+        gaps = [warning for warning in lacking.warnings if warning.kind == "class_gaps"]
+        assert gaps and {warning.key for warning in gaps} == {f"data.{key}"}
+        assert not any(word in warning.message for warning in gaps for word in ("stratify", "shuffle"))
+        assert all(len(part) for part in (lacking.train, lacking.validation, lacking.test))
+    fine, _, _ = load(table(c=last, a=A, y=Y), validation_split=0.25, **{key: "c"})
+    assert not fine.warnings
+
+
+def test_what_divides_the_rows_may_be_a_feature_too_and_leaves_no_trace_in_the_next_load():
+    """The file is read once for several loads: a column that was text for one of them is numbers for the others."""
+    data = table(a=A, t=[n % 40 for n in range(400)], y=Y)
+    alone = load(data)[0]
+    for key in ("split_by", "group"):
+        both, _, _ = load(data, columns={"t": "number"}, **{key: "t"})
+        assert both.encoding.features == ["a", "t"] and set(both.train.x[:, 1]) <= set(range(40))
+        np.testing.assert_array_equal(load(data)[0].train.x, alone.train.x)
+    declare({**data, "split_by": "t"}, "class", print)
+    np.testing.assert_array_equal(load(data)[0].train.x, alone.train.x)
+
+
+@pytest.mark.parametrize(
+    "cells, features",
+    [
+        ([10**22 + n * 10**20 for n in range(400)], lambda n: 1e22 + n * 1e20),  # beyond 64 bits
+        (["1" * 30 if n == 3 else n for n in range(400)], lambda n: float("1" * 30) if n == 3 else n),
+        (["".join(chr(0x660 + int(digit)) for digit in str(n)) for n in range(400)], float),  # Arabic digits
+    ],
+)
+def test_numbers_that_pandas_takes_for_words_are_numbers(cells, features):
+    dataset, _, _ = load(table(a=cells, y=Y), test_split=0.0)
+    expected = np.array([features(n) for n in range(400)], np.float32)
+    np.testing.assert_array_equal(dataset.train.x[:, 0], expected[dataset.rows["train"] - 2])
+
+
+def test_no_rows_infinities_and_zeros_in_cells_are_refused_in_one_sentence():
+    refused(write("a,b,y\n"), "t.csv has 0 rows and 2 columns besides the label. Expected at least one of each")
+    refused(table(a=["inf" if n == 3 else "-inf" if n == 4 else n for n in range(400)], y=Y), "'inf' in row 5, and 1 more cell is")
+    for rows in (1, 300):
+        refused(write("a,y\n" + "1,0\n2,1\n" * rows + "7\x003,1\n"), f"is '7\\x003' in row {2 * rows + 2}. Expected a number")
+
+
+def test_dates_may_be_written_without_signs_and_years_are_none():
+    dates = pd.date_range("2023-12-30", periods=400)
+    plain, _, _ = load(table(d=dates.strftime("%Y-%m-%d"), y=Y), columns={"d": "date"})
+    compact, _, _ = load(table(d=dates.strftime("%Y%m%d"), y=Y), columns={"d": "date"})
+    np.testing.assert_array_equal(compact.train.x, plain.train.x)
+    refused(table(d=range(1600, 2000), y=Y), "is '1600' in row 2, and 399 more cells are", "a date such as", columns={"d": "date"})
+    refused(table(d=["20240230"] * 400, y=Y), "is '20240230' in row 2, and 399 more", columns={"d": "date"})
+
+
+def test_dates_far_away_are_dates():
+    """Birthdays of the Renaissance, and 9999 for no end."""
+    days = [f"{year}-10-14" for year in (1066, 1512, 1969, 2262, 9999)] * 80
+    dataset, _, _ = load(table(d=days, y=Y), columns={"d": "date"}, test_split=0.0)
+    seconds = [(np.datetime64(day) - np.datetime64("1066-10-14")).astype("timedelta64[s]").astype(int) for day in days]
+    np.testing.assert_array_equal(dataset.train.x[:, 3], np.array(seconds, np.float32)[dataset.rows["train"] - 2])
+    ordered, _, _ = load(table(d=days, a=A, y=Y), split_by="d")
+    assert {days[row - 2] for row in ordered.rows["test"]} == {"9999-10-14"}
+
+
+def test_too_few_values_to_divide_by_are_refused():
+    refused(table(t=[0] * 300 + [1] * 100, a=A, y=Y), "has one value only in 300 rows to divide", key="split_by", split_by="t",
+            validation_split=0.2)  # fmt: skip
+
+
 def test_a_later_test_file_may_not_be_earlier():
     data = table(t=range(400), a=A, y=Y)
     table("test.csv", t=[500, 399, 3], a=[1, 2, 3], y=[0, 1, 0])

@@ -745,7 +745,7 @@ def test_names_of_somebody_elses_files_do_not_control_the_terminal(lab, cli, fin
     hostile["settings"] |= {f"model.layers.{PLANT}": PLANT}
     hostile["metrics"] = {**status["metrics"], f"test_{PLANT}": 0.5}
     (folder / "status.json").write_text(json.dumps(hostile))
-    for name in ("environment.json", "scaling.json"):
+    for name in ("environment.json", "scaling.json", "layers.json"):
         (folder / name).write_text(json.dumps(planted(json.loads((folder / name).read_text()))))
     (folder / "certificate.json").write_text(json.dumps({"verdict": PLANT, "started": hostile["started"]}))
     (folder / "history.csv").write_text(f"epoch,loss,{PLANT[1:5]}\n1,2,3\n")
@@ -785,7 +785,7 @@ def test_texts_of_an_experiment_do_not_control_the_terminal(lab, cli, words):
 
 
 @pytest.mark.parametrize("name", ["status.json", "metrics.json", "environment.json", "certificate.json", "history.csv",
-                                  "predictions.npz", "config.yaml", "scaling.json"])  # fmt: skip
+                                  "predictions.npz", "config.yaml", "scaling.json", "layers.json"])  # fmt: skip
 def test_a_file_of_absurd_size_is_not_read(lab, name):
     from stackfit.results import run_files
     from stackfit.results.bounds import MOST_BYTES
@@ -796,7 +796,8 @@ def test_a_file_of_absurd_size_is_not_read(lab, name):
         stream.truncate(MOST_BYTES[file.suffix] + 1)
     readers = {"status.json": run_files.read_status, "metrics.json": run_files.read_metrics,
                "history.csv": run_files.read_history, "predictions.npz": run_files.read_predictions,
-               "config.yaml": run_files.read_config, "scaling.json": run_files.read_scaling}  # fmt: skip
+               "config.yaml": run_files.read_config, "scaling.json": run_files.read_scaling,
+               "layers.json": run_files.read_layers}  # fmt: skip
     if name in readers:
         with pytest.raises(RunFolderError, match=r"run/[a-z.]+ (cannot be read|is missing or damaged)"):
             readers[name](lab / "run")

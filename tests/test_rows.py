@@ -105,7 +105,10 @@ def test_dates_of_a_frame_are_read_as_the_training_table_writes_them(lab, form, 
     [
         ({"city": "Basel"}, "Column 'city' of the table is 'Basel' in row 0, and 59 more cells are like this. Expected one of "
                             "'Bern', 'Chur', 'Genf'. Correct the cells, or remove the rows."),
-        ({"zip": 7.5}, "Column 'zip' of the table is '7.5' in row 0"),
+        ({"zip": 7.5}, "Column 'zip' of the table holds numbers such as 7.5, but the training data have words such as '007'. "
+                       "Expected text. Read it with pandas.read_csv(path, dtype={'zip': str})."),
+        ({"zip": pd.array([7] * 59 + [None], "Int64")}, "holds numbers such as 7, but"),
+        ({"zip": ["007"] * 59 + [7]}, "holds numbers such as 7, but"),  # it would be the class '7'
         ({"ok": "maybe"}, "Column 'ok' of the table is 'maybe' in row 0"),
         ({"when": "yesterday"}, "Column 'when' of the table is 'yesterday' in row 0"),
         ({"a": "x"}, "Column 'a' of the table is 'x' in row 0"),
@@ -118,6 +121,30 @@ def test_what_training_did_not_have_is_refused_and_no_setting_is_proposed(traine
     with pytest.raises(DataError) as caught:
         inputs.frame(frame.assign(**change), "the table", print)
     assert said in caught.value.message and "data." not in caught.value.message and caught.value.key is None
+
+
+def test_a_file_that_no_setting_names_is_converted_and_the_runs_own_encoding_counts(lab):
+    frame = table().assign(city=np.array(["Köln", "Chur", "Genf"])[np.arange(COUNT) % 3])
+    made, read = {}, []
+    for encoding in ("utf-8", "cp1252"):
+        frame.to_csv("t.csv", index=False, encoding=encoding)
+        data = DATA | {"input_shape": [14], "num_classes": 2, "class_names": ["no", "yes"], "encoding": encoding}
+        data |= {"encoding": None} if encoding == "utf-8" else {}
+        made[encoding] = Inputs.of(load_dataset(data), data)
+        read.append(made[encoding].file(Path("t.csv"), print)[0])
+    np.testing.assert_array_equal(*read)
+    for encoding in ("cp1252", "utf-16", "utf-16-le"):
+        frame.to_csv("new rows.csv", index=False, encoding=encoding)
+        with pytest.raises(DataError) as caught:
+            made["utf-8"].file(Path("new rows.csv"), print)
+        assert caught.value.key is None and "data." not in caught.value.message
+        assert f"iconv -f {encoding} -t utf-8 'new rows.csv' > utf8.csv" in caught.value.message
+    frame.to_csv("new.csv", index=False, encoding="utf-8")
+    with pytest.raises(DataError, match="is 'KÃ¶ln' in row 2, and 19 more"):  # read as the training data were
+        made["cp1252"].file(Path("new.csv"), print)
+    Path("new.csv").write_text("1.5,0.5,3\n4,5,6\n4,7,9\n")
+    with pytest.raises(DataError, match=r"looks like data.*Add them as the first line\.$"):
+        made["utf-8"].file(Path("new.csv"), print)
 
 
 def test_all_faults_are_named_at_once(trained):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from made_runs import make_run
 
 from stackfit.errors import RunFolderError
 from stackfit.results import run_files
-from stackfit.results.run_files import find_run_folders, read_status
+from stackfit.results.run import Run
+from stackfit.results.run_files import find_run_folders, read_layers, read_status
 from stackfit.results.run_folder import RunFolder
 
 
@@ -81,3 +85,15 @@ def test_predictions_come_back_and_missing_or_truncated_ones_are_named(lab):
         folder.predictions.write_bytes(whole[:length])
         with pytest.raises(RunFolderError, match=r"predictions.npz cannot be read"):
             run_files.read_predictions(folder.path)
+
+
+def test_layers_are_read_as_they_were_written_and_an_old_run_has_none(tmp_path):
+    folder = make_run(tmp_path / "run")
+    assert read_layers(folder) == [] and Run(folder).layers.empty
+    row = {"name": "out", "class": "Dense", "output_shape": [None, 2], "parameters": 6}
+    (folder / "layers.json").write_text(json.dumps({"layers": [{**row, "later": 1}]}))
+    assert read_layers(folder) == [row]
+    for damage in ('{"layers": [{}]}', '{"layers": 3}', "[]", "{", '{"layers": [3]}', '{"layers": {"a": 1}}'):
+        (folder / "layers.json").write_text(damage)
+        with pytest.raises(RunFolderError, match=r"layers.json cannot be read.*Expected the layers of a run"):
+            read_layers(folder)

@@ -20,6 +20,9 @@ from stackfit.config.schema import LATER
 from stackfit.errors import ConfigError, TrainingError
 from stackfit.execution.progress import Reporter
 from stackfit.keys import flatten
+from stackfit.results.manifest import read_manifest
+from stackfit.results.run import Run
+from stackfit.results.run_files import RunFiles
 
 pytestmark = [
     pytest.mark.tf,
@@ -66,8 +69,19 @@ def finished(tmp_path_factory) -> Path:
 def test_a_finished_folder_holds_the_files_of_the_contract_and_nothing_else(finished):
     assert {path.name for path in finished.iterdir()} == {
         *("config.yaml", "status.json", "environment.json", "history.csv", "metrics.json"),
-        *("predictions.npz", "model.keras", "model.h5", "log.txt", "scaling.json", "manifest.json"),
+        *("predictions.npz", "model.keras", "model.h5", "log.txt", "scaling.json", "layers.json", "manifest.json"),
     }
+
+
+def test_the_layers_stand_in_a_file_of_the_manifest(finished):
+    layers = Run(finished).layers
+    assert layers.to_dict("list") == {
+        "name": [layers["name"][0], "flatten", "hidden", "output"],
+        "class": ["InputLayer", "Flatten", "Dense", "Dense"],
+        "output_shape": [[8, 8, 1], [64], [4], [10]],
+        "parameters": [0, 0, 64 * 4 + 4, 4 * 10 + 10],
+    }
+    assert "layers.json" in (read_manifest(RunFiles(finished)) or {})
 
 
 def test_the_history_has_a_row_an_epoch_from_1(finished):

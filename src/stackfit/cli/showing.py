@@ -27,6 +27,7 @@ def command(
     trust: Trust = None,
 ) -> None:
     """Trains nothing and loads no TensorFlow. What may not be trained without --trust is named in a warning."""
+    from stackfit.config import project
     from stackfit.config.hydra.composition import Composer
     from stackfit.config.hydra.overrides import refuse_axes
     from stackfit.config.resolving import resolve as resolve_config
@@ -40,6 +41,9 @@ def command(
     completion.remember_keys(composition)
     for file in composition.replaced:
         print(f"note: {file} is yours, from ./conf; it replaces the shipped one", file=sys.stderr)
+    for note in project.foreign_conf():
+        if note.kind not in (config["silence"] or ()):
+            print(note.as_warning(), file=sys.stderr)
     warn_of_targets(composition, trust or ())
     if diff is not None:
         with raising() as problems:

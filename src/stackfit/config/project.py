@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import tomllib
 from pathlib import Path
@@ -19,9 +20,33 @@ def shipped(folder: str) -> Path:
 
 
 def own(folder: str) -> Path | None:
-    """The user's `./conf` or `./experiments`, or None if there is none or it is the shipped one."""
+    """The user's `./conf` or `./experiments`, or None if there is none, it is the shipped one or another program's."""
     path = Path.cwd() / folder
-    return path if path.is_dir() and path.resolve() != shipped(folder).resolve() else None
+    is_own = path.is_dir() and path.resolve() != shipped(folder).resolve()
+    return path if is_own and not (folder == "conf" and foreign_root()) else None
+
+
+def foreign_root() -> Path | None:
+    """The `./conf/config.yaml` of another Hydra program, whose groups mean something else; None if there is none.
+
+    The shipped one, as in a checkout of stackfit, is ours.
+    """
+    path, ours = Path.cwd() / "conf" / "config.yaml", shipped("conf") / "config.yaml"
+    return path if path.is_file() and not (ours.is_file() and filecmp.cmp(path, ours, shallow=False)) else None
+
+
+def foreign_conf() -> list[ConfigError]:
+    """A warning that `./conf` is another program's, with the groups of ours that it has too; none if it is not."""
+    root = foreign_root()
+    if root is None:
+        return []
+    groups = [path.name for path in sorted(shipped("conf").iterdir()) if path.is_dir() and (root.parent / path.name).is_dir()]
+    also = f", such as its group{'s' * (len(groups) > 1)} {', '.join(groups)}" if groups else ""
+    return [ConfigError(
+        f"This is the root of another Hydra program, so nothing in ./conf is used{also}. Expected only stackfit's groups there. "
+        "If these files are meant for stackfit, rename or remove config.yaml.",
+        where="conf/config.yaml", kind="foreign_conf",
+    )]  # fmt: skip
 
 
 def outputs() -> Path:

@@ -143,6 +143,6 @@ def _boundary(values: np.ndarray, at: int, settings: Data) -> int:
     """The position nearest to `at` at which a sorted column changes."""
     changes = np.flatnonzero(values[1:] != values[:-1]) + 1
     if not len(changes):
-        found = f"Column {settings.split_by!r} has one value only: no row is later than another."
-        raise wrong("split_by", found, "at least two values", "Set another column")
+        found = f"Column {settings.split_by!r} has one value only in {len(values):,} rows to divide: none is later than another."
+        raise wrong("split_by", found, "at least two values in each part but the last", "Set another column")
     return int(changes[np.abs(changes - at).argmin()])

@@ -25,9 +25,10 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
     """
     labels = {part: split.y for part, split in parts.items() if split is not None and len(split)}
     if settings.num_classes == 0 or labels["train"].dtype.kind == "f":
-        yield from _values(labels)
+        yield from _values(labels, settings)
     else:
-        yield from _classes(labels, names)
+        yield from _classes(labels, names, settings)
+    yield from _sizes({part: len(y) for part, y in labels.items()}, settings)
     if own and (part := parts["train"]) is not None and part.x.dtype == np.uint8 and part.x.ndim == 4:
         yield from _pictures(part.x)
     if own and "test" not in labels and settings.test_split:
@@ -42,7 +43,7 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
         )
 
 
-def _classes(labels: dict[str, np.ndarray], names: Sequence[str]) -> Iterator[DataError]:
+def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data) -> Iterator[DataError]:
     seen = {part: set(np.unique(y).tolist()) for part, y in labels.items()}
     known: set[int] = seen["train"]
     for part in [part for part in seen if part != "train"]:
@@ -53,13 +54,31 @@ def _classes(labels: dict[str, np.ndarray], names: Sequence[str]) -> Iterator[Da
         if absent := seen["train"] - seen[part]:
             found.append(f"{_listed(absent, names)} {_be(absent)} not in the {part} part: its metrics leave {_them(absent)} out.")
         if found:
-            yield _warning(" ".join(found), part)
+            yield _warning(" ".join(found), part, settings)
 
 
-def _values(labels: dict[str, np.ndarray]) -> Iterator[DataError]:
+def _values(labels: dict[str, np.ndarray], settings: Data) -> Iterator[DataError]:
     low, high = labels["train"].min(), labels["train"].max()
     if "validation" in labels and (labels["validation"].min() > high or labels["validation"].max() < low):
-        yield _warning(f"Every value of the validation part lies outside of the training part's, {low:g} to {high:g}.", "validation")
+        found = f"Every value of the validation part lies outside of the training part's, {low:g} to {high:g}."
+        yield _warning(found, "validation", settings)
+
+
+def _sizes(sizes: dict[str, int], settings: Data) -> Iterator[DataError]:
+    """Groups and equal values of an order stay together: a part may be far from the share that was asked for."""
+    key = (settings.group and "group") or (settings.split_by and "split_by")
+    drawn = sum(sizes.values()) - (sizes.get("test", 0) if settings.test_path else 0)
+    asked = {"test": 0 if settings.test_path else settings.test_split * drawn}
+    asked["validation"] = settings.validation_split * (sizes["train"] + sizes.get("validation", 0))
+    for part, wanted in asked.items():
+        if key and wanted and not wanted / 2 <= sizes.get(part, 0) <= max(2 * wanted, wanted + 1):
+            yield DataError(
+                f"The {part} part has {sizes.get(part, 0):,} examples, but data.{part}_split asks for about {wanted:.0f}: rows with "
+                f"the same {getattr(settings, key)!r} stay together. Expected a column with more values. Type data.{key}=COLUMN "
+                f"with another, or another data.{part}_split",
+                key=f"data.{part}_split",
+                kind="part_sizes",
+            )
 
 
 def _pictures(x: np.ndarray) -> Iterator[DataError]:
@@ -75,8 +94,14 @@ def _pictures(x: np.ndarray) -> Iterator[DataError]:
         )
 
 
-def _warning(found: str, part: str) -> DataError:
-    if part == "validation":
+def _warning(found: str, part: str, settings: Data) -> DataError:
+    if settings.group and (part == "validation" or not settings.test_path):
+        cure = "a group is in one part only. Type another data.split_seed, or a data.group with more values"
+        key = "data.group"
+    elif settings.split_by and (part == "validation" or not settings.test_path):
+        cure = "the last rows make this part. Type another share for it, or leave data.split_by out"
+        key = "data.split_by"
+    elif part == "validation":
         cure = "the validation part is the end of the training part. Type data.stratify=true, or shuffle the file"
         key = "data.validation_split"
     else:

@@ -22,7 +22,9 @@ def plain_labels(labels: np.ndarray, name: str) -> np.ndarray:
         found = f"The labels of {name!r} have type {labels.dtype} and shape {labels.shape}."
         raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
     if labels.dtype.kind in "SU":
-        return labels.astype(np.str_)
+        words = labels.astype(np.str_)
+        bare = np.char.strip(words)
+        return bare if len(np.unique(bare)) < len(np.unique(words)) else words  # blanks alone make no class
     if labels.dtype.kind == "u" and labels.max(initial=0) > LARGEST:
         return labels
     whole = np.isfinite(labels).all() and (labels % 1 == 0).all() and (np.abs(labels.astype(np.float64)) < LARGEST).all()

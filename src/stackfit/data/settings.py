@@ -15,8 +15,9 @@ from stackfit.errors import DataError, did_you_mean
 
 
 def wrong(key: str, found: str, expected: str, cure: str) -> DataError:
-    """An error about `data.KEY` in three parts: what was found, what was expected, what to do."""
-    return DataError(f"{found} Expected {expected}. {cure}.", key=f"data.{key}")
+    """An error about `data.KEY` in three parts: what was found, what was expected, what to do. A file that no setting
+    names, such as new rows for a trained model, has an empty key."""
+    return DataError(f"{found} Expected {expected}. {cure}.", key=f"data.{key}" if key else None)
 
 
 def settings_of(data: Mapping[str, Any]) -> Data:

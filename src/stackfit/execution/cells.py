@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from stackfit.config import project
 from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes
@@ -89,9 +90,8 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
     if usable and any(find_schedules(config["optimizer"])):
         _fit_schedules(config, problems)
     problems.place(composition.origins)
-    if "replaced_option" not in (config["silence"] or ()):
-        for option in composition.replaced:
-            problems.warnings.append(_replaced(option))
+    notes = [*map(_replaced, composition.replaced), *project.foreign_conf()]
+    problems.warnings += [note for note in notes if note.kind not in (config["silence"] or ())]
     modules, settings = used_modules(config), settings_of(config)
     own_modules.refresh(modules)
     origins = composition.origins

@@ -27,6 +27,7 @@ from stackfit.execution.members import (
     start,
 )
 from stackfit.execution.progress import Reporter
+from stackfit.model.sizes import describe_layers
 from stackfit.results.run import Callbacks, Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
 from stackfit.training.engine import make_member
@@ -217,7 +218,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
     examples = " + ".join([f"{size:,}" for size in dataset.sizes.values() if size])
     name = f"{job.label}: " if job.alone else ""
     job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {examples} examples", detail=True)
-    job.folder.write_start(config, environment, job.take_lines())
+    job.folder.write_start(config, environment, job.take_lines(), describe_layers(model))
 
 
 def _resume(job: Job) -> None:

@@ -78,6 +78,14 @@ def size_layers(layers: Sequence[Any], count_flops: Callable[[Any], int | None])
     ]
 
 
+def describe_layers(model: Any) -> list[dict[str, Any]]:
+    """The layers for `layers.json`, from the input to the output; shapes are those of one example."""
+    return [
+        {"name": layer.name, "class": layer.type, "output_shape": layer.output_shape, "parameters": layer.parameters}
+        for layer in size_layers(model.layers, lambda layer: None)
+    ]
+
+
 def size_model(model: Any, count_flops: Callable[[Any], int | None] = lambda layer: None) -> ModelSize:
     """The sizes of a compiled model whose optimizer is built; `flops` only as far as `count_flops` tells."""
     layers = size_layers(model.layers, count_flops)

@@ -124,3 +124,14 @@ class Run:
         import pandas as pd
 
         return pd.DataFrame(run_files.read_history(self.folder))
+
+    @cached_property
+    def layers(self) -> pd.DataFrame:
+        """One row a layer, from the input to the output; no rows for a run of a version that did not record them.
+
+        Raises:
+            RunFolderError: the file is damaged.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(run_files.read_layers(self.folder))

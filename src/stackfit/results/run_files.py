@@ -46,6 +46,7 @@ class RunFiles:
     manifest = property(lambda self: self.path / "manifest.json")  # what the others were when the run finished
     certificate = property(lambda self: self.path / "certificate.json")
     scaling = property(lambda self: self.path / "scaling.json")
+    layers = property(lambda self: self.path / "layers.json")
     checkpoint = property(lambda self: self.path / "checkpoint.npz")  # while the run is unfinished
 
     def model(self, form: str = "keras") -> Path:
@@ -183,14 +184,32 @@ def read_scaling(path: Path) -> dict[str, Any] | None:
     Raises:
         RunFolderError: it is damaged.
     """
-    file = RunFiles(path).scaling
+    return _read_if_any(RunFiles(path).scaling, "the scaling of a finished run")
+
+
+def read_layers(path: Path) -> list[dict[str, Any]]:
+    """The layers in `layers.json`, from the input to the output: `name`, `class`, `output_shape` of one example,
+    `parameters`; none if the run is of a version that wrote none.
+
+    Raises:
+        RunFolderError: it is damaged.
+    """
+    file, expected = RunFiles(path).layers, "the layers of a run"
+    with reading(file, expected):
+        layers = (_read_if_any(file, expected) or {"layers": []}).get("layers")
+        if not isinstance(layers, list):
+            raise ValueError("it holds no list of layers")
+        return [{key: layer[key] for key in ("name", "class", "output_shape", "parameters")} for layer in layers]
+
+
+def _read_if_any(file: Path, expected: str) -> dict[str, Any] | None:
     if not file.exists():
         return None
-    with reading(file, "the scaling of a finished run"):
-        scaling = json.loads(read_bounded(file))
-        if not isinstance(scaling, dict):
+    with reading(file, expected):
+        value = json.loads(read_bounded(file))
+        if not isinstance(value, dict):
             raise ValueError("it holds no mapping")
-    return scaling
+    return value
 
 
 def _read_mapping(file: Path) -> dict[str, Any]:

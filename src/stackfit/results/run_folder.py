@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,8 +147,10 @@ class RunFolder(RunFiles):
 
     # ---- while it trains
 
-    def write_start(self, config_yaml: str, environment: dict[str, Any], printed: str = "") -> None:
-        """Write `config.yaml` and `environment.json`; a resumed run keeps the environments of its parts."""
+    def write_start(
+        self, config_yaml: str, environment: dict[str, Any], printed: str = "", layers: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """Write `config.yaml`, `environment.json` and `layers.json`; a resumed run keeps the environments of its parts."""
         earlier = read_environment(self.path) if self._status["resumed_after"] else {}
         parts = earlier.pop("before_resume", [])
         parts += [earlier] if earlier and earlier != environment else []
@@ -156,6 +158,7 @@ class RunFolder(RunFiles):
         with writing(self.path):
             files.write_text(self.config, config_yaml)
             files.write_json(self.environment, environment)
+            files.write_json(self.layers, {"layers": list(layers)})
         self.append_log(printed)
 
     def append_history(self, row: dict[str, Any], printed: str = "") -> None:

@@ -276,15 +276,10 @@ def _fit(config: DictConfig, origins: Origins) -> tuple[DictConfig, list[ConfigE
 
 def _check_own_conf() -> None:
     own = project.own("conf")
-    for name in ("config.yaml", "hydra", "stackfit_schema.yaml"):
-        if own and (own / name).exists() and not _same_as_shipped(own / name, name):
+    for name in ("hydra", "stackfit_schema.yaml"):
+        if own and (own / name).exists():
             raise ConfigError(
                 f"{name!r} in ./conf is a name that stackfit uses itself. Expected only groups there: data, model, "
                 "optimizer, task, callbacks. Rename or remove it.",
                 where=shown(own / name),
             )
-
-
-def _same_as_shipped(path: Path, name: str) -> bool:
-    shipped = project.shipped("conf") / name
-    return shipped.is_file() and path.is_file() and shipped.read_bytes() == path.read_bytes()

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from stackfit.config.experiments import find_experiments, name_of
 from stackfit.config.file_rules import OPTION, find_faults
 from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
+from stackfit.config.project import foreign_root
 from stackfit.config.schema import hint_of
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
@@ -159,8 +160,10 @@ class CheckedRepository(CachingConfigRepository):
             return None
         if isinstance(option, str) and "/" in option and OPTION.fullmatch(option) and self.config_exists(f"{group}/{option}"):
             return None
+        unused = Path("conf") / group / f"{option}.yaml"
+        why = f" {unused} is not used: conf/config.yaml is another Hydra program's." if foreign_root() and unused.is_file() else ""
         return ConfigError(
-            f"{option!r} is not an option of the group {group!r}.{did_you_mean(str(option), options)} "
+            f"{option!r} is not an option of the group {group!r}.{why or did_you_mean(str(option), options)} "
             f"Expected one of: {', '.join(options)}. Write: {group}={nearest(str(option), options) or options[0]}",
             key=f"callbacks.{option}" if group == "callbacks" else group,
             kind="name",

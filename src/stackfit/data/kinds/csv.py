@@ -61,6 +61,15 @@ def read(settings: Data, progress: Progress) -> Stored:
     groups = group_names(table, settings)
     order = order_numbers(table, settings)
     division = divide(y, settings, groups, order)
+    seen = labels[division.train[: division.cut]]
+    if num_classes and (seen == seen[0]).all() and (labels != seen[0]).any():
+        key = "group" if groups is not None else "split_by" if order is not None else "validation_split"
+        raise wrong(
+            key,
+            f"Every row of {table.name} that is trained on has the label {str(seen[0])!r}; the others are in other parts.",
+            "at least two classes in the training part",
+            f"Set another data.{key}",
+        )
     constant: list[str] = []
     if trained is None:
         encoding, constant = fit_numbers(encoding, table, division.train[: division.cut], settings)
@@ -156,10 +165,10 @@ def _features(table: Table, settings: Data) -> tuple[str, dict[str, str], Faults
     label = find_column(table, settings, "label")
     apart = [label, *(find_column(table, settings, key) for key in ("group", "split_by") if getattr(settings, key))]
     faults = Faults(table, settings)
-    kinds = decide_columns(table, settings, apart, faults)
+    kinds = decide_columns(table, settings, apart, faults) if len(table) else {}
     kinds.pop(label, None)
-    if not len(table) or not (kinds or faults.found):
-        found = f"{table.name} has {len(table)} rows and {len(kinds)} columns besides the label."
+    if not (kinds or faults.found):
+        found = f"{table.name} has {len(table)} rows and {len(kinds) if len(table) else len(table.columns) - 1} columns besides the label."
         raise wrong(table.key, found, "at least one of each", "Add them to the file")
     return label, kinds, faults
 
@@ -167,8 +176,9 @@ def _features(table: Table, settings: Data) -> tuple[str, dict[str, str], Faults
 def _table(settings: Data, key: str, as_value: bool, keep: bool = False) -> Table:
     """The table of `data.path` or `data.test_path`; one that was kept is given away, for memory's sake."""
     path = path_of(settings, key, "a CSV file", folder=False)
-    texts = {name for name, kind in declared_columns(settings).items() if kind not in ("number", "drop")}
-    texts |= {plain(name) for name in (settings.group, settings.split_by) if name}
+    declared = declared_columns(settings)
+    texts = {name for name, kind in declared.items() if kind not in ("number", "drop")}
+    texts |= {plain(name) for name in (settings.group, settings.split_by) if name and declared.get(plain(name)) != "number"}
     if settings.label and not as_value:
         texts.add(plain(settings.label))
     about = path.stat()
@@ -182,13 +192,7 @@ def _table(settings: Data, key: str, as_value: bool, keep: bool = False) -> Tabl
     ]
     name = json.dumps([str(path.resolve()), about.st_mtime_ns, about.st_size, key, *form])
     table = _kept.get(name)
-    if (
-        table is None
-        or any(name in table.columns and not table.is_text(name) for name in texts)
-        or (
-            as_value and settings.label and (column := plain(settings.label)) in table.columns and table.is_text(column)
-        )
-    ):
+    if table is None or table.forced - texts or any(name in table.columns and not table.is_text(name) for name in texts):
         table = read_table(path, settings, key, texts)
     if keep:
         _kept.clear()

@@ -258,7 +258,7 @@ def _check_words(table: Table, name: str, settings: Data, faults: Faults, filled
 def _check_grouping(table: Table, name: str, faults: Faults) -> None:
     """Refuse a column in which `1.036` stands with `999`: three digits after every dot, and no fraction below it."""
     values = table.columns[name]
-    values = values if np.isfinite(values.sum()) else values[np.isfinite(values)]
+    values = values if np.isfinite([values.min(initial=0), values.max(initial=0)]).all() else values[np.isfinite(values)]
     for part in (values[:1000], values):  # most columns are known after a few
         fractions = part[part % 1 != 0]
         scaled = np.abs(fractions * 1000)

@@ -18,17 +18,22 @@ FORMS = (
     "%m/%d/%Y",
     "%d %b %Y",
     "%b %d, %Y",
+    "%Y%m%d",
 )
 PARTS = ("day", "month", "weekday", "seconds")  # weekday: Monday is 0; seconds: since the first of the training part
 SAMPLE = 1000
+_COMPACT = re.compile(r"(19|20)\d{6}")
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d*")
 
 
 def date_forms(words: Sequence[str]) -> list[str]:
     """Every form in which all words are dates: two where the day may be the month."""
-    if not words or any(_NUMBER.fullmatch(word) for word in words[:SAMPLE]):
+    forms = [form for form in FORMS if form != "%Y%m%d"]
+    if words and all(_COMPACT.fullmatch(word) for word in words):
+        forms = ["%Y%m%d"]
+    elif not words or any(_NUMBER.fullmatch(word) for word in words[:SAMPLE]):
         return []
-    likely = [form for form in FORMS if _times(words[:SAMPLE], form).notna().all()]
+    likely = [form for form in forms if _times(words[:SAMPLE], form).notna().all()]
     return [form for form in likely if len(words) <= SAMPLE or _times(words, form).notna().all()]
 
 
@@ -37,7 +42,11 @@ def date_parts(cells: np.ndarray, form: str) -> np.ndarray:
     import pandas as pd
 
     times = _times(cells, form)
-    since = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    epoch = pd.Timestamp(0, tz="UTC")
+    try:
+        since = (times - epoch).dt.total_seconds()
+    except ValueError:  # nanoseconds hold the years 1678 to 2262 only
+        since = (times - epoch.as_unit("s")).dt.total_seconds()
     return np.stack(
         [np.asarray(part, np.float64) for part in (times.dt.day, times.dt.month, times.dt.day_of_week, since)], 1
     )

@@ -173,7 +173,7 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
 def _is_narrow(values: np.ndarray) -> bool:
     """Whether values lie so close together that float32 may not tell them apart well; fast, and never wrongly false."""
     largest = max(-values.min(), values.max())
-    spread = values.dot(values) / len(values) - values.mean() ** 2  # inexact where it is small
+    spread = np.einsum("i,i->", values, values) / len(values) - values.mean() ** 2  # inexact where it is small; no BLAS threads
     return bool(spread < 100 * (EPSILON / RESOLUTION * largest) ** 2)
 
 
@@ -191,6 +191,7 @@ def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Fault
             faults.add(found, "dates that can be read in one way", "Write them as YYYY-MM-DD")
         elif not forms and words:
             bad = np.isnan(date_parts(cells, _likely_form(words))[:, 0]) & ~gaps
+            bad = bad if bad.any() else ~gaps  # 1900 is a number
             faults.add_cell(name, int(bad.argmax()), "a date such as 2024-01-31", int(bad.sum()) - 1)
         return Column(name, "date", form=forms[0] if forms else "ISO8601")
     if kind == "flag":

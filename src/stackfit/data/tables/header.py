@@ -32,7 +32,9 @@ def read_names(source: Source, settings: Data, key: str) -> list[str]:
         found = (
             f"The first line of {shown(source.path)} looks like data, not like names: {', '.join(source.first)[:100]}."
         )
-        cure = f"Add them as the first line, or type data.header=false data.label={label}; if they are names, data.header=true"
+        cure = "Add them as the first line"
+        if key:
+            cure += f", or type data.header=false data.label={label}; if they are names, data.header=true"
         raise wrong(key, found, "the columns' names", cure)
     check_widths(source, settings, key, sample)
     if settings.header is False:

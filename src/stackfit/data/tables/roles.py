@@ -48,18 +48,16 @@ def label_cells(table: Table, label: str, settings: Data, faults: Faults, like: 
     """
     if label not in table.columns:
         find_column(table, settings, "label")
+    import pandas as pd
+
     cells = table.columns[label]
-    gaps = missing(cells)
-    infinite = np.isinf(cells) if cells.dtype != object else gaps & False
-    if (gaps | infinite).any():
-        bad = gaps | infinite
+    codes, words = pd.factorize(cells) if cells.dtype == object else (cells, cells)
+    bad = codes < 0 if cells.dtype == object else ~np.isfinite(cells)
+    if bad.any():
         faults.add_cell(label, int(bad.argmax()), "a label", int(bad.sum()) - 1)
         return np.zeros(len(cells))
     if cells.dtype != object:
         return cells
-    import pandas as pd
-
-    codes, words = pd.factorize(cells)
     numbers = None if like is not None and like.dtype.kind == "U" else _numbers(words)
     if numbers is not None:
         return numbers[codes]  # type: ignore[no-any-return]
@@ -102,11 +100,16 @@ def group_names(table: Table, settings: Data) -> np.ndarray | None:
     if not settings.group or (table.key == "test_path" and plain(settings.group) not in table.columns):
         return None
     name = find_column(table, settings, "group")
-    faults = Faults(table, settings)
-    if (gaps := missing(table.columns[name])).any():
+    faults, cells = Faults(table, settings), _as_text(table, name)
+    if (gaps := missing(cells)).any():
         faults.add_cell(name, int(gaps.argmax()), "a group for each row", int(gaps.sum()) - 1)
     faults.raise_all()
-    return np.array([cell.strip() for cell in table.columns[name]], np.str_)
+    return np.array([cell.strip() for cell in cells], np.str_)
+
+
+def _as_text(table: Table, name: str) -> np.ndarray:
+    """A column's cells as they are written, though it may be a feature of numbers as well."""
+    return table.columns[name] if table.is_text(name) else table.texts(name)
 
 
 def order_numbers(table: Table, settings: Data) -> np.ndarray | None:
@@ -114,7 +117,7 @@ def order_numbers(table: Table, settings: Data) -> np.ndarray | None:
     if not settings.split_by or (table.key == "test_path" and plain(settings.split_by) not in table.columns):
         return None
     name = find_column(table, settings, "split_by")
-    cells = table.columns[name]
+    cells = _as_text(table, name)
     gaps = missing(cells)
     values = np.full(len(cells), np.nan)
     forms = date_forms(sorted({cell.strip() for cell in cells[~gaps]}))

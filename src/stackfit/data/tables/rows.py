@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,8 @@ from stackfit.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
+_PADDED = re.compile(r"\s*[+-]?0\d")  # pandas reads 007 as 7
+
 
 def read_rows(path: Path, encoding: Encoding, settings: Data) -> Table:
     """A CSV file, written as the training table was.
@@ -27,14 +31,7 @@ def read_rows(path: Path, encoding: Encoding, settings: Data) -> Table:
     Raises:
         DataError: the file is no table.
     """
-    try:
-        words = [column.name for column in encoding.columns if column.kind != "number"]
-        table = read_table(path, settings, "path", words)
-    except DataError as error:
-        error.key = None  # the file is not a setting
-        raise
-    table.key = ""
-    return table
+    return read_table(path, settings, "", [column.name for column in encoding.columns if column.kind != "number"])
 
 
 def rows_of(frame: pd.DataFrame, encoding: Encoding, settings: Data, name: str) -> Table:
@@ -44,14 +41,14 @@ def rows_of(frame: pd.DataFrame, encoding: Encoding, settings: Data, name: str) 
         name: what the frame is called in errors.
 
     Raises:
-        DataError: a column stands there twice.
+        DataError: a column stands there twice, or holds numbers in place of words such as `007`.
     """
     names = [plain(str(column)) for column in frame.columns]
     if twice := [column.name for column in encoding.columns if names.count(column.name) > 1]:
         raise DataError(f"{name} has the column {twice[0]!r} twice. Expected each name once. Remove one of them.")
     kinds = {column.name: column for column in encoding.columns}
     columns = {
-        column: _cells(frame.iloc[:, number], kinds[column], settings) if column in kinds else np.empty(0)
+        column: _cells(frame.iloc[:, number], kinds[column], settings, name) if column in kinds else np.empty(0)
         for number, column in enumerate(names)
     }
     labels = [label if isinstance(label, (int, np.integer)) else repr(label) for label in frame.index]
@@ -89,7 +86,7 @@ def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callabl
         say(f"Not used of {table.name}: {', '.join(unused)}.")
 
 
-def _cells(values: pd.Series, column: Column, settings: Data) -> np.ndarray:
+def _cells(values: pd.Series, column: Column, settings: Data, name: str) -> np.ndarray:
     """A DataFrame's column as `read_table` gives a file's: float64, or text and None."""
     import pandas as pd
 
@@ -98,6 +95,13 @@ def _cells(values: pd.Series, column: Column, settings: Data) -> np.ndarray:
     is_number = pd.api.types.is_numeric_dtype(values.dtype)  # of True and False, too
     if column.kind == "number" and is_number:
         return values.to_numpy(np.float64, na_value=np.nan)
+    if padded := next((word for word in column.words if _PADDED.match(word)), None):
+        found = next((value for value in values if isinstance(value, Real) and value == value), None)
+        if found is not None:
+            raise DataError(
+                f"Column {column.name!r} of {name} holds numbers such as {found}, but the training data have words such as "
+                f"{padded!r}. Expected text. Read it with pandas.read_csv(path, dtype={{{column.name!r}: str}})."
+            )
     cells = np.empty(len(values), object)
     cells[:] = [None if gap else _text(value, column) for value, gap in zip(values, missing(values), strict=True)]
     for number, cell in enumerate(cells):

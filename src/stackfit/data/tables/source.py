@@ -10,6 +10,7 @@ import io
 import itertools
 import lzma
 import re
+import shlex
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,14 +79,15 @@ def open_source(path: Path, settings: Data, key: str) -> Source:
     encoding = settings.encoding or _marked(start)
     if not settings.encoding and encoding != "utf-8":
         found = f"{shown(path)} is {encoding.upper()} text."
-        raise wrong(key, found, "UTF-8, or to be told the encoding", f"Type data.encoding={encoding}")
+        raise wrong(key, found, "UTF-8, or to be told the encoding" if key else "UTF-8", f"Type data.encoding={encoding}" if key else as_utf8(path, encoding))
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(start).removeprefix("\ufeff")
     except (LookupError, UnicodeError) as error:
         if not settings.encoding:
             raise not_utf8(path, key) from None
         found = f"data.encoding is {encoding!r}, but {shown(path)} is not written so: {error}."
-        raise wrong("encoding", found, "the encoding of the file", "Type data.encoding=utf-8, or cp1252") from None
+        cure = "Type data.encoding=utf-8, or cp1252" if key else "Save the file in this encoding, as the training data"
+        raise wrong(key and "encoding", found, "the encoding of the file" if key else encoding, cure) from None
     if not text.strip():
         raise wrong(key, f"{shown(path)} is empty.", "a header line and rows", "Correct the file")
     lines = io.StringIO(text, newline="")
@@ -145,7 +147,7 @@ def _check_archive(path: Path, key: str) -> bytes:
     if is_workbook:
         what, cure = "a workbook (Excel, LibreOffice or Numbers)", "Save the sheet as CSV in the program that made it"
     elif is_npz:
-        what, cure = "an NPZ file of arrays", f"Type data=npz data.path={shown(path)}"
+        what, cure = "an NPZ file of arrays", f"Type data=npz data.path={shown(path)}" if key else "Call it .npz"
     raise wrong(key, f"{shown(path)} is {what}.", "a CSV file", cure)
 
 
@@ -171,7 +173,7 @@ def _size(path: Path) -> int:
 
 def _marked(start: bytes) -> str:
     """The encoding that the first bytes of a file say: `utf-8` where they say nothing."""
-    if b"\0" in start[:1000] and not start.startswith(tuple(MARKS)):
+    if start[:1000].count(0) > len(start[:1000]) // 4 and not start.startswith(tuple(MARKS)):
         return "utf-16-le" if start[1:2] == b"\0" else "utf-16-be"
     return next((name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8")
 
@@ -190,4 +192,10 @@ def not_utf8(path: Path, key: str) -> DataError:
                 word = next(part for part in re.split(r"[\s,;|\"]+", near) if not part.isascii())
                 break
     found = f"{shown(path)} is not UTF-8 in line {line}. As cp1252 (Windows) it says {word!r} there."
-    return wrong(key, found, "UTF-8, or to be told the encoding", "If the word is right, type data.encoding=cp1252")
+    cure = "type data.encoding=cp1252" if key else as_utf8(path, "cp1252")
+    return wrong(key, found, "UTF-8, or to be told the encoding" if key else "UTF-8", f"If the word is right, {cure}")
+
+
+def as_utf8(path: Path, encoding: str) -> str:
+    """How to convert a file for which no setting says the encoding."""
+    return f"convert the file: iconv -f {encoding} -t utf-8 {shlex.quote(shown(path))} > utf8.csv"

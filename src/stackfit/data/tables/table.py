@@ -27,6 +27,7 @@ class Table:
     columns: dict[str, np.ndarray]  # each `(rows,)`
     rows: np.ndarray  # `(rows,)` int64: the row of the file, its header included
     left_out: list[int] = field(default_factory=list)  # rows that hold nothing but separators
+    forced: frozenset[str] = frozenset()  # columns that are text on request, whatever they hold
     texts: Callable[[str], np.ndarray] = lambda name: np.empty(0, object)  # reads a column of numbers as text again
 
     def __len__(self) -> int:
@@ -47,7 +48,7 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
         DataError: the file is no table, with the line at which that shows.
     """
     expected = "a header line and rows of numbers with commas between"
-    with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}"):
+    with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}" if key else None):
         source = open_source(path, settings, key)
         names = read_names(source, settings, key)
         reader = _Reader(source, names, settings)
@@ -64,6 +65,7 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
             raise
     first = 1 if settings.header is False else 2
     table = Table(shown(path), key, columns, np.arange(len(columns[names[0]])) + first + source.blank)
+    table.forced = frozenset(as_text) & columns.keys()
     table.texts = lambda name: reader.read([name], [name])[name][table.rows - first - source.blank]
     if missing(columns[names[-1]]).any():
         check_widths(source, settings, key)  # pandas fills a short line up
@@ -113,7 +115,7 @@ class _Reader:
             if again is not None and name in words:
                 column = again.pop(name)
             columns[name] = column.to_numpy(np.float64) if column.dtype.kind in "biuf" else _texts(column)
-            if grouped and name not in as_text:
+            if columns[name].dtype == object and name not in as_text:  # pandas takes no 30 digits, and no digits of other scripts
                 numbers = parse_numbers(columns[name], self.settings)
                 columns[name] = columns[name] if (np.isnan(numbers) & ~missing(columns[name])).any() else numbers
         return columns
