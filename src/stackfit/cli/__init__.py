@@ -13,10 +13,12 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from stackfit.cli.interruption import TEXT, Interruption, interruptible
 from stackfit.cli.text import Escaping
+from stackfit.config.project import find_root
 from stackfit.errors import ConfigErrors, StackfitError, printable
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
@@ -48,7 +50,7 @@ def _plain(error: Any) -> tuple[str, int]:
 def _run(typed: list[str], interruption: Interruption) -> int:
     debug = "--debug" in typed
     try:
-        return _dispatch([word for word in typed if word != "--debug"])
+        return _dispatch(_enter_project([word for word in typed if word != "--debug"]))
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
@@ -64,6 +66,25 @@ def _run(typed: list[str], interruption: Interruption) -> int:
     interruption.end()
     print(TEXT, file=sys.stderr)
     return 130
+
+
+def _enter_project(typed: list[str]) -> list[str]:
+    """Change into the project's folder; words that are paths from the folder of the command become paths from there."""
+    try:
+        start = Path.cwd()
+    except OSError:  # it has been removed
+        return typed
+    root = find_root(start)
+    if root == start:
+        return typed
+    print(printable(f"project: {root}"), file=sys.stderr)
+    os.chdir(root)
+    words = []
+    for word in typed:
+        key, equals, value = word.rpartition("=")
+        is_path = ("/" in value or "." in value) and not os.path.isabs(value) and (start / value).exists()
+        words.append(f"{key}{equals}{os.path.relpath(start / value, root)}" if is_path else word)
+    return words
 
 
 def entry() -> NoReturn:
@@ -88,6 +109,7 @@ def _answer() -> None:
 
     from stackfit.cli.app import app
 
+    os.chdir(find_root(Path.cwd()))
     os.environ["_TYPER_COMPLETE_ARGS"] = os.environ.get("_TYPER_COMPLETE_ARGS", "").replace(" --debug ", " ")
     completion_init()
     app([], prog_name="stackfit")

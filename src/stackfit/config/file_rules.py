@@ -21,7 +21,7 @@ from stackfit.files import shown
 
 _ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
-_PARENT = re.compile(r"[\w-]+")
+_PARENT = re.compile(r"(\./)?[\w-]+(/[\w-]+)*(\.ya?ml)?")  # whether there is such an experiment is said where it is looked for
 _GROUP = re.compile(rf"((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*")
 _ENTRY = re.compile(r"((override|optional)\s+)*/?\w+")  # may be left out
 OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
