@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from stackfit.config import project
-from stackfit.config.project import SUFFIXES
 from stackfit.config.origins import read_config_file
+from stackfit.config.project import SUFFIXES
 from stackfit.errors import ConfigError, did_you_mean
 from stackfit.files import shown
 

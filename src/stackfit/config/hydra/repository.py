@@ -6,6 +6,7 @@ So the rest is composed even after a wrong key or option, and all problems are f
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,12 @@ class CheckedRepository(CachingConfigRepository):
         if group:
             return name in self.get_group_options(group)
         return name == "config" or folder_name(name) in by_folder_name()
+
+    def get_group_options(self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG) -> list[str]:
+        """The options of a group, without `.yml` files: Hydra lists them, with a warning, but cannot read them."""
+        with warnings.catch_warnings(action="ignore"):
+            names = super().get_group_options(group_name, results_filter)
+        return [name for name in names if self.config_exists(f"{group_name}/{name}")]
 
     def wrong_option(self, group: str, option: Any) -> ConfigError | None:
         """The error for an option that its group does not have; None if it has it."""
