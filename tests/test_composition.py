@@ -257,11 +257,11 @@ def test_a_value_where_a_mapping_belongs_names_the_file(write, text):
 @pytest.mark.parametrize(
     "text, line, said",
     [
-        ("epochs: [1\n", 3, "This is not YAML: "),
-        ("a: b: c\n", 2, "This is not YAML: mapping values are not allowed"),
-        ("\tepochs: 3\n", 2, "This is not YAML: "),
-        ("epochs: 3\nepochs: 4\n", 3, "found duplicate key epochs"),
-        ("model: {layers: {a: {units: 1, units: 2}}}\n", 2, "found duplicate key units"),
+        ("epochs: [1\n", 2, "The [ in this line is not closed. Expected ]. Write: epochs: [1]"),
+        ("a: b: c\n", 2, "A text with ':' and a blank needs quotes. Expected them around the whole text. Write: a: \"b: c\""),
+        ("\tepochs: 3\n", 2, "This line starts with a tab."),
+        ("epochs: 3\nepochs: 4\n", 3, "The key 'epochs' is here for the second time; the first is in line 2."),
+        ("model: {layers: {a: {units: 1, units: 2}}}\n", 2, "The key 'units' is here for the second time"),
         ("epochs: !!python/object/apply:os.system [echo]\n", 2, "The tag !!python/object/apply:os.system is not allowed"),
         ("? [a]\n: 2\n", 2, "A key of several parts is not allowed"),
         ("x: &x 3\nepochs: *x\n", 3, "The alias *x is not allowed here"),
@@ -275,12 +275,12 @@ def test_a_yaml_error_has_its_line(write, text, line, said):
 
 def test_a_yaml_error_in_a_users_group_file_has_its_line(write):
     write("conf/model/mine.yaml", "layers:\n  a: {units: 3\n")
-    assert refusal("digits_quickstart", "model=mine").where == "conf/model/mine.yaml:3"
+    assert refusal("digits_quickstart", "model=mine").where == "conf/model/mine.yaml:2"
 
 
 def test_a_file_that_is_not_text_is_named(lab, write):
     write("experiments/mine.yaml", "").write_bytes(b"\xff\xfe\x00epochs: 3")
-    assert refusal("mine").where == "experiments/mine.yaml"
+    assert refusal("mine").where == "experiments/mine.yaml:1"
 
 
 def test_nothing_of_a_file_is_run_before_it_is_checked(write, lab):

@@ -195,7 +195,7 @@ class Composer:
         if not {*schema.keys_of(schema.Experiment)} <= {*config}:
             raise ConfigError(
                 "This experiment does not start from `config` or another experiment, so it has no data, model or task. "
-                "Expected a defaults list. Write: defaults: [config, _self_]",
+                "Expected one of them first in a defaults list. Write: defaults: [config, _self_]",
                 where=shown(self.path),
             )
         self._keep_own_head(config)

@@ -22,9 +22,10 @@ from omegaconf import DictConfig, OmegaConf
 from stackfit.config import project
 from stackfit.config.experiments import by_folder_name, find_experiments, folder_name, name_of
 from stackfit.config.file_rules import OPTION, find_faults
-from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
+from stackfit.config.origins import ConfigFile, read_config_file
 from stackfit.config.schema import hint_of
 from stackfit.config.trust import check_resolvers
+from stackfit.config.yaml_faults import yaml_problem
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
 from stackfit.files import shown
 
@@ -113,7 +114,8 @@ class CheckedRepository(CachingConfigRepository):
         try:
             result = super().load_config(config_path)
         except yaml.YAMLError as error:
-            raise ConfigErrors([*errors, yaml_problem(error)]) if errors else yaml_problem(error) from None
+            problem = yaml_problem(error, path, path.read_text(encoding="utf-8"))
+            raise ConfigErrors([*errors, problem]) if errors else problem from None
         entries = {fault.path[1] for fault in faults if fault.path and fault.path[0] == "defaults"}
         for fault in faults:
             if fault.path and fault.path[0] != "defaults":
