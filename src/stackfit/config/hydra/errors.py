@@ -50,6 +50,6 @@ def _translate(error: Exception, typed: Sequence[str], chain: Sequence[ConfigFil
     if "not in struct" in text and key:  # only of Hydra's own section: the rest is merged without types
         parent, _, name = key.rpartition(".")
         message = f"There is no key {name!r} in {parent}. Expected a key that is there. Correct the name."
-    elif "RunMode" in text:
+    elif key == "hydra.mode":
         message = f"{key} is not a mode of Hydra. Expected RUN or MULTIRUN. Write: {key}=RUN"
     return ConfigError(message, key=key, where=where)

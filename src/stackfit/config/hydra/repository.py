@@ -23,6 +23,7 @@ from stackfit.config import project
 from stackfit.config.experiments import by_folder_name, find_experiments, folder_name, name_of
 from stackfit.config.file_rules import OPTION, find_faults
 from stackfit.config.origins import ConfigFile, read_config_file
+from stackfit.config.override_text import override_text
 from stackfit.config.schema import hint_of
 from stackfit.config.trust import check_resolvers
 from stackfit.config.yaml_faults import yaml_problem
@@ -175,11 +176,13 @@ class CheckedRepository(CachingConfigRepository):
         if isinstance(option, str) and "/" in option and OPTION.fullmatch(option) and self.config_exists(f"{group}/{option}"):
             return None
         cure = f"Write: {group}={nearest(str(option), options) or options[0]}"
+        if group == "data" and (kind := str(option).rpartition(".")[2].lower()) in options and kind != option:
+            cure = f"Write: data={kind} {override_text('data.path', option)}"
         own = project.own("conf")
         if own and isinstance(option, str) and OPTION.fullmatch(option) and (own / group / f"{option}.yml").is_file():
             cure = f"Rename conf/{group}/{option}.yml to {option}.yaml."
         return ConfigError(
-            f"{option!r} is not an option of the group {group!r}.{did_you_mean(str(option), options)} "
+            f"{'null' if option is None else repr(option)} is not an option of the group {group!r}.{did_you_mean(str(option), options)} "
             f"Expected one of: {', '.join(options)}. {cure}",
             key=f"callbacks.{option}" if group == "callbacks" else group,
             kind="name",
