@@ -86,8 +86,7 @@ def train(
 ) -> results.Run:
     """`run`, for a composition; `problems` are those of the composition."""
     cell = build_cell(composition, trusted_modules(trust), problems)
-    if problems.wrong_names():  # the rest needs an engine, whose start takes seconds
-        problems.raise_errors()
+    problems.raise_errors()  # before the engine starts, which takes seconds; `plan` names those that need it as well
     from stackfit.execution.members import check_model, start
     from stackfit.execution.runner import run_cell
 

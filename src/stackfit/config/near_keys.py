@@ -101,8 +101,8 @@ def _similar(key: str, keys: Mapping[str, int]) -> list[str]:
     """The key whose first wrong part, corrected, gives one that exists; of a single word, the one with the nearest end."""
     parts = key.split(".")
     for at in range(len(parts)):
-        above = ".".join(parts[:at])
-        beside = {name.split(".")[at] for name in keys if name.startswith(f"{above}." if above else "")}
+        before = ".".join([*parts[:at], ""])
+        beside = {name.split(".")[at] for name in keys if name.startswith(before)}
         if parts[at] not in beside:
             near = nearest(parts[at], beside)
             corrected = ".".join([*parts[:at], near or "", *parts[at + 1 :]])
