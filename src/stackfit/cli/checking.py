@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
+from stackfit.cli.idle import Idle
 from stackfit.errors import ConfigError, ConfigErrors, printable
 
 if TYPE_CHECKING:
     from stackfit.proof.check import Mark, Outcome
 
 STATES = ("passed", "failed", "skipped")
+
+
+IDLE = (Idle("long", without="everything"),)
 
 
 def command(

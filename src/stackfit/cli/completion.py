@@ -73,6 +73,12 @@ def options(group: str) -> list[str]:
     return sorted({path.stem for folder in _folders("conf") for path in (folder / group).glob("*.yaml")})
 
 
+def choices(incomplete: str) -> list[str]:
+    """A group, then an option of it after `=`."""
+    group, equals, _ = incomplete.partition("=")
+    return [f"{group}={name}" for name in options(group)] if equals else groups()
+
+
 def data_sets() -> list[str]:
     """The options of the group `data`."""
     return options("data")

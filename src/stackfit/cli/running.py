@@ -65,6 +65,12 @@ def parse_words(words: list[str]) -> Typed:
     for name, choices in (("--cfg", ("job", "hydra", "all")), ("--info", INFOS)):
         if name in flags and flags[name] not in choices:
             raise ConfigError(f"{name} is {flags[name]!r}. Expected {', '.join(choices)}. Write: {name} {choices[0]}")
+    for name, needed in (("--resolve", "--cfg"), ("--package", "--cfg")):
+        if name in flags and needed not in flags:
+            raise ConfigError(f"{name} does nothing without {needed}. Expected both. Add {needed} job, or leave it out.")
+    kinds = [name for name in ("--cfg", "--info", "--hydra-help", "--run", "--multirun") if name in flags]
+    if len(kinds) > 1:
+        raise ConfigError(f"{kinds[1]} does nothing beside {kinds[0]}. Expected one of them. Leave out {kinds[1]}.")
     if not others and "--hydra-help" not in flags:
         raise ConfigError("No experiment was named. Expected one. Try: stackfit list, then stackfit run NAME")
     return Typed(others[0] if others else "digits_quickstart", others[1:], flags)
@@ -105,6 +111,7 @@ def command(
     from stackfit.config.hydra.composition import Composer
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
+        refuse_idle({"--fresh": fresh, "--quiet": quiet, "--trust": trust, "--fail-fast": fail_fast, "--yes": yes}, "when nothing is trained")
         from stackfit.config.hydra.information import print_information
 
         print_information(typed.experiment, typed.overrides, typed.flags)
@@ -114,6 +121,8 @@ def command(
 
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
+    if not is_sweep:
+        refuse_idle({"--fail-fast": fail_fast, "--yes": yes}, "without a sweep")
     try:
         if is_sweep:
             from stackfit.execution.sweep import Sweep
@@ -142,6 +151,16 @@ def command(
         return 0
     finally:
         completion.remember_keys(composition)
+
+
+def refuse_idle(options: dict[str, object], when: str) -> None:
+    """Refuse the first of these options that was given: it would be ignored.
+
+    Raises:
+        ConfigError: see above.
+    """
+    for name in (name for name, value in options.items() if value):
+        raise ConfigError(f"{name} does nothing {when}. Expected it only where it counts. Leave it out.")
 
 
 def ask(cells: int) -> bool:

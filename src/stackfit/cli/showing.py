@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Name, Overrides, Trust, option
+from stackfit.cli.idle import Idle
 from stackfit.cli.text import complain, flow
 from stackfit.errors import ConfigError, Problems, raising
 
 if TYPE_CHECKING:
     from stackfit.config.hydra.composition import Composition
+
+IDLE = (Idle("origin", beside="diff"),)
 
 
 def command(
@@ -43,7 +46,8 @@ def command(
     warn_of_targets(composition, trust or ())
     if diff is not None:
         with raising() as problems:
-            other = plain(Composer(diff).compose((), problems))
+            compared = Composer(diff).compose((), problems)
+            other = resolve_config(compared.config, problems) if resolve else plain(compared)
         for line in differences(config, other, diff):
             sys.stdout.write(line + "\n")
         return

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 from stackfit.cli.arguments import Filter, Format, Paths, option
+from stackfit.cli.idle import Idle
 from stackfit.cli.text import complain, width, write_csv
+
+IDLE = (Idle("format", beside="csv"),)
 
 
 def command(

@@ -41,6 +41,11 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def columns() -> int:
+    """The width to fold at: the terminal's; 80 for a pipe or a file."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+
+
 def complain(problems: Iterable[str]) -> None:
     """Name problems on stderr that are no reason to stop."""
     for problem in problems:
