@@ -113,7 +113,8 @@ def writing(
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
+        folder = Path(path).parent
+        reason = error.strerror or error if folder.is_dir() else f"there is no folder {shown(folder)}"
         raise kind(f"{shown(path)} cannot be written: {reason}. Expected {expected}. {cure}") from error
 
 

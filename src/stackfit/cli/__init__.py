@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from stackfit.cli.interruption import TEXT, Interruption, interruptible
-from stackfit.cli.text import Escaping
+from stackfit.cli.text import Escaping, say
 from stackfit.config.project import find_root
-from stackfit.errors import ConfigErrors, StackfitError, printable
+from stackfit.errors import ConfigErrors, StackfitError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 PLAIN = {"─": "-", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
@@ -77,7 +77,7 @@ def _enter_project(typed: list[str]) -> list[str]:
     root = find_root(start)
     if root == start:
         return typed
-    print(printable(f"project: {root}"), file=sys.stderr)
+    say(f"project: {root}")
     os.chdir(root)
     words = []
     for word in typed:
@@ -133,29 +133,31 @@ def _dispatch(typed: list[str]) -> int:
     except Exception as error:
         if not (hasattr(error, "show") and hasattr(error, "exit_code")):
             raise
-        error.show()  # a usage error of Typer (its own copy of click's classes is private)
-        return error.exit_code
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # the help
+            return error.exit_code
+        from stackfit.cli.usage import usage_problem
+
+        raise usage_problem(error, typed) from None
 
 
 def _show(error: BaseException) -> int:
     if isinstance(error, OSError) and (error.errno in NO_ROOM or "temporary directory" in str(error)):
         where = f"{error.filename}: " if error.filename and error.errno in NO_ROOM else ""
-        print(
+        say(
             f"error: {where}{error.strerror or error}. Expected folders with room and permission for temporary files and results.\n"
-            f"  Free space, or set TMPDIR to such a folder (now {os.environ.get('TMPDIR') or 'not set'}).",
-            file=sys.stderr,
+            f"  Free space, or set TMPDIR to such a folder (now {os.environ.get('TMPDIR') or 'not set'})."
         )
         return 2
     if not isinstance(error, StackfitError):
-        print(
-            printable(f"error: stackfit itself failed: {type(error).__name__}: {error}\n")
-            + "  Expected this not to happen. Add --debug for the traceback, and please report it.",
-            file=sys.stderr,
+        say(
+            f"error: stackfit itself failed: {type(error).__name__}: {error}\n"
+            "  Expected this not to happen. Add --debug for the traceback, and please report it."
         )
         return 1
     errors: list[Any] = error.errors if isinstance(error, ConfigErrors) else [error]
     for problem in errors:
-        print(printable(f"error: {problem}"), file=sys.stderr)
+        say(f"error: {problem}")
     if len(errors) > 1:
         print(f"{len(errors)} errors; nothing was trained.", file=sys.stderr)
     return error.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stackfit.cli import completion
-from stackfit.errors import printable
+from stackfit.cli.text import say
 
 
 def word(
@@ -36,7 +35,7 @@ def newest_runs(paths: Sequence[Path]) -> list[Path]:
     found = [newest_run(path) for path in paths]
     for path, run in zip(paths, found, strict=True):
         if run != path:
-            print(printable(f"{path}: its newest finished run is {shown(run)}"), file=sys.stderr)
+            say(f"{path}: its newest finished run is {shown(run)}")
     return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
 from stackfit.cli.idle import Idle
+from stackfit.cli.text import say
 from stackfit.errors import ConfigError, ConfigErrors, printable
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def command(
     marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
     for mark in marks:
         if mark.problem:
-            print(f"error: {_line(mark.item)}: {printable(str(mark.problem))}", file=sys.stderr)
+            say(f"error: {_line(mark.item)}: {mark.problem}")
     sys.stdout.writelines(f"{line}\n" for line in _summary(marks))
     write(marks)
     if all(mark.state == "error" and not mark.outcomes for mark in marks):

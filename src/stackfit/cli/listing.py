@@ -8,7 +8,8 @@ import textwrap
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli.arguments import word
-from stackfit.errors import ConfigError, printable
+from stackfit.cli.text import complain
+from stackfit.errors import ConfigError
 
 if TYPE_CHECKING:
     from stackfit.config.experiments import Record
@@ -21,8 +22,7 @@ def command(pattern: Annotated[str | None, word("Part of a name or question.")] 
 
     broken: list[ConfigError] = []
     records = list_experiments(pattern, broken)
-    for error in broken:
-        print(printable(f"warning: {error}"), file=sys.stderr)
+    complain(map(str, broken))
     if not records:
         raise ConfigError(f"No experiment matches {pattern!r}. Expected part of a name or question. Try: stackfit list")
     room = max(40, shutil.get_terminal_size((100, 24)).columns - max(len(record.name) for record in records) - 2)

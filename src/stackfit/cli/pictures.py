@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stackfit.cli.text import draw
-from stackfit.errors import DataError
+from stackfit.errors import ConfigError, DataError
 from stackfit.execution.progress import takes_colour
 from stackfit.files import shown, writing
 
@@ -17,6 +17,8 @@ SHADES = " .:-=+*#%@"
 
 def show_picture(picture: np.ndarray | None, png: Path | None) -> None:
     """A picture in the terminal, or in a PNG file; nothing where there is none."""
+    if picture is None and png is not None:
+        raise ConfigError("This example is not a picture. Expected one for --png. Leave out --png.")
     if picture is None:
         return
     if png is not None:

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
-from stackfit.errors import ConfigError, printable
+from stackfit.cli.text import say
+from stackfit.errors import ConfigError
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
@@ -36,14 +37,14 @@ def command(
 
     stackfit plan gsp631_base
 
-    stackfit plan gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+    stackfit plan gsp631_base -m model.layers.hidden.units=32,64 'seed=range(5)'
 
     FLOPs are those of one example's forward pass, a multiply-add being two; cost is a cell's training in FLOPs, relative
     to the cheapest cell. Exit code: 2 if a key, a type, a target or a single run's model is wrong, 1 if a cell of a sweep
     will fail, else 0.
     """
     began = time.perf_counter()
-    typed = parse_words([experiment, *(overrides or ()), *(["-m"] if multirun else [])])
+    typed = parse_words([experiment, *(overrides or ()), *(["-m"] if multirun else [])], "plan")
     if other := [flag for flag in typed.flags if flag != "--multirun"]:
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
     from stackfit.config.hydra.composition import Composer
@@ -80,7 +81,7 @@ def print_problems(plan: dict[str, Any]) -> None:
             place = [f"cell{'s' * (len(cells) > 1)} {_numbers(cells)}" if cells else None, problem["where"], problem["key"]]
             hide = f"\n  To hide this: 'silence=[{problem['kind']}]'" if kind == "warnings" else ""
             said = f"{kind[:-1]}: {'  '.join(filter(None, place))}\n  {problem['message']}{hide}"
-            print(printable(said), file=sys.stderr)
+            say(said)
 
 
 def run_lines(plan: dict[str, Any]) -> Iterator[str]:

@@ -128,11 +128,14 @@ def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: 
     from stackfit.proof.predictions import predict_items
     from stackfit.proof.rerun import load_data
 
+    is_picture = len(run.config["data"]["input_shape"]) == 3
+    if png and not is_picture:
+        show_picture(None, png)
     predictions, dataset = predict_items(run, trust), None
     for item in items:
         prediction = _pick(predictions, item)
         sys.stdout.write(_line(prediction, run) + "\n" + _shares(prediction, run))
-        if len(run.config["data"]["input_shape"]) == 3:
+        if is_picture:
             dataset = dataset or load_data(run, lambda line: complain([line]))
             show_picture(pick_item(dataset, item, "test").picture, png)
 

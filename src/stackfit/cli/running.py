@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import NAME_HELP, Multirun, Overrides, Trust, option, word
+from stackfit.cli.usage import no_option
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Typed:
         return "--multirun" in self.flags
 
 
-def parse_words(words: list[str]) -> Typed:
+def parse_words(words: list[str], command: str = "run") -> Typed:
     """Separate the experiment, Hydra's flags and the overrides; the flags may be anywhere.
 
     Raises:
@@ -50,10 +51,9 @@ def parse_words(words: list[str]) -> Typed:
         if not word.startswith("-") or word[1:2].isdigit():
             others.append(word)
         elif name not in FLAGS:
-            raise ConfigError(
-                f"There is no option {name!r}. Expected key=value, --fresh, --quiet, --trust, or Hydra's "
-                "-m, --cfg, --info, --package, --resolve. Try: stackfit run --help"
-            )
+            from stackfit.cli.app import load_command
+
+            raise no_option(name, [word, *rest], load_command(command), f"stackfit {command}")
         else:
             if FLAGS[name] == 1 and not equals:
                 if not rest:
@@ -92,9 +92,9 @@ def command(
 
     stackfit run gsp631_base model.layers.hidden.units=128 epochs=3
 
-    stackfit run gsp631_base optimizer=sgd callbacks=[stop_at] callbacks.stop_at.value=0.84
+    stackfit run gsp631_base callbacks=[stop_at] callbacks.stop_at.value=0.84
 
-    stackfit run gsp631_base -m model.layers.hidden.units=32,64,128 'seed=range(5)'
+    stackfit run gsp631_base -m model.layers.hidden.units=32,64 'seed=range(5)'
 
     An interrupted run is resumed; in a sweep, the same command trains only unfinished cells. Hydra's own flags
     work too: --cfg job, --info.
@@ -111,7 +111,7 @@ def command(
     from stackfit.config.hydra.composition import Composer
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
-        refuse_idle({"--fresh": fresh, "--quiet": quiet, "--trust": trust, "--fail-fast": fail_fast, "--yes": yes}, "when nothing is trained")
+        refuse_idle({"--fresh": fresh, "--quiet": quiet, "--trust": trust, "--fail-fast": fail_fast, "--yes": yes}, "without a run")
         from stackfit.config.hydra.information import print_information
 
         print_information(typed.experiment, typed.overrides, typed.flags)
@@ -160,7 +160,7 @@ def refuse_idle(options: dict[str, object], when: str) -> None:
         ConfigError: see above.
     """
     for name in (name for name, value in options.items() if value):
-        raise ConfigError(f"{name} does nothing {when}. Expected it only where it counts. Leave it out.")
+        raise ConfigError(f"{name} does nothing {when}. Expected it only with one. Leave it out.")
 
 
 def ask(cells: int) -> bool:
@@ -173,7 +173,7 @@ def ask(cells: int) -> bool:
 
 def finish_sweep(sweep: Sweep) -> int:
     """Print the sweep's table and, last, its folder; return 1 unless every cell is finished."""
-    from stackfit.cli.text import complain, width
+    from stackfit.cli.text import complain, say, width
     from stackfit.files import shown
     from stackfit.results import formats, tables
 
@@ -186,7 +186,7 @@ def finish_sweep(sweep: Sweep) -> int:
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if left > sweep.failed:
-        print(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.", file=sys.stderr)
+        say(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.")
     return 1 if left else 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from stackfit.cli import completion
 from stackfit.cli.arguments import Name, Overrides, Trust, option
 from stackfit.cli.idle import Idle
-from stackfit.cli.text import complain, flow
+from stackfit.cli.text import complain, flow, say
 from stackfit.errors import ConfigError, Problems, raising
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
             problems.place(composition.origins)
     completion.remember_keys(composition)
     for file in composition.replaced:
-        print(f"note: {file} is yours, from ./conf; it replaces the shipped one", file=sys.stderr)
+        say(f"note: {file} is yours, from ./conf; it replaces the shipped one")
     warn_of_targets(composition, trust or ())
     if diff is not None:
         with raising() as problems:

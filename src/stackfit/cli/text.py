@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,26 @@ def columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
 
 
+def say(text: str) -> None:
+    """Print on stderr, with control characters escaped; on a terminal, folded between words."""
+    text = printable(text)
+    if sys.stderr.isatty():
+        text = "\n".join(fold(line, shutil.get_terminal_size().columns) for line in text.split("\n"))
+    print(text, file=sys.stderr)
+
+
+def fold(line: str, columns: int) -> str:
+    """A line in lines of at most so many columns; its indent stays, and no word is broken."""
+    indent = line[: len(line) - len(line.lstrip(" "))]
+    return textwrap.fill(
+        line, columns, initial_indent="", subsequent_indent=indent or "  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def complain(problems: Iterable[str]) -> None:
     """Name problems on stderr that are no reason to stop."""
     for problem in problems:
-        print(printable(f"warning: {problem}"), file=sys.stderr)
+        say(f"warning: {problem}")
 
 
 def write_csv(text: str, path: Path) -> None:

@@ -126,8 +126,8 @@ def _no_file(word: str) -> ConfigError:
     if glob.has_magic(word):
         found = "is a pattern, which only `stackfit check` takes" if glob.glob(word) else "matches no file"
     name = word.removesuffix(".yaml").removesuffix(".yml").removeprefix("./").removeprefix("experiments/")
-    if path := by_folder_name().get(folder_name(name)):
-        cure = f" Its name alone finds {shown(path)}: {name}"
+    if folder_name(name) in by_folder_name():
+        cure = f" Write its name: {name}"
     return ConfigError(f"{word} {found}. Expected an experiment's file, or a name.{cure or ' Try: stackfit list'}")
 
 

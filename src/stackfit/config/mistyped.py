@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from stackfit.config.experiments import find_experiments
 from stackfit.config.forms import options_of
 from stackfit.config.origins import GROUPS
-from stackfit.config.schema import expected
+from stackfit.config.schema import Experiment, expected, keys_of
+from stackfit.config.targets import all_arguments
 from stackfit.errors import nearest
 
 _KEY = re.compile(r"[A-Za-z_][\w./]*")
@@ -33,6 +34,17 @@ def torn(words: Sequence[str]) -> tuple[int, str] | None:
     if not rest or "=" in rest[0] or not (sign or _VALUE.match(rest[0])):
         return None
     return count + 1, f"{key}={rest[0]}"
+
+
+def undashed(words: Sequence[str]) -> str | None:
+    """The override that was typed as an option: `epochs=3` of `--epochs 3`, `--epochs=3` or `-epochs=3`."""
+    key, equals, value = words[0].lstrip("-").partition("=")
+    key = key.replace("-", "_")
+    if not equals and len(words) > 1 and "=" not in words[1] and not words[1].startswith("--"):
+        value = words[1]
+    names = {*keys_of(Experiment), *all_arguments()}
+    is_key = key in names or nearest(key, [name for name in names if "_" in name]) or key.partition(".")[0] in GROUPS
+    return shlex.quote(f"{key}={value or 'VALUE'}") if is_key else None
 
 
 def describe(typed: str, quoted: Callable[[str], str | None]) -> tuple[str, str]:

@@ -63,6 +63,12 @@ def cure_written(key: str, value: Any, config: Mapping[str, Any]) -> str | None:
     return f"Write: {plain}"
 
 
+def near_keys(key: str, config: Mapping[str, Any]) -> list[str]:
+    """The keys of a composed config that a key may stand for; none where nothing is near."""
+    keys = {name: rank for name, rank in _keys(config, "") if not name.startswith("hydra")}
+    return _matches(key, keys) or _similar(key, keys)
+
+
 def _meant(key: str, value: Any, config: Mapping[str, Any]) -> tuple[list[str], str | None]:
     """The keys that a key may stand for, or else an override that does what was meant."""
     key = key.replace("/", ".")

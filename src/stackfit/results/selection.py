@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ ALLOWED = (
     *(ast.BinOp, ast.BitAnd, ast.BitOr, ast.Add, ast.Sub, ast.Mult, ast.Div),
     *(ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple),
 )
+MOST_NAMES = 8  # columns that an error lists
 EXAMPLE = "units > 64 and test_accuracy > 0.87"
 
 
@@ -81,9 +83,11 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     """Raise a ConfigError if there is no such column."""
     columns = list(columns)
     if name not in columns:
+        near = difflib.get_close_matches(name, columns, n=MOST_NAMES, cutoff=0) if len(columns) > MOST_NAMES else columns
+        among = f"one of {len(columns)} columns, such as" if len(columns) > MOST_NAMES else "one of:"
         raise ConfigError(
-            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected one of: "
-            f"{', '.join(columns)}. Try: stackfit table --csv -, which shows their values.",
+            f"There is no column {name!r}.{did_you_mean(name, columns)} Expected {among} {', '.join(near)}. "
+            "Try: stackfit table --csv -, which shows all with their values.",
             where=option,
         )
 
