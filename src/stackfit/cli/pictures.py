@@ -15,10 +15,14 @@ from stackfit.files import shown, writing
 SHADES = " .:-=+*#%@"
 
 
+def check_png(png: Path | None, is_picture: bool) -> None:
+    """Raise a ConfigError if there is no picture for a PNG file."""
+    if png is not None and not is_picture:
+        raise ConfigError("This example is not a picture. Expected one for --png. Leave out --png.")
+
+
 def show_picture(picture: np.ndarray | None, png: Path | None) -> None:
     """A picture in the terminal, or in a PNG file; nothing where there is none."""
-    if picture is None and png is not None:
-        raise ConfigError("This example is not a picture. Expected one for --png. Leave out --png.")
     if picture is None:
         return
     if png is not None:

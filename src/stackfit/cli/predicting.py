@@ -123,14 +123,13 @@ def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: 
     Raises:
         ConfigError: there is no such item; RunFolderError, DataError: see `stackfit.proof`.
     """
-    from stackfit.cli.pictures import show_picture
+    from stackfit.cli.pictures import check_png, show_picture
     from stackfit.data import pick_item
     from stackfit.proof.predictions import predict_items
     from stackfit.proof.rerun import load_data
 
     is_picture = len(run.config["data"]["input_shape"]) == 3
-    if png and not is_picture:
-        show_picture(None, png)
+    check_png(png, is_picture)
     predictions, dataset = predict_items(run, trust), None
     for item in items:
         prediction = _pick(predictions, item)

@@ -143,6 +143,9 @@ def find_named(name: str) -> Path:
         ConfigError: see `find_experiment`.
     """
     files = find_experiments()
+    if glob.has_magic(name):
+        found = "is a pattern, which only `stackfit check` takes" if fnmatch.filter(files, name) else "matches no experiment"
+        raise ConfigError(f"{name} {found}. Expected an experiment's name, or its file. Try: stackfit list")
     if not _BELOW.fullmatch(name):
         raise ConfigError(
             f"{name!r} is not an experiment's name. Expected letters, digits, '_' and '-', or a path that ends in .yaml. "

@@ -53,6 +53,11 @@ def _described(node: ast.AST) -> str:
     return "an operator other than + - * /"
 
 
+def no_match(query: str) -> str:
+    """What to say where a query picks nothing."""
+    return f"No run matches --filter {query!r}. Expected one that some run passes. Try without it, to see the values."
+
+
 def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     """The rows for which the query is true; for a blank it never is. ConfigError if it cannot be answered."""
     for name in names_in(query):
@@ -83,7 +88,9 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     """Raise a ConfigError if there is no such column."""
     columns = list(columns)
     if name not in columns:
-        near = difflib.get_close_matches(name, columns, n=MOST_NAMES, cutoff=0) if len(columns) > MOST_NAMES else columns
+        near = columns
+        if len(columns) > MOST_NAMES:
+            near = difflib.get_close_matches(name, columns, n=MOST_NAMES, cutoff=0.4) or columns[:MOST_NAMES]
         among = f"one of {len(columns)} columns, such as" if len(columns) > MOST_NAMES else "one of:"
         raise ConfigError(
             f"There is no column {name!r}.{did_you_mean(name, columns)} Expected {among} {', '.join(near)}. "

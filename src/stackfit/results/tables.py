@@ -20,7 +20,7 @@ from stackfit.results.differences import (
 )
 from stackfit.results.frames import SHOWN, Paths, Runs, read_runs, tidy
 from stackfit.results.run_files import read_history
-from stackfit.results.selection import check_column, names_in, order, rows_where, sort_rows
+from stackfit.results.selection import check_column, names_in, no_match, order, rows_where, sort_rows
 from stackfit.results.statistics import summarize
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def build_table(
     if last is not None and last < 1:
         raise ConfigError(f"--last is {last}. Expected at least 1. Try: stackfit table --last 10")
     runs = in_order(runs.pick(runs.about.sort_values(["started", "folder"]).index[-(last or 0) :]))
-    chosen = columns_of(runs)
+    chosen, asked = columns_of(runs), filter
     known = [*chosen]
     if filter is not None and names_in(filter) <= {*known}:
         chosen, filter = rows_where(chosen, filter), None
@@ -91,6 +91,8 @@ def build_table(
         for name in names_in(filter):
             check_column(name, dict.fromkeys([*frame, *known]), "--filter")
         frame = rows_where(frame, filter)
+    if asked and frame.empty:
+        problems.append(no_match(asked))
     return (sort_rows(frame, sort) if sort else frame).reset_index(drop=True)
 
 
