@@ -121,7 +121,7 @@ def test_hydra_leaves_nothing_behind_and_stackfit_alone_names_its_folders(lab):
 def test_a_misspelt_key_names_the_nearest_however_it_is_typed(override):
     error = refusal("digits_quickstart", override)
     assert (error.where, error.key) == (override, "epocs")
-    assert error.message == "There is no key 'epocs'. Did you mean 'epochs'? Write: epochs=3"
+    assert error.message == "There is no key 'epocs'. Did you mean 'epochs'? Expected a key of the config. Write: epochs=3"
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_null_or_a_wrong_word_says_which_key_needs_a_value(override, said):
 @pytest.mark.parametrize(
     "text, key, said",
     [
-        ("epocs: 3\n", "epocs", "There is no key 'epocs'. Did you mean 'epochs'? Write: epochs: 3"),
+        ("epocs: 3\n", "epocs", "There is no key 'epocs'. Did you mean 'epochs'? Expected a key of the config. Write: epochs: 3"),
         ("about: {qestion: x}\n", "about.qestion", "There is no key 'qestion' in about. Did you mean 'question'?"),
         ("data: {pth: x}\n", "data.pth", "There is no key 'pth' in data. Did you mean 'path'?"),
         ("epochs: three\n", "epochs", "epochs is 'three'. Expected a whole number. Correct the value."),

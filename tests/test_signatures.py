@@ -24,13 +24,13 @@ def errors(*overrides: str, experiment: str = "digits_quickstart") -> list[tuple
 
 
 CASES = [
-    ("model.layers.hidden.activation=Relu", "model.layers.hidden.activation", "There is no activation 'Relu'. Did you mean 'relu'? Write: activation: relu"),
+    ("model.layers.hidden.activation=Relu", "model.layers.hidden.activation", "There is no activation 'Relu'. Did you mean 'relu'? Expected a name that Keras knows. Write: activation: relu"),
     ("model.layers.hidden.units=abc", "model.layers.hidden.units", "dense_stack's argument 'units' is 'abc'. Expected a whole number or a list."),
     ("model.layers.hidden.units=64.5", "model.layers.hidden.units", "is 64.5. Expected a whole number or a list."),
     ("optimizer.learning_rate=high", "optimizer.learning_rate", "Adam's argument 'learning_rate' is 'high'. Expected a number."),
     ("optimizer.amsgrad=maybe", "optimizer.amsgrad", "is 'maybe'. Expected true or false."),
     ("+optimizer.lr=0.1", "optimizer.lr", "Adam has no argument 'lr'. Did you mean 'learning_rate'? Expected an argument that it takes. Write: learning_rate"),
-    (LAYER + "Dens,units:3}", "model.layers.x._target_", "There is no 'Dens' in keras.layers. Did you mean 'Dense'? Write: _target_: keras.layers.Dense"),
+    (LAYER + "Dens,units:3}", "model.layers.x._target_", "There is no 'Dens' in keras.layers. Did you mean 'Dense'? Expected a class of Keras. Write: _target_: keras.layers.Dense"),
     (LAYER + "Dense,unit:3}", "model.layers.x.unit", "Dense has no argument 'unit'. Did you mean 'units'?"),
     (LAYER + "Dense,units:3,kernel_initializer:he_norml}", "model.layers.x.kernel_initializer", "There is no initializer 'he_norml'. Did you mean 'he_normal'?"),
     (LAYER + "Conv2D,filters:3,kernel_size:3,padding:sam}", "model.layers.x.padding", "There is no padding 'sam'. Did you mean 'same'?"),

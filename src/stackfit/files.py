@@ -114,7 +114,7 @@ def writing(
         yield
     except OSError as error:
         folder = Path(path).parent
-        reason = error.strerror or error if folder.is_dir() else f"there is no folder {shown(folder)}"
+        reason = error.strerror or error if folder.exists() else f"there is no folder {shown(folder)}"
         raise kind(f"{shown(path)} cannot be written: {reason}. Expected {expected}. {cure}") from error
 
 

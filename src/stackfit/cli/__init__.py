@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stackfit.cli.interruption import TEXT, Interruption, interruptible
+from stackfit.cli.interruption import RESUMES, TEXT, Interruption, interruptible
 from stackfit.cli.text import Escaping, say
 from stackfit.config.project import find_root
 from stackfit.errors import ConfigErrors, StackfitError
@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             with contextlib.suppress(OSError):  # of a stream that has been duplicated, Python may ask where it stands
                 stream.reconfigure(errors="plain")
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    with contextlib.redirect_stdout(Escaping(sys.stdout)), interruptible() as interruption:
+    text = RESUMES if typed[:1] in (["run"], ["check"]) and "--fresh" not in typed else TEXT
+    with contextlib.redirect_stdout(Escaping(sys.stdout)), interruptible(text) as interruption:
         code = _run(typed, interruption)
     sys.exit(code)
 
@@ -64,7 +65,7 @@ def _run(typed: list[str], interruption: Interruption) -> int:
                 raise
             return _show(error)
     interruption.end()
-    print(TEXT, file=sys.stderr)
+    print(interruption.text, file=sys.stderr)
     return 130
 
 

@@ -147,7 +147,7 @@ def command(
             from stackfit.cli.predicting import print_items
 
             print_items(run, items, trust=trust or ())
-        print_run(run.folder, metrics)
+        print_run(run.folder, metrics, said=not quiet and sys.stdout.isatty() and sys.stderr.isatty())
         return 0
     finally:
         completion.remember_keys(composition)
@@ -190,11 +190,16 @@ def finish_sweep(sweep: Sweep) -> int:
     return 1 if left else 0
 
 
-def print_run(folder: Path, metrics: dict[str, float | None]) -> None:
-    """The metrics that matter on one line, and the folder on the last."""
+def print_run(folder: Path, metrics: dict[str, float | None], said: bool = False) -> None:
+    """The metrics that matter on one line, and the folder on the last.
+
+    Args:
+        said: whether the reader has seen the test metrics just now.
+    """
     from stackfit.files import shown
 
-    shown_first = [name for name in metrics if name.startswith("test_")] or list(metrics)
-    known = {name: value for name in shown_first if (value := metrics[name]) is not None}
-    sys.stdout.write("  ".join(f"{name} {value:.4f}" for name, value in known.items()) + "\n")
+    tested = [name for name in metrics if name.startswith("test_")]
+    known = {name: value for name in tested or metrics if (value := metrics[name]) is not None}
+    if not (said and tested):
+        sys.stdout.write("  ".join(f"{name} {value:.4f}" for name, value in known.items()) + "\n")
     sys.stdout.write(f"{shown(folder)}\n")

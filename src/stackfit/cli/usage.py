@@ -48,7 +48,7 @@ def no_option(name: str, typed: Sequence[str], command: Any, path: str) -> Confi
         if override := undashed(typed[at : at + 2]):
             return ConfigError(f"There is no option {name!r}. Expected a setting without dashes, as key=value. Write: {override}")
     if (near := nearest(name.lstrip("-"), [spelled[2:] for spelled in begun or options])) and len(name) > 3:
-        return ConfigError(f"There is no option {name!r}. Did you mean '--{near}'? Write: --{near}")
+        return ConfigError(f"There is no option {name!r}. Did you mean '--{near}'? Expected an option of {path}. Write: --{near}")
     short = ", or -m" if "--multirun" in options else ""
     return ConfigError(f"There is no option {name!r}. Expected {', '.join(options)}{short}. Try: {path} --help")
 
@@ -60,7 +60,7 @@ def _no_command(word: str, group: Any, path: str) -> ConfigError:
     if word in find_experiments() or word.endswith((".yaml", ".yml")):
         return ConfigError(f"{word} is an experiment, not a command. Expected a command before it. Write: {path} run {word}")
     if near := nearest(word, names):
-        return ConfigError(f"There is no command {word!r}. Did you mean {near!r}? Write: {path} {near}")
+        return ConfigError(f"There is no command {word!r}. Did you mean {near!r}? Expected a command. Write: {path} {near}")
     return ConfigError(f"There is no command {word!r}. Expected one of: {', '.join(names)}. Try: {path} --help")
 
 

@@ -40,7 +40,7 @@ def with_cure(found: str, cure: str) -> str:
     """`There is no key 'unit'. Did you mean 'units'?` and the cure, where it is about the same name; else without the question."""
     statement, _, question = found.partition(" Did you mean ")
     same = question and question.strip("'?") in re.split(r"\W+", cure)
-    return f"{found} {cure}" if same else f"{statement} Expected a key of the config. {cure}"
+    return f"{found if same else statement} Expected a key of the config. {cure}"
 
 
 def cure_written(key: str, value: Any, config: Mapping[str, Any]) -> str | None:

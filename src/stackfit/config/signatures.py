@@ -34,7 +34,7 @@ def no_argument(label: str, name: str, known: Sequence[str], key: str) -> Config
 def no_name(what: str, value: str, names: Sequence[str], key: str) -> ConfigError:
     """The error of `activation: rlu`."""
     near = nearest(value, names)
-    among = "" if near else f" Expected one of: {', '.join(names)}."
+    among = " Expected a name that Keras knows." if near else f" Expected one of: {', '.join(names)}."
     cure = f"Write: {key.rpartition('.')[2]}: {near or names[0]}"
     return ConfigError(f"There is no {what} {value!r}.{did_you_mean(value, names)}{among} {cure}", key=key, kind="name")
 
@@ -67,7 +67,7 @@ def _check(node: Any, key: str, top: bool = False) -> Iterator[ConfigError]:
         names = [name.rpartition(".")[2] for name in names_in([module])]
         if near := nearest(label, names):
             yield ConfigError(
-                f"There is no {label!r} in {module}. Did you mean {near!r}? Write: _target_: {module}.{near}",
+                f"There is no {label!r} in {module}. Did you mean {near!r}? Expected a class of Keras. Write: _target_: {module}.{near}",
                 key=f"{key}._target_",
                 kind="name",
             )
