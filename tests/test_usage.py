@@ -40,7 +40,6 @@ CASES = [
     ("run epochs=3", "'epochs=3' is not an experiment. Expected its name before the overrides."),
     ("options modell", "There is no group 'modell'. Did you mean 'model'?"),
     ("options optimizer=adm", "'adm' is not an option of the group 'optimizer'. Did you mean 'adam'?"),
-    ("schema --output nowhere/x.json", "nowhere/x.json cannot be written: there is no folder nowhere. Expected a folder of yours."),
     ("show 'gsp*'", "gsp* is a pattern, which only `stackfit check` takes."),
 ]  # fmt: skip
 

@@ -113,8 +113,7 @@ def writing(
     try:
         yield
     except OSError as error:
-        folder = Path(path).parent
-        reason = error.strerror or error if folder.exists() else f"there is no folder {shown(folder)}"
+        reason = error.strerror or error
         raise kind(f"{shown(path)} cannot be written: {reason}. Expected {expected}. {cure}") from error
 
 
