@@ -128,7 +128,7 @@ def test_a_private_name_is_not_there():
 @pytest.mark.parametrize(
     "node, key, said",
     [
-        (dense(unit=3), "unit", "Dense has no argument 'unit'. Did you mean 'units'? Expected some of: units, "),
+        (dense(unit=3), "unit", "Dense has no argument 'unit'. Did you mean 'units'? Expected an argument that it takes. Write: units"),
         (dense(rate=0.5), "rate", "set the old layer to null and add a new name"),
         ({"_target_": "keras.layers.Dense"}, "units", "Dense needs the argument 'units'. Expected a value. Write: "),
         ({"_target_": "stackfit.layers.dense_stack", "units": 3, "activatoin": "relu"}, "activatoin",

@@ -220,7 +220,7 @@ def test_without_a_rubric_a_file_claims_nothing(cli, write):
 
 
 @pytest.mark.parametrize("text, line", [("expect:\n  - {metric: loss, betwen: [0, 1]}\n", 2), ("expect: []\n", 1), ("", 1),
-                                        ("- {parameters: 3}\n", 1), ("expct: 3\n", 1), ("expect: [3\n", 2)])  # fmt: skip
+                                        ("- {parameters: 3}\n", 1), ("expct: 3\n", 1), ("expect: [3\n", 1)])  # fmt: skip
 def test_a_wrong_rubric_is_said_once_with_its_line_and_nothing_is_trained(cli, write, lab, text, line):
     write("rubric.yaml", text)
     answer = cli("check", "--claims", "rubric.yaml", "digits_quickstart", "xor_needs_a_hidden_layer", "--junit", "claims.xml")

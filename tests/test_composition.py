@@ -121,8 +121,7 @@ def test_hydra_leaves_nothing_behind_and_stackfit_alone_names_its_folders(lab):
 def test_a_misspelt_key_names_the_nearest_however_it_is_typed(override):
     error = refusal("digits_quickstart", override)
     assert (error.where, error.key) == (override, "epocs")
-    assert "There is no key 'epocs'. Did you mean 'epochs'? Expected one of: about, expect, data" in error.message
-    assert error.message.endswith("Correct the name.")
+    assert error.message == "There is no key 'epocs'. Did you mean 'epochs'? Expected a key of the config. Write: epochs=3"
 
 
 @pytest.mark.parametrize(
@@ -147,9 +146,9 @@ def test_a_misspelt_key_names_the_nearest_however_it_is_typed(override):
         ("expect=[{metric: accuracy}]", "expect holds a claim about metric with no rule."),
         ("hydra.mode=1.5", "hydra.mode is not a mode of Hydra. Expected RUN or MULTIRUN. Write: hydra.mode=RUN"),
         ("hydra.sweeper.params.seed=1", "There is no key 'seed' in hydra.sweeper.params. Expected a key that is there."),
-        ("epochs", "This is not an override: missing EQUAL"),
-        ("epochs=[1", "This is not an override: "),
-        ("a b c", "This is not an override: "),
+        ("epochs", "There is no '=' and no value. Expected key=value. Write: epochs=VALUE, which is a whole number"),
+        ("epochs=[1", "The [ is not closed. Expected key=value. Write: 'epochs=[1]'"),
+        ("a b c", "There is no '='. Expected key=value. Write: epochs=3 or"),
         (
             "optimizer=adamm",
             "'adamm' is not an option of the group 'optimizer'. Did you mean 'adam'? Expected one of: adam, ",
@@ -196,7 +195,7 @@ def test_a_launcher_and_a_mode_may_be_typed():
 
 def test_very_deep_brackets_are_a_wrong_override_not_a_crash():
     error = refusal("digits_quickstart", "epochs=" + "[" * 5000 + "]" * 5000)
-    assert "This is not an override" in error.message
+    assert error.message.startswith("This has more than 500 brackets. Expected key=value. Write for example: epochs=3")
 
 
 @pytest.mark.parametrize("override", ["optimizer=null", "data=3", "model=1.5"])
@@ -207,13 +206,13 @@ def test_an_option_that_is_not_a_name_lists_the_names(override):
 
 
 def test_a_value_without_a_key_is_not_an_override():
-    assert "This is not an override: there is nothing before '='" in refusal("digits_quickstart", "=3").message
+    assert "There is nothing before '='. Expected key=value. Write: epochs=3" in refusal("digits_quickstart", "=3").message
 
 
 @pytest.mark.parametrize(
     "override, said",
     [
-        ("epochs=null", "epochs is null. Expected a value."),
+        ("epochs=null", "epochs is null. Expected a whole number. Write: epochs=…"),
         ("task.loss=null", "task.loss is null. Expected a value."),
         ("model.layers=null", "model.layers is null. Expected a value."),
         ("shuffle=maybe", "shuffle is 'maybe'. Expected true or false."),
@@ -230,12 +229,12 @@ def test_a_null_or_a_wrong_word_says_which_key_needs_a_value(override, said):
 @pytest.mark.parametrize(
     "text, key, said",
     [
-        ("epocs: 3\n", "epocs", "There is no key 'epocs'. Did you mean 'epochs'? Expected one of: about"),
+        ("epocs: 3\n", "epocs", "There is no key 'epocs'. Did you mean 'epochs'? Expected a key of the config. Write: epochs: 3"),
         ("about: {qestion: x}\n", "about.qestion", "There is no key 'qestion' in about. Did you mean 'question'?"),
         ("data: {pth: x}\n", "data.pth", "There is no key 'pth' in data. Did you mean 'path'?"),
         ("epochs: three\n", "epochs", "epochs is 'three'. Expected a whole number. Correct the value."),
         ("shuffle: maybe\n", "shuffle", "shuffle is 'maybe'. Expected true or false."),
-        ("epochs: null\n", "epochs", "epochs is null. Expected a value."),
+        ("epochs: null\n", "epochs", "epochs is null. Expected a whole number. Write: epochs: …"),
         ("model: null\n", "model", "model is null. Expected a value."),
         ("expect: 3\n", "expect", "Expected"),
         ("1: 2\n", "1", "There is no key '1'. Expected one of"),
@@ -257,11 +256,11 @@ def test_a_value_where_a_mapping_belongs_names_the_file(write, text):
 @pytest.mark.parametrize(
     "text, line, said",
     [
-        ("epochs: [1\n", 3, "This is not YAML: "),
-        ("a: b: c\n", 2, "This is not YAML: mapping values are not allowed"),
-        ("\tepochs: 3\n", 2, "This is not YAML: "),
-        ("epochs: 3\nepochs: 4\n", 3, "found duplicate key epochs"),
-        ("model: {layers: {a: {units: 1, units: 2}}}\n", 2, "found duplicate key units"),
+        ("epochs: [1\n", 2, "The [ in this line is not closed. Expected ]. Write: epochs: [1]"),
+        ("a: b: c\n", 2, "A text with ':' and a blank needs quotes. Expected them around the whole text. Write: a: \"b: c\""),
+        ("\tepochs: 3\n", 2, "This line starts with a tab."),
+        ("epochs: 3\nepochs: 4\n", 3, "The key 'epochs' is here for the second time; the first is in line 2."),
+        ("model: {layers: {a: {units: 1, units: 2}}}\n", 2, "The key 'units' is here for the second time"),
         ("epochs: !!python/object/apply:os.system [echo]\n", 2, "The tag !!python/object/apply:os.system is not allowed"),
         ("? [a]\n: 2\n", 2, "A key of several parts is not allowed"),
         ("x: &x 3\nepochs: *x\n", 3, "The alias *x is not allowed here"),
@@ -275,12 +274,12 @@ def test_a_yaml_error_has_its_line(write, text, line, said):
 
 def test_a_yaml_error_in_a_users_group_file_has_its_line(write):
     write("conf/model/mine.yaml", "layers:\n  a: {units: 3\n")
-    assert refusal("digits_quickstart", "model=mine").where == "conf/model/mine.yaml:3"
+    assert refusal("digits_quickstart", "model=mine").where == "conf/model/mine.yaml:2"
 
 
 def test_a_file_that_is_not_text_is_named(lab, write):
     write("experiments/mine.yaml", "").write_bytes(b"\xff\xfe\x00epochs: 3")
-    assert refusal("mine").where == "experiments/mine.yaml"
+    assert refusal("mine").where == "experiments/mine.yaml:1"
 
 
 def test_nothing_of_a_file_is_run_before_it_is_checked(write, lab):

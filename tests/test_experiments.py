@@ -66,7 +66,7 @@ def test_an_unknown_experiment_names_the_nearest_and_where_to_put_ones_own(lab):
     assert error.value.message.endswith("Try: stackfit list")
 
 
-@pytest.mark.parametrize("name", ["../gsp631_base", "a/b", "", ".", "-x", "a b", "gsp631_base.yml", "ä", "a\n"])
+@pytest.mark.parametrize("name", ["../gsp631_base", "a//b", "/a", "a/", "", ".", "-x", "a b", "ä", "a\n"])
 def test_what_is_not_a_name_never_becomes_a_path(lab, name):
     with pytest.raises(ConfigError, match=r"is not an experiment's name. Expected letters, digits"):
         find_experiment(name)
@@ -122,6 +122,47 @@ def test_names_made_from_paths_are_clear_and_never_leave_the_outputs(lab):
     assert all(re.fullmatch(r"[A-Za-z0-9_][\w-]{0,120}", name, re.ASCII) for name in names)
 
 
+def test_an_experiment_may_stand_in_a_subfolder_and_end_in_yml(cli, write):
+    """The folder of its runs has -- for /; a base is named from ./experiments, whoever names it."""
+    write("experiments/mine.yml", MINE + "epochs: 2\n")
+    write("experiments/cnn/deep.yaml", "defaults: [mine, _self_]\nabout: {question: \"Deep?\"}\nbatch_size: 8\n")
+    write("experiments/cnn/deeper.yml", "defaults: [cnn/deep, _self_]\nseed: 3\n")
+    write("experiments/outputs/old/config.yaml", MINE)  # somebody ran in ./experiments before
+    names = [name for name, path in find_experiments().items() if not path.is_relative_to(project.shipped("experiments"))]
+    assert names == ["cnn/deep", "cnn/deeper", "mine"]
+    assert find_experiment("cnn/deep").name == "cnn--deep" and find_named("cnn--deep") == find_named("cnn/deep")
+    assert "cnn/deep    Deep?  (yours)\n" in cli("list", "cnn/").out
+    shown = cli("show", "cnn/deeper", "--origin").out.splitlines()
+    assert {line.split()[-1] for line in shown if line.startswith(("seed", "batch_size", "epochs"))} == {
+        "experiments/cnn/deeper.yml:2", "experiments/cnn/deep.yaml:3", "experiments/mine.yml:3"}  # fmt: skip
+    assert cli("explain", "cnn/deeper", "epochs").out.splitlines()[-1].startswith("* parent      experiments/mine.yml:3")
+    write("conf/model/mine.yml", "layers: {}\n")
+    assert "Rename conf/model/mine.yml to mine.yaml." in cli("show", "mine", "model=mine").err
+    for word, cure in (("mine.yml", "mine"), ("./cnn/deep.yaml", "cnn/deep"), ("gsp631_base.yaml", "gsp631_base")):
+        assert cli("show", word).err.rstrip().endswith(f": {cure}")
+
+
+@pytest.mark.parametrize("base, near", [("dep", "deep"), ("deep.yaml", "deep"), ("experiments/deep", "deep"),
+                                        ("cnn/dep", "cnn/deep"), ("confg", "config")])  # fmt: skip
+def test_a_misspelt_base_is_named_with_its_line_and_the_nearest(cli, write, base, near):
+    write("experiments/deep.yaml", MINE)
+    write("experiments/cnn/deep.yaml", MINE)
+    write("experiments/other.yaml", f"defaults:\n- {base}\n- _self_\n")
+    answer = cli("show", "other")
+    assert answer.code == 2 and answer.err.startswith(f"error: experiments/other.yaml:2\n  No config {base!r} to inherit from. ")
+    assert answer.err.endswith(f"Write: {near}\n") and len(answer.err) < 250
+
+
+def test_files_that_would_share_a_run_folder_are_an_error_of_their_name(cli, write):
+    write("experiments/cnn/deep.yaml", MINE)
+    for other in ("experiments/cnn--deep.yaml", "experiments/cnn/deep.yml"):
+        path = write(other, MINE + "seed: 4\n")
+        answer = cli("show", "cnn/deep")
+        assert answer.code == 2 and "experiments/cnn/deep.yaml" in answer.err and other in answer.err
+        path.unlink()
+    assert cli("show", "cnn/deep").code == 0
+
+
 @pytest.mark.parametrize("word, said", [("none.yaml", "does not exist"), ("folder.yaml", "is not a file"),
                                         ("pipe.yaml", "is not a file"), ("./folder", "or a path that ends in .yaml")])  # fmt: skip
 def test_what_is_not_an_experiments_file_is_refused(cli, lab, word, said):
@@ -164,7 +205,7 @@ def test_the_same_file_in_both_places_is_a_checkout_and_no_clash(write):
 
 def test_a_damaged_file_is_named_with_its_line(write):
     write("experiments/mine.yaml", "about: [\n")
-    with pytest.raises(ConfigError, match=r"experiments/mine.yaml:2\n  This is not YAML"):
+    with pytest.raises(ConfigError, match=r"experiments/mine.yaml:1\n  The \[ in this line is not closed"):
         list_experiments()
 
 
@@ -173,4 +214,4 @@ def test_a_file_that_is_not_yaml_is_said_and_the_others_are_listed(cli, write):
     write("experiments/sound.yaml", "defaults: [digits_quickstart, _self_]\nabout: {question: Sound?}\n")
     answer = cli("list", "sound")
     assert answer.code == 0 and "Sound?" in answer.out
-    assert "warning: experiments/broken.yaml:2\n  This is not YAML" in answer.err
+    assert "warning: experiments/broken.yaml:1\n  The [ in this line is not closed" in answer.err

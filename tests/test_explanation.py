@@ -175,7 +175,7 @@ def test_a_mapping_is_explained_value_by_value_with_what_was_removed(explainer):
 
 def test_an_unknown_key_names_the_nearest(explainer):
     for key, near in (("epohs", "epochs"), ("model.layers.hidden.unit", "model.layers.hidden.units")):
-        with pytest.raises(ConfigError, match=f"There is no key '{key}' in parent. Did you mean '{near}'"):
+        with pytest.raises(ConfigError, match=f"There is no key '{key}' in parent. Expected a key of the composed config. Write: {near}$"):
             explainer("parent").explain(key)
 
 

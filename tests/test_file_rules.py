@@ -141,7 +141,7 @@ def test_a_defaults_list_that_reaches_beyond_is_refused(write, entry):
 
 
 @pytest.mark.parametrize(
-    "entry", ["override data: xor", "data: xor", "{override data: xor}", "optional data: xor", "callbacks: [stop_at]"]
+    "entry", ["override data: xor", "{override data: xor}", "override /data: xor", "override callbacks: [stop_at]"]
 )
 def test_a_choice_of_a_group_is_allowed(write, entry):
     check(write, f"defaults:\n  - config\n  - {entry}\n  - _self_\n")
@@ -166,5 +166,15 @@ def test_a_defaults_list_says_where_the_files_own_keys_come_in(write, defaults):
 def test_a_checkouts_copy_of_the_root_is_the_root(write):
     text = (project.shipped("conf") / "config.yaml").read_text(encoding="utf-8")
     check(write, text, "conf/config.yaml")
-    with pytest.raises(ConfigError, match=r"reaches beyond"):
-        check(write, text, "conf/model/config.yaml")
+    assert any("reaches beyond" in fault.error.message for fault in find_faults(read_config_file(write("conf/model/config.yaml", text))))
+
+
+@pytest.mark.parametrize("entries, line, said", [
+    (["config", "data: xor"], 3, "The base has a data already. Expected the word override. Write: override data: xor"),
+    (["config", "override data: xor", "mine"], 4, "The base 'mine' comes after a choice. Expected bases first."),
+    (["override data: xor"], 2, "There is no base whose data this could be. Expected one as the first entry. Write: config"),
+])  # fmt: skip
+def test_an_entry_at_the_wrong_place_of_a_defaults_list_says_how_to_write_it(write, entries, line, said):
+    with pytest.raises(ConfigError) as error:
+        check(write, "defaults:\n" + "".join(f"  - {entry}\n" for entry in (*entries, "_self_")))
+    assert error.value.where == f"experiments/mine.yaml:{line}" and said in error.value.message

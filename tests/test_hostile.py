@@ -352,7 +352,7 @@ YAMLS = {
     ),
     "a loop": Attack("about: &a {question: *a}\n", f"{FILE}:2", "The alias *a"),
     "a well": Attack(f"about: {'[' * 4000}{']' * 4000}\n", f"{FILE}:2", "levels deep"),
-    "several documents": Attack("---\nepochs: 3\n", f"{FILE}:2", "not YAML"),
+    "several documents": Attack("---\nepochs: 3\n", f"{FILE}:2", "a second document"),
     "a number without end": Attack(f"epochs: {'9' * 5000}\n", f"{FILE}:2", "of 5000 characters"),
     "a date that is none": Attack("about: {question: !!timestamp x}\n", f"{FILE}:2", "The tag !!timestamp"),
 }

@@ -87,9 +87,19 @@ def test_an_interrupt_that_some_code_swallows_comes_again():
 
 def test_code_that_swallows_every_interrupt_is_ended_within_five_seconds():
     code, out, err, seconds = stop(SWALLOWS_ALL, signal.SIGINT)
-    assert (code, out, err) == (130, "", "\nInterrupted. Run the same command again to resume.\n") and seconds < 5
+    assert (code, out, err) == (130, "", "\nInterrupted.\n") and seconds < 5
 
 
 def test_an_interrupt_in_a_destructor_is_not_lost_and_prints_nothing():
     code, out, err, seconds = stop(DESTRUCTOR, signal.SIGINT)
     assert (code, out, err) == (130, "caught\nended in order\n", "") and seconds < 1.4  # before it would come anyway
+
+
+@pytest.mark.parametrize("words, resumes", [(["run", "x"], True), (["check", "x"], True), (["run", "x", "--fresh"], False), (["show", "x"], False)])
+def test_only_what_the_same_command_resumes_is_said_to_be_resumed(cli, monkeypatch, words, resumes):
+    def stop(typed):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stackfit.cli._dispatch", stop)
+    answer = cli(*words)
+    assert answer.code == 130 and ("again to resume" in answer.err) == resumes and "Interrupted." in answer.err

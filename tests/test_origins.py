@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from stackfit.config.origins import Origins, override_key, read_config_file, yaml_problem
+from stackfit.config.origins import Origins, override_key, read_config_file
 from stackfit.errors import ConfigError
 
 MODEL = """\
@@ -75,23 +75,6 @@ def test_the_key_of_an_override_is_what_stands_before_the_first_equals(override,
     assert override_key(override) == key
 
 
-@pytest.mark.parametrize(
-    "text, line, problem",
-    [
-        ("epochs: 3\nlayers: [1\n", 3, "expected ',' or ']'"),
-        ("a: 1\nb: c: d\n", 2, "mapping values are not allowed"),
-        ("a: 1\n\tb: 2\n", 2, "found a tab character"),
-        ('a: "open\n', 2, "unexpected end of stream"),
-    ],
-)
-def test_a_yaml_error_names_file_and_line(write, text, line, problem):
-    with pytest.raises(ConfigError) as error:
-        read_config_file(write("experiments/mine.yaml", text))
-    assert error.value.where == f"experiments/mine.yaml:{line}"
-    assert problem in error.value.message
-    assert "Expected `key: value` lines" in error.value.message and "Correct the line." in error.value.message
-
-
 @pytest.mark.parametrize("text", ["- 1\n- 2\n", "just words\n", "3\n"])
 def test_a_file_that_is_not_a_mapping_says_so(write, text):
     with pytest.raises(ConfigError, match=r"mine.yaml:1\n  This file is not a mapping. Expected .* See: stackfit new"):
@@ -100,9 +83,9 @@ def test_a_file_that_is_not_a_mapping_says_so(write, text):
 
 def test_a_file_that_is_not_text_or_is_not_there_says_so(lab):
     (lab / "binary.yaml").write_bytes(b"\xff\xfe\x00\x01")
-    for name in ("binary.yaml", "missing.yaml"):
-        with pytest.raises(ConfigError, match=rf"{name}\n  This file cannot be read: .* Expected YAML in UTF-8"):
-            read_config_file(lab / name)
+    for name, said in (("binary.yaml:1", "This file is not in UTF-8: it has the byte 0xff"), ("missing.yaml", "This file cannot be read: No")):
+        with pytest.raises(ConfigError, match=rf"{name}\n  {said}"):
+            read_config_file(lab / name.partition(":")[0])
 
 
 @pytest.mark.parametrize("depth", [51, 200_000])  # at 200,000 the C parser alone ends in a segmentation fault
@@ -122,7 +105,7 @@ def test_our_own_limits_are_named_before_those_of_the_parser(write, monkeypatch)
     monkeypatch.setattr("stackfit.config.origins._Loader", Limited)
     with pytest.raises(ConfigError, match=r"deep.yaml:2\n  A value 51 levels deep is not allowed"):
         read_config_file(write("deep.yaml", "epochs: 1\na: " + "[" * 51 + "]" * 51))
-    with pytest.raises(ConfigError, match="exceeded maximum nesting depth"):  # nothing of ours: the parser's own words
+    with pytest.raises(ConfigError, match=r"flat.yaml:1\n  This line cannot be read as YAML: epochs: 1"):  # nothing of ours
         read_config_file(write("flat.yaml", "epochs: 1\n"))
 
 
@@ -131,10 +114,3 @@ def test_an_alias_is_refused_before_it_is_expanded(write):
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]  # 9^30 values when expanded
     with pytest.raises(ConfigError, match=r"bomb.yaml:2\n  The alias \*a0 is not allowed here. Expected plain values"):
         read_config_file(write("bomb.yaml", "\n".join(lines)))
-
-
-def test_a_constructors_error_names_its_own_file(lab):
-    with pytest.raises(yaml.YAMLError) as error:
-        yaml.safe_load("a: 1\nb: !!python/object/apply:os.system [echo]\n")
-    assert yaml_problem(error.value, lab / "mine.yaml").where == "mine.yaml:2"
-    assert "could not determine a constructor" in yaml_problem(error.value, lab / "mine.yaml").message

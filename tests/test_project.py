@@ -70,3 +70,38 @@ def test_a_damaged_pyproject_is_named(write, text, said):
 def test_paths_are_shown_as_a_user_would_type_them(lab):
     assert shown(lab / "outputs" / "a") == "outputs/a"
     assert shown("/elsewhere") == "/elsewhere"
+
+
+@pytest.mark.parametrize("here", ["experiments", "experiments/cnn", "notes/of/mine"])
+def test_a_command_in_a_subfolder_works_in_the_project_and_says_so(cli, write, lab, monkeypatch, here):
+    """Paths from where it was typed are found; trust is the project's."""
+    write("pyproject.toml", '[tool.stackfit]\ntrust = ["mine"]\n')
+    write("experiments/mine.yaml", "defaults: [digits_quickstart, _self_]\nseed: 3\n")
+    write(f"{here}/near.yaml", "defaults: [mine, _self_]\ncallbacks: {mine: {_target_: mine.Mine}, other: {_target_: cb.Mine}}\n")
+    monkeypatch.chdir(lab / here)
+    answer = cli("show", "near.yaml", "--origin")
+    assert answer.code == 0 and answer.err.startswith(f"project: {lab}\n") and answer.err.count("is not allowed") == 1
+    assert "# experiments/mine.yaml:2" in answer.out and f"# {here}/near.yaml:2" in answer.out
+    assert Path.cwd() == lab
+
+
+def test_a_root_is_the_users_own_and_has_experiments_of_stackfit(lab, write, monkeypatch):
+    below = lab / "a" / "b"
+    below.mkdir(parents=True)
+    assert project.find_root(below) == below
+    file = write("experiments/notes.yaml", "author: me\n")
+    assert project.find_root(below) == below  # somebody else's experiments
+    file.write_text("about: {}\ndefaults: [config, _self_]\n", encoding="utf-8")
+    assert project.find_root(below) == lab
+    monkeypatch.setenv("HOME", str(lab))
+    assert project.find_root(below) == below
+    monkeypatch.setenv("HOME", "/")
+    (lab / "a" / ".git").mkdir()
+    assert project.find_root(below) == below  # a repository of its own
+    (lab / "a" / ".git").rmdir()
+    monkeypatch.setattr(project, "_is_ours", lambda folder: folder != lab)
+    assert project.find_root(below) == below
+    monkeypatch.undo()
+    monkeypatch.chdir(below)
+    (below / "outputs").mkdir()
+    assert project.find_root(below) == below  # commands have worked here before

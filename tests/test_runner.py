@@ -256,7 +256,7 @@ def test_a_callback_that_raises_or_exits_is_a_failed_run_with_its_traceback(writ
 
 
 def test_a_callback_that_refuses_its_arguments_is_a_config_error_and_leaves_no_folder(lab):
-    with pytest.raises(ConfigError, match="mode is 'wrong'"):
+    with pytest.raises(ConfigError, match=r"There is no mode 'wrong'. Expected one of: max, min."):
         run("callbacks=stop_at", "callbacks.stop_at.mode=wrong")
     assert not (lab / "outputs" / "digits_quickstart").exists()
 

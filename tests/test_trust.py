@@ -74,7 +74,7 @@ def test_a_target_outside_its_role_is_refused(changed, key):
     (error,) = errors(**changed)
     assert isinstance(error, TrustError) and error.key == key
     assert "is not allowed as part of" in error.message
-    assert "--trust" in error.message
+    assert "--trust" in error.message or "Write: _target_: keras." in error.message
     assert "Expected a public class of" in error.message or "Expected plain values" in error.message
 
 
@@ -118,7 +118,7 @@ def test_hydras_own_keys_are_refused_at_any_depth(trick):
         assert error.key == key and "Expected only the target's own arguments by name" in error.message
 
 
-@pytest.mark.parametrize("value", [3, "Dense", ["a"], True, {}, {"units": 3}])
+@pytest.mark.parametrize("value", [3, "Dens", ["a"], True, {}, {"units": 3}])
 def test_what_is_not_a_target_says_what_to_write(value):
     (error,) = errors(model={"layers": {"a": value}})
     assert error.key == "model.layers.a"
@@ -211,3 +211,16 @@ def test_every_role_has_an_example_and_nested_rules():
 def test_the_shipped_modules_exist():
     for module in trust.SHIPPED_MODULES:
         assert isinstance(trust.module_file(module), Path)
+
+
+@pytest.mark.parametrize("value, form", [("Dense", "a: {_target_: keras.layers.Dense}"), ({"Dense": 3}, "a: {_target_: keras.layers.Dense, units: 3}"),
+                                         ({"type": "Dense", "units": 3}, "a: {_target_: keras.layers.Dense, units: 3}")])  # fmt: skip
+def test_a_layer_in_another_form_has_the_form_that_works(value, form):
+    (error,) = errors(model={"layers": {"a": value}})
+    assert error.message.endswith(f"Write: {form}")
+
+
+@pytest.mark.parametrize("target, meant", [("Dense", True), ("tf.keras.layers.Dense", True), ("keras.Dense", True), ("mine.Dense", False)])
+def test_a_class_of_keras_at_another_place_is_named_and_one_of_yours_is_not_taken_for_it(target, meant):
+    (error,) = errors(model={"layers": {"a": {"_target_": target, "units": 3}}})
+    assert error.message.endswith("Write: _target_: keras.layers.Dense" if meant else "add --trust mine")

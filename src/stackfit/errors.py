@@ -209,8 +209,16 @@ def printable(text: str) -> str:
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:
-    """The choice most similar to `name`, or None if none is close (a difflib ratio of at least 0.6)."""
+    """The choice most similar to `name`, or None if none is close (a difflib ratio of at least 0.6); `lr` stands for
+    learning_rate, `batch` for batch_size, and `random_seed` for seed.
+    """
     lower = {choice.lower(): choice for choice in choices}
+    if name.lower() in lower:
+        return lower[name.lower()]
+    for choice, text in lower.items():
+        short = ("".join(word[:1] for word in choice.split("_")), choice.partition("_")[0])
+        if ("_" in choice and name.lower() in short) or ("_" in name and name.lower().rpartition("_")[2] == choice):
+            return text
     close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.6)
     return lower[close[0]] if close else None
 

@@ -13,12 +13,14 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
-from stackfit.cli.interruption import TEXT, Interruption, interruptible
+from stackfit.cli.interruption import RESUMES, TEXT, Interruption, interruptible
 from stackfit.cli.status import status_line
-from stackfit.cli.text import Folding, help_width
-from stackfit.errors import ConfigErrors, StackfitError, printable
+from stackfit.cli.text import Folding, help_width, say
+from stackfit.config.project import find_root
+from stackfit.errors import ConfigErrors, StackfitError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
@@ -36,9 +38,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             with contextlib.suppress(OSError):  # of a stream that has been duplicated, Python may ask where it stands
                 stream.reconfigure(errors="plain")
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    text = RESUMES if typed[:1] in (["run"], ["check"]) and "--fresh" not in typed else TEXT
     with status_line(sys.stderr) as status:
         out, err = Folding(sys.stdout, status, escapes=True), Folding(sys.stderr, status, escapes=False)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), interruptible() as interruption:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), interruptible(text) as interruption:
             code = _run(typed, interruption)
     sys.exit(code)
 
@@ -51,7 +54,7 @@ def _plain(error: Any) -> tuple[str, int]:
 def _run(typed: list[str], interruption: Interruption) -> int:
     debug = "--debug" in typed
     try:
-        return _dispatch([word for word in typed if word != "--debug"])
+        return _dispatch(_enter_project([word for word in typed if word != "--debug"]))
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
@@ -65,8 +68,27 @@ def _run(typed: list[str], interruption: Interruption) -> int:
                 raise
             return _show(error)
     interruption.end()
-    print(TEXT, file=sys.stderr)
+    print(interruption.text, file=sys.stderr)
     return 130
+
+
+def _enter_project(typed: list[str]) -> list[str]:
+    """Change into the project's folder; words that are paths from the folder of the command become paths from there."""
+    try:
+        start = Path.cwd()
+    except OSError:  # it has been removed
+        return typed
+    root = find_root(start)
+    if root == start:
+        return typed
+    say(f"project: {root}")
+    os.chdir(root)
+    words = []
+    for word in typed:
+        key, equals, value = word.rpartition("=")
+        is_path = ("/" in value or "." in value) and not os.path.isabs(value) and (start / value).exists()
+        words.append(f"{key}{equals}{os.path.relpath(start / value, root)}" if is_path else word)
+    return words
 
 
 def entry() -> NoReturn:
@@ -91,6 +113,7 @@ def _answer() -> None:
 
     from stackfit.cli.app import app
 
+    os.chdir(find_root(Path.cwd()))
     os.environ["_TYPER_COMPLETE_ARGS"] = os.environ.get("_TYPER_COMPLETE_ARGS", "").replace(" --debug ", " ")
     completion_init()
     app([], prog_name="stackfit")
@@ -114,29 +137,31 @@ def _dispatch(typed: list[str]) -> int:
     except Exception as error:
         if not (hasattr(error, "show") and hasattr(error, "exit_code")):
             raise
-        error.show()  # a usage error of Typer (its own copy of click's classes is private)
-        return error.exit_code
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # the help
+            return error.exit_code
+        from stackfit.cli.usage import usage_problem
+
+        raise usage_problem(error, typed) from None
 
 
 def _show(error: BaseException) -> int:
     if isinstance(error, OSError) and (error.errno in NO_ROOM or "temporary directory" in str(error)):
         where = f"{error.filename}: " if error.filename and error.errno in NO_ROOM else ""
-        print(
+        say(
             f"error: {where}{error.strerror or error}. Expected folders with room and permission for temporary files and results.\n"
-            f"  Free space, or set TMPDIR to such a folder (now {os.environ.get('TMPDIR') or 'not set'}).",
-            file=sys.stderr,
+            f"  Free space, or set TMPDIR to such a folder (now {os.environ.get('TMPDIR') or 'not set'})."
         )
         return 2
     if not isinstance(error, StackfitError):
-        print(
-            printable(f"error: stackfit itself failed: {type(error).__name__}: {error}\n")
-            + "  Expected this not to happen. Add --debug for the traceback, and please report it.",
-            file=sys.stderr,
+        say(
+            f"error: stackfit itself failed: {type(error).__name__}: {error}\n"
+            "  Expected this not to happen. Add --debug for the traceback, and please report it."
         )
         return 1
     errors: list[Any] = error.errors if isinstance(error, ConfigErrors) else [error]
     for problem in errors:
-        print(printable(f"error: {problem}"), file=sys.stderr)
+        say(f"error: {problem}")
     if len(errors) > 1:
         print(f"{len(errors)} errors; nothing was trained.", file=sys.stderr)
     return error.exit_code

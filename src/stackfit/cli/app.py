@@ -14,10 +14,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from stackfit.cli.idle import Command
+
 # The name: the module, and the first line of the command's help; the docstring of its `command` says the rest.
 COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("listing", "The experiments: name, question, published result, typical time."),
     "show": ("showing", "The composed config, as YAML."),
+    "options": ("offering", "The groups, their options, and every key with its default."),
     "explain": ("explaining", "Every place that set a value, first to last."),
     "run": ("running", "Train an experiment, or a sweep (-m)."),
     "plan": ("planning", "What a run or a sweep (-m) would do, and every error in it."),
@@ -74,7 +77,8 @@ def load_command(name: str) -> Any:
     said = re.sub(r"^stackfit ", "\b\nstackfit ", inspect.getdoc(loaded.command) or "", flags=re.MULTILINE)  # an example is not wrapped
     text = f"{line}\n\n{said}"
     app = typer.Typer(**PLAIN)
-    app.command(name, help=text, context_settings=getattr(loaded, "SETTINGS", None))(loaded.command)
+    checked = type("Checked", (Command,), {"idle": getattr(loaded, "IDLE", ())})
+    app.command(name, help=text, cls=checked, context_settings=getattr(loaded, "SETTINGS", None))(loaded.command)
     return typer.main.get_command(app)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stackfit.cli import completion
-from stackfit.cli.text import complain
-from stackfit.errors import printable
+from stackfit.cli.text import complain, say
 
 
 def word(
@@ -44,7 +42,7 @@ def chosen_runs(paths: Sequence[Path]) -> list[Path]:
         found.append(run)
         complain(doubts)
         if said:
-            print(printable(f"{path}: {said}"), file=sys.stderr)
+            say(f"{path}: {said}")
     return found
 
 

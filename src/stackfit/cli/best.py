@@ -6,8 +6,7 @@ import sys
 from typing import Annotated
 
 from stackfit.cli.arguments import Direction, Filter, Paths, option
-from stackfit.cli.text import complain
-from stackfit.errors import printable
+from stackfit.cli.text import complain, say
 
 
 def command(
@@ -24,5 +23,5 @@ def command(
 
     folder, said, problems = find_best(paths or (), metric, direction, filter)
     complain(problems)
-    print(printable(said), file=sys.stderr)
+    say(said)
     sys.stdout.write(f"{folder}\n")

@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
+from stackfit.cli.idle import Idle
+from stackfit.cli.text import say
 from stackfit.errors import ConfigError, ConfigErrors, printable
 
 if TYPE_CHECKING:
     from stackfit.proof.check import Mark, Outcome
 
 STATES = ("passed", "failed", "skipped")
+
+
+IDLE = (Idle("long", without="everything"),)
 
 
 def command(
@@ -85,7 +90,7 @@ def command(
     marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
     for mark in marks:
         if mark.problem:
-            print(f"error: {_line(mark.item)}: {printable(str(mark.problem))}", file=sys.stderr)
+            say(f"error: {_line(mark.item)}: {mark.problem}")
     sys.stdout.writelines(f"{line}\n" for line in _summary(marks, by))
     write(marks)
     if all(mark.state == "error" and not mark.outcomes for mark in marks):

@@ -47,7 +47,7 @@ def _choices(node: Mapping[str, Any], above: str) -> Iterator[tuple[str, list[st
 
 def _file_of_keys(experiment: str) -> Path:
     """Projects may have experiments of the same name: the folder's checksum tells them apart."""
-    return project.cache() / "completion" / f"{experiment}-{zlib.crc32(str(Path.cwd()).encode()):08x}.json"
+    return project.cache() / "completion" / f"{experiment.replace('/', '--')}-{zlib.crc32(str(Path.cwd()).encode()):08x}.json"
 
 
 def _read_keys(experiment: str) -> dict[str, list[str]]:
@@ -60,7 +60,7 @@ def _read_keys(experiment: str) -> dict[str, list[str]]:
 
 def experiments() -> list[str]:
     """Every file's name in ./experiments and among the shipped ones, whether it is right or not."""
-    return sorted({path.stem for folder in _folders("experiments") for path in folder.glob("*.yaml")})
+    return sorted({name for folder in _folders("experiments") for name, _ in project.named_files(folder)})
 
 
 def groups() -> list[str]:
@@ -71,6 +71,12 @@ def groups() -> list[str]:
 def options(group: str) -> list[str]:
     """The options of a group: the user's and the shipped ones."""
     return sorted({path.stem for folder in _folders("conf") for path in (folder / group).glob("*.yaml")})
+
+
+def choices(incomplete: str) -> list[str]:
+    """A group, then an option of it after `=`."""
+    group, equals, _ = incomplete.partition("=")
+    return [f"{group}={name}" for name in options(group)] if equals else groups()
 
 
 def data_sets() -> list[str]:

@@ -21,7 +21,7 @@ def command(
     png: Annotated[Path | None, option("Write the picture to a PNG file.")] = None,
 ) -> None:
     """Its picture, label and class name, and the range of values before and after scaling."""
-    from stackfit.cli.pictures import show_picture
+    from stackfit.cli.pictures import check_png, show_picture
     from stackfit.data import declare, show_item
 
     if "=" in index:  # an override in its place: the number may be left out
@@ -31,6 +31,7 @@ def command(
     data = data_config(name, overrides or ())
     with progress_bar() as progress:
         item = show_item({**data, **declare(data)}, int(index), split, progress)
+    check_png(png, item.picture is not None)
     named = f" ({item.class_name})" if item.class_name else ""
     row = "" if item.row is None else f", row {item.row} of the file"
     sys.stdout.write(f"{name}, {split} example {index}{row}: label {item.label}{named}\n")

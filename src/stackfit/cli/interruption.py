@@ -15,13 +15,15 @@ from stackfit import interrupts
 
 AGAIN_SECONDS = (2.2, 1.1)  # then it is raised again: other code may have swallowed it, or a step takes long
 LAST_SECONDS = 4.5  # then the process ends at once; for its folders that is like SIGKILL
-TEXT = "\nInterrupted. Run the same command again to resume."
+TEXT = "\nInterrupted."
+RESUMES = "\nInterrupted. Run the same command again to resume."
 
 
 class Interruption:
     """Whether there is a request to stop. Further signals change nothing: the program is ending already."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
+        self.text = text
         self.asked = False
         self._due = False  # the next signal raises
         self._number = int(signal.SIGINT)
@@ -44,7 +46,7 @@ class Interruption:
                 return
             self.again()
         if not self._over.wait(LAST_SECONDS - sum(AGAIN_SECONDS)):
-            print(TEXT, file=sys.stderr, flush=True)
+            print(self.text, file=sys.stderr, flush=True)
             os._exit(130)
 
     def again(self) -> None:
@@ -68,10 +70,14 @@ class Interruption:
 
 
 @contextmanager
-def interruptible() -> Iterator[Interruption]:
-    """Let signals raise KeyboardInterrupt inside the block. Those that the parent process ignores (nohup) stay ignored."""
+def interruptible(text: str = TEXT) -> Iterator[Interruption]:
+    """Let signals raise KeyboardInterrupt inside the block. Those that the parent process ignores (nohup) stay ignored.
+
+    Args:
+        text: what is printed where the program has to be ended at once.
+    """
     interrupts.forget()
-    interruption, hook = Interruption(), sys.unraisablehook
+    interruption, hook = Interruption(text), sys.unraisablehook
     numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     for number, handler in before.items():

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli.arguments import word
-from stackfit.cli.text import width
-from stackfit.errors import ConfigError, printable
+from stackfit.cli.text import complain, width
+from stackfit.errors import ConfigError
 from stackfit.results.layout import GAP, fold, indent, lay_out
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def command(pattern: Annotated[str | None, word("Part of a name or question.")] 
 
     broken: list[ConfigError] = []
     records = list_experiments(pattern, broken)
-    for error in broken:
-        print(printable(f"warning: {error}"), file=sys.stderr)
+    complain(map(str, broken))
     if not records:
         raise ConfigError(f"No experiment matches {pattern!r}. Expected part of a name or question. Try: stackfit list")
     room = width() - max(len(record.name) for record in records) - GAP

@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from stackfit.cli.text import draw
-from stackfit.errors import DataError
+from stackfit.errors import ConfigError, DataError
 from stackfit.execution.progress import takes_colour
 from stackfit.files import shown, writing
 
 SHADES = " .:-=+*#%@"
+
+
+def check_png(png: Path | None, is_picture: bool) -> None:
+    """Raise a ConfigError if there is no picture for a PNG file."""
+    if png is not None and not is_picture:
+        raise ConfigError("This example is not a picture. Expected one for --png. Leave out --png.")
 
 
 def show_picture(picture: np.ndarray | None, png: Path | None) -> None:

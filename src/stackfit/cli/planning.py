@@ -44,7 +44,7 @@ def command(
     will fail, else 0.
     """
     began = time.perf_counter()
-    typed = parse_words([experiment, *(overrides or ()), *(["-m"] if multirun else [])])
+    typed = parse_words([experiment, *(overrides or ()), *(["-m"] if multirun else [])], "plan")
     if other := [flag for flag in typed.flags if flag != "--multirun"]:
         raise ConfigError(f"plan does not take {other[0]}. Expected key=value and -m. Try: stackfit plan --help")
     found = make_plan(typed.experiment, typed.overrides, typed.multirun, probe, tuple(trust or ()), began)

@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli.arguments import DataPath, Format, RunPath, Trust, option, word
+from stackfit.cli.idle import Idle
 from stackfit.cli.text import complain, width, write_csv, write_whole
 from stackfit.errors import ConfigError
 
 if TYPE_CHECKING:
     from stackfit.proof.predictions import Prediction
     from stackfit.results.run import Run
+
+
+IDLE = (
+    *(Idle(name, beside="files") for name in ("item", "wrong", "count", "png")),
+    *(Idle(name, beside="item") for name in ("wrong", "count")),
+    *(Idle(name, beside="csv") for name in ("format", "count", "png")),
+    Idle("png", without="item"),
+    Idle("invert", without="files"),
+)
 
 
 def command(
@@ -23,7 +33,7 @@ def command(
     ] = None,
     item: Annotated[list[int] | None, option("A test item's number, from 0; may be repeated.")] = None,
     wrong: Annotated[bool, option("Only test items that are wrong; of values, those furthest off.", "--wrong")] = False,
-    count: Annotated[int, option("How many test items.")] = 8,
+    count: Annotated[int | None, option("How many test items; 8 if it is not given.")] = None,
     invert: Annotated[bool, option("The picture is dark on white; the data bright on black.", "--invert")] = False,
     png: Annotated[Path | None, option("Write the item's picture to a PNG file.")] = None,
     format: Format = "text",
@@ -40,6 +50,13 @@ def command(
     from stackfit.results import formats
     from stackfit.results.run import Run
 
+    if format != "text" and (count is not None or png):
+        name = "--count" if count is not None else "--png"
+        raise ConfigError(f"{name} does nothing beside --format {format}, which has all items. Expected one of them. Leave out {name}.")
+    if count is not None and count < 1:
+        raise ConfigError(f"--count is {count}. Expected at least 1. Write for example: --count 8")
+    if png and len(item or ()) > 1:
+        raise ConfigError("--png is one file, and there are several items. Expected one --item. Write a command for each.")
     opened, code = Run(run, data_path), 0
     format = "csv" if csv else format
     if item and not files and format == "text":
@@ -60,7 +77,7 @@ def command(
     elif files:
         _print_answers(predictions, opened, len(files))
     else:
-        for number in _choose(predictions, wrong, count):
+        for number in _choose(predictions, wrong, count or 8):
             sys.stdout.write(_line(predictions[number], opened) + "\n")
         sys.stdout.write(_summary(predictions, opened) + "\n")
     return code
@@ -106,16 +123,18 @@ def print_items(run: Run, items: Sequence[int], png: Path | None = None, trust: 
     Raises:
         ConfigError: there is no such item; RunFolderError, DataError: see `stackfit.proof`.
     """
-    from stackfit.cli.pictures import show_picture
+    from stackfit.cli.pictures import check_png, show_picture
     from stackfit.data import pick_item
     from stackfit.proof.predictions import predict_items
     from stackfit.proof.rerun import load_data
 
+    is_picture = len(run.config["data"]["input_shape"]) == 3
+    check_png(png, is_picture)
     predictions, dataset = predict_items(run, trust), None
     for item in items:
         prediction = _pick(predictions, item)
         sys.stdout.write(_line(prediction, run) + "\n" + _shares(prediction, run))
-        if len(run.config["data"]["input_shape"]) == 3:
+        if is_picture:
             dataset = dataset or load_data(run, lambda line: complain([line]))
             show_picture(pick_item(dataset, item, "test").picture, png)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import NAME_HELP, Multirun, Overrides, Trust, option, word
+from stackfit.cli.usage import no_option
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Typed:
         return "--multirun" in self.flags
 
 
-def parse_words(words: list[str]) -> Typed:
+def parse_words(words: list[str], command: str = "run") -> Typed:
     """Separate the experiment, Hydra's flags and the overrides; the flags may be anywhere.
 
     Raises:
@@ -50,10 +51,9 @@ def parse_words(words: list[str]) -> Typed:
         if not word.startswith("-") or word[1:2].isdigit():
             others.append(word)
         elif name not in FLAGS:
-            raise ConfigError(
-                f"There is no option {name!r}. Expected key=value, --fresh, --quiet, --trust, or Hydra's "
-                "-m, --cfg, --info, --package, --resolve. Try: stackfit run --help"
-            )
+            from stackfit.cli.app import load_command
+
+            raise no_option(name, [word, *rest], load_command(command), f"stackfit {command}")
         else:
             if FLAGS[name] == 1 and not equals:
                 if not rest:
@@ -65,6 +65,12 @@ def parse_words(words: list[str]) -> Typed:
     for name, choices in (("--cfg", ("job", "hydra", "all")), ("--info", INFOS)):
         if name in flags and flags[name] not in choices:
             raise ConfigError(f"{name} is {flags[name]!r}. Expected {', '.join(choices)}. Write: {name} {choices[0]}")
+    for name, needed in (("--resolve", "--cfg"), ("--package", "--cfg")):
+        if name in flags and needed not in flags:
+            raise ConfigError(f"{name} does nothing without {needed}. Expected both. Add {needed} job, or leave it out.")
+    kinds = [name for name in ("--cfg", "--info", "--hydra-help", "--run", "--multirun") if name in flags]
+    if len(kinds) > 1:
+        raise ConfigError(f"{kinds[1]} does nothing beside {kinds[0]}. Expected one of them. Leave out {kinds[1]}.")
     if not others and "--hydra-help" not in flags:
         raise ConfigError("No experiment was named. Expected one. Try: stackfit list, then stackfit run NAME")
     return Typed(others[0] if others else "digits_quickstart", others[1:], flags)
@@ -105,6 +111,7 @@ def command(
     from stackfit.config.hydra.composition import Composer
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
+        refuse_idle({"--fresh": fresh, "--quiet": quiet, "--trust": trust, "--fail-fast": fail_fast, "--yes": yes}, "without a run")
         from stackfit.config.hydra.information import print_information
 
         print_information(typed.experiment, typed.overrides, typed.flags)
@@ -114,6 +121,8 @@ def command(
 
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
+    if not is_sweep:
+        refuse_idle({"--fail-fast": fail_fast, "--yes": yes}, "without a sweep")
     try:
         if is_sweep:
             from stackfit.execution.sweep import Sweep
@@ -139,10 +148,20 @@ def command(
             from stackfit.cli.predicting import print_items
 
             print_items(run, items, trust=trust or ())
-        print_run(run.folder, metrics)
+        print_run(run.folder, metrics, said=not quiet and sys.stdout.isatty() and sys.stderr.isatty())
         return 0
     finally:
         completion.remember_keys(composition)
+
+
+def refuse_idle(options: dict[str, object], when: str) -> None:
+    """Refuse the first of these options that was given: it would be ignored.
+
+    Raises:
+        ConfigError: see above.
+    """
+    for name in (name for name, value in options.items() if value):
+        raise ConfigError(f"{name} does nothing {when}. Expected it only with one. Leave it out.")
 
 
 def ask(cells: int) -> bool:
@@ -155,7 +174,7 @@ def ask(cells: int) -> bool:
 
 def finish_sweep(sweep: Sweep) -> int:
     """Print the sweep's table and, last, its folder; return 1 unless every cell is finished."""
-    from stackfit.cli.text import complain, width
+    from stackfit.cli.text import complain, say, width
     from stackfit.files import shown
     from stackfit.results import formats, tables
 
@@ -168,15 +187,20 @@ def finish_sweep(sweep: Sweep) -> int:
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if left > sweep.failed:
-        print(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.", file=sys.stderr)
+        say(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.")
     return 1 if left else 0
 
 
-def print_run(folder: Path, metrics: dict[str, float | None]) -> None:
-    """The metrics that matter on one line, and the folder on the last."""
+def print_run(folder: Path, metrics: dict[str, float | None], said: bool = False) -> None:
+    """The metrics that matter on one line, and the folder on the last.
+
+    Args:
+        said: whether the reader has seen the test metrics just now.
+    """
     from stackfit.files import shown
 
-    shown_first = [name for name in metrics if name.startswith("test_")] or list(metrics)
-    known = {name: value for name in shown_first if (value := metrics[name]) is not None}
-    sys.stdout.write("  ".join(f"{name} {value:.4f}" for name, value in known.items()) + "\n")
+    tested = [name for name in metrics if name.startswith("test_")]
+    known = {name: value for name in tested or metrics if (value := metrics[name]) is not None}
+    if not (said and tested):
+        sys.stdout.write("  ".join(f"{name} {value:.4f}" for name, value in known.items()) + "\n")
     sys.stdout.write(f"{shown(folder)}\n")

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import Name, Overrides, Trust, option
-from stackfit.cli.text import complain, flow
+from stackfit.cli.idle import Idle
+from stackfit.cli.text import complain, flow, say
 from stackfit.errors import ConfigError, Problems, raising
 
 if TYPE_CHECKING:
     from stackfit.config.hydra.composition import Composition
+
+IDLE = (Idle("origin", beside="diff"),)
 
 
 def command(
@@ -40,14 +43,15 @@ def command(
             problems.place(composition.origins)
     completion.remember_keys(composition)
     for file in composition.replaced:
-        print(f"note: {file} is yours, from ./conf; it replaces the shipped one", file=sys.stderr)
+        say(f"note: {file} is yours, from ./conf; it replaces the shipped one")
     for note in project.foreign_conf():
         if note.kind not in (config["silence"] or ()):
-            print(note.as_warning(), file=sys.stderr)
+            say(note.as_warning())
     warn_of_targets(composition, trust or ())
     if diff is not None:
         with raising() as problems:
-            other = plain(Composer(diff).compose((), problems))
+            compared = Composer(diff).compose((), problems)
+            other = resolve_config(compared.config, problems) if resolve else plain(compared)
         for line in differences(config, other, diff):
             sys.stdout.write(line + "\n")
         return

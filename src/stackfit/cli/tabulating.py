@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 from stackfit.cli.arguments import By, Direction, Filter, Format, Paths, option, split_names
+from stackfit.cli.idle import Idle
 from stackfit.cli.text import complain, width, write_csv, write_whole
+
+IDLE = (Idle("format", beside="csv"),)
 
 
 def command(

@@ -125,10 +125,15 @@ def columns_of(stream: Any) -> int | None:
     return 80
 
 
+def say(text: str) -> None:
+    """Print on stderr, with control characters escaped."""
+    print(printable(text), file=sys.stderr)
+
+
 def complain(problems: Iterable[str]) -> None:
     """Name problems on stderr that are no reason to stop."""
     for problem in problems:
-        print(printable(f"warning: {problem}"), file=sys.stderr)
+        say(f"warning: {problem}")
 
 
 def write_csv(text: str, path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from stackfit.cli import completion
 from stackfit.cli.arguments import option, word
+from stackfit.cli.idle import Idle
 from stackfit.config.project import project_trust
 from stackfit.errors import ConfigError
 from stackfit.files import shown, write_file, writing
@@ -53,6 +54,9 @@ class {name}(keras.callbacks.Callback):
             print(f"Accuracy is above {{self.accuracy:.0%}}: stopping.")
             self.model.stop_training = True
 '''
+
+
+IDLE = (Idle("parent", beside="callback"),)
 
 
 def command(

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import ast
-import json
-from functools import cache
-from typing import Any
 
-from stackfit.config import project
+from stackfit.config.targets import definition
 from stackfit.config.trust import module_file
 from stackfit.errors import StackfitError
 
 
-@cache
-def _shipped() -> dict[str, Any]:
-    return json.loads(project.EXPERIMENT_SCHEMA.read_bytes())["$defs"]
-
-
 def arguments_of(target: str) -> frozenset[str]:
     """The names of a target's arguments, with `after` and `inputs` for a layer; empty where they are not known."""
-    node = _shipped().get(target)
+    node = definition(target)
     if node is not None:
         return frozenset(node["properties"]) - {"_target_"}
     module, _, name = target.rpartition(".")

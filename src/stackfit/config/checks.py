@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from stackfit.config import project
 from stackfit.config.class_weights import class_number
 from stackfit.config.schema import LATER, SILENCEABLE, Experiment, unknown_keys
+from stackfit.config.signatures import check_signatures
 from stackfit.config.trust import check_targets
 from stackfit.errors import ConfigError, Problems, did_you_mean, made_by_newer, nearest
 
@@ -112,6 +113,7 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
     yield from check_targets(config, trusted)  # first: another error at the same place must not cover it
     for part in ("model.layers", "optimizer", "task.loss", "task.metrics", "callbacks"):
         yield from _check_arguments(_at(config, part), part)
+    yield from check_signatures(config)
 
 
 def check_stored(config: Mapping[str, Any], trusted: tuple[str, ...], where: str) -> dict[str, Any]:

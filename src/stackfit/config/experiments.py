@@ -17,10 +17,12 @@ import yaml
 
 from stackfit.config import project
 from stackfit.config.origins import read_config_file
+from stackfit.config.project import SUFFIXES
 from stackfit.errors import ConfigError, did_you_mean
 from stackfit.files import shown
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
+_BELOW = re.compile(rf"{NAME.pattern}(/{NAME.pattern})*")  # `cnn/deep` is experiments/cnn/deep.yaml
 ROOT = ("config", "stackfit_schema")  # what experiments start from
 MAX_BYTES = 1_000_000  # of a file that is given by its path; parsing takes a second
 LONGEST_NAME = 100  # characters of a name that was made from a path
@@ -50,30 +52,36 @@ class Located:
 def find_experiments() -> dict[str, Path]:
     """Every experiment's name and file: shipped ones first, then the user's own `./experiments`; see `find_clashes`."""
     files = _shipped()
-    for path in _own_files():
-        if path.stem not in ROOT:
-            files.setdefault(path.stem, path)
+    for name, path in _own_files():
+        if name not in ROOT:
+            files.setdefault(name, path)
     return files
 
 
 def find_clashes() -> dict[str, ConfigError]:
     """By name, an error for each file of the user's own that has a name of stackfit's; the shipped experiment is used."""
-    shipped = dict.fromkeys(ROOT, project.shipped("conf") / "config.yaml") | _shipped()
-    # The same file in both places is a source checkout next to an installed stackfit, not a conflict.
-    return {
-        path.stem: _clash(path, shipped[path.stem])
-        for path in _own_files()
-        if path.stem in shipped and not _is_same(shipped[path.stem], path)
-    }
+    taken = dict.fromkeys(ROOT, project.shipped("conf") / "config.yaml") | _shipped()
+    clashes = {}
+    for name, path in _own_files():
+        other = taken.setdefault(folder_name(name), path)
+        # The same file in both places is a source checkout next to an installed stackfit, not a conflict.
+        if other != path and not _is_same(other, path):
+            clashes[name] = _clash(path, other)
+    return clashes
 
 
 def _shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(project.shipped("experiments").glob("*.yaml"))}
 
 
-def _own_files() -> list[Path]:
+def _own_files() -> list[tuple[str, Path]]:
     own = project.own("experiments")
-    return [path for path in sorted(own.glob("*.yaml")) if path.is_file()] if own else []
+    return project.named_files(own) if own else []
+
+
+def folder_name(name: str) -> str:
+    """What the runs of an experiment stand under in `./outputs`: `cnn--deep` for `cnn/deep`."""
+    return name.replace("/", "--")
 
 
 def _is_same(path: Path, other: Path) -> bool:
@@ -84,7 +92,8 @@ def _is_same(path: Path, other: Path) -> bool:
 
 
 def _clash(path: Path, taken: Path) -> ConfigError:
-    owner = "that of an experiment of yours" if project.own("experiments") == taken.parent else "stackfit's own"
+    own = project.own("experiments")
+    owner = "that of an experiment of yours" if own and taken.is_relative_to(own) else "stackfit's own"
     return ConfigError(
         f"The name {path.stem!r} is {owner}, {shown(taken)}. Expected another name: otherwise inheritance and "
         f"`stackfit check` would change their meaning. Rename the file, for example to my_{path.name}",
@@ -93,48 +102,65 @@ def _clash(path: Path, taken: Path) -> ConfigError:
 
 
 def find_experiment(word: str) -> Located:
-    """The experiment with this name, or at this path, which ends in `.yaml`.
+    """The experiment with this name, or at this path, which ends in `.yaml` or `.yml`.
 
     Raises:
         ConfigError: there is no such experiment; the message names the nearest. Or its file has a name of stackfit's.
     """
-    if not word.endswith(".yaml"):
-        return Located(word, find_named(word))
+    if not word.endswith(SUFFIXES):
+        return Located(folder_name(word), find_named(word))
     if not os.path.isfile(word):  # not a folder, a pipe or a device
-        found = "is not a file" if os.path.lexists(word) else "does not exist"
-        if glob.has_magic(word):
-            found = "is a pattern, which only `stackfit check` takes" if glob.glob(word) else "matches no file"
-        raise ConfigError(f"{word} {found}. Expected an experiment's file, or a name. Try: stackfit list")
+        raise _no_file(word)
     if (size := os.path.getsize(word)) > MAX_BYTES:
         raise ConfigError(f"{word} has {size:,} bytes. Expected at most {MAX_BYTES:,}. Shorten it.")
     path = Path(os.path.abspath(word))
     name = name_of(path)
-    taken = find_experiments().get(name) or (project.shipped("conf") / "config.yaml" if name in ROOT else None)
+    taken = by_folder_name().get(name) or (project.shipped("conf") / "config.yaml" if name in ROOT else None)
     if taken and not path.samefile(taken):
         raise _clash(path, taken)
     return Located(name, path, by_path=True)
 
 
+def _no_file(word: str) -> ConfigError:
+    found, cure = "is not a file" if os.path.lexists(word) else "does not exist", ""
+    if glob.has_magic(word):
+        found = "is a pattern, which only `stackfit check` takes" if glob.glob(word) else "matches no file"
+    name = word.removesuffix(".yaml").removesuffix(".yml").removeprefix("./").removeprefix("experiments/")
+    if folder_name(name) in by_folder_name():
+        cure = f" Write its name: {name}"
+    return ConfigError(f"{word} {found}. Expected an experiment's file, or a name.{cure or ' Try: stackfit list'}")
+
+
+def by_folder_name() -> dict[str, Path]:
+    """`find_experiments` under the names of their folders in `./outputs`."""
+    return {folder_name(name): path for name, path in find_experiments().items()}
+
+
 def find_named(name: str) -> Path:
-    """The file of the experiment with this name.
+    """The file of the experiment with this name; `cnn--deep`, as its folder is called, stands for `cnn/deep`.
 
     Raises:
         ConfigError: see `find_experiment`.
     """
     files = find_experiments()
-    if not NAME.fullmatch(name):
+    if glob.has_magic(name):
+        found = "is a pattern, which only `stackfit check` takes" if fnmatch.filter(files, name) else "matches no experiment"
+        raise ConfigError(f"{name} {found}. Expected an experiment's name, or its file. Try: stackfit list")
+    if not _BELOW.fullmatch(name):
         raise ConfigError(
             f"{name!r} is not an experiment's name. Expected letters, digits, '_' and '-', or a path that ends in .yaml. "
             "Try: stackfit list"
         )
-    if clash := find_clashes().get(name):
-        raise clash
-    if name not in files:
+    path = files.get(name) or by_folder_name().get(folder_name(name))
+    clashes = {name_: error for name_, error in find_clashes().items() if folder_name(name_) == folder_name(name)}
+    if clashes:
+        raise next(iter(clashes.values()))
+    if path is None:
         raise ConfigError(
             f"No experiment {name!r}.{did_you_mean(name, files)} Expected one of {len(files)} names, or a file "
             f"experiments/{name}.yaml of your own. Try: stackfit list"
         )
-    return files[name]
+    return path
 
 
 def name_of(path: Path) -> str:
@@ -161,7 +187,7 @@ def expand(words: Iterable[str]) -> list[str]:
     for word in words:
         matches: list[str] = []
         if glob.has_magic(word) and not os.path.lexists(word):
-            is_name = "/" not in word and not word.endswith(".yaml")
+            is_name = not word.endswith(SUFFIXES) and bool(fnmatch.filter(find_experiments(), word))
             matches = fnmatch.filter(find_experiments(), word) if is_name else sorted(glob.glob(word, recursive=True))
         found += matches or [word]
     return found
@@ -184,7 +210,7 @@ def read_record(name: str, path: Path) -> Record:
     return Record(
         name,
         path,
-        path.parent.resolve() != project.shipped("experiments").resolve(),
+        not path.resolve().is_relative_to(project.shipped("experiments").resolve()),
         build("about", {}),
         build("expect", []),
     )

@@ -13,8 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from stackfit.config import declarations, schema
 from stackfit.config.hydra.composition import Composition
+from stackfit.config.near_keys import near_keys
 from stackfit.config.origins import Origin, Typed, is_choice, override_key
-from stackfit.errors import ConfigError, did_you_mean
+from stackfit.errors import ConfigError
 from stackfit.files import shown
 
 _REFERENCE = re.compile(r"\$\{\s*(\.*)([\w.\-]+)\s*\}")
@@ -124,14 +125,10 @@ class Explainer:
         return Step("experiment" if own else kind, str(place), value, removes=value is None)
 
     def _unknown(self, key: str) -> ConfigError:
-        set_ = [name for name, _ in self.origins.settings if not name.startswith("hydra")]
-        known = list(dict.fromkeys([*set_, *self.values, *schema.keys_of(schema.Experiment)]))
-        part = key.rpartition(".")[2]
-        near = did_you_mean(key, known) or did_you_mean(part, [k for k in known if k.startswith(key[: -len(part)])])
-        name = self.composition.experiment
-        return ConfigError(
-            f"There is no key {key!r} in {name}.{near} Expected a key of the composed config. Try: stackfit show {name}"
-        )
+        plain: Any = OmegaConf.to_container(self.composition.config)
+        near, name = near_keys(key, plain), self.composition.experiment
+        cure = f"Write: {' or '.join(near)}" if near else f"Try: stackfit show {name}"
+        return ConfigError(f"There is no key {key!r} in {name}. Expected a key of the composed config. {cure}")
 
 
 def _part(key: str) -> tuple[type, str]:

@@ -21,7 +21,7 @@ from stackfit.files import shown
 
 _ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
-_PARENT = re.compile(r"[\w-]+")
+_PARENT = re.compile(r"(\./)?[\w-]+(/[\w-]+)*(\.ya?ml)?")  # whether there is such an experiment is said where it is looked for
 _GROUP = re.compile(rf"((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*")
 _ENTRY = re.compile(r"((override|optional)\s+)*/?\w+")  # may be left out
 OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
@@ -67,6 +67,9 @@ def find_faults(file: ConfigFile) -> Iterator[Fault]:
                 "Expected ${key} of this config. Write the value itself.",
                 None if path is None or path[0] in ("defaults", "hydra") else path,
             )
+        elif node.value.count("${") > node.value.count("}"):
+            message = f"The ${{ of {node.value!r} is not closed. Expected ${{KEY}}. Write }} after the key."
+            yield _fault(file, node.start_mark.line + 1, message)
     text = file.path.read_text(encoding="utf-8")
     if package := _PACKAGE.search(text):
         yield _fault(
@@ -99,9 +102,29 @@ def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
                 message, cure = f"There is no group {group!r}.{did_you_mean(group, GROUPS)}", "Correct the name."
             message += f" Expected an experiment, or an option of one of the groups {', '.join(GROUPS)}. {cure}"
             yield _fault(file, name.start_mark.line + 1, message, path)
+        elif not file.package and (message := _misplaced(defaults.value, number)):
+            yield _fault(file, entry.start_mark.line + 1, message, ("defaults", number))
     if not any(_is(entry, re.compile("_self_")) for entry in defaults.value):
         message = "`defaults` does not say where this file's own keys are merged. Expected `_self_`. Write it last: its keys then win."
         yield _fault(file, defaults.start_mark.line + 1, message)
+
+
+def _misplaced(entries: list[yaml.Node], number: int) -> str | None:
+    """What is wrong with an allowed entry of an experiment's defaults list, given the others: bases first, then overrides."""
+    bases = [place for place, entry in enumerate(entries) if isinstance(entry, yaml.ScalarNode) and entry.value != "_self_"]
+    overrides = [place for place, entry in enumerate(entries) if isinstance(entry, yaml.MappingNode)]
+    entry = entries[number]
+    if number in bases and number > min(overrides, default=number):
+        return f"The base {entry.value!r} comes after a choice. Expected bases first. Write {entry.value} as the first entry."
+    if not isinstance(entry, yaml.MappingNode):
+        return None
+    name, option = entry.value[0][0].value, getattr(entry.value[0][1], "value", "")
+    group = name.split()[-1].strip("/")
+    if not bases:
+        return f"There is no base whose {group} this could be. Expected one as the first entry. Write: config"
+    if "override" not in name.split():
+        return f"The base has a {group} already. Expected the word override. Write: override {group}: {option}"
+    return None
 
 
 def _is(node: yaml.Node | None, pattern: re.Pattern[str]) -> bool:

@@ -14,6 +14,7 @@ import yaml
 
 from stackfit.config.loader import Loader as _Loader
 from stackfit.config.project import shipped
+from stackfit.config.yaml_faults import find_missing_blanks, undecodable, yaml_problem
 from stackfit.errors import ConfigError
 from stackfit.files import shown
 
@@ -90,15 +91,18 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
         ConfigError: the file cannot be read, is not YAML, holds an alias or more than `MAX_DEPTH` levels, or is not a
             mapping.
     """
+    text = ""
     try:
         text = path.read_text(encoding="utf-8")
         check_events(text, path)
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise yaml_problem(error, path) from None
-    except (OSError, UnicodeDecodeError) as error:
+        raise yaml_problem(error, path, text) from None
+    except UnicodeDecodeError as error:
+        raise undecodable(error, path) from None
+    except OSError as error:
         raise ConfigError(
-            f"This file cannot be read: {error}. Expected YAML in UTF-8. Correct or remove it.", where=shown(path)
+            f"This file cannot be read: {error.strerror}. Expected YAML in UTF-8. Correct or remove it.", where=shown(path)
         ) from None
     if node is not None and not isinstance(node, yaml.MappingNode):
         raise ConfigError(
@@ -107,6 +111,8 @@ def read_config_file(path: Path, package: str = "") -> ConfigFile:
         )
     if node is not None:
         _check_keys(node, path)
+        for line, message in find_missing_blanks(node):
+            raise ConfigError(message, where=f"{shown(path)}:{line + 1}")
     return ConfigFile(path, package, node)
 
 
@@ -149,19 +155,9 @@ def _check_events(events: Iterable[yaml.Event], path: Path) -> None:
             )
 
 
-def yaml_problem(error: yaml.YAMLError, path: Path | None = None) -> ConfigError:
-    """The error of a YAML parser or constructor, with file and line."""
-    mark = getattr(error, "problem_mark", None)
-    path = path or (Path(mark.name) if mark else None)
-    return ConfigError(
-        f"This is not YAML: {getattr(error, 'problem', None) or error}. Expected `key: value` lines with even "
-        "indentation. Correct the line.",
-        where=f"{shown(path)}:{mark.line + 1}" if path and mark else str(path or "") or None,
-    )
-
-
 def _check_keys(node: yaml.Node, path: Path) -> None:
     parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+    lines: dict[str, int] = {}
     for part in parts:
         key, value = part if isinstance(part, tuple) else (None, part)
         message = None
@@ -169,8 +165,15 @@ def _check_keys(node: yaml.Node, path: Path) -> None:
             message = "A key of several parts is not allowed here. Expected a name. Write: key: value"
         elif key is not None and (kind := key.tag.rpartition(":")[2]) in ("null", "bool"):
             message = f"YAML reads the key {key.value!r} as {kind}. Expected a name. Write it in quotes."
+        elif key is not None and key.value in lines:
+            message = (
+                f"The key {key.value!r} is here for the second time; the first is in line {lines[key.value]}. Expected each key "
+                "once. Remove one of them, or rename it."
+            )
         if message:
             raise ConfigError(message, where=f"{shown(path)}:{key.start_mark.line + 1}")
+        if key is not None:
+            lines[key.value] = key.start_mark.line + 1
         _check_keys(value, path)
 
 

@@ -11,6 +11,7 @@ from stackfit.errors import ConfigError
 
 PACKAGE = Path(__file__).resolve().parents[1]
 EXPERIMENT_SCHEMA = PACKAGE / "experiment.schema.json"
+SUFFIXES = (".yaml", ".yml")
 
 
 def shipped(folder: str) -> Path:
@@ -47,6 +48,49 @@ def foreign_conf() -> list[ConfigError]:
         "If these files are meant for stackfit, rename or remove config.yaml.",
         where="conf/config.yaml", kind="foreign_conf",
     )]  # fmt: skip
+
+
+def named_files(folder: Path) -> list[tuple[str, Path]]:
+    """The name and file of each experiment in a folder and those below it, by name: `cnn/deep` for `cnn/deep.yaml`."""
+    named = []
+    for path in folder.rglob("*.y*ml"):
+        relative = path.relative_to(folder)
+        above = relative.parts[:-1]  # a command that was started in ./experiments may have made ./experiments/outputs
+        if path.suffix in SUFFIXES and path.is_file() and not any(part[0] in "._" or part == "outputs" for part in above):
+            named.append((relative.with_suffix("").as_posix(), path))
+    return sorted(named)
+
+
+def find_root(start: Path) -> Path:
+    """The project's folder for a command that was started in `start`: that folder, or the nearest above it with experiments
+    of stackfit or a table `[tool.stackfit]`.
+
+    A folder of another user is none, since a project's `pyproject.toml` says which code is trusted; the home folder is none
+    for what lies below it, and neither is anything above a repository.
+    """
+    homes = {os.environ.get("HOME"), "/"}
+    for folder in (start, *start.parents):
+        if folder == start and any((start / name).exists() for name in ("experiments", "conf", "outputs", "pyproject.toml")):
+            return start
+        if folder != start and str(folder) not in homes and _is_ours(folder) and _is_project(folder):
+            return folder
+        if (folder / ".git").exists():
+            break
+    return start
+
+
+def _is_ours(folder: Path) -> bool:
+    return not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+
+
+def _is_project(folder: Path) -> bool:
+    try:
+        if (folder / "pyproject.toml").is_file() and b"[tool.stackfit" in (folder / "pyproject.toml").read_bytes():
+            return True
+        own = named_files(folder / "experiments") if (folder / "experiments").is_dir() else []
+        return any(b"\ndefaults:" in b"\n" + path.read_bytes()[:10_000] for _, path in own)
+    except OSError:
+        return False
 
 
 def outputs() -> Path:

@@ -61,20 +61,19 @@ def missing_keys(section: DictConfig) -> list[str]:
 
 
 def _unresolved(error: Exception, key: str, config: DictConfig) -> ConfigError:
-    text = str(getattr(error, "msg", None) or error).partition("\n")[0]
-    if isinstance(error, RecursionError) or text.startswith("Recursive"):
+    said = str(getattr(error, "msg", None) or error).partition("\n")[0]
+    text, near = f"The ${{…}} of {key} cannot be read", ""
+    if isinstance(error, RecursionError) or said.startswith("Recursive"):
         text = "This value refers to itself"
-    near = ""
-    if match := re.search(r"Interpolation key '(.*)' not found", text):
+    elif match := re.search(r"Interpolation key '(.*)' not found", said):
         known = [".".join(map(str, path)) for path, _ in _leaves(config, ())]
         text = f"There is no key {match.group(1)!r} to refer to"
         near = did_you_mean(match.group(1), known)
-    elif match := re.search(r"Value '(.*)' of type", text):
+    elif match := re.search(r"Value '(.*)' of type", said):
         text = f"{key} is {match.group(1)!r} once its ${{…}} is replaced"
-    elif words := expected(key):
-        near = f" {key} takes {words}."
+        near = f" {key} takes {expected(key)}." if expected(key) else ""
     return ConfigError(
-        f"{text.rstrip('.')}.{near} Expected a value, or ${{…}} with a key of this config. Correct it.", key=key
+        f"{text}.{near} Expected a value, or ${{…}} with a key of this config. Correct it.", key=key
     )
 
 

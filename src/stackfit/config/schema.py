@@ -14,6 +14,8 @@ from typing import Any
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from stackfit.config.forms import mapping_form
+from stackfit.config.override_text import override_text
 from stackfit.errors import did_you_mean
 from stackfit.keys import flatten
 
@@ -187,11 +189,12 @@ def expected(key: str) -> str | None:
     return f"{words} or null" if words and hint.endswith(" | None") else words
 
 
-def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+def find_misfits(value: Any, path: tuple[str, ...] = (), typed: bool = False) -> Iterator[tuple[tuple[str, ...], str]]:
     """The parts of a plain value that the schema refuses, as `(keys from the top, sentences)`; `${…}` is accepted anywhere.
 
     Args:
         value: the value at `path`; the whole config if that is empty.
+        typed: as an override; else in a file.
     """
     is_open = isinstance(value, str) and (value == MISSING or "${" in value)
     if is_open and not any(_is_unknown(path[:end]) for end in range(1, len(path) + 1)):
@@ -205,7 +208,7 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
     if path and parent not in PARTS:  # an item of a mapping, such as data.examples.train, or an argument of a target
         above = ".".join(path[:-2])
         if above in PARTS and hint_of(parent) and not _holds(above, path[-2], {name: value}):
-            message = _misfit(key, value)
+            message = _misfit(key, value, typed)
     elif path and hint is None:
         known = keys_of(PARTS[parent])
         place = f" in {parent}" if parent else ""
@@ -213,7 +216,8 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
         message = f"There is no key {name!r}{place}.{near} Expected one of: {', '.join(known)}. Correct the name."
     elif value is None:
         if hint != "Any" and "None" not in str(hint):
-            message = f"{key} is null. Expected a value. Write one."
+            example = ": …" if not typed else "=…"
+            message = f"{key} is null. Expected {expected(key) or 'a value'}. Write: {name if not typed else key}{example}"
     elif key in PARTS or str(hint).startswith("dict"):
         if isinstance(value, Mapping):
             for item in value:
@@ -221,14 +225,15 @@ def find_misfits(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple
                 if str(hint).startswith("dict[str") and not isinstance(item, str):
                     yield inside, f"{'.'.join(inside)} is not a word. Expected one as a key. Write it in quotes."
                 else:
-                    yield from find_misfits(value[item], inside)
+                    yield from find_misfits(value[item], inside, typed)
         else:
-            message = f"{key} is {_brief(value)}. Expected a mapping. Write its keys below it."
+            message = f"{key} is {_brief(value)}. Expected a mapping. {mapping_form(key, value, typed)}"
     elif str(hint).startswith("list") and not isinstance(value, list):
         inside = "…" if isinstance(value, Mapping) else value
-        message = f"{key} is {_brief(value)}. Expected a list. Write: {name}: [{inside}]"
+        form = override_text(key, [value]) if typed and inside == value else f"{name}: [{inside}]"
+        message = f"{key} is {_brief(value)}. Expected a list. Write: {form}"
     elif not _holds(parent, name, value):
-        message = _misfit(key, value)
+        message = _misfit(key, value, typed)
     if message:
         yield path, message
 
@@ -237,8 +242,13 @@ def _is_unknown(path: tuple[str, ...]) -> bool:
     return ".".join(path[:-1]) in PARTS and hint_of(".".join(path)) is None
 
 
-def _misfit(key: str, value: Any) -> str:
-    return f"{key} is {_brief(value)}. Expected {expected(key) or 'a value of another type'}. Correct the value."
+def _misfit(key: str, value: Any, typed: bool = False) -> str:
+    cure = "Correct the value."
+    whole = isinstance(value, float) and value.is_integer() and hint_of(key) in ("int", "int | None")
+    if whole or (value == "None" and str(hint_of(key)).endswith("None")):
+        plain = int(value) if whole else "null"
+        cure = f"Write: {key}={plain}" if typed else f"Write: {key.rpartition('.')[2]}: {plain}"
+    return f"{key} is {_brief(value)}. Expected {expected(key) or 'a value of another type'}. {cure}"
 
 
 def _brief(value: Any) -> str:

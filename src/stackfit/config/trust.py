@@ -8,17 +8,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stackfit.config import project
+from stackfit.config.forms import as_written, target_of
 from stackfit.config.given import check_given, find_given
+from stackfit.config.targets import ROLES, target_named
 from stackfit.errors import ConfigError, TrustError, did_you_mean
 
-# Which modules a role may name.  `building.py` then checks that the name is a class of the role's base class.
-ROLES: dict[str, tuple[str, ...]] = {
-    "layers": ("keras.layers", "stackfit.layers"),
-    "optimizer": ("keras.optimizers",),
-    "loss": ("keras.losses",),
-    "metrics": ("keras.metrics",),
-    "callbacks": ("keras.callbacks", "stackfit.callbacks"),
-}
 # The modules that the arguments of a role's target may name.
 NESTED: dict[str, tuple[str, ...]] = {
     "layers": (
@@ -68,11 +62,10 @@ def _check(node: Any, key: str, role: str, trusted: tuple[str, ...], near: str =
     if node is None:
         return
     if not isinstance(node, Mapping) or "_target_" not in node:
-        example = f"{ROLES[role][0]}.{EXAMPLES[role]}"
-        yield ConfigError(
-            f"Found {node!r}.{near} Expected a mapping with `_target_`, or null to remove it. Write: {{_target_: {example}}}",
-            key=key,
-        )
+        example = f"{{_target_: {ROLES[role][0]}.{EXAMPLES[role]}}}"
+        if meant := target_of(role, node):
+            example = as_written(key.rpartition(".")[2], meant)
+        yield ConfigError(f"Found {node!r}.{near} Expected a mapping with `_target_`, or null to remove it. Write: {example}", key=key)
         return
     yield from _check_target(node["_target_"], f"{key}._target_", ROLES[role], role, trusted)
     yield from _check_arguments(node, key, role, trusted)
@@ -132,9 +125,12 @@ def _check_target(
         return
     elif module not in modules and module not in (*trusted, *SHIPPED_MODULES):
         public = f"a public class of {' or '.join(modules)}, or" if modules else "plain values, or a class"
+        foreign = module and module.partition(".")[0] not in ("keras", "tf", "tensorflow")
+        meant = target_named(target, modules) if isinstance(target, str) and not foreign else None
+        own = f"If {module or target!s} is your own file, add --trust {module or 'MODULE'}"
         yield TrustError(
             f"{target} is not allowed as part of {role}. Expected {public} of a module that you "
-            f"trust. If {module or target!s} is your own file, add --trust {module or 'MODULE'}",
+            f"trust. {f'Write: _target_: {meant}' if meant else own}",
             key=key,
         )
     elif module in trusted:

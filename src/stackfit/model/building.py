@@ -11,7 +11,8 @@ from typing import Any
 import keras
 
 from stackfit.config.given import find_given
-from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean
+from stackfit.config.signatures import no_argument
+from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean, nearest
 from stackfit.model.own_modules import import_trusted
 
 BASES: dict[str, tuple[type, ...]] = {
@@ -207,12 +208,7 @@ def check_arguments(target: Any, node: Mapping[str, Any], key: str, extra: Mappi
         if name.startswith("_"):
             continue
         if name not in known and not takes_more:
-            yield ConfigError(
-                f"{label} has no argument {name!r}.{did_you_mean(name, known)} Expected some of: {', '.join(known)}. "
-                "If it was left over by a change of _target_, set the old layer to null and add a new name.",
-                among=(f"{key}.{name}", f"{key}._target_"),
-                kind="name",
-            )
+            yield no_argument(label, name, [*known], key)
         elif name in known and (wants := _other_kind(known[name].default, value)):
             yield ConfigError(
                 f"{label}'s argument {name!r} is {value!r}. Expected {wants}, such as its default "
@@ -248,7 +244,7 @@ def describe_refusal(node: Mapping[str, Any], guilty: str | None, error: BaseExc
         names = [n for n in names if n not in ("deserialize", "get", "serialize")]
         return (
             f"There is no activation {value!r}.{did_you_mean(value, names)} "
-            f"Expected one of: {', '.join(names)}. Write: {guilty}: {(closest(names, value))[0]}"
+            f"Expected one of: {', '.join(names)}. Write: {guilty}: {nearest(value, names) or names[0]}"
         )
     refused = f"argument {guilty!r}, {value!r}" if guilty else "arguments"
     return f"{label} refuses its {refused}: {text[:300].rstrip('.')}. Expected values that Keras accepts. Correct them."

@@ -7,7 +7,7 @@ from stackfit.results.differences import choose_metric, columns_of
 from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
 from stackfit.results.frames import Paths, read_runs
 from stackfit.results.items import check_same_items
-from stackfit.results.selection import order, rows_where
+from stackfit.results.selection import no_match, order, rows_where
 
 DOUBTED = ("changed", "stale", "diverged")  # what `certificate.Standing` says of numbers that are not to be trusted
 
@@ -40,6 +40,8 @@ def find_best(
         runs = runs.pick(~doubted)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
+        if runs.about.empty:
+            raise ConfigError(no_match(filter))
     name = choose_metric(runs, metric, "--metric")
     values = runs.metrics[name].astype(float)
     values = values[np.isfinite(values)]
@@ -57,7 +59,7 @@ def find_best(
     best = values.max() if direction == "max" else values.min()
     about = runs.about[values == best]
     oldest = min(about.itertuples(), key=lambda run: (str(run.started), order(run.folder)))
-    said = f"{name} {best:.6g}, the {'highest' if direction == 'max' else 'lowest'} of {len(values)} runs"
+    said = f"{name} {best:.6g}, the {'highest' if direction == 'max' else 'lowest'} of {len(values)} run{'s' * (len(values) != 1)}"
     if len(about) > 1:
         said += f"; {len(about)} runs have it, and this is the oldest"
     return oldest.folder, said, problems

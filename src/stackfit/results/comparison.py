@@ -20,7 +20,7 @@ from stackfit.results.layout import fold
 from stackfit.results.numbers import measured
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
-from stackfit.results.selection import rows_where
+from stackfit.results.selection import no_match, rows_where
 from stackfit.results.shapes import grouped, unlike_in
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.verdicts import DIFFERENT, UNTESTED, say_best, say_models, say_pairs, verdict_of
@@ -84,9 +84,14 @@ def compare(
     if problems and len(paths) == 2 and len(folders) < 2:
         raise RunFolderError("\n".join(problems))
     if by is None and len(paths) == len(folders) == 2 and folders == {os.path.abspath(path) for path in paths}:
+        for name, value in (("--metric", metric), ("--filter", filter), ("--direction", direction)):
+            if value is not None:
+                raise ConfigError(f"{name} does nothing between two runs: all their metrics are shown. Expected more runs. Leave it out.")
         return replace(compare_runs(runs), problems=problems)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
+        if runs.about.empty:
+            raise ConfigError(no_match(filter))
     return compare_configurations(runs, metric, problems, direction, by)
 
 

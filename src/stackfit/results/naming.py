@@ -12,8 +12,12 @@ from stackfit.results.selection import order
 
 
 def is_name(path: Path) -> bool:
-    """Whether it can only be an experiment's name: nothing exists at this path, and it has no `/`."""
-    return len(path.parts) == 1 and not path.exists()
+    """Whether it can only be an experiment's name: nothing exists at this path, and it has no `/`, or one in a name."""
+    return not path.exists() and (len(path.parts) == 1 or _folder(path).is_dir())
+
+
+def _folder(path: Path) -> Path:
+    return project.outputs() / "--".join(path.parts)  # `cnn/deep` has its runs in outputs/cnn--deep
 
 
 def stands_for_run(path: Path) -> bool:
@@ -29,7 +33,7 @@ def folder_of(path: Path) -> Path:
     """
     if not is_name(path):
         return path
-    folder = project.outputs() / path
+    folder = _folder(path)
     if not folder.is_dir():
         raise _unknown(path.name)
     return folder
@@ -73,8 +77,8 @@ def newest_below(folder: Path, name: str) -> Path:
 def _unknown(name: str) -> RunFolderError:
     """About a name of which there are no runs: of an experiment's, how to train it; else the nearest that has runs."""
     folder = project.outputs()
-    places = [own / f"{name}.yaml" for own in (project.own("experiments"), project.shipped("experiments")) if own]
-    if any(place.is_file() for place in places):
+    places = [own for own in (project.own("experiments"), project.shipped("experiments")) if own]
+    if any(name == known.replace("/", "--") for own in places for known, _ in project.named_files(own)):
         return RunFolderError(f"{name} has no run in {shown(folder)}. Expected a finished run. Try: stackfit run {name}")
     known = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return RunFolderError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ ALLOWED = (
     *(ast.BinOp, ast.BitAnd, ast.BitOr, ast.Add, ast.Sub, ast.Mult, ast.Div),
     *(ast.Name, ast.Load, ast.Constant, ast.List, ast.Tuple),
 )
+MOST_NAMES = 8  # columns that an error lists
 EXAMPLE = "units > 64 and test_accuracy > 0.87"
 
 
@@ -51,6 +53,11 @@ def _described(node: ast.AST) -> str:
     return "an operator other than + - * /"
 
 
+def no_match(query: str) -> str:
+    """What to say where a query picks nothing."""
+    return f"No run matches --filter {query!r}. Expected one that some run passes. Try without it, to see the values."
+
+
 def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     """The rows for which the query is true; for a blank it never is. ConfigError if it cannot be answered."""
     for name in names_in(query):
@@ -80,17 +87,19 @@ def check_column(name: str, columns: Iterable[str], option: str) -> None:
     """Raise a ConfigError if there is no such column."""
     columns = list(columns)
     if name not in columns:
-        alike = [column for column in columns if column.endswith(f".{name}")]
-        more = f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
-        meant = f" Several end like it: {', '.join(alike[:MOST_NAMED])}." if alike else did_you_mean(name, columns)
+        alike = [column for column in columns if column.endswith(f".{name}")][:MOST_NAMES]
+        near = columns
+        if len(columns) > MOST_NAMES:
+            near = difflib.get_close_matches(name, columns, n=MOST_NAMES, cutoff=0.4) or columns[:MOST_NAMES]
+        meant = f" Several end like it: {', '.join(alike)}." if alike else did_you_mean(name, columns)
+        among = f"one of {len(columns)} columns, such as" if len(columns) > MOST_NAMES else "one of:"
         raise ConfigError(
-            f"There is no column {name!r}.{meant} Expected one of: "
-            f"{', '.join(columns[:MOST_NAMED])}{more}. Try: stackfit table --csv -, which shows all with their values.",
+            f"There is no column {name!r}.{meant} Expected {among} {', '.join(near)}. "
+            "Try: stackfit table --csv -, which shows all with their values.",
             where=option,
         )
 
 
-MOST_NAMED = 24  # columns in a message
 MOST_DIGITS = 4_000  # Python reads numbers of up to 4,300
 
 

@@ -17,7 +17,7 @@ from stackfit.results.differences import (
 from stackfit.results.directions import check_direction, direction_of, undirected
 from stackfit.results.frames import Paths, Runs, read_runs
 from stackfit.results.grouping import with_groups
-from stackfit.results.selection import check_column, names_in, rows_where, sort_rows
+from stackfit.results.selection import check_column, names_in, no_match, rows_where, sort_rows
 from stackfit.results.shapes import epoch_rows, grouped, pivoted, run_rows
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def build_table(
 
     Options that name a setting take its key, or a short name: the end of the key, where no other ends like it.
     """
+    asked = filter
     _check_options(over, epochs, pivot, by, top, direction, last)
     runs, group = with_groups(runs, by)
     chosen, short = columns_of(runs), {name: key for key, name in names_of(runs).items()}  # before any run is left out
@@ -103,6 +104,8 @@ def build_table(
         for name in names_in(filter):
             check_column(name, dict.fromkeys([*chosen, *_by_short_name(frame)]), "--filter")
         frame = frame.loc[rows_where(_by_short_name(frame), filter).index]
+    if asked and frame.empty:
+        problems.append(no_match(asked))
     if ranked:
         named = _by_short_name(frame)
         name = f"{ranked[0]}_mean" if f"{ranked[0]}_mean" in named and over else ranked[0]  # the column as it is headed

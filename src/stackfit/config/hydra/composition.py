@@ -6,6 +6,7 @@ Hydra's exceptions become ConfigErrors with file and line, or the override as ty
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -29,6 +30,7 @@ from stackfit.config.given import add_callbacks
 from stackfit.config.hydra.errors import translated
 from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository, Experiments
+from stackfit.config.near_keys import cure_written, with_cure
 from stackfit.config.origins import ConfigFile, Origins
 from stackfit.errors import ConfigError, Problems
 from stackfit.files import shown
@@ -156,8 +158,9 @@ class Composer:
             ConfigError: the problems keep the experiment from composing at all.
         """
         parsed: list[Override] = []
-        for typed in overrides:
-            parsed += self.parse([typed], problems) if isinstance(typed, str) else [typed]
+        for are_words, group in itertools.groupby(overrides, lambda override: isinstance(override, str)):
+            given: list[Any] = list(group)
+            parsed += self.parse(given, problems) if are_words else given
         fixed = [override for override in parsed if not override.is_sweep_override()]
         chooses = [override.is_hydra_override() or is_group(override, self.repository) for override in fixed]
         base = self._base(tuple(o.input_line or "" for o, choice in zip(fixed, chooses, strict=True) if choice))
@@ -200,7 +203,7 @@ class Composer:
         if not {*schema.keys_of(schema.Experiment)} <= {*config}:
             raise ConfigError(
                 "This experiment does not start from `config` or another experiment, so it has no data, model or task. "
-                "Expected a defaults list. Write: defaults: [config, _self_]",
+                "Expected one of them first in a defaults list. Write: defaults: [config, _self_]",
                 where=shown(self.path),
             )
         self._keep_own_head(config)
@@ -261,16 +264,19 @@ def _fit(config: DictConfig, origins: Origins) -> tuple[DictConfig, list[ConfigE
     """The composed config with the schema's types, and an error for each value that the schema refuses and that is left out."""
     plain: Any = OmegaConf.to_container(config)
     misfits = list(schema.find_misfits(plain))
+    values = []
     for path, _ in misfits:
         node = plain
         for part in path[:-1]:
             node = node[part]
-        node.pop(next((name for name in node if str(name) == path[-1]), None), None)
-    keys = [".".join(path) for path, _ in misfits]
-    errors = [
-        ConfigError(message, key=key, where=origins.locate(key), kind=None if schema.hint_of(key) else "name")
-        for key, (_, message) in zip(keys, misfits, strict=True)
-    ]
+        values.append(node.pop(next((name for name in node if str(name) == path[-1]), None), None))
+    errors = []
+    for (path, message), value in zip(misfits, values, strict=True):
+        key = ".".join(path)
+        known = schema.hint_of(key)
+        if not known and (cure := cure_written(key, value, plain)):
+            message = with_cure(message.partition(" Expected ")[0], cure)
+        errors.append(ConfigError(message, key=key, where=origins.locate(key), kind=None if known else "name"))
     return OmegaConf.merge(OmegaConf.structured(schema.Experiment), plain), errors  # type: ignore[return-value]
 
 

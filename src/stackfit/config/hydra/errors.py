@@ -46,10 +46,10 @@ def _translate(error: Exception, typed: Sequence[str], chain: Sequence[ConfigFil
     text = str(getattr(cause, "msg", None) or cause).partition("\n")[0].rstrip(".")
     where = next((override for override in typed if key and override_key(override) == key), None)
     where = where or (Origins(list(chain), tuple(typed)).locate(key) if key else None)
-    message = f"{text}. Expected a config that Hydra can compose. Correct it, then try: stackfit show"
+    message = "This does not compose. Expected a config that Hydra can merge. To see where it stops, add --debug."
     if "not in struct" in text and key:  # only of Hydra's own section: the rest is merged without types
         parent, _, name = key.rpartition(".")
         message = f"There is no key {name!r} in {parent}. Expected a key that is there. Correct the name."
-    elif "RunMode" in text:
+    elif key == "hydra.mode":
         message = f"{key} is not a mode of Hydra. Expected RUN or MULTIRUN. Write: {key}=RUN"
     return ConfigError(message, key=key, where=where)

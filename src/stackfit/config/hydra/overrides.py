@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,8 +17,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from stackfit.config.arguments import arguments_of
 from stackfit.config.claims import check_grammar
 from stackfit.config.hydra.repository import CheckedRepository
+from stackfit.config.mistyped import EXAMPLE, describe, torn
+from stackfit.config.near_keys import cure_typed, with_cure
 from stackfit.config.override_text import override_text
-from stackfit.config.schema import PARTS, find_misfits, hint_of
+from stackfit.config.schema import PARTS, expected, find_misfits, hint_of
 from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, Problems, did_you_mean
 
@@ -35,32 +38,31 @@ def parse_overrides(overrides: Iterable[str], loader: ConfigLoaderImpl, problems
         loader: knows the groups and their options.
         problems: takes an override's problem, with the override as typed in `where`; that override is left out.
     """
-    parsed = []
-    for typed in overrides:
+    parsed, words = [], list(overrides)
+    while words:
+        count, whole = torn(words) or (1, None)
+        typed = " ".join(words[:count])
+        del words[:count]
         with problems.collect():
+            if whole:
+                raise _refused(typed, "These words are one override with blanks in it", f"Write: {shlex.quote(whole)}")
             parsed.append(_parse(typed, loader))
     return parsed
 
 
+def _refused(typed: str, found: str, cure: str) -> ConfigError:
+    return ConfigError(f"{found}. Expected key=value. {cure}", where=typed, kind="name")
+
+
 def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
+    if len(re.sub(r"[^\[{(]", "", typed)) > MOST_BRACKETS:  # the parser takes seconds for thousands
+        raise _refused(typed, f"This has more than {MOST_BRACKETS} brackets", f"Write for example: {EXAMPLE}")
     try:
-        if len(re.sub(r"[^\[{(]", "", typed)) > MOST_BRACKETS:  # the parser takes seconds for thousands
-            raise HydraException(f"it has more than {MOST_BRACKETS} brackets")
         override = OverridesParser.create(loader).parse_override(typed)  # glob(…) asks for a group's options
-    except (HydraException, RecursionError, ValueError) as error:
-        text = str(error).partition("\nSee https")[0].partition("\n")[0]
-        cure = quoted_form(typed) or "for example: epochs=3 or 'model.layers.hidden.units=[64,64]'"
-        raise ConfigError(
-            f"This is not an override: {text}. Expected key=value in Hydra's grammar. Write {cure}",
-            where=typed,
-            kind="name",
-        ) from None
+    except (HydraException, RecursionError, ValueError):
+        raise _refused(typed, *describe(typed, quoted_form)) from None
     if not override.key_or_group:
-        raise ConfigError(
-            "This is not an override: there is nothing before '='. Expected key=value. Write for example: epochs=3",
-            where=typed,
-            kind="name",
-        )
+        raise _refused(typed, *describe(typed, quoted_form))
     check_override(override, typed)
     repository = loader.repository
     if not override.is_sweep_override() and not override.is_delete() and is_group(override, repository):
@@ -142,7 +144,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
     is_known = not missing and isinstance(above, DictConfig) and last in above._content
     is_set = is_known and above._get_node(last)._value() is not None
     adds = override.is_add() or override.is_force_add() or adds_argument(override, config)
-    misfits = list(find_misfits(value, tuple(key.split(".")))) if not override.is_delete() else []
+    misfits = list(find_misfits(value, tuple(key.split(".")), typed=True)) if not override.is_delete() else []
     is_list = isinstance(value, list)
     message, kind = None, None
     if not isinstance(above, DictConfig):
@@ -151,7 +153,7 @@ def apply_override(override: Override, config: DictConfig) -> None:
             f"Write for example: {parent}={{}}, or model=mlp"
         )
     elif not is_known and not adds:
-        message, kind = _unknown_key(above, missing or last, key), "name"
+        message, kind = _unknown_key(above, missing or last, override, config), "name"
     elif override.is_add() and is_set and not isinstance(value, (dict, list)):
         message = f"{key} exists already. Expected + only before a new key. Write it without the +"
     elif misfits:
@@ -159,6 +161,8 @@ def apply_override(override: Override, config: DictConfig) -> None:
         if isinstance(value, (list, dict)) and (text := quoted_form(override.input_line or "")):
             message = message.removesuffix("Correct the value.") + f"For a text with brackets write {text}"
         kind = "name" if hint_of(".".join(path)) is None and ".".join(path[:-1]) in PARTS else None
+        if kind and (cure := _cure(override, config)):
+            message = with_cure(message.partition(" Expected ")[0], cure)
     elif claims := [found for claim in value for found in check_grammar(claim)] if key == "expect" and is_list else []:
         message = claims[0][1]
     elif override.is_delete() and not is_set:
@@ -173,9 +177,8 @@ def apply_override(override: Override, config: DictConfig) -> None:
             other = {list: DictConfig, dict: ListConfig}.get(type(value))  # a list and a mapping do not merge
             replaces = other is not None and is_known and isinstance(above._get_node(last), other)
             OmegaConf.update(config, key, value, merge=not replaces, force_add=adds)
-        except Exception as error:  # OmegaConf also passes on Python's exceptions for odd values
-            text = str(error).partition("\n")[0].rstrip(".")
-            message = f"{key} cannot be set: {text}. Expected a value that a config can hold. Correct the value."
+        except Exception:  # OmegaConf also passes on Python's exceptions for odd values
+            message = f"{key} cannot be {value!r}. Expected {expected(key) or 'a value that a config can hold'}. Correct the value."
     if message:
         raise ConfigError(message, key=key, where=override.input_line, kind=kind)
 
@@ -204,18 +207,25 @@ def _walk(config: DictConfig, parts: list[str]) -> tuple[Any, str | None]:
     return (node if usable else None), None
 
 
-def _unknown_key(node: DictConfig, name: str, key: str) -> str:
-    known = [str(known_key) for known_key in node]
+def _unknown_key(node: DictConfig, name: str, override: Override, config: DictConfig) -> str:
+    key, known = override.key_or_group, [str(known_key) for known_key in node]
     parts = key.split(".")
     parent = ".".join(parts[: parts.index(name)])
     target = node._get_node("_target_") if "_target_" in node._content else None
     takes = sorted(arguments_of(str(target._value()))) if target is not None else []
     add = f", or +{key}=… to pass a further argument" if f"{parent}.".startswith(_OPEN) and not takes else ""
     known += [name for name in takes if name not in known]
-    return (
-        f"There is no key {name!r}{f' in {parent}' if parent else ''}.{did_you_mean(name, known)} "
-        f"Expected one of: {', '.join(known) or 'nothing'}. Correct the name{add}."
-    )
+    found = f"There is no key {name!r}{f' in {parent}' if parent else ''}.{did_you_mean(name, known)}"
+    if cure := _cure(override, config):
+        return with_cure(found, cure)
+    return f"{found} Expected one of: {', '.join(known) or 'none, there are none'}. Correct the name{add}."
+
+
+def _cure(override: Override, config: DictConfig) -> str | None:
+    if override.is_delete():
+        return None
+    plain: Any = OmegaConf.to_container(config)
+    return cure_typed(override.key_or_group, _as_typed(override), (override.input_line or "").partition("=")[2], plain)
 
 
 def quoted_form(typed: str) -> str | None:

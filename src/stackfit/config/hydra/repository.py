@@ -6,24 +6,28 @@ So the rest is composed even after a wrong key or option, and all problems are f
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra._internal.config_repository import CachingConfigRepository
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.default_element import ConfigDefault
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf
 
-from stackfit.config.experiments import find_experiments, name_of
+from stackfit.config import project
+from stackfit.config.experiments import by_folder_name, find_experiments, folder_name, name_of
 from stackfit.config.file_rules import OPTION, find_faults
-from stackfit.config.origins import ConfigFile, read_config_file, yaml_problem
+from stackfit.config.origins import ConfigFile, read_config_file
+from stackfit.config.override_text import override_text
 from stackfit.config.project import foreign_root
 from stackfit.config.schema import hint_of
 from stackfit.config.trust import check_resolvers
+from stackfit.config.yaml_faults import yaml_problem
 from stackfit.errors import ConfigError, ConfigErrors, did_you_mean, nearest
 from stackfit.files import shown
 
@@ -37,7 +41,7 @@ class Experiments(ConfigSource):
     def __init__(self, provider: str, path: str):
         super().__init__(provider=provider, path=path)
         given = {name_of(Path(self.path)): Path(self.path)} if self.path else {}
-        self.files = find_experiments() | given
+        self.files = by_folder_name() | given
 
     @staticmethod
     def scheme() -> str:
@@ -57,7 +61,8 @@ class Experiments(ConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         path = self.files[config_path.removesuffix(".yaml")]
-        return FileConfigSource(self.provider, str(path.parent)).load_config(path.name)
+        with path.open(encoding="utf-8") as file:  # Hydra's own reader takes no .yml
+            return ConfigResult(self.provider, str(path), OmegaConf.load(file), {"package": None})
 
 
 SourcesRegistry.instance().register(Experiments)
@@ -111,7 +116,8 @@ class CheckedRepository(CachingConfigRepository):
         try:
             result = super().load_config(config_path)
         except yaml.YAMLError as error:
-            raise ConfigErrors([*errors, yaml_problem(error)]) if errors else yaml_problem(error) from None
+            problem = yaml_problem(error, path, path.read_text(encoding="utf-8"))
+            raise ConfigErrors([*errors, problem]) if errors else problem from None
         entries = {fault.path[1] for fault in faults if fault.path and fault.path[0] == "defaults"}
         for fault in faults:
             if fault.path and fault.path[0] != "defaults":
@@ -124,6 +130,9 @@ class CheckedRepository(CachingConfigRepository):
                 entries.add(number)
                 errors.append(error)
         result.defaults_list = [item for number, item in enumerate(result.defaults_list) if number not in entries]
+        for item in result.defaults_list if not group else ():
+            if isinstance(item, ConfigDefault) and item.path:  # Hydra would look for `cnn/deep` in a group `cnn`
+                item.path = folder_name(item.path)
         self.faults[path] = errors
 
     def _wrong_entries(self, file: ConfigFile, group: str) -> Iterator[tuple[int, ConfigError]]:
@@ -136,12 +145,8 @@ class CheckedRepository(CachingConfigRepository):
             where = f"{shown(file.path)}:{entry.start_mark.line + 1}"
             if isinstance(entry, yaml.ScalarNode):
                 known = self.get_group_options(group) if group else ["config", *find_experiments()]
-                if entry.value not in (*known, "_self_", "stackfit_schema"):
-                    raise ConfigError(
-                        f"No config {entry.value!r} to inherit from.{did_you_mean(entry.value, known)} Expected one of: "
-                        f"{', '.join(sorted(known))}. Write: {(sorted(known) or ['NAME'])[0]}",
-                        where=where,
-                    )
+                if entry.value not in ("_self_", "stackfit_schema") and not self._is_base(entry.value, group):
+                    raise _no_base(entry.value, sorted(known), group, where)
                 continue
             name, options = entry.value[0]
             chosen = name.value.split()[-1]
@@ -153,6 +158,17 @@ class CheckedRepository(CachingConfigRepository):
                     error.where = f"{shown(file.path)}:{option.start_mark.line + 1}"
                     yield number, error
 
+    def _is_base(self, name: str, group: str) -> bool:
+        if group:
+            return name in self.get_group_options(group)
+        return name == "config" or folder_name(name) in by_folder_name()
+
+    def get_group_options(self, group_name: str, results_filter: ObjectType | None = ObjectType.CONFIG) -> list[str]:
+        """The options of a group, without `.yml` files: Hydra lists them, with a warning, but cannot read them."""
+        with warnings.catch_warnings(action="ignore"):
+            names = super().get_group_options(group_name, results_filter)
+        return [name for name in names if self.config_exists(f"{group_name}/{name}")]
+
     def wrong_option(self, group: str, option: Any) -> ConfigError | None:
         """The error for an option that its group does not have; None if it has it."""
         options = sorted(self.get_group_options(group))
@@ -162,15 +178,31 @@ class CheckedRepository(CachingConfigRepository):
             return None
         unused = Path("conf") / group / f"{option}.yaml"
         why = f" {unused} is not used: conf/config.yaml is another Hydra program's." if foreign_root() and unused.is_file() else ""
+        cure = f"Write: {group}={nearest(str(option), options) or options[0]}"
+        if group == "data" and (kind := str(option).rpartition(".")[2].lower()) in options and kind != option:
+            cure = f"Write: data={kind} {override_text('data.path', option)}"
+        own = project.own("conf")
+        if own and isinstance(option, str) and OPTION.fullmatch(option) and (own / group / f"{option}.yml").is_file():
+            cure = f"Rename conf/{group}/{option}.yml to {option}.yaml."
         return ConfigError(
-            f"{option!r} is not an option of the group {group!r}.{why or did_you_mean(str(option), options)} "
-            f"Expected one of: {', '.join(options)}. Write: {group}={nearest(str(option), options) or options[0]}",
+            f"{'null' if option is None else repr(option)} is not an option of the group {group!r}.{why or did_you_mean(str(option), options)} "
+            f"Expected one of: {', '.join(options)}. {cure}",
             key=f"callbacks.{option}" if group == "callbacks" else group,
             kind="name",
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CheckedRepository:
         return self
+
+
+def _no_base(name: str, known: list[str], group: str, where: str) -> ConfigError:
+    bare = name.removesuffix(".yaml").removesuffix(".yml").removeprefix("./").removeprefix("experiments/")
+    near = bare if bare in known else nearest(bare, known)
+    among = f"a file of conf/{group}: {', '.join(known)}" if group else f"config or one of {len(known) - 1} experiments"
+    cure = f"Write: {near}" if near else "Try: stackfit list"
+    return ConfigError(
+        f"No config {name!r} to inherit from.{f' Did you mean {near!r}?' if near else ''} Expected {among}. {cure}", where=where
+    )
 
 
 def defaults_of(file: ConfigFile) -> list[yaml.Node]:

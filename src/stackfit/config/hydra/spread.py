@@ -27,7 +27,11 @@ class Spread:
         """Give an error at an axis's value the place where the whole axis was written."""
         for error in (*problems.errors, *problems.warnings):
             if error.where is not None and error.where not in self.fixed:
-                error.where = self.places.get(override_key(error.where)) or error.where
+                axis = self.places.get(override_key(error.where)) or error.where
+                one, several = f"={error.where.partition('=')[2]}", axis.partition("=")[2]
+                if several and error.kind == "name":  # what to type is said of the whole axis, once
+                    error.message = error.message.replace(one, f"={several}")
+                error.where = axis
 
 
 def read_spread(composition: Composition, confirm: Callable[[int], bool], problems: Problems) -> Spread:
