@@ -1,7 +1,8 @@
 """How many threads share one operation of a cell: a function of its config, because it decides bits.
 
-Measured with TensorFlow 2.21 on 1, 2 and 4 threads: convolutions of all kinds, attention, LayerNormalization,
-SpectralNormalization and products of two sides of 1000 or more end with other weights; what is in `STEADY` does not.
+Measured with TensorFlow 2.21 on 1 and 2 threads: convolutions of all kinds, attention, LayerNormalization,
+SpectralNormalization and products of two sides of 1000 or more end with other weights; what is in `STEADY` does not. With 4
+threads 128 units do too, at batches of 1000.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 # One thread beats several up to batches of a few hundred (2 cores: an epoch of 32 units 0.36 s against 0.50 s). Above, a
 # fixed number and not that of the cores, or the same run had other bits on another machine.
-LARGE_BATCH, LARGE_BATCH_THREADS = 512, 4
+LARGE_BATCH, LARGE_BATCH_THREADS = 512, 2
 STEADY = {
     "stackfit.layers.dense_stack",
     *(f"keras.layers.{name}" for name in ("Flatten", "Dense", "Dropout", "Activation", "ReLU", "Rescaling")),
