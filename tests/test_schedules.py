@@ -12,6 +12,7 @@ from stackfit.execution.cells import build_cell, compose_command
 
 DECAY = "keras.optimizers.schedules."
 COSINE = ("digits_quickstart", "optimizer=adam_cosine")
+WARM_UP = "optimizer.learning_rate.warmup_steps=20"
 STEPS = "optimizer.learning_rate.decay_steps"
 
 
@@ -31,10 +32,14 @@ def node(name: str, **arguments) -> dict:
         (("gsp631_base", "optimizer=adam_cosine", "data.validation_split=0.1"), 5 * 1688),  # 54,000 / 32 = 1687.5
         ((*COSINE, "epochs=3", "batch_size=113"), 3 * 13),  # 1,437 / 113 = 12.7
         ((*COSINE, f"{STEPS}=500"), 500),
-        (("digits_quickstart", "optimizer=sgd_exponential", "epochs=2", f"{STEPS}=null"), 2 * 45),
+        (("gsp631_base", "optimizer=sgd_exponential"), 1875),  # of an epoch, whose end has the next power of decay_rate
+        (("digits_quickstart", "optimizer=sgd_exponential", "epochs=2"), 45),
+        (("gsp631_base", "optimizer=warmup_cosine"), 9375 - 938),
+        (("digits_quickstart", "optimizer=warmup_cosine", "epochs=2", "data.validation_split=0.2"), 72 - 8),
+        (("digits_quickstart", "optimizer=warmup_cosine", "epochs=2", WARM_UP), 90 - 20),
     ],
 )
-def test_an_open_step_count_is_epochs_times_steps_per_epoch_and_a_given_one_stays(compose, words, steps):
+def test_an_open_step_count_follows_from_the_run_and_a_given_one_stays(compose, words, steps):
     cell = compose(*words)
     assert steps_of(cell) == cell.settings[STEPS] == steps
 
@@ -65,14 +70,14 @@ def test_schedules_inside_other_optimizers_and_restarts_are_filled_and_a_warm_up
     restarts = node("CosineDecayRestarts", first_decay_steps=None)
     warm = node("CosineDecay", decay_steps=None, warmup_target=0.1, warmup_steps=20)
     for optimizer in (inner, restarts, warm):
-        assert list(fill_steps(optimizer, 100)) == []
+        assert list(fill_steps(optimizer, 20, 5)) == []
     assert inner["inner_optimizer"]["learning_rate"]["decay_steps"] == 100
     assert restarts["learning_rate"]["first_decay_steps"] == 100 and warm["learning_rate"]["decay_steps"] == 80
 
 
 def test_a_users_own_schedule_is_left_alone():
     own = {"learning_rate": {"_target_": "mine.Decay", "decay_steps": None}}
-    assert list(fill_steps(own, 100)) == [] and own["learning_rate"]["decay_steps"] is None
+    assert list(fill_steps(own, 20, 5)) == [] and own["learning_rate"]["decay_steps"] is None
 
 
 @pytest.mark.parametrize(
@@ -83,6 +88,11 @@ def test_a_users_own_schedule_is_left_alone():
         (node("CosineDecay", decay_steps=60, warmup_target=0.1, warmup_steps=41), "does not fall as far as the schedule says"),
         (node("PolynomialDecay", decay_steps=49), "stays at its last value from step 49 on"),
         (node("PolynomialDecay", decay_steps=49, cycle=True), None),
+        (node("PiecewiseConstantDecay", boundaries=[100, 200], values=[3, 2, 1]), "never moves"),
+        (node("PiecewiseConstantDecay", boundaries=[10, 20], values=[3, 2, 1]), "stays at its last value from step 20 on"),
+        (node("PiecewiseConstantDecay", boundaries=[50, 75], values=[3, 2, 1]), None),
+        (node("ExponentialDecay", decay_steps=25, decay_rate=1.0), "never moves"),
+        (node("CosineDecay", decay_steps=100, alpha=1.0), "never moves"),
         (node("ExponentialDecay", decay_steps=1), None),
         (node("CosineDecay", decay_steps=100), None),
         (node("CosineDecay", decay_steps=50), None),
@@ -90,8 +100,14 @@ def test_a_users_own_schedule_is_left_alone():
     ],
 )
 def test_a_schedule_that_does_not_fit_the_run_is_a_warning(optimizer, said):
-    warnings = [str(warning) for warning in find_unfit(optimizer, 100)]
+    warnings = [str(warning) for warning in find_unfit(optimizer, 25, 4)]
     assert len(warnings) == (said is not None) and all(said in warning for warning in warnings)
+
+
+def test_a_schedule_that_ends_in_the_first_of_two_epochs_is_a_warning():
+    (warning,) = find_unfit(node("CosineDecay", decay_steps=45), 45, 2)
+    assert "stays at its last value from step 45 on" in str(warning)
+    assert list(find_unfit(node("CosineDecay", decay_steps=45), 45, 1)) == []
 
 
 def test_the_warning_names_the_place_and_can_be_silenced():
