@@ -110,6 +110,22 @@ def find_unfit(optimizer: Any, steps: int, epochs: int) -> Iterator[ConfigError]
         )
 
 
+def find_unlike_fit(optimizer: Any) -> Iterator[ConfigError]:
+    """Errors of schedules that end with other bits in a loop of TensorFlow's than in Keras's `fit`.
+
+    Its constants are folded into one another, `x / 90 * pi` into `x * (pi / 90)`, and in a loop others are. Of Keras's schedules
+    this changes bits of a cosine that starts at once; a test goes through all of them.
+    """
+    for key, node, _ in find_schedules(optimizer):
+        if node["_target_"] == f"{PREFIX}CosineDecay" and node.get("warmup_target") is None:
+            yield ConfigError(
+                f"{key} is a CosineDecay without a warm-up: TensorFlow rounds it in another way in stackfit's loop than in "
+                "Keras's fit, and the script would end with other weights. Expected another schedule. Run the experiment with "
+                "optimizer=warmup_cosine, then eject that run",
+                key=key,
+            )
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 

@@ -21,7 +21,6 @@ from tensorflow.python.framework import ops
 from stackfit.errors import TrainingError
 from stackfit.training.engine import Logs, Member
 from stackfit.training.tensorflow.pipeline import GraphFeed
-from stackfit.training.tensorflow.rates import train_step
 
 
 class GraphProgram:
@@ -32,7 +31,7 @@ class GraphProgram:
         self.train_feeds: list[Any] = [member.train for member in members]
         self.validation_feeds: list[Any] = [member.validation or member.train for member in members]
         jit_compile = any(member.jit_compile for member in members)
-        self._train = build_loops([train_step(model) for model in self.models], self.train_feeds, jit_compile)
+        self._train = build_loops([model.train_step for model in self.models], self.train_feeds, jit_compile)
         self._test = build_loops([model.test_step for model in self.models], self.validation_feeds, jit_compile)
         self._inputs: list[Any] = []
 
