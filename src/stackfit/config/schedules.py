@@ -90,7 +90,7 @@ def find_unfit(optimizer: Any, steps: int, epochs: int) -> Iterator[ConfigError]
             if not (isinstance(given, list) and given and all(map(_is_number, given))):
                 continue
             first, whole = given[0], given[-1]
-        elif _is_number(given):
+        elif isinstance(given, (int, float)) and not isinstance(given, bool):
             first, whole = 0, given + _warm_up(node)
         else:
             continue
