@@ -326,6 +326,14 @@ def test_xla_is_refused_because_keras_compiles_other_parts_with_it(copied):
         eject(change(copied, jit_compile=True))
 
 
+def test_a_cosine_that_starts_at_once_is_refused_because_fit_rounds_it_in_another_way(copied):
+    cosine = {"_target_": "keras.optimizers.schedules.CosineDecay", "initial_learning_rate": 0.001, "decay_steps": 90}
+    with pytest.raises(ConfigError, match=r"CosineDecay without a warm-up.* optimizer=warmup_cosine"):
+        adam = {"_target_": "keras.optimizers.Adam", "learning_rate": cosine}
+        scaled = {"_target_": "keras.optimizers.LossScaleOptimizer", "inner_optimizer": adam, "learning_rate": 0.001}
+        eject(change(copied, optimizer=scaled))
+
+
 def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):
     with pytest.raises(
         DataError, match=r"These data are streamed: 55,440,000 bytes are above data.max_memory_bytes, 1,000"

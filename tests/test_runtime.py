@@ -19,17 +19,17 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 THREADS = "print(runtime.describe()['threads']['intra_op'], runtime.describe()['threads']['inter_op'] == runtime.cores())\n"
-"""Prints the threads in force: those within an operation (0: as many as there are cores), and whether all run operations."""
+"""Prints the threads in force: those within an operation, and whether all run operations."""
 
 
 @pytest.mark.tf
 @pytest.mark.parametrize(
     "first, later, threads",
     [
-        ("batch_size=32", f"batch_size={runtime.LARGE_BATCH}, together=True", f"1 {runtime.cores() == 1}"),
-        (f"batch_size={runtime.LARGE_BATCH}, together=True", "batch_size=32", "0 True"),
+        ("threads=1", "threads=2, together=True", f"1 {runtime.cores() == 1}"),
+        ("threads=2, together=True", "threads=1", "2 True"),
     ],
-    ids=["one model in small batches", "several models in large batches"],
+    ids=["one model", "several models"],
 )
 def test_the_first_start_of_a_process_prints_nothing_and_sets_its_threads_and_later_ones_keep_them(first, later, threads):
     code = (

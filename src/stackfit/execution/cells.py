@@ -106,11 +106,11 @@ def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
             examples = load_dataset(config["data"], build=False).sizes["train"]
         else:
             examples = split_at(examples, config["data"]["validation_split"])
-    steps = None if examples is None else config["epochs"] * math.ceil(examples / config["batch_size"])
+    steps = None if examples is None else math.ceil(examples / config["batch_size"])
     explicit = copy.deepcopy(config["optimizer"])
-    problems.add(fill_steps(config["optimizer"], steps))
+    problems.add(fill_steps(config["optimizer"], steps, config["epochs"]))
     if steps and "schedule_length" not in config["silence"]:
-        problems.warnings += find_unfit(explicit, steps)
+        problems.warnings += find_unfit(explicit, steps, config["epochs"])
 
 
 def _replaced(option: str) -> ConfigError:

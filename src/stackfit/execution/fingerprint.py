@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stackfit.config import class_weights, schema
+from stackfit.config import class_weights, schema, threads
 from stackfit.config.methods import defines
 from stackfit.model import own_modules
 
@@ -58,6 +58,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision("class_weight", 2, _has_named_weights),
     Revision("validation_hooks", 2, _has_validation_hooks),
     Revision("metric_labels", 2, _has_broadcast_metrics),
+    Revision("threads", 2, threads.gained_threads),
 )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from stackfit import interrupts
 from stackfit.config import class_weights
 from stackfit.config.given import described, find_given
+from stackfit.config.threads import need_threads, threads_of
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
@@ -34,10 +35,9 @@ DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_siz
 
 def start(cell: Cell, together: bool = False) -> None:
     """Start the engine with the cell's settings; with all of Keras if its config names the user's code."""
-    config = cell.config
-    lean = not cell.modules
-    batch_size = config["batch_size"] or DEFAULTS["batch_size"]  # None if the config's value is wrong
-    ENGINE.start(Settings(batch_size, deterministic=config["deterministic"] is not False, lean=lean), together)
+    config, lean = cell.config, not cell.modules
+    wanted = Settings(threads=threads_of(config), deterministic=config["deterministic"] is not False, lean=lean)
+    ENGINE.start(wanted, together)
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
@@ -53,6 +53,8 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         jit_compile=config["jit_compile"],
         deterministic=config["deterministic"],
         data=json.dumps(data, sort_keys=True, default=str),
+        threads=threads_of(config),
+        needs_threads=need_threads(config),
     )
 
 

@@ -14,6 +14,7 @@ from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.data.dataset import SILENT
 from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising
 from stackfit.execution.cells import Cell
+from stackfit.execution.elsewhere import train_elsewhere
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
@@ -38,7 +39,7 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
     """Train one cell alone.
 
     Args:
-        model: the cell's model, as built by `members.check_model`; None to build it here.
+        model: the cell's model, as built by `members.check_model`; None to build it.
 
     Raises:
         ConfigError: the config does not fit its data, or its model cannot be built; no folder was left.
@@ -91,7 +92,6 @@ class _Enough(Exception):
     """The first failure of a sweep that stops there."""
 
 
-@interrupts.deferred()
 def run_cohort(
     jobs: Sequence[Job],
     dataset: Dataset | StreamedDataset,
@@ -116,6 +116,21 @@ def run_cohort(
         ConfigError: a model cannot be built or traced; no folder was left.
         KeyboardInterrupt: the user stopped it; the status of every unfinished folder is *interrupted*.
     """
+    if all(ENGINE.fits(settings_of(job.cell.config)) for job in jobs):
+        return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds)
+    return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds)
+
+
+@interrupts.deferred()
+def _run_here(
+    jobs: Sequence[Job],
+    dataset: Dataset | StreamedDataset,
+    claim: Claim,
+    reporter: Reporter,
+    ended: Callable[[Job], None],
+    fail_fast: bool,
+    limit_seconds: float,
+) -> list[Job]:
     from stackfit.training import events, loop
 
     for job in jobs:

@@ -21,7 +21,7 @@ from stackfit.execution import runner
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.jobs import Job
-from stackfit.execution.members import settings_of
+from stackfit.execution.members import make_model, settings_of
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
 from stackfit.proof.evidence import Difference, Record, compare_scores, differences, factors, unlike_status
@@ -66,7 +66,7 @@ class Rerun:
 
     record: Record
     status: dict[str, Any]
-    model: Any  # as trained
+    model: Any  # of the cell; as trained, if this process trained it
     failure: str | None = None
 
 
@@ -126,7 +126,9 @@ def execute(cell: Cell, forms: Sequence[str], private: Path, reporter: Reporter)
         status = run_files.read_status(folder.path)
         record = Record(run_files.read_history(folder.path), {}, folder.path)
         return Rerun(record, status, None, str(status["reason"]))
-    return Rerun(Record.read(folder.path), run_files.read_status(folder.path), jobs[0].member.model)
+    trained = jobs[0].member  # None if it trained in a process of its own: a file's weights are put into the model anyway
+    model = trained.model if trained else make_model(cell, tuple(cell.config["data"]["input_shape"]))
+    return Rerun(Record.read(folder.path), run_files.read_status(folder.path), model)
 
 
 @doing("Comparing the two runs")

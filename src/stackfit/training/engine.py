@@ -33,6 +33,7 @@ class Settings:
         class_weight: weight by class number, in training, or `balanced` by the training part; classes that are not named weigh 1, as in Keras.
         order_seed: shuffles the training examples in every epoch; None for the stored order.
         data: equal for cells that train on the same data.
+        threads: of one operation; `needs_threads`: another number may give other bits.
         lean: the cell names no code of the user's, which might want optional parts of the libraries.
     """
 
@@ -45,6 +46,8 @@ class Settings:
     jit_compile: bool = False
     deterministic: bool = True
     data: str = ""
+    threads: int = 1
+    needs_threads: bool = False
     lean: bool = False
 
 
@@ -150,6 +153,9 @@ class Engine(Protocol):
         Raises:
             ConfigError: Keras runs on another backend in this process already.
         """
+
+    def fits(self, settings: Settings) -> bool:
+        """Whether a cell with these settings has its own bits in this process, which has started the library."""
 
     def why_alone(self, listener: str | None) -> str | None:
         """Why a cell cannot train with others, or None; `listener` is the key of a callback called at every step."""

@@ -16,6 +16,8 @@ from typing import Any
 
 from stackfit.config.class_weights import BALANCED, numbered
 from stackfit.config.own_units import loss_weight
+from stackfit.config.schedules import find_unlike_fit
+from stackfit.config.threads import need_threads
 from stackfit.config.trust import module_file, targets_in
 from stackfit.data.kinds import kind_of
 from stackfit.data.settings import settings_of
@@ -93,6 +95,8 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
             "differ. Expected jit_compile: false. Run it so, then eject that run.",
             key="jit_compile",
         )
+    for error in find_unlike_fit(config["optimizer"]):
+        raise error
     start(cell)
     from stackfit.model.building import with_floats  # Keras comes with it
 
@@ -109,7 +113,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     lines = data_lines(config["data"], parts, out and arrays_of(out))
     imported = {line for line in lines if line.startswith(("import ", "from "))}
     sections = {
-        "Settings": _settings(config),
+        "Settings": _settings(config, run),
         "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
         "Data": [*(line for line in lines if line not in imported), *_targets(config, parts, model.gives_columns)],
         "Model": model_lines(config),
@@ -162,10 +166,13 @@ def _sorted(imports: set[str]) -> str:
     return "\n\n".join("\n".join(block) for _, block in itertools.groupby(lines, group))
 
 
-def _settings(config: Mapping[str, Any]) -> list[str]:
+def _settings(config: Mapping[str, Any], run: Run) -> list[str]:
     lines = [f"SEED = {config['seed']}", f"EPOCHS = {config['epochs']}", f"BATCH_SIZE = {config['batch_size']}"]
     if config["deterministic"]:
         lines.append("tf.config.experimental.enable_op_determinism()  # sums in the same order every time")
+    threads = (run_files.read_environment(run.folder).get("threads") or {}).get("intra_op")
+    if need_threads(config) and isinstance(threads, int):  # 0, in runs of earlier versions: one for each core
+        lines.append(f"tf.config.threading.set_intra_op_parallelism_threads({threads})  # sums are split among them")
     return lines
 
 

@@ -21,10 +21,13 @@ class TensorFlow:
     """See `stackfit.training.engine.Engine`, whose methods these are."""
 
     name = "tensorflow"
-    shared: tuple[str, ...] = ("data", "batch_size", "precision", "jit_compile", "deterministic")
+    shared: tuple[str, ...] = ("data", "batch_size", "precision", "jit_compile", "deterministic", "threads")
 
     def start(self, settings: Settings, together: bool = False) -> None:
-        runtime.start(settings.deterministic, settings.batch_size, together, settings.lean)
+        runtime.start(settings.deterministic, settings.threads, together, settings.lean)
+
+    def fits(self, settings: Settings) -> bool:
+        return not settings.needs_threads or runtime.gives_bits_of(settings.threads)
 
     def why_alone(self, listener: str | None) -> str | None:
         return f"{listener} listens to every batch" if listener else None

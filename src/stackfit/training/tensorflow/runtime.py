@@ -13,12 +13,8 @@ from typing import Any
 from stackfit.errors import ConfigError
 from stackfit.waiting import doing
 
-# One intra-op thread beats several up to batches of a few hundred (measured on 2 cores: an epoch of 32 units 0.36 s
-# against 0.50 s); the bits are the same for 0, 1 and 2 threads, which a test holds.
-LARGE_BATCH = 512
 
-
-def start(deterministic: bool = True, batch_size: int = 32, together: bool = False, lean: bool = False) -> None:
+def start(deterministic: bool = True, threads: int = 1, together: bool = False, lean: bool = False) -> None:
     """Import TensorFlow and Keras without a line on stderr, and set threads before the first operation.
 
     Threads can be set once a process: later calls keep them.
@@ -26,6 +22,7 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
     Args:
         deterministic: turn TensorFlow's op determinism on, or off: a sweep may hold cells of both kinds. It costs a tenth
             of an epoch and gives other bits than without.
+        threads: of one operation (intra-op).
         together: several models train in one graph, so its operations may run side by side. For one model a second
             inter-op thread costs a sixth of an epoch (measured: 0.58 s against 0.48 s).
         lean: leave out what Keras imports for its plots and its scikit-learn wrappers.
@@ -44,7 +41,7 @@ def start(deterministic: bool = True, batch_size: int = 32, together: bool = Fal
     keras.config.set_image_data_format("channels_last")
     tf.get_logger().setLevel("ERROR")  # its advice on retracing is about programs, not about configs
     absl.logging.set_verbosity(absl.logging.ERROR)  # Keras's remarks on .h5 files
-    _set_threads(0 if batch_size >= LARGE_BATCH else 1, cores() if together else 1)
+    _set_threads(threads, cores() if together else 1)
     _op_determinism().enable(deterministic)
 
 
@@ -98,6 +95,14 @@ def _set_threads(intra_op: int, inter_op: int) -> None:
     with contextlib.suppress(RuntimeError):  # TensorFlow has run already, not by us
         tf.config.threading.set_intra_op_parallelism_threads(intra_op)
         tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+
+
+def gives_bits_of(threads: int) -> bool:
+    """Whether an operation in this process is split among so many threads. On a GPU they do not matter."""
+    import tensorflow as tf
+
+    in_force = tf.config.threading.get_intra_op_parallelism_threads()  # 0 where others have started TensorFlow: the cores
+    return in_force == threads or bool(tf.config.list_physical_devices("GPU"))
 
 
 @contextlib.contextmanager
