@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stackfit.config import class_weights, schema
+from stackfit.config import adaptation, class_weights, schema
 from stackfit.model import own_modules
 
 NUMERICS = 1  # never changes: see `Revision`
@@ -33,7 +33,10 @@ def _has_named_weights(config: Mapping[str, Any]) -> bool:
     return bool(config["task"]["class_weight"]) and class_weights.means_names(config)
 
 
-REVISIONS: tuple[Revision, ...] = (Revision("class_weight", 2, _has_named_weights),)
+REVISIONS: tuple[Revision, ...] = (
+    Revision("class_weight", 2, _has_named_weights),
+    Revision("adapt", 1, adaptation.has_adapting),  # before: trained as if the layer were not there
+)
 
 
 def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: Iterable[str] = ()) -> str:

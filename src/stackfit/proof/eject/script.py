@@ -24,7 +24,7 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.fingerprint import code_digests
 from stackfit.execution.members import make_model, start
 from stackfit.files import shown
-from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
+from stackfit.proof.eject.data import adapt_lines, arrays_of, check_out, data_lines, own_arrays, write_script
 from stackfit.proof.eject.expressions import WIDTH, Code, call, identifier, render, statement
 from stackfit.proof.eject.sources import Excerpts
 from stackfit.proof.rerun import read_cell
@@ -100,7 +100,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     from stackfit.model.building import with_floats  # Keras comes with it
 
     config = with_floats(config)
-    make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
+    model = make_model(cell, tuple(config["data"]["input_shape"]))  # what cannot be built is an error here, not in the script
     tested = any(name.startswith("test_") for name in metrics)
     if tested and kind.script and not RunFolder(run.folder).predictions.exists():
         # No scores are stored for streamed data only: a limit of 0 makes this say so.
@@ -114,7 +114,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
         "Settings": _settings(config),
         "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
         "Data": [*(line for line in lines if line not in imported), *_targets(config, parts)],
-        "Model": model_lines(config),
+        "Model": [*model_lines(config), *adapt_lines(model)],
         "Training": _training(config),
         "Test": TEST if tested else [],
         "The weights, as one number to compare": [DIGEST],
