@@ -73,6 +73,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "GroupQueryAttention": {"head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1},
     "HashedCrossing": {"num_bins": 5},
     "Hashing": {"num_bins": 5},
+    "InputLayer": {"shape": [8, 8, 1]},
     "JaxLayer": {"call_fn": "f"},
     "FlaxLayer": {"module": "m"},
     "Lambda": {"function": "f"},

@@ -29,10 +29,23 @@ def _adapts(layer: keras.layers.Layer) -> bool:
     return all(config.get(argument) is None for argument in GIVEN)
 
 
-def check_fed(name: str, part: keras.layers.Layer) -> Iterator[ConfigError]:
-    """Whether the data can feed one of the layers of the key `name`, and it can be adapted where it stands."""
+def check_place(name: str, part: keras.layers.Layer) -> Iterator[ConfigError]:
+    """Whether a layer of the key `name` can be one of a stack, fed by the data, and adapted if it has to be."""
     key = f"model.layers.{name}"
-    if texts := [each for each in part._flatten_layers() if each.compute_dtype == "string"]:
+    kind = type(part).__name__
+    if isinstance(part, keras.layers.InputLayer):
+        yield ConfigError(
+            f"{name!r} is an InputLayer, but stackfit makes the input, of data.input_shape. Expected the layers after it. "
+            f"Write: {key}=null",
+            key=key,
+        )
+    elif hasattr(part, "state_size") and not isinstance(part, keras.layers.RNN):
+        yield ConfigError(
+            f"{kind} {name!r} computes one step of a sequence. Expected it inside a layer that goes through all. "
+            f"Write: {name}: {{_target_: keras.layers.RNN, cell: {{_target_: keras.layers.{kind}, …}}}}",
+            key=key,
+        )
+    elif texts := [each for each in part._flatten_layers() if each.compute_dtype == "string"]:
         yield ConfigError(
             f"{type(texts[0]).__name__} {name!r} reads texts, but the model's inputs are numbers: stackfit has encoded the "
             f"columns of a table before. Expected a layer for numbers, such as IntegerLookup. Write: {key}=null",
@@ -40,7 +53,7 @@ def check_fed(name: str, part: keras.layers.Layer) -> Iterator[ConfigError]:
         )
     elif inner := [each for each in part._flatten_layers(include_self=False) if _adapts(each)]:
         yield ConfigError(
-            f"{type(inner[0]).__name__} stands inside {type(part).__name__} {name!r}, where it cannot be adapted to the data. "
+            f"{type(inner[0]).__name__} stands inside {kind} {name!r}, where it cannot be adapted to the data. "
             "Expected it as a layer of its own, or with its numbers given. Write it as a layer above.",
             key=key,
         )

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackfit.config.own_units import loss_weight
-from stackfit.errors import Problems
+from stackfit.errors import ConfigError, Problems
 from stackfit.model.agreement import Output, find_disagreements
 from stackfit.model.building import BASES, build, find_target
 from stackfit.model.callback_checks import find_idle
 from stackfit.model.stack import Stack
 from stackfit.model.stack_checks import check_trainable, find_unlikely
+from stackfit.model.wiring import said_of
 
 
 def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> Stack:
@@ -55,8 +56,25 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
     if stack.model is not None:
         # The cohort's graph is compiled as a whole; see stackfit.training.
         stack.model.compile(**parts, loss_weights=weight, jit_compile=False)
-        stack.model.optimizer.build(stack.model.trainable_variables)
+        _build_optimizer(stack, config, problems)
     return stack
+
+
+def _build_optimizer(stack: Stack, config: Mapping[str, Any], problems: Problems) -> None:
+    model = stack.model
+    assert model is not None
+    try:
+        model.optimizer.build(model.trainable_variables)
+    except Exception as error:  # Keras's own, and whatever a user's optimizer raises
+        label = str(config["optimizer"]["_target_"]).rpartition(".")[2]
+        said = ConfigError(
+            f"{label} cannot be built for the model's {len(model.trainable_variables)} weights: {said_of(error)}. Expected arguments "
+            "that a config can hold. Choose another optimizer, such as keras.optimizers.Adam.",
+            key="optimizer",
+        )
+        said.__cause__ = error
+        problems.errors.append(said)
+        stack.model = None
 
 
 def _check_agreement(

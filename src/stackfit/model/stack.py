@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from stackfit.errors import ConfigError, Problems, did_you_mean
-from stackfit.model.adapting import check_fed
+from stackfit.model.adapting import check_place
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
 from stackfit.model.wiring import as_list, names_in, other_form, passed, said_of
@@ -92,6 +92,15 @@ class Stack:
     def _named(self, name: str, parts: list[Any]) -> bool:
         """Whether Keras's names of these layers are free; `hidden: {units: [8, 4]}` takes hidden_1 and hidden_2."""
         for part in parts:
+            if part.name == INPUT:
+                self.problems.errors.append(
+                    ConfigError(
+                        f"A layer is called {INPUT!r}, which is the name of the model's input. Expected another name. "
+                        "Rename the key, or its `name`.",
+                        key=f"model.layers.{name}",
+                    )
+                )
+                return False
             if not _SCOPE.fullmatch(part.name):
                 self.problems.errors.append(
                     ConfigError(
@@ -116,8 +125,8 @@ class Stack:
     def _connect(self, name: str, parts: list[Any], wiring: Any) -> Any:
         value = passed(wiring, self.values)
         for part in parts:
-            if unfed := [*check_fed(name, part)]:
-                self.problems.errors += unfed
+            if misplaced := [*check_place(name, part)]:
+                self.problems.errors += misplaced
                 return None
             try:
                 read, value = value, part(**value) if isinstance(value, Mapping) else part(value)
