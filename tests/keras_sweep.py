@@ -43,6 +43,10 @@ KINDS = {
 BIT_EQUAL, REFUSED, FAULT = "bit-equal", "refused", "fault"
 
 
+class Refused(Exception):
+    """What a run would say before it trains, and `plan` does not."""
+
+
 class Row(NamedTuple):
     """The verdict on one class; `reason` is empty if it is bit-equal."""
 
@@ -263,6 +267,8 @@ def prove(experiment: str) -> str:
     runs = [stackfit.Run(path.parent) for path in sorted(Path("outputs", experiment).glob("sweep-*/*/status.json"))]
     run = runs[1]
     if run.state != "finished":
+        if (run.reason or "").startswith("The model cannot be trained on these data: "):  # while it was traced
+            raise Refused(run.reason)
         return f"{run.state}: {run.reason}"
     found = []
     if set(run.history["members"]) != {2}:
@@ -293,7 +299,11 @@ def judge(kind: str, name: str, target: type) -> Row:
             if refused:
                 refusals.append(refused)
                 continue
-            unequal = prove(experiment)
+            try:
+                unequal = prove(experiment)
+            except Refused as error:
+                refusals.append(str(error))
+                continue
             return Row(kind, name, FAULT if unequal else BIT_EQUAL, unequal)
     except StackfitError as error:
         return Row(kind, name, FAULT, f"after the plan: {error}")
