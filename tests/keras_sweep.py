@@ -21,7 +21,7 @@ import yaml
 
 import stackfit
 from stackfit.config.hydra.composition import Composer
-from stackfit.errors import StackfitError
+from stackfit.errors import ConfigError, StackfitError
 from stackfit.execution.cells import compose_command
 from stackfit.execution.plan.run import plan_run
 from stackfit.execution.progress import Reporter
@@ -45,6 +45,10 @@ BIT_EQUAL, REFUSED, FAULT = "bit-equal", "refused", "fault"
 
 class Refused(Exception):
     """What a run would say before it trains, and `plan` does not."""
+
+
+class NotEjected(Exception):
+    """All is bit-equal, but there is no script; why."""
 
 
 class Row(NamedTuple):
@@ -278,7 +282,12 @@ def prove(experiment: str) -> str:
     if (verdict := verify(run, QUIET)["verdict"]) != "bit-equal":
         found.append(f"verified alone it is {verdict}")
     script = Path(f"{experiment}.py")
-    eject(run, out=script)
+    try:
+        eject(run, out=script)
+    except ConfigError as error:
+        if found:
+            return "; ".join(found)
+        raise NotEjected(str(error)) from error
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         runpy.run_path(str(script), run_name="__main__")
@@ -301,6 +310,8 @@ def judge(kind: str, name: str, target: type) -> Row:
                 continue
             try:
                 unequal = prove(experiment)
+            except NotEjected as error:
+                return Row(kind, name, BIT_EQUAL, f"not ejected: {error}")
             except Refused as error:
                 refusals.append(str(error))
                 continue

@@ -357,8 +357,9 @@ def test_the_other_form_of_inputs_and_several_outputs_are_named(layers, said):
         ("base", layer("Wrapper", layer=dense()), "keras.layers.Wrapper is a base for other classes"),
         ("base", layer("Layer"), "keras.layers.Layer is a base for other classes"),
         ("same", layer("Equalization"), "gives its input itself"),
+        ("mix", layer("AugMix"), "draws with Python's random while its graph is made"),
     ],
 )
 def test_what_cannot_be_a_layer_of_a_stack_is_a_sentence_at_its_key(name, node, said):
-    error = refusal({name: node}, (4, 4, 3) if name == "same" else (2,))
+    error = refusal({name: node}, (4, 4, 3) if name in ("same", "mix") else (2,))
     assert said in error.message and f"model.layers.{name}" in (error.key or error.among[0])

@@ -5,6 +5,8 @@ What `adapt` finds are weights (Normalization), or boundaries and words, which n
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -45,6 +47,13 @@ def check_place(name: str, part: keras.layers.Layer) -> Iterator[ConfigError]:
             f"Write: {name}: {{_target_: keras.layers.RNN, cell: {{_target_: keras.layers.{kind}, …}}}}",
             key=key,
         )
+    elif _draws_while_traced(type(part)):
+        yield ConfigError(
+            f"{kind} {name!r} draws with Python's random while its graph is made, once for all steps and whatever the seed: the "
+            "run could not be repeated. Expected a layer that draws in every step, such as RandAugment. "
+            f"Write: {key}=null",
+            key=key,
+        )
     elif texts := [each for each in part._flatten_layers() if each.compute_dtype == "string"]:
         yield ConfigError(
             f"{type(texts[0]).__name__} {name!r} reads texts, but the model's inputs are numbers: stackfit has encoded the "
@@ -57,6 +66,12 @@ def check_place(name: str, part: keras.layers.Layer) -> Iterator[ConfigError]:
             "Expected it as a layer of its own, or with its numbers given. Write it as a layer above.",
             key=key,
         )
+
+
+def _draws_while_traced(kind: type) -> bool:
+    """Whether a class of Keras uses Python's `random`, which no seed generator of the model knows."""
+    module = kind.__module__
+    return module.startswith("keras.") and random in vars(sys.modules[module]).values()
 
 
 def front_of(model: keras.Model, layer: keras.layers.Layer) -> keras.Model | None:

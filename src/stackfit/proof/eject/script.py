@@ -40,6 +40,8 @@ IMPORTS = {
     "hashlib": "import hashlib",
 }
 
+OTHER_BITS = "keras.optimizers.ScheduleFreeAdamW"  # measured: see docs/keras.md
+
 BATCHES = '''\
 class Batches(keras.utils.PyDataset):
     """Batches in an order that is a function of the seed and the epoch alone."""
@@ -95,6 +97,12 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
             "jit_compile is true: stackfit lets XLA compile many steps as one program, Keras's fit each step, and the bits "
             "differ. Expected jit_compile: false. Run it so, then eject that run.",
             key="jit_compile",
+        )
+    if OTHER_BITS in targets_in(config):
+        raise ConfigError(
+            f"{OTHER_BITS} gives other bits in Keras's train function than in stackfit's loop: the script would end with other "
+            "weights. Expected another optimizer, such as AdamW. Run it so, then eject that run.",
+            key="optimizer._target_",
         )
     start(cell)
     from stackfit.model.building import with_floats  # Keras comes with it
