@@ -230,3 +230,13 @@ def test_a_class_of_another_kind_in_a_users_module_is_refused(own):
 def test_an_error_inside_a_users_class_is_told(own):
     own("own_raises", OWN + "\n    def __init__(self, value=1):\n        raise RuntimeError('not today')\n")
     assert "not today" in refusal({"_target_": "own_raises.Stop"}, "callbacks", "callbacks.a").message
+
+
+def test_an_optimizer_that_only_code_can_make_is_a_sentence(compose):
+    from stackfit.execution.members import build_model
+
+    cell, problems = compose("xor_needs_a_hidden_layer", "hydra.mode=RUN"), Problems()
+    cell.config["optimizer"] = {"_target_": "keras.optimizers.MultiOptimizer", "optimizer_map": {}}
+    assert build_model(cell, (2,), problems).model is None
+    assert [error.key for error in problems.errors] == ["optimizer"]
+    assert "MultiOptimizer cannot be built for the model's 4 weights" in problems.errors[0].message

@@ -344,3 +344,22 @@ def test_inputs_as_a_mapping_are_passed_by_name():
 )  # fmt: skip
 def test_the_other_form_of_inputs_and_several_outputs_are_named(layers, said):
     assert said in refusal({"seq": layer("Reshape", target_shape=[4, 2]), **layers}, (8,)).message
+
+
+@pytest.mark.parametrize(
+    "name, node, said",
+    [
+        ("input", dense(), "is called 'input', which is the name of the model's input"),
+        ("other", dense(name="input"), "is called 'input', which is the name of the model's input"),
+        ("cell", layer("LSTMCell", units=3), "Write: cell: {_target_: keras.layers.RNN, cell: {_target_: keras.layers.LSTMCell, …}}"),
+        ("cell", layer("StackedRNNCells", cells=[layer("GRUCell", units=3)]), "computes one step of a sequence"),
+        ("first", layer("InputLayer", shape=[2]), "stackfit makes the input"),
+        ("base", layer("Wrapper", layer=dense()), "keras.layers.Wrapper is a base for other classes"),
+        ("base", layer("Layer"), "keras.layers.Layer is a base for other classes"),
+        ("same", layer("Equalization"), "gives its input itself"),
+        ("mix", layer("AugMix"), "draws with Python's random while its graph is made"),
+    ],
+)
+def test_what_cannot_be_a_layer_of_a_stack_is_a_sentence_at_its_key(name, node, said):
+    error = refusal({name: node}, (4, 4, 3) if name in ("same", "mix") else (2,))
+    assert said in error.message and f"model.layers.{name}" in (error.key or error.among[0])

@@ -82,3 +82,11 @@ def test_what_can_be_meant_is_no_warning(compose, overrides):
 def test_a_model_that_cannot_learn_is_an_error(compose, overrides, said):
     errors = [error for error in checked(compose, *overrides).errors if error.kind == "frozen"]
     assert len(errors) == 1 and said in str(errors[0])
+
+
+@pytest.mark.parametrize("loss, units", [("CategoricalGeneralizedCrossEntropy", 10), ("Circle", 6)])
+def test_a_loss_for_class_numbers_is_one_whatever_its_name_begins_with(compose, loss, units):
+    named = [f"task.loss._target_=keras.losses.{loss}", f"model.layers.output.units={units}"]
+    assert not checked(compose, *named).errors
+    wrong = checked(compose, *named, "task.labels=one_hot").errors
+    assert f"{loss} compares with class numbers, but the labels are one-hot labels" in str(wrong[0])

@@ -113,6 +113,8 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
         if features := data.get("features"):
             more = f" and {len(features) - MOST:,} more" if len(features) > MOST else ""
             yield _fact("inputs", ", ".join(features[:MOST]) + more)
+    for line in plan["adapted"] or ():
+        yield _fact("adapt", line)
     if steps:
         passes = [f"{steps[name]:,} {name}" for name in ("validation", "test") if steps[name]]
         if steps["train"] is not None:

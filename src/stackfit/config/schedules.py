@@ -10,6 +10,7 @@ from typing import Any
 from stackfit.errors import ConfigError
 
 PREFIX = "keras.optimizers.schedules."
+OTHER_BITS = "keras.optimizers.ScheduleFreeAdamW"  # see docs/keras.md
 RUN, EPOCH = "the run", "an epoch"
 
 
@@ -111,11 +112,17 @@ def find_unfit(optimizer: Any, steps: int, epochs: int) -> Iterator[ConfigError]
 
 
 def find_unlike_fit(optimizer: Any) -> Iterator[ConfigError]:
-    """Errors of schedules that end with other bits in a loop of TensorFlow's than in Keras's `fit`.
+    """Errors of optimizers and schedules that end with other bits in a loop of TensorFlow's than in Keras's `fit`.
 
     Its constants are folded into one another, `x / 90 * pi` into `x * (pi / 90)`, and in a loop others are. Of Keras's schedules
-    this changes bits of a cosine that starts at once; a test goes through all of them.
+    this changes bits of a cosine that starts at once, of its optimizers those of ScheduleFreeAdamW: measured over all of them.
     """
+    if isinstance(optimizer, Mapping) and optimizer.get("_target_") == OTHER_BITS:
+        yield ConfigError(
+            f"{OTHER_BITS} gives other bits in Keras's train function than in stackfit's loop: the script would end with other "
+            "weights. Expected another optimizer, such as AdamW. Run it so, then eject that run.",
+            key="optimizer._target_",
+        )
     for key, node, _ in find_schedules(optimizer):
         if node["_target_"] == f"{PREFIX}CosineDecay" and node.get("warmup_target") is None:
             yield ConfigError(

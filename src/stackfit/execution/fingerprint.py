@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stackfit.config import class_weights, schema, threads
+from stackfit.config import adaptation, class_weights, schema, threads
 from stackfit.config.methods import defines
 from stackfit.model import own_modules
 
@@ -56,6 +56,7 @@ def _targets(nodes: Mapping[str, Any] | None) -> set[str]:
 
 REVISIONS: tuple[Revision, ...] = (
     Revision("class_weight", 2, _has_named_weights),
+    Revision("adapt", 1, adaptation.has_adapting),  # before: trained as if the layer were not there
     Revision("validation_hooks", 2, _has_validation_hooks),
     Revision("metric_labels", 2, _has_broadcast_metrics),
     Revision("threads", 2, threads.gained_threads),

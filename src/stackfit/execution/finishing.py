@@ -148,6 +148,7 @@ def _reason(job: Job) -> str:
 
 @doing("Saving")
 def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | StreamedDataset) -> None:
+    from stackfit.model.adapting import found_in
     from stackfit.training.weights import weights_digest
 
     folder, model = job.folder, job.member.model
@@ -168,6 +169,8 @@ def _save(job: Job, metrics: dict[str, Any], scores: Any, dataset: Dataset | Str
     lines, directions = job.take_lines(), directions_of(model)
     digest = {"weights_sha256": weights_digest(model)}
     scaling = Inputs.of(dataset, job.cell.config["data"]).record()
+    if found := found_in(model):
+        scaling["layers"] = found
     folder.finish({**summary, **digest}, summary, models, predictions, lines, directions, scaling)
 
 

@@ -157,6 +157,36 @@ def check_inputs(cell: Cell, layers: Sequence[Any], dataset: Dataset | StreamedD
         problems.place(cell.origins)
 
 
+def adapt_layers(cell: Cell, model: Any, dataset: Dataset | StreamedDataset, say: Callable[[str], None]) -> None:
+    """Adapt the layers that take numbers from the data to the training part; see `stackfit.model.adapting`.
+
+    Args:
+        say: told of each.
+
+    Raises:
+        ConfigError: the data do not fit a layer, or are streamed; with file and line.
+    """
+    from stackfit.model import adapting
+
+    layers = adapting.find_adapting(model)
+    if not layers:
+        return
+    with raising() as problems:
+        with problems.collect():
+            if not isinstance(dataset, Dataset):
+                name = layers[0].name
+                raise ConfigError(
+                    f"{type(layers[0]).__name__} {name!r} is adapted to the training examples, but these are streamed. Expected "
+                    "data in memory, or the layer's numbers. Raise data.max_memory_bytes, or give them as arguments.",
+                    among=(f"model.layers.{name}", "data.max_memory_bytes"),
+                )
+            x = dataset.scaling.apply(dataset.train.x)
+            for name in adapting.adapt_layers(model, x, cell.config["batch_size"]):
+                say(f"{name}: adapted to the {len(x):,} training examples")
+        if cell.origins:
+            problems.place(cell.origins)
+
+
 def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -> Member:
     """The cell's compiled model with its feeds, not yet with callbacks.
 
@@ -164,6 +194,7 @@ def build_member(cell: Cell, dataset: Dataset | StreamedDataset, feeds: Feeds) -
         ConfigError: with file and line.
     """
     model = make_model(cell, dataset.input_shape)
+    adapt_layers(cell, model, dataset, lambda line: None)
     return make_member(model, feeds, settings_of(cell.config), cell.config["epochs"])
 
 

@@ -19,6 +19,7 @@ from stackfit.execution.engines import ENGINE
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.members import (
+    adapt_layers,
     build_callbacks,
     check_inputs,
     describe_stack,
@@ -138,6 +139,7 @@ def _run_here(
         job.model = job.model or make_model(job.cell, dataset.input_shape)
         with raising() as problems:
             check_inputs(job.cell, find_index_layers(job.model), dataset, problems)
+        adapt_layers(job.cell, job.model, dataset, job.say)
         interrupts.check()
     settings = [settings_of(job.cell.config) for job in jobs]
     feeds = ENGINE.feeds(dataset)

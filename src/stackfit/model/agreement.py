@@ -13,6 +13,8 @@ from stackfit.errors import ConfigError
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
 DISTRIBUTIONS = ("softmax", "sparsemax")
 PASSING = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Reshape, keras.layers.GaussianNoise)  # no activation
+# Losses that take class numbers, as their names begin; Circle compares embeddings, of any width.
+_NUMBERS = ("Sparse", "CategoricalGeneralized", "Circle")
 _LABELS = {"class": "class numbers", "one_hot": "one-hot labels", "value": "values"}
 
 
@@ -83,9 +85,9 @@ def find_disagreements(output: Output, config: Mapping[str, Any], loss: type | N
 def _loss_against_labels(loss: str, labels: str, classes: int) -> Iterator[ConfigError]:
     among = ("task.loss._target_", "task.labels", "data.num_classes")
     labelled = None
-    if loss.startswith("Sparse") and labels != "class":
+    if loss.startswith(_NUMBERS) and labels != "class":
         labelled, wants, cure = _LABELS[labels], "class numbers", "task.labels=class"
-    elif loss.startswith("Categorical") and labels != "one_hot":
+    elif loss.startswith("Categorical") and not loss.startswith(_NUMBERS) and labels != "one_hot":
         labelled, wants, cure = _LABELS[labels], "one-hot labels", "task.labels=one_hot"
     elif loss.startswith("Binary") and labels == "value":
         labelled, wants, cure = "values", "classes", "task=regression"
@@ -102,7 +104,7 @@ def _loss_against_labels(loss: str, labels: str, classes: int) -> Iterator[Confi
             kind="labels",
             among=("task.labels", "data.num_classes"),
         )
-    elif labels == "class" and not loss.startswith("Sparse") and classes > 2:
+    elif labels == "class" and not loss.startswith(_NUMBERS) and classes > 2:
         yield ConfigError(
             f"{loss} tells two classes apart, the data have {classes}. Expected a loss for class numbers. "
             "Write: task=classification",
@@ -118,8 +120,8 @@ def _width_against_classes(output: Output, config: Mapping[str, Any], loss: str)
     units = "units" if isinstance((config["model"]["layers"][output.name] or {}).get("units"), (int, list)) else None
     key = f"{output.key}.units" if units else output.key
     among = output.causes(key, "data.num_classes", "task.labels", "task.loss._target_")
-    if loss.startswith("Sparse") and labels == "class":
-        if width < classes:
+    if loss.startswith(_NUMBERS) and labels == "class":
+        if width < classes and loss != "Circle":
             without = ", ".join(_label_names(config["data"], width))
             yield ConfigError(
                 f"The output has {width} units, so the labels {without} have none: a label must be below {width}. "

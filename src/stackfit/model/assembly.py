@@ -13,6 +13,7 @@ from stackfit.model.callback_checks import find_hooks, find_idle
 from stackfit.model.metric_checks import Trial, find_misuse, give_columns, try_metrics
 from stackfit.model.stack import Stack
 from stackfit.model.stack_checks import check_trainable, find_unlikely
+from stackfit.model.wiring import said_of
 
 
 def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> Stack:
@@ -61,10 +62,27 @@ def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, pro
     if stack.model is not None:
         # The cohort's graph is compiled as a whole; see stackfit.training.
         stack.model.compile(**parts, loss_weights=weight, jit_compile=False)
-        stack.model.optimizer.build(stack.model.trainable_variables)
         stack.model.gives_columns = bool(columns)
         stack.model.has_arrays = any(trial.is_array for trial in trials.values())
+        _build_optimizer(stack, config, problems)
     return stack
+
+
+def _build_optimizer(stack: Stack, config: Mapping[str, Any], problems: Problems) -> None:
+    model = stack.model
+    assert model is not None
+    try:
+        model.optimizer.build(model.trainable_variables)
+    except Exception as error:  # Keras's own, and whatever a user's optimizer raises
+        label = str(config["optimizer"]["_target_"]).rpartition(".")[2]
+        said = ConfigError(
+            f"{label} cannot be built for the model's {len(model.trainable_variables)} weights: {said_of(error)}. Expected arguments "
+            "that a config can hold. Choose another optimizer, such as keras.optimizers.Adam.",
+            key="optimizer",
+        )
+        said.__cause__ = error
+        problems.errors.append(said)
+        stack.model = None
 
 
 def _check_agreement(

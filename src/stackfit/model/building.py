@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -176,7 +177,20 @@ def find_target(target: str, key: str, bases: tuple[type, ...]) -> Any:
     if not (isinstance(named, type) and issubclass(named, bases)) or (users and named.__module__ != module_name):
         kinds = " or ".join(sorted({base.__name__ for base in bases}))
         raise TrustError(f"{target} is not a subclass of {kinds}. Expected a class derived from it. Correct the name.", key=key)
+    if is_base(named):
+        raise ConfigError(
+            f"{target} is a base for other classes and computes nothing itself. Expected one of its subclasses. "
+            "Correct the name.",
+            key=key,
+            kind="name",
+        )
     return named
+
+
+def is_base(target: type) -> bool:
+    """Whether a class is one that others derive from: a role's own, or a layer without a `call`."""
+    layer = keras.layers.Layer
+    return target in (*NESTED_BASES, *itertools.chain(*BASES.values())) or (issubclass(target, layer) and target.call is layer.call)
 
 
 def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from stackfit.errors import ConfigError, Problems, did_you_mean
+from stackfit.model.adapting import check_place
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
 from stackfit.model.wiring import as_list, names_in, other_form, passed, said_of
@@ -91,6 +92,15 @@ class Stack:
     def _named(self, name: str, parts: list[Any]) -> bool:
         """Whether Keras's names of these layers are free; `hidden: {units: [8, 4]}` takes hidden_1 and hidden_2."""
         for part in parts:
+            if part.name == INPUT:
+                self.problems.errors.append(
+                    ConfigError(
+                        f"A layer is called {INPUT!r}, which is the name of the model's input. Expected another name. "
+                        "Rename the key, or its `name`.",
+                        key=f"model.layers.{name}",
+                    )
+                )
+                return False
             if not _SCOPE.fullmatch(part.name):
                 self.problems.errors.append(
                     ConfigError(
@@ -115,8 +125,11 @@ class Stack:
     def _connect(self, name: str, parts: list[Any], wiring: Any) -> Any:
         value = passed(wiring, self.values)
         for part in parts:
+            if misplaced := [*check_place(name, part)]:
+                self.problems.errors += misplaced
+                return None
             try:
-                value = part(**value) if isinstance(value, Mapping) else part(value)
+                read, value = value, part(**value) if isinstance(value, Mapping) else part(value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
                 tensors = value.values() if isinstance(value, Mapping) else as_list(value)
@@ -131,7 +144,7 @@ class Stack:
                 said.__cause__ = error
                 self.problems.errors.append(said)
                 return None
-            if self._gives_several(name, part, value):
+            if self._gives_several(name, part, value) or self._gives_its_input(name, part, read, value):
                 return None
         return None if not parts and self._gives_several(name, None, value) else value
 
@@ -147,6 +160,20 @@ class Stack:
                 f"next layer reads. {cure}.",
                 kind="shape",
                 among=(f"model.layers.{name}.{flag}", f"model.layers.{name}"),
+            )
+        )
+        return True
+
+    def _gives_its_input(self, name: str, part: Any, read: Any, value: Any) -> bool:
+        """Whether a layer gives the very tensor that it read, which a Functional model takes for a cycle: a problem."""
+        if value is not read:
+            return False
+        self.problems.errors.append(
+            ConfigError(
+                f"{type(part).__name__} {name!r} gives its input itself and not a tensor of its own, so no model can be built "
+                f"of it. Expected a layer that Keras's Functional models take. Write: model.layers.{name}=null",
+                kind="shape",
+                among=(f"model.layers.{name}",),
             )
         )
         return True

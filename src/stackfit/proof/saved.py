@@ -10,7 +10,7 @@ import numpy as np
 from stackfit.errors import RunFolderError
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.members import make_model, random_state_kept, settings_of
-from stackfit.files import shown
+from stackfit.files import reading, shown
 from stackfit.proof.loading import load_weights
 from stackfit.proof.rerun import build_cell, load_data, read_inputs
 from stackfit.results import run_files
@@ -41,8 +41,13 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
             f"{config['save']}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
     ENGINE.start(Settings(config["batch_size"], deterministic=config["deterministic"]))
+    from stackfit.model.adapting import give_found
+
     with random_state_kept():
         model = make_model(cell, tuple(config["data"]["input_shape"]))
+    record = run_files.read_scaling(run.folder) or {}
+    with reading(folder.scaling, "what the layers of a finished run were adapted to", kind=RunFolderError):
+        give_found(model, record.get("layers") or {})
     load_weights(model, found[0])
     return model
 

@@ -62,10 +62,13 @@ def plan_run(
     if problems.errors:
         plan["layers"] = [asdict(layer) for layer in size_layers(stack.called, ENGINE.count_flops)]
         return _end(plan, problems)
+    plan["adapted"] = []
     plan |= _describe_model(cell, stack.model, plan["data"])
     if dataset is not None:
         problems.warnings += runner.warnings_of(cell, dataset)
         members.check_inputs(cell, members.find_index_layers(stack.model), dataset, problems)
+        with problems.collect():
+            members.adapt_layers(cell, stack.model, dataset, plan["adapted"].append)
         left = find_continuable(project.outputs() / cell.experiment, cell.fingerprint(dataset.fingerprint))
         plan["continues"] = left and shown(left.path)
     if began is not None:
@@ -75,7 +78,7 @@ def plan_run(
 
 
 PARTS = {
-    "run": ("model", "layers", "data", "steps", "memory", "time", "continues"),
+    "run": ("model", "layers", "data", "steps", "memory", "time", "continues", "adapted"),
     "sweep": ("axes", "folder", "cells", "cohorts", "totals"),
 }
 

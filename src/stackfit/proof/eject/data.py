@@ -126,3 +126,18 @@ def write_script(out: Path, text: str, arrays: Mapping[str, Any]) -> None:
         if arrays:
             write_file(arrays_of(out), lambda temporary: np.savez(temporary, **arrays))
         write_text(out, text)
+
+
+def adapt_lines(model: Any) -> list[str]:
+    """Lines that adapt the layers which take numbers from the data, from the inputs on."""
+    from stackfit.model.adapting import find_adapting, front_of
+
+    lines = []
+    for layer in find_adapting(model):
+        lines.append(f"layer = model.get_layer({layer.name!r})")
+        if front_of(model, layer) is None:
+            lines.append("layer.adapt(x_train)")
+        else:
+            lines.append("front = keras.Model(inputs, layer.input)")
+            lines.append("layer.adapt(front.predict(x_train, batch_size=BATCH_SIZE, verbose=0))")
+    return ["", *lines] if lines else []

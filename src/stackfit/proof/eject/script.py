@@ -26,7 +26,7 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.fingerprint import code_digests
 from stackfit.execution.members import make_model, start
 from stackfit.files import shown
-from stackfit.proof.eject.data import arrays_of, check_out, data_lines, own_arrays, write_script
+from stackfit.proof.eject.data import adapt_lines, arrays_of, check_out, data_lines, own_arrays, write_script
 from stackfit.proof.eject.expressions import WIDTH, Code, call, identifier, render, statement
 from stackfit.proof.eject.metric_lines import check_monitors, test_lines
 from stackfit.proof.eject.sources import Excerpts
@@ -116,7 +116,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
         "Settings": _settings(config, run),
         "Its own code": ["\n\n\n".join(excerpts.blocks)] if excerpts.blocks else [],
         "Data": [*(line for line in lines if line not in imported), *_targets(config, parts, model.gives_columns)],
-        "Model": model_lines(config),
+        "Model": [*model_lines(config), *adapt_lines(model)],
         "Training": _training(config),
         "Test": test_lines(model.has_arrays) if tested else [],
         "The weights, as one number to compare": [DIGEST],
