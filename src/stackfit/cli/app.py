@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("showing", "The composed config, as YAML."),
     "explain": ("explaining", "Every place that set a value, first to last."),
     "run": ("running", "Train an experiment, or a sweep (-m)."),
+    "work": ("working", "A worker: take cells of a sweep that nobody has, train them, take more."),
+    "stop": ("stopping", "Ask a sweep's workers to stop."),
     "plan": ("planning", "What a run or a sweep (-m) would do, and every error in it."),
     "table": ("tabulating", "One row a run: the settings that differ, then the metrics."),
     "compare": ("comparing", "Whether the difference between runs is real."),

@@ -78,6 +78,7 @@ def command(
     quiet: Annotated[bool, option("No progress, only the result.", "--quiet", "-q")] = False,
     trust: Trust = None,
     fail_fast: Annotated[bool, option("Stop a sweep at its first failure.", "--fail-fast")] = False,
+    detach: Annotated[bool, option("Of a sweep: start workers and return at once.", "--detach")] = False,
     yes: Annotated[bool, option("Do not ask before thousands of cells.", "--yes")] = False,
 ) -> int:
     """The last line printed is the folder of the run or the sweep.
@@ -127,7 +128,12 @@ def command(
                 reporter=Reporter(0) if quiet else make_reporter(),
                 confirm=lambda cells: yes or ask(cells),
             )
+            if detach:
+                return tell_place(sweep.run(fail_fast, detach))
             return finish_sweep(sweep.run(fail_fast))
+        if detach or fail_fast:
+            name = "--detach" if detach else "--fail-fast"
+            raise ConfigError(f"{name} is for a sweep. Expected several cells. Leave it out, or add -m and an axis, such as seed=0,1")
         from stackfit import api
         from stackfit.results.run_folder import RunFolder
 
@@ -169,6 +175,16 @@ def finish_sweep(sweep: Sweep) -> int:
     if left > sweep.failed:
         print(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.", file=sys.stderr)
     return 1 if left else 0
+
+
+def tell_place(sweep: Sweep) -> int:
+    """How to follow a sweep that others train, on stderr, and its folder, the last line of stdout."""
+    from stackfit.files import shown
+
+    folder = shown(sweep.folder.path)
+    print(f"Its workers go on without this command.\n  stackfit table {folder}\n  stackfit stop {folder}", file=sys.stderr)
+    sys.stdout.write(f"{folder}\n")
+    return 0
 
 
 def print_run(folder: Path, metrics: dict[str, float | None]) -> None:

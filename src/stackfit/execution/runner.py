@@ -97,6 +97,7 @@ def run_cohort(
     ended: Callable[[Job], None] = lambda job: None,
     fail_fast: bool = False,
     limit_seconds: float = math.inf,
+    check: Callable[[], None] = interrupts.check,
 ) -> list[Job]:
     """Train cells together: build, trace, claim folders, train, evaluate, save.
 
@@ -105,6 +106,7 @@ def run_cohort(
         ended: called when a job's folder says *finished* or *failed*.
         fail_fast: interrupt the others at the first failure.
         limit_seconds: of training; it is looked at between two calls of the program, about every 2 s.
+        check: called between two steps; raises KeyboardInterrupt to stop.
 
     Returns:
         The jobs to train again, each alone, because their shared graph raised or was late; none for a cohort of one.
@@ -142,7 +144,7 @@ def run_cohort(
             _claim(job, dataset, claim, engine)
         began = heartbeat = time.monotonic()
         for event in loop.train(members, program):
-            interrupts.check()
+            check()
             if isinstance(event, (events.Step, events.EpochEnd)) and time.monotonic() - began > limit_seconds:
                 text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
                 raise TrainingError(f"{text}, and was stopped in epoch {event.epoch}.")
