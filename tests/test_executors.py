@@ -13,7 +13,6 @@ from composing import plan_sweep
 
 from stackfit.errors import ConfigError
 from stackfit.execution.executors import InProcess, Work, run_work
-from stackfit.execution.launchers import executor_of
 from stackfit.execution.processes import Processes
 from stackfit.execution.progress import Reporter
 from stackfit.results.run_files import read_metrics, read_status

@@ -270,7 +270,7 @@ def test_a_change_of_what_decides_the_numbers_trains_again_and_says_so(done, mon
 def test_cells_of_a_living_process_are_left_to_it(done):
     folder = next(done.glob("*seed=0*"))
     status = status_of(folder) | {"status": "running"}
-    status["owner"] |= {"host": "another.host", "heartbeat": time.time()}
+    status["owner"] |= {"host": "another.host"}
     (folder / "status.json").write_text(json.dumps(status))
     _, said = sweep(*GRID)
     assert "4 cells: 3 finished, 0 to run, 1 with another process." in said
