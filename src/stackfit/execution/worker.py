@@ -123,7 +123,8 @@ class Worker:
             if record["folder"] in self._settled:
                 continue
             path = self.folder.path / record["folder"]
-            state, _ = find_state(read_status_if_any(path), record["fingerprint"])
+            status = read_status_if_any(path)
+            state = BUSY if status and status["state"] == "running" else find_state(status, record["fingerprint"])[0]
             if state == "failed before" and (path / STATUS).stat().st_mtime_ns > self._planned_at:
                 state = "failed"  # since the sweep was planned: only a new command tries again
             if state == "failed" or (state in SETTLED and state != BUSY):
@@ -160,7 +161,7 @@ class Worker:
     def _release(self, records: Iterable[Record], reason: str) -> None:
         for record in records:
             self._most += 1
-            self._claimed[record["folder"]].give_up(reason)
+            self._claimed.pop(record["folder"]).give_up(reason)
 
     # ---- training
 
@@ -177,6 +178,10 @@ class Worker:
         if cohort:
             self.reporter.line(f"{self._experiment}: {len(cohort)} cell{'s' * (len(cohort) != 1)}.")
             self.runner.train(cohort)
+        for name in [record["folder"] for record in records if record["folder"] in self._claimed]:
+            if (read_status_if_any(self.folder.path / name) or {}).get("state") == "running":  # its data have changed
+                self._claimed[name].give_up("not trained")
+            del self._claimed[name]
 
     def _wait(self) -> bool:
         """Wait a little while other workers have the last cells: if one dies, they must be trained. False if none is left."""
