@@ -1,7 +1,7 @@
 """Hydra's group `hydra/launcher`, our options: stackfit reads them from the composed config. Importing it must stay cheap."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -42,5 +42,24 @@ class ProcessesLauncher(FusedLauncher):
     """The same."""
 
 
-for name, node in {"fused": FusedConfig, "processes": ProcessesConfig}.items():
+@dataclass
+class SlurmConfig:
+    _target_: str = "hydra_plugins.stackfit_launcher.SlurmLauncher"
+    workers: int = 4
+    partition: str | None = None  # None: the cluster's own default
+    minutes: int = 60  # of a task
+    memory_gb: float | None = None
+    cores: int = 1
+    setup: list[str] = field(default_factory=list)  # lines of the batch script before the worker starts
+    options: dict[str, Any] = field(default_factory=dict)  # of sbatch, by their long names
+    requeues: int = 3
+    cluster: str = "slurm"  # or local: processes on this machine, as submitit starts them
+    max_members: int | None = None
+
+
+class SlurmLauncher(FusedLauncher):
+    """The same."""
+
+
+for name, node in {"fused": FusedConfig, "processes": ProcessesConfig, "slurm": SlurmConfig}.items():
     ConfigStore.instance().store(group="hydra/launcher", name=name, node=node, provider="stackfit")

@@ -159,6 +159,10 @@ class RunFolderError(StackfitError):
     """A path is not a run folder, or a file in it cannot be read or written."""
 
 
+class LaunchError(StackfitError):
+    """A launcher could not start its workers."""
+
+
 class TrainingError(StackfitError):
     """A run failed while it trained (a NaN loss, a callback that raised); its folder says why."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ def command(
     cells: Annotated[int | None, option("Take at most this many cells.")] = None,
     minutes: Annotated[float | None, option("Stop after this long; cells keep their checkpoint.")] = None,
     max_members: Annotated[int | None, option("Train at most this many cells together.")] = None,
+    requeues: Annotated[int, option("In a Slurm task that gets SIGTERM: go back into the queue, this often at most.")] = 0,
     trust: Trust = None,
     quiet: Annotated[bool, option("No progress.", "--quiet", "-q")] = False,
 ) -> int:
@@ -40,7 +42,7 @@ def command(
             f"--rank is {rank} and --of is {of}. Expected a rank from 0 to {of - 1}. Write for example: --rank 0 --of {of}"
         )
     from stackfit.execution.progress import Reporter
-    from stackfit.execution.worker import Worker
+    from stackfit.execution.worker import STOPPED, Worker
 
     worker = Worker(
         sweep,
@@ -52,4 +54,10 @@ def command(
         most_cells=cells,
         minutes=minutes,
     )
-    return worker.work()
+    code = worker.work()
+    if code == STOPPED and requeues and worker.was_terminated:
+        from stackfit.execution.slurm import requeue
+
+        if said := requeue(requeues):
+            print(said, file=sys.stderr)
+    return code

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
 from stackfit.errors import ConfigError
 from stackfit.execution.executors import Executor, InProcess
+
+CLUSTERS = ("slurm", "local")  # of submitit
 
 
 def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor:
@@ -18,8 +21,8 @@ def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor
     Raises:
         ConfigError: a number of workers or members is not above 0.
     """
-    for key in ("workers", "max_members"):
-        if (value := launcher.get(key)) is not None and value < 1:
+    for key in ("workers", "max_members", "cores", "minutes", "memory_gb"):
+        if (value := launcher.get(key)) is not None and not value > 0:
             raise ConfigError(
                 f"hydra.launcher.{key} is {value}. Expected a number above 0. Write for example: hydra.launcher.{key}=2"
             )
@@ -28,4 +31,19 @@ def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor
         from stackfit.execution.processes import Processes
 
         return Processes(launcher["workers"], launcher["max_members"], trust)
+    if name == "SlurmLauncher":
+        if launcher["cluster"] not in CLUSTERS:
+            raise ConfigError(
+                f"hydra.launcher.cluster is {launcher['cluster']!r}. Expected {' or '.join(CLUSTERS)}. "
+                "Write: hydra.launcher.cluster=local"
+            )
+        if importlib.util.find_spec("submitit") is None:
+            raise ConfigError(
+                "The launcher slurm needs submitit, which is not installed. Expected the extra. "
+                "Type: pip install 'stackfit[slurm]'"
+            )
+        from stackfit.execution.slurm import Slurm
+
+        settings = {key: value for key, value in launcher.items() if key != "_target_"}
+        return Slurm(**settings | {"setup": tuple(launcher["setup"]), "options": dict(launcher["options"]), "trust": trust})
     return InProcess(launcher["max_members"] if name == "FusedLauncher" else 1)

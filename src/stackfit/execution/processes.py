@@ -8,22 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from stackfit import files, interrupts
+from stackfit import files
 from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.following import follow
 from stackfit.execution.jobs import Job
-from stackfit.execution.progress import Reporter
-from stackfit.results.sweep_folder import SweepFolder
 
-POLL_SECONDS = 0.5
 LAST_SECONDS = 8.0  # after which a worker that was told to stop is killed: for its folders that is harmless
-SAY_SECONDS = 5.0  # between two lines on how far the sweep is
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,18 @@ class Processes:
         """Start the workers and wait for them. Ctrl-C stops them."""
         processes = self.start(sweep, len(jobs))
         runner.reporter.line(f"{_count(len(processes), 'worker')}; what they print is in {files.shown(sweep / 'jobs')}.")
-        folders = {job.path.name for job in jobs if job.path}
         try:
-            _wait(processes, SweepFolder(sweep), folders, runner.reporter)
+            runner.failed += follow(
+                sweep, jobs, lambda: any(process.poll() is None for process in processes), runner.reporter
+            )
         except BaseException:
             stop(processes)
             raise
-        runner.failed += _states(SweepFolder(sweep), folders)["failed"]
+        for number, process in enumerate(processes):
+            if process.returncode not in (0, 1):
+                how = f"by signal {-process.returncode}" if process.returncode < 0 else f"with code {process.returncode}"
+                log = files.shown(sweep / "jobs" / f"worker-{number}.log")
+                runner.reporter.line(f"Worker {number} ended {how}; see {log}", always=True)
 
     def start(self, sweep: Path, cells: int) -> list[subprocess.Popen[bytes]]:
         """Start the workers of a sweep that has been planned; they go on when this process ends.
@@ -99,31 +100,6 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _wait(
-    processes: Sequence[subprocess.Popen[bytes]], folder: SweepFolder, cells: set[str], reporter: Reporter
-) -> None:
-    """Wait until all have ended; say now and then how far the sweep is."""
-    said, looked = "", 0.0
-    while any(process.poll() is None for process in processes):
-        interrupts.check()
-        time.sleep(POLL_SECONDS)
-        if time.monotonic() - looked > SAY_SECONDS:
-            states = _states(folder, cells)
-            text = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-            if text and text != said:
-                reporter.line(f"{len(cells)} cells: {text}")
-            said, looked = text, time.monotonic()
-    for number, process in enumerate(processes):
-        if process.returncode not in (0, 1):
-            how = f"by signal {-process.returncode}" if process.returncode < 0 else f"with code {process.returncode}"
-            log = files.shown(folder.jobs / f"worker-{number}.log")
-            reporter.line(f"Worker {number} ended {how}; see {log}", always=True)
-
-
-def _states(folder: SweepFolder, cells: set[str]) -> Counter[str]:
-    return Counter(row["state"] for row in folder.read() if row["folder"] in cells)
 
 
 def _cores() -> list[int]:

@@ -12,7 +12,7 @@ from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.spread import read_spread
 from stackfit.config.trust import trusted_modules
-from stackfit.errors import ConfigError, Problems, RunFolderError
+from stackfit.errors import ConfigError, LaunchError, Problems, RunFolderError
 from stackfit.execution import members
 from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
@@ -155,11 +155,15 @@ class Sweep:
             self._check_models(waiting, executor)
         self._announce(jobs, waiting)
         self.write_index()
-        if waiting and detach:
-            executor.start(self.folder.path, len(waiting))
-        elif waiting:
+        if waiting:
             try:
-                executor.run(waiting, self.cohorts, self.folder.path)
+                if detach:
+                    executor.start(self.folder.path, len(waiting))
+                else:
+                    executor.run(waiting, self.cohorts, self.folder.path)
+            except LaunchError:
+                self.folder.forget()
+                raise
             finally:
                 with contextlib.suppress(RunFolderError):  # the cells' folders hold the results
                     self.folder.write_results(at_once=True)

@@ -78,6 +78,7 @@ class Worker:
         self._most = MANY if most_cells is None else most_cells
         self._deadline = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
         self._looked = 0.0
+        self.was_terminated = False
         self._entry = self.folder.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
         self.runner = CohortRunner(
             self._claim_again, reporter, lambda job: self.folder.write_results(), check=self._check
@@ -105,6 +106,7 @@ class Worker:
         except KeyboardInterrupt:
             if interrupts.by_user():
                 raise
+            self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
         finally:
             self._entry.unlink(missing_ok=True)
             if self.folder.path.is_dir():

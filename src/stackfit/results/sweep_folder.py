@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -142,10 +143,19 @@ class SweepFolder:
                         self.path.rmdir()
                     raise
 
+    def forget(self) -> None:
+        """Remove the folder if no cell of it has begun."""
+        if not self.read():
+            shutil.rmtree(self.path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # it holds other runs
+                self.path.parent.rmdir()
+
     def write_results(self, at_once: bool = False) -> None:
         """Write `results.csv` again from the cells' own status; of a large sweep rarely, unless `at_once`."""
         began = time.monotonic()
         if began < self._next and not at_once:
+            return
+        if not self.path.is_dir():
             return
         with writing(self.path), files.locked(self.path):
             listed: list[Mapping[str, Any]] = []
