@@ -61,5 +61,20 @@ class SlurmLauncher(FusedLauncher):
     """The same."""
 
 
-for name, node in {"fused": FusedConfig, "processes": ProcessesConfig, "slurm": SlurmConfig}.items():
+@dataclass
+class RayConfig:
+    _target_: str = "hydra_plugins.stackfit_launcher.RayLauncher"
+    workers: int | None = None  # None: as many as the cluster has room for
+    address: str | None = None  # None: a cluster on this machine, for as long as the command
+    cores: float = 1  # that a task reserves
+    retries: int = 3  # of a task whose node was lost
+    max_members: int | None = None
+
+
+class RayLauncher(FusedLauncher):
+    """The same."""
+
+
+OPTIONS = {"fused": FusedConfig, "processes": ProcessesConfig, "slurm": SlurmConfig, "ray": RayConfig}
+for name, node in OPTIONS.items():
     ConfigStore.instance().store(group="hydra/launcher", name=name, node=node, provider="stackfit")

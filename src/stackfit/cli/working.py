@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
 from stackfit.errors import ConfigError
@@ -17,6 +19,7 @@ def command(
     sweep: Sweep,
     rank: Annotated[int, option("This worker's number among those started together, from 0.")] = 0,
     of: Annotated[int, option("How many workers are started together.")] = 1,
+    launch: Annotated[str | None, typer.Option(hidden=True)] = None,
     cells: Annotated[int | None, option("Take at most this many cells.")] = None,
     minutes: Annotated[float | None, option("Stop after this long; cells keep their checkpoint.")] = None,
     max_members: Annotated[int | None, option("Train at most this many cells together.")] = None,
@@ -50,6 +53,7 @@ def command(
         rank=rank,
         of=of,
         trust=trust or (),
+        launch=Path(launch).name if launch else None,
         max_members=max_members,
         most_cells=cells,
         minutes=minutes,

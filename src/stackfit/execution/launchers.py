@@ -31,19 +31,28 @@ def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor
         from stackfit.execution.processes import Processes
 
         return Processes(launcher["workers"], launcher["max_members"], trust)
+    settings = {key: value for key, value in launcher.items() if key != "_target_"} | {"trust": trust}
     if name == "SlurmLauncher":
         if launcher["cluster"] not in CLUSTERS:
             raise ConfigError(
                 f"hydra.launcher.cluster is {launcher['cluster']!r}. Expected {' or '.join(CLUSTERS)}. "
                 "Write: hydra.launcher.cluster=local"
             )
-        if importlib.util.find_spec("submitit") is None:
-            raise ConfigError(
-                "The launcher slurm needs submitit, which is not installed. Expected the extra. "
-                "Type: pip install 'stackfit[slurm]'"
-            )
+        _need("slurm", "submitit")
         from stackfit.execution.slurm import Slurm
 
-        settings = {key: value for key, value in launcher.items() if key != "_target_"}
-        return Slurm(**settings | {"setup": tuple(launcher["setup"]), "options": dict(launcher["options"]), "trust": trust})
+        return Slurm(**settings | {"setup": tuple(launcher["setup"]), "options": dict(launcher["options"])})
+    if name == "RayLauncher":
+        _need("ray", "ray")
+        from stackfit.execution.ray_tasks import Ray
+
+        return Ray(**settings)
     return InProcess(launcher["max_members"] if name == "FusedLauncher" else 1)
+
+
+def _need(extra: str, module: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise ConfigError(
+            f"The launcher {extra} needs {module}, which is not installed. Expected the extra. "
+            f"Type: pip install 'stackfit[{extra}]'"
+        )

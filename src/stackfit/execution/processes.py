@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from stackfit import files
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.following import follow
 from stackfit.execution.jobs import Job
+from stackfit.execution.launching import worker_commands
 
 LAST_SECONDS = 8.0  # after which a worker that was told to stop is killed: for its folders that is harmless
 
@@ -65,18 +65,13 @@ class Processes:
         """
         cores = sorted(_cores())
         number = min(self.workers or len(cores), cells)
-        jobs = sweep / "jobs"
         started = []
-        for rank in range(number):
-            words = ["--rank", str(rank), "--of", str(number)]
-            words += ["--max-members", str(self.max_members)] if self.max_members else []
-            words += [word for module in self.trust for word in ("--trust", module)]
-            with files.writing(jobs):
-                jobs.mkdir(exist_ok=True)
-                log = (jobs / f"worker-{rank}.log").open("ab")
+        for rank, words in enumerate(worker_commands(sweep, number, self.max_members, self.trust)):
+            with files.writing(sweep / "jobs"):
+                log = (sweep / "jobs" / f"worker-{rank}.log").open("ab")
             with log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "stackfit", "work", str(sweep), *words],
+                    words,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

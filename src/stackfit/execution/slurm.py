@@ -9,7 +9,6 @@ import contextlib
 import io
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from stackfit.errors import LaunchError
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.following import follow
 from stackfit.execution.jobs import Job
+from stackfit.execution.launching import worker_commands
 from stackfit.files import shown
 from stackfit.results.sweep_folder import SweepFolder
 
@@ -79,14 +79,13 @@ class Slurm:
         from submitit.helpers import CommandFunction
 
         number = min(self.workers, cells)
+        more = ["--requeues", str(self.requeues)] if self.cluster == "slurm" else []
+        commands = worker_commands(sweep, number, self.max_members, self.trust, *more)
         try:
             executor = submitit.AutoExecutor(folder=sweep / "jobs", cluster=self.cluster)
             executor.update_parameters(**self._parameters(number))
             with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # sbatch's words come with its error
-                tasks = [
-                    executor.submit(CommandFunction(self._words(sweep, rank, number), cwd=Path.cwd()))
-                    for rank in range(number)
-                ]
+                tasks = [executor.submit(CommandFunction(words, cwd=Path.cwd())) for words in commands]
         except (RuntimeError, OSError, subprocess.SubprocessError, submitit.core.utils.FailedJobError) as error:
             said = [line for line in str(error).splitlines() if line.strip()]
             raise LaunchError(
@@ -112,12 +111,6 @@ class Slurm:
             **{name: value for name, value in wanted.items() if value is not None},
             "slurm_additional_parameters": more,
         }
-
-    def _words(self, sweep: Path, rank: int, number: int) -> list[str]:
-        words = [sys.executable, "-m", "stackfit", "work", str(sweep), "--rank", str(rank), "--of", str(number)]
-        words += ["--requeues", str(self.requeues)] if self.cluster == "slurm" else []
-        words += ["--max-members", str(self.max_members)] if self.max_members else []
-        return words + [word for module in self.trust for word in ("--trust", module)]
 
     def _is_queued(self, tasks: Sequence[Any]) -> bool:
         """Whether the cluster still has a task, waiting or running."""

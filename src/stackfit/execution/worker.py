@@ -44,6 +44,7 @@ class Worker:
         rank: of this worker among those started together, from 0.
         of: how many were started together. Each takes its own share of the list first, then what is left.
         trust: modules that the user of this process trusts. `sweep.json` names cells, and decides nothing else.
+        launch: the file in `jobs` that a launcher made when it started this worker, which may come later; None: now.
         max_members: cells in a cohort; None: as many as fit.
         most_cells: how many cells to take at most.
         minutes: stop after this long; cells that train then keep their checkpoint.
@@ -61,6 +62,7 @@ class Worker:
         rank: int = 0,
         of: int = 1,
         trust: Iterable[str] = (),
+        launch: str | None = None,
         max_members: int | None = None,
         most_cells: int | None = None,
         minutes: float | None = None,
@@ -80,6 +82,7 @@ class Worker:
         self._looked = 0.0
         self.was_terminated = False
         self._entry = self.folder.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
+        self._began = self.folder.jobs / launch if launch else self._entry
         self.runner = CohortRunner(
             self._claim_again, reporter, lambda job: self.folder.write_results(), check=self._check
         )
@@ -207,7 +210,7 @@ class Worker:
         if self._looked > self._deadline:
             return True
         try:
-            return (self.folder.jobs / STOP).stat().st_mtime_ns > self._entry.stat().st_mtime_ns
+            return (self.folder.jobs / STOP).stat().st_mtime_ns > self._began.stat().st_mtime_ns
         except OSError:  # nobody has, or the folder is gone: then the next write says so
             return False
 

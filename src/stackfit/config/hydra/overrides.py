@@ -22,7 +22,7 @@ from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, Problems, did_you_mean
 
 MOST_BRACKETS = 500
-OURS = {"hydra/launcher": ("fused", "basic", "processes", "slurm"), "hydra/sweeper": ("cells",)}
+OURS = {"hydra/launcher": ("fused", "basic", "processes", "slurm", "ray"), "hydra/sweeper": ("cells",)}
 _TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.\w+(\.[\w-]+)?|sweeper\.(params|union)(\..*)?)")
 # Below these, any argument of a target may be added.
 _OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
