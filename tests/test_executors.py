@@ -12,7 +12,8 @@ import pytest
 from composing import plan_sweep
 
 from stackfit.errors import ConfigError
-from stackfit.execution.executors import InProcess, Work, executor_of, run_work
+from stackfit.execution.executors import InProcess, Work, run_work
+from stackfit.execution.processes import Processes
 from stackfit.execution.progress import Reporter
 from stackfit.results.run_files import read_metrics, read_status
 
@@ -20,6 +21,8 @@ SMALL = ("epochs=1", "batch_size=100", "model.layers.hidden.units=4,5")
 WORKER = """
 import json, sys
 from stackfit.execution.executors import Work, run_work
+from stackfit.execution.launchers import executor_of
+from stackfit.execution.processes import Processes
 from stackfit.execution.progress import Reporter
 print(run_work(Work(**json.loads(sys.argv[1])), Reporter(0)))
 """
@@ -61,18 +64,38 @@ def test_what_is_trusted_is_decided_by_the_process_that_works(lab, write):
         run_work(Work(**work), Reporter(0))
 
 
-@pytest.mark.parametrize("launcher, most", [("fused", None), ("basic", 1)])
-def test_the_launcher_is_read_from_the_composed_config(lab, launcher, most):
-    sweep = plan_sweep("digits_quickstart", (*SMALL, f"hydra/launcher={launcher}"), reporter=Reporter(0))
-    assert sweep.executor == InProcess(most)
-    fused = {"_target_": "hydra_plugins.stackfit_launcher.FusedLauncher", "max_members": 3}
-    assert executor_of(fused) == InProcess(3)
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["hydra/launcher=fused"], InProcess()),
+        (["hydra/launcher=basic"], InProcess(1)),
+        (["hydra.launcher.max_members=3"], InProcess(3)),
+        (["hydra/launcher=processes", "hydra.launcher.workers=2"], Processes(2)),
+    ],
+)
+def test_the_launcher_is_read_from_the_composed_config(lab, words, expected):
+    assert plan_sweep("digits_quickstart", (*SMALL, *words), reporter=Reporter(0)).executor == expected
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["hydra/launcher=processes", "hydra.launcher.workers=0"], "hydra.launcher.workers is 0. Expected a number above 0"),
+        (["hydra.launcher.max_members=-1"], "hydra.launcher.max_members is -1. Expected a number above 0"),
+        (["hydra/launcher=processes", "hydra.launcher.worker=2"], "'hydra.launcher.worker' is set only by stackfit"),
+        (["hydra.launcher.workers=2"], "hydra.launcher.workers"),
+    ],
+)
+def test_a_wrong_setting_of_a_launcher_is_refused_before_a_folder_is_made(cli, lab, words, expected):
+    answer = cli("run", "digits_quickstart", "-m", "seed=0,1", *words)
+    assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
+    assert expected in answer.err
 
 
 @pytest.mark.parametrize("word", ["hydra/launcher=joblib", "hydra/launcher=submitit_slurm", "hydra/sweeper=optuna"])
 def test_launchers_and_sweepers_of_other_packages_are_refused_in_one_line_that_names_ours(cli, lab, word):
     answer = cli("run", "digits_quickstart", "-m", "seed=0,1", word)
     assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
-    ours = "cells" if "sweeper" in word else "fused or basic"
+    ours = "cells" if "sweeper" in word else "fused, basic or processes"
     assert f"is not one of stackfit's: it does not know which cells are finished. Expected {ours}." in answer.err
     assert len(answer.err.splitlines()) == 2

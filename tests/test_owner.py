@@ -28,15 +28,32 @@ def test_a_process_that_ended_is_dead():
 @pytest.mark.parametrize("changed", [{"boot_id": "another boot"}, {"process_start": "1"}])
 def test_a_reused_pid_is_not_the_owner(changed):
     assert not owner.is_alive(owner.this_process() | changed)
-    assert not owner.is_me(owner.this_process() | changed)
 
 
-def test_on_another_host_only_the_heartbeat_tells():
-    elsewhere = owner.this_process() | {"host": "another.host", "pid": 2**22 + 1, "boot_id": "x"}
-    assert owner.is_alive(elsewhere)
-    assert not owner.is_alive(elsewhere | {"heartbeat": time.time() - owner.SILENT_SECONDS - 1})
-    assert not owner.is_alive(elsewhere | {"heartbeat": time.time() + owner.SILENT_SECONDS + 1})  # a clock set back
-    assert not owner.is_alive(elsewhere | {"heartbeat": None})
+ELSEWHERE = {"host": "another.host", "pid": 2**22 + 1, "boot_id": "x"}
+
+
+@pytest.mark.parametrize("place", [ELSEWHERE, {"namespace": "pid:[1]"}, {"boot_id": "x", "machine": "another one"}])
+def test_in_another_place_only_the_age_of_the_last_write_tells(place):
+    elsewhere = owner.this_process() | place
+    assert not owner.is_here(elsewhere) and not owner.is_alive(elsewhere)
+    assert owner.is_alive(elsewhere, 1.0) and owner.is_alive(elsewhere | {"silent_seconds": 1.0})
+    assert not owner.is_alive(elsewhere, owner.SILENT_SECONDS + 1) and not owner.is_alive(elsewhere | {"lifetime": 5}, 6.0)
+    assert owner.is_alive(elsewhere | {"heartbeat": 0}, 1.0)  # the clock of its machine does not matter
+
+
+def test_two_containers_with_the_same_name_and_the_same_pid_are_not_the_same_process():
+    me = owner.this_process()
+    assert not owner.is_me(me | {"token": "0" * 16})
+
+
+def test_another_process_of_a_fork_has_another_token():
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writer, owner.token().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reader, 16).decode() != owner.token()
 
 
 @pytest.mark.parametrize("damaged", [None, {}, [], "me", {"pid": "7"}, {"pid": None}])
@@ -44,9 +61,10 @@ def test_a_damaged_owner_is_dead(damaged):
     assert not owner.is_alive(damaged) and not owner.is_me(damaged)
 
 
-@pytest.mark.parametrize("heartbeat", ["yesterday", [1], {}])
-def test_a_damaged_heartbeat_is_dead(heartbeat):
-    assert not owner.is_alive({"host": "another.host", "pid": 1, "heartbeat": heartbeat})
+@pytest.mark.parametrize("silent", ["yesterday", [1], {}, None])
+def test_a_damaged_age_is_dead(silent):
+    assert not owner.is_alive({"host": "another.host", "pid": 1, "silent_seconds": silent})
+    assert not owner.is_alive({"host": "another.host", "pid": 1, "lifetime": silent}, 1.0) or silent is None
 
 
 @pytest.mark.parametrize("pid", [0, -1, 2**80])

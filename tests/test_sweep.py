@@ -68,8 +68,7 @@ def results_of(folder: Path) -> list[dict[str, str]]:
 
 def states(folder: Path) -> dict[str, str]:
     """State by cell, such as `{"units=3, seed=0": "finished"}`."""
-    cells = json.loads((folder / "sweep.json").read_text())["cells"]
-    return {label_of(cell["axes"]): cell["state"] for cell in cells}
+    return {label_of(row["axes"]): row["state"] for row in SweepFolder(folder).read()}
 
 
 def tree(folder: Path) -> dict[str, int]:
@@ -124,10 +123,13 @@ def test_a_sweep_is_a_folder_of_cells_named_by_their_axes_and_fingerprint(done):
 
 
 @pytest.mark.tf
-def test_the_index_holds_the_axes_the_fixed_overrides_and_every_cells_state(done):
+def test_the_index_holds_the_axes_the_fixed_overrides_and_every_cell(done):
     index = json.loads((done / "sweep.json").read_text())
     assert index["experiment"] == "digits_quickstart" and index["overrides"] == list(SMALL)
     assert index["axes"] == ["model.layers.hidden.units", "seed"]
+    assert len(index["cells"]) == 4 and {*map(frozenset, index["cells"])} == {
+        frozenset(("overrides", "axes", "fingerprint", "folder", "planned"))
+    }
     assert states(done) == {f"units={units}, seed={seed}": "finished" for units in (3, 4) for seed in (0, 1)}
 
 
@@ -268,7 +270,7 @@ def test_a_change_of_what_decides_the_numbers_trains_again_and_says_so(done, mon
 def test_cells_of_a_living_process_are_left_to_it(done):
     folder = next(done.glob("*seed=0*"))
     status = status_of(folder) | {"status": "running"}
-    status["owner"] |= {"host": "another.host", "heartbeat": time.time()}
+    status["owner"] |= {"host": "another.host"}
     (folder / "status.json").write_text(json.dumps(status))
     _, said = sweep(*GRID)
     assert "4 cells: 3 finished, 0 to run, 1 with another process." in said
@@ -334,16 +336,16 @@ def test_fresh_starts_over_next_to_the_old_folder(done):
 @pytest.mark.tf
 def test_the_results_are_current_after_every_cell(lab, monkeypatch):
     seen = []
-    write = Sweep.write_index
+    write = SweepFolder._write_results
 
-    def look(self):
-        write(self)
-        rows = results_of(self.folder.path)
+    def look(self, *cells):
+        write(self, *cells)
+        rows = results_of(self.path)
         seen.append((len(rows), sum(row["state"] == "finished" for row in rows)))
 
-    monkeypatch.setattr(Sweep, "write_index", look)
+    monkeypatch.setattr(SweepFolder, "_write_results", look)
     sweep("batch_size=100", "epochs=1,2,3")
-    assert seen == [(3, 0), (3, 1), (3, 2), (3, 3)]
+    assert list(dict.fromkeys(seen)) == [(3, 0), (3, 1), (3, 2), (3, 3)]
 
 
 # ---- processes
@@ -686,7 +688,7 @@ def test_outputs_that_cannot_be_written_are_said_before_anything_is_trained(cli,
 
 def test_a_renamed_sweep_is_found_by_what_it_is(lab):
     made = SweepFolder.find(lab, "mine", ["epochs=1"], ["seed"])
-    made.write("mine", ["epochs=1"], ["seed"], [])
+    made.write_index("mine", ["epochs=1"], ["seed"], [])
     made.path.rename(lab / "my best sweep")
     (lab / "broken").mkdir()
     (lab / "broken" / "sweep.json").write_text("[]")

@@ -180,6 +180,16 @@ class RunFolderError(StackfitError):
     """A path is not a run folder, or a file in it cannot be read or written."""
 
 
+class LaunchError(StackfitError):
+    """A launcher could not start its workers."""
+
+
+class TrainingError(StackfitError):
+    """A run failed while it trained (a NaN loss, a callback that raised); its folder says why."""
+
+    exit_code = 1
+
+
 def made_by_newer(file: str, names: Iterable[str], what: str = "key") -> str:
     """What to say of a file with keys or other words that this version does not know."""
     unknown = [*names]
@@ -188,12 +198,6 @@ def made_by_newer(file: str, names: Iterable[str], what: str = "key") -> str:
         f"{file} was made by a newer stackfit: this one does not know the {what} {', '.join(unknown)}. Expected a file of this "
         "version or an earlier one. Update stackfit."
     )
-
-
-class TrainingError(StackfitError):
-    """A run failed while it trained (a NaN loss, a callback that raised); its folder says why."""
-
-    exit_code = 1
 
 
 # What moves the cursor, colours, names the window, or turns the direction of writing; and halves of characters.

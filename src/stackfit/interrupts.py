@@ -6,18 +6,25 @@ stack trace (seen with 2.21: "Check failed: !PyErr_Occurred()", once in some thi
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _inside = 0
 _asked = False
+_number: int | None = None
 
 
-def ask() -> bool:
-    """Note the wish. True if KeyboardInterrupt may be raised at once; else `check` raises it."""
-    global _asked
-    _asked = _inside > 0
+def ask(number: int | None = None) -> bool:
+    """Note the wish, which came by signal `number`. True if KeyboardInterrupt may be raised at once; else `check` does."""
+    global _asked, _number
+    _asked, _number = _inside > 0, number
     return not _asked
+
+
+def by_user() -> bool:
+    """Whether the last wish came from the user's terminal, and not by SIGTERM or from stackfit itself."""
+    return _number is not None and _number != signal.SIGTERM
 
 
 def check() -> None:
@@ -53,5 +60,5 @@ def step() -> Iterator[None]:
 
 def forget() -> None:
     """A new command: an earlier one's wish was its own."""
-    global _asked
-    _asked = False
+    global _asked, _number
+    _asked, _number = False, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -84,9 +85,12 @@ OWNERS: dict[str, tuple[bool, Change]] = {  # whether it is alive
     "a pid that another process has now": (False, lambda me: me | {"process_start": "1"}),
     "a pid from before a restart": (False, lambda me: me | {"boot_id": "another"}),
     "a living process": (True, lambda me: me),
-    "another host, heartbeat just now": (True, lambda me: me | {"host": "elsewhere", "boot_id": "x"}),
-    "another host, silent for an hour": (False, lambda me: me | {"host": "elsewhere", "heartbeat": time.time() - HOUR}),
-    "another host, heartbeat an hour ahead": (False, lambda me: me | {"host": "elsewhere", "heartbeat": time.time() + HOUR}),
+    "another host, a write just now": (True, lambda me: me | {"host": "elsewhere", "boot_id": "x"}),
+    "another host, a write just now, its clock an hour slow": (True, lambda me: me | {"host": "elsewhere", "heartbeat": time.time() - HOUR}),
+    "another host, silent for an hour": (False, lambda me: me | {"host": "elsewhere", "changed": -HOUR}),
+    "another host, a write in an hour": (False, lambda me: me | {"host": "elsewhere", "changed": HOUR}),
+    "another container of this host, a write just now": (True, lambda me: me | {"namespace": "pid:[1]", "pid": 1}),
+    "another container of this host, silent for an hour": (False, lambda me: me | {"namespace": "pid:[1]", "pid": 1, "changed": -HOUR}),
     "no owner": (False, lambda me: {}),
     "an owner that is not a mapping": (False, lambda me: "me"),  # type: ignore[dict-item, return-value]
 }
@@ -99,7 +103,10 @@ def owner_of(name: str, folder: Path) -> str:
     left, other = lab.folders(folder)
     alive, change = OWNERS[name]
     status = lab.status(left)
-    (left / "status.json").write_text(json.dumps(status | {"status": "running", "owner": change(_me()), "metrics": {}}))
+    owner = change(_me())
+    changed = time.time() + (owner.pop("changed", 0) if isinstance(owner, dict) else 0)
+    (left / "status.json").write_text(json.dumps(status | {"status": "running", "owner": owner, "metrics": {}}))
+    os.utime(left / "status.json", (changed, changed))
     before = (other / "metrics.json").stat().st_mtime_ns
     answer = session.stackfit(folder, *GRID)
     expect((other / "metrics.json").stat().st_mtime_ns == before, "the finished cell was trained again")

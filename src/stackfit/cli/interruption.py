@@ -35,7 +35,7 @@ class Interruption:
             threading.Thread(target=self._insist, daemon=True).start()
         elif not self._due:
             return
-        at_once = self.asked or interrupts.ask()
+        at_once = self.asked or interrupts.ask(number)
         self.asked, self._due, self._number = True, False, number
         if at_once:
             raise KeyboardInterrupt

@@ -84,6 +84,7 @@ def command(
     quiet: Annotated[bool, option("No progress, only the result.", "--quiet", "-q")] = False,
     trust: Trust = None,
     fail_fast: Annotated[bool, option("Stop a sweep at its first failure.", "--fail-fast")] = False,
+    detach: Annotated[bool, option("Of a sweep: start workers and return at once.", "--detach")] = False,
     yes: Annotated[bool, option("Do not ask before thousands of cells.", "--yes")] = False,
 ) -> int:
     """The last line printed is the folder of the run or the sweep.
@@ -111,7 +112,7 @@ def command(
     from stackfit.config.hydra.composition import Composer
 
     if {"--cfg", "--info", "--hydra-help"} & typed.flags.keys():
-        refuse_idle({"--fresh": fresh, "--quiet": quiet, "--trust": trust, "--fail-fast": fail_fast, "--yes": yes}, "without a run")
+        refuse_idle({"--fresh": fresh, "--quiet": quiet, "--trust": trust, "--fail-fast": fail_fast, "--detach": detach, "--yes": yes}, "without a run")
         from stackfit.config.hydra.information import print_information
 
         print_information(typed.experiment, typed.overrides, typed.flags)
@@ -122,7 +123,7 @@ def command(
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
     if not is_sweep:
-        refuse_idle({"--fail-fast": fail_fast, "--yes": yes}, "without a sweep")
+        refuse_idle({"--fail-fast": fail_fast, "--detach": detach, "--yes": yes}, "without a sweep")
     try:
         if is_sweep:
             from stackfit.execution.sweep import Sweep
@@ -136,6 +137,8 @@ def command(
                 reporter=Reporter(0) if quiet else make_reporter(),
                 confirm=lambda cells: yes or ask(cells),
             )
+            if detach:
+                return tell_place(sweep.run(fail_fast, detach))
             return finish_sweep(sweep.run(fail_fast))
         from stackfit.execution.single import train
         from stackfit.results.run_folder import RunFolder
@@ -189,6 +192,17 @@ def finish_sweep(sweep: Sweep) -> int:
     if left > sweep.failed:
         say(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.")
     return 1 if left else 0
+
+
+def tell_place(sweep: Sweep) -> int:
+    """How to follow a sweep that others train, on stderr, and its folder, the last line of stdout."""
+    from stackfit.cli.text import say
+    from stackfit.files import shown
+
+    folder = shown(sweep.folder.path)
+    say(f"Its workers go on without this command.\n  stackfit watch {folder}\n  stackfit table {folder}\n  stackfit stop {folder}")
+    sys.stdout.write(f"{folder}\n")
+    return 0
 
 
 def print_run(folder: Path, metrics: dict[str, float | None], said: bool = False) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from stackfit import interrupts
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
@@ -113,6 +114,7 @@ class CohortRunner:
         fail_fast: skip the remaining jobs after the first failure.
         between: called after every cohort.
         limit_seconds: how long jobs may train together, or one of them alone.
+        check: called between two steps of training; raises KeyboardInterrupt to stop.
     """
 
     claim: Claim
@@ -121,6 +123,7 @@ class CohortRunner:
     fail_fast: bool = False
     between: Callable[[], None] = lambda: None
     limit_seconds: Callable[[Sequence[Job]], float] = lambda jobs: math.inf
+    check: Callable[[], None] = interrupts.check
 
     def __post_init__(self) -> None:
         self.failed = 0
@@ -166,7 +169,9 @@ class CohortRunner:
         members.start(cohort[0].cell, together=len(cohort) > 1)  # determinism is each cohort's own
         try:
             limit = self.limit_seconds(cohort)
-            return runner.run_cohort(cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast, limit)
+            return runner.run_cohort(
+                cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast, limit, self.check
+            )
         except ConfigError as error:  # while the graph was traced: nothing is claimed yet
             if len(cohort) > 1:
                 return cohort

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 from stackfit.results.run_files import read_status
 
+POLL_SECONDS = 0.1
 STOP_SECONDS = 20.0  # for a guest to write that it was interrupted
 
 
@@ -33,6 +35,7 @@ def train_elsewhere(
     ended: Callable[[Job], None],
     fail_fast: bool,
     limit_seconds: float,
+    check: Callable[[], None],
 ) -> list[Job]:
     """`runner.run_cohort` in a process of its own."""
     owned = []
@@ -50,7 +53,7 @@ def train_elsewhere(
     reporter.begin([job.label for job in owned], [job.cell.config["epochs"] for job in owned])
     try:
         order = {"jobs": [_describe(job) for job in owned], "fail_fast": fail_fast, "limit_seconds": limit_seconds}
-        answer = _hire(yaml.safe_dump(order, sort_keys=False), reporter)  # layers have an order
+        answer = _hire(yaml.safe_dump(order, sort_keys=False), reporter, check)  # layers have an order
     finally:
         reporter.end()
     if "error" in answer:
@@ -82,7 +85,7 @@ def _describe(job: Job) -> dict[str, Any]:
     }
 
 
-def _hire(order: str, reporter: Reporter) -> dict[str, Any]:
+def _hire(order: str, reporter: Reporter, check: Callable[[], None]) -> dict[str, Any]:
     """Start a guest with this order, pass on its lines, and return its answer.
 
     Raises:
@@ -99,16 +102,25 @@ def _hire(order: str, reporter: Reporter) -> dict[str, Any]:
     )  # fmt: skip
     assert guest.stdin and guest.stdout and guest.stderr
     said: list[str] = []
+    lines: list[str] = []
+
+    def pass_on() -> None:
+        for line in guest.stderr:  # type: ignore[union-attr]
+            lines.append(line)
+            reporter.line(line)
+
     try:
         with guest.stdin:
             guest.stdin.write(order)
-        reader = threading.Thread(target=lambda: said.append(guest.stdout.read()), daemon=True)  # type: ignore[union-attr]
-        reader.start()
-        last = ""
-        for last in guest.stderr:
-            reporter.line(last)
-        guest.wait()
-        reader.join()
+        read = lambda: said.append(guest.stdout.read())  # type: ignore[union-attr]  # noqa: E731
+        readers = [threading.Thread(target=each, daemon=True) for each in (read, pass_on)]
+        for reader in readers:
+            reader.start()
+        while guest.poll() is None:
+            check()
+            time.sleep(POLL_SECONDS)
+        for reader in readers:
+            reader.join()
     finally:
         if guest.poll() is None:
             guest.terminate()
@@ -120,7 +132,7 @@ def _hire(order: str, reporter: Reporter) -> dict[str, Any]:
     if guest.returncode == 130:
         raise KeyboardInterrupt
     if guest.returncode:
-        raise TrainingError(f"The process of its own ended with code {guest.returncode}: {last.strip() or 'it said nothing'}")
+        raise TrainingError(f"The process of its own ended with code {guest.returncode}: {lines[-1].strip() if lines else 'it said nothing'}")
     return dict(json.loads("".join(said)))
 
 

@@ -1,4 +1,4 @@
-"""Where cohorts train: a cohort as a plain record, the function that trains it, and the in-process executor."""
+"""Where a sweep's cells train: a cohort as a plain record, the function that trains it, and the in-process executor."""
 
 from __future__ import annotations
 
@@ -46,14 +46,18 @@ def describe_job(job: Job) -> dict[str, Any]:
 
 
 class Executor(Protocol):
-    """Trains cohorts, in this process or elsewhere."""
+    """Trains a sweep's jobs, in this process or elsewhere."""
 
     @property
     def max_members(self) -> int | None:
         """Cells in a cohort; None: as many as fit."""
 
-    def run(self, cohorts: Iterable[Sequence[Job]], runner: CohortRunner, sweep: Path) -> None:
-        """Train every cohort; return when all have ended."""
+    @property
+    def is_here(self) -> bool:
+        """Whether they train in this process."""
+
+    def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
+        """Train every job; return when all have ended."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,12 @@ class InProcess:
     """Trains one cohort after another, in this process."""
 
     max_members: int | None = None
+    is_here = True
 
-    def run(self, cohorts: Iterable[Sequence[Job]], runner: CohortRunner, sweep: Path) -> None:
-        """Train every cohort."""
-        for cohort in cohorts:
+    def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
+        """Train every job."""
+        for cohort in runner.plan_cohorts(jobs, self.max_members):
             run_work(Work.of(cohort, sweep), runner.reporter, runner, cohort)
-
-
-def executor_of(launcher: Mapping[str, Any]) -> Executor:
-    """The executor for the composed `hydra.launcher`, which is one of `overrides.OURS`."""
-    fuses = str(launcher["_target_"]).endswith(".FusedLauncher")
-    return InProcess(launcher["max_members"] if fuses else 1)
 
 
 def run_work(
@@ -93,7 +92,10 @@ def run_work(
     """
     runner = runner or CohortRunner(_claim(work), reporter)
     before = runner.failed
-    cohorts = [jobs] if jobs is not None else runner.plan_cohorts(_compose_jobs(work, reporter))
+    if jobs is not None:
+        cohorts = [jobs]
+    else:
+        cohorts = runner.plan_cohorts(JobComposer(work.experiment, Path(work.sweep), (), reporter)(work.cells))
     for cohort in cohorts:
         runner.train(cohort)
     return runner.failed - before
@@ -103,18 +105,38 @@ def _claim(work: Work) -> Claim:
     return lambda job: claim_cell(job, Path(work.sweep).name)
 
 
-def _compose_jobs(work: Work, reporter: Reporter) -> list[Job]:
-    composer, trusted, fingerprint_of = Composer(work.experiment), trusted_modules(), fingerprints(reporter)
-    jobs = []
-    for record in work.cells:
-        with raising() as problems:
-            cell = compose_cell(composer, record["overrides"], trusted, problems, axes=record["axes"])
-        fingerprint = fingerprint_of(cell)
-        label = label_of(cell.axes)
-        if fingerprint != record["fingerprint"]:
-            raise ConfigError(
-                f"{work.experiment}, {label}: its config, data, versions or code have changed since the sweep was "
-                "planned. Expected the same fingerprint. Plan it again: run the sweep's command in this project."
-            )
-        jobs.append(Job(cell, label, reporter, fingerprint, Path(work.sweep) / record["folder"]))
-    return jobs
+class JobComposer:
+    """Composes a sweep's cells again, in the project of the current folder.
+
+    Args:
+        sweep: the sweep's folder.
+        trust: modules that the user of this process trusts; what the project trusts is added.
+    """
+
+    def __init__(self, experiment: str, sweep: Path, trust: Iterable[str], reporter: Reporter):
+        self.experiment, self.sweep, self.reporter = experiment, sweep, reporter
+        self._composer, self._trusted = Composer(experiment), trusted_modules(trust)
+        self._fingerprint_of = fingerprints(reporter)
+
+    def __call__(self, records: Sequence[Mapping[str, Any]]) -> list[Job]:
+        """The jobs of these cells.
+
+        Args:
+            records: as `describe_job` makes them.
+
+        Raises:
+            ConfigError: a cell no longer composes, or has another fingerprint.
+        """
+        jobs = []
+        for record in records:
+            with raising() as problems:
+                cell = compose_cell(self._composer, record["overrides"], self._trusted, problems, axes=record["axes"])
+            fingerprint = self._fingerprint_of(cell)
+            label = label_of(cell.axes)
+            if fingerprint != record["fingerprint"]:
+                raise ConfigError(
+                    f"{self.experiment}, {label}: its config, data, versions or code have changed since the sweep was "
+                    "planned. Expected the same fingerprint. Plan it again: run the sweep's command in this project."
+                )
+            jobs.append(Job(cell, label, self.reporter, fingerprint, self.sweep / record["folder"]))
+        return jobs

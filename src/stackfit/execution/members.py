@@ -35,9 +35,8 @@ DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_siz
 
 def start(cell: Cell, together: bool = False) -> None:
     """Start the engine with the cell's settings; with all of Keras if its config names the user's code."""
-    config, lean = cell.config, not cell.modules
-    wanted = Settings(threads=threads_of(config), deterministic=config["deterministic"] is not False, lean=lean)
-    ENGINE.start(wanted, together)
+    deterministic = cell.config["deterministic"] is not False
+    ENGINE.start(Settings(threads=threads_of(cell.config), deterministic=deterministic, lean=not cell.modules), together)
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
@@ -83,12 +82,9 @@ def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Probl
 
 @interrupts.step()
 def check_model(cell: Cell, problems: Problems) -> Any:
-    """`_check_model`; a request to stop waits for its end."""
-    return _check_model(cell, problems)
-
-
-def _check_model(cell: Cell, problems: Problems) -> Any:
     """Build the cell's model as it will train, and its callbacks, which are dropped. The engine has started.
+
+    A request to stop waits for its end.
 
     Args:
         problems: the known problems; parts that they cover are not checked again. Takes all others of model, optimizer,
@@ -272,7 +268,7 @@ def estimate_bytes(cell: Cell, problems: Problems, look: Callable[[Any], None] =
         About how many bytes one member takes: weights, gradients, the optimizer's variables, and a batch's activations;
         0 if there is a problem.
     """
-    model = _check_model(cell, problems).model
+    model = check_model(cell, problems).model
     if model is None:
         return 0
     look(model)

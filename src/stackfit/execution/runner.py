@@ -101,6 +101,7 @@ def run_cohort(
     ended: Callable[[Job], None] = lambda job: None,
     fail_fast: bool = False,
     limit_seconds: float = math.inf,
+    check: Callable[[], None] = interrupts.check,
 ) -> list[Job]:
     """Train cells together: build, trace, claim folders, train, evaluate, save.
 
@@ -109,6 +110,7 @@ def run_cohort(
         ended: called when a job's folder says *finished* or *failed*.
         fail_fast: interrupt the others at the first failure.
         limit_seconds: of training; it is looked at between two calls of the program, about every 2 s.
+        check: called between two steps; raises KeyboardInterrupt to stop.
 
     Returns:
         The jobs to train again, each alone, because their shared graph raised or was late; none for a cohort of one.
@@ -118,8 +120,8 @@ def run_cohort(
         KeyboardInterrupt: the user stopped it; the status of every unfinished folder is *interrupted*.
     """
     if all(ENGINE.fits(settings_of(job.cell.config)) for job in jobs):
-        return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds)
-    return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds)
+        return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds, check)
+    return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds, check)
 
 
 @interrupts.deferred()
@@ -131,6 +133,7 @@ def _run_here(
     ended: Callable[[Job], None],
     fail_fast: bool,
     limit_seconds: float,
+    check: Callable[[], None],
 ) -> list[Job]:
     from stackfit.training import events, loop
 
@@ -163,7 +166,7 @@ def _run_here(
             _claim(job, dataset, claim, engine)
         began = heartbeat = time.monotonic()
         for event in loop.train(members, program):
-            interrupts.check()
+            check()
             if isinstance(event, (events.Step, events.EpochEnd)) and time.monotonic() - began > limit_seconds:
                 text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
                 raise TrainingError(f"{text}, and was stopped in epoch {event.epoch}.")

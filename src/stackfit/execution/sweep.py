@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -11,19 +12,21 @@ from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.spread import read_spread
 from stackfit.config.trust import trusted_modules
-from stackfit.errors import ConfigError, Problems, RunFolderError
+from stackfit.errors import ConfigError, LaunchError, Problems, RunFolderError
 from stackfit.execution import members
 from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
-from stackfit.execution.executors import Executor, InProcess, describe_job, executor_of
+from stackfit.execution.executors import Executor, InProcess, describe_job
 from stackfit.execution.jobs import BUSY, FINISHED, PRUNED, Job, claim_cell, find_state
+from stackfit.execution.launchers import executor_of
+from stackfit.execution.processes import Processes
 from stackfit.execution.progress import Reporter
 from stackfit.execution.samplers import Grid
 from stackfit.keys import label_of
 from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
-MANY_MODELS = 50  # that are checked too when there are other problems
+MANY_MODELS = 50  # that are checked when there are other problems, or when they train elsewhere
 
 
 class Sweep:
@@ -52,7 +55,7 @@ class Sweep:
         self.composer, self.reporter, self.problems = composer, reporter, problems
         self.experiment, self.trusted = composition.experiment, trusted_modules(trust)
         self.axes = read_spread(composition, confirm, problems)
-        self.executor: Executor = executor_of(composition.hydra.launcher)
+        self.executor: Executor = executor_of(composition.hydra.launcher, self.trusted)
         self.folder = SweepFolder.find(
             project.outputs() / self.experiment, self.experiment, self.axes.named, self.axes.names, fresh
         )
@@ -117,11 +120,12 @@ class Sweep:
             self.axes.place(of_cell)
             self.problems.include(of_cell)
 
-    def run(self, fail_fast: bool = False) -> Sweep:
+    def run(self, fail_fast: bool = False, detach: bool = False) -> Sweep:
         """Train what is not finished.
 
         Args:
-            fail_fast: stop at the first failure.
+            fail_fast: stop at the first failure; only for cells that train in this process.
+            detach: start workers and return; a launcher that trains in this process gets one worker.
 
         Raises:
             ConfigError: every problem of a cell that can be found without its model, or a key or target that does not
@@ -133,6 +137,13 @@ class Sweep:
                 f"callbacks has {', '.join(self.composer.callbacks)}, which only this process knows. Expected a sweep that "
                 "trains here. Leave out hydra/launcher, or write the class into a module of your project and trust it."
             )
+        if fail_fast and (detach or not self.executor.is_here):
+            raise ConfigError(
+                "--fail-fast stops the cells of one process. Expected hydra/launcher=fused or basic with it, and no "
+                "--detach. Leave --fail-fast out."
+            )
+        if detach and isinstance(self.executor, InProcess):
+            self.executor = Processes(1, self.executor.max_members, self.trusted)
         if not self.axes.points:
             self.problems.raise_errors()
         sampler = Grid(self.axes.points)
@@ -141,10 +152,10 @@ class Sweep:
             self.problems.raise_errors()
             for warning in self.problems.warnings:
                 self.reporter.line(warning.as_warning())
-            self.run_jobs(jobs, self.executor)
+            self.run_jobs(jobs, self.executor, detach)
         return self
 
-    def run_jobs(self, jobs: Sequence[Job], executor: Executor) -> None:
+    def run_jobs(self, jobs: Sequence[Job], executor: Executor, detach: bool = False) -> None:
         """Train jobs of this sweep by the executor; for the errors see `run`."""
         waiting = [job for job in jobs if job.waits]
         if waiting:
@@ -152,12 +163,26 @@ class Sweep:
         self._announce(jobs, waiting)
         self.write_index()
         if waiting:
-            executor.run(self.cohorts.plan_cohorts(waiting, executor.max_members), self.cohorts, self.folder.path)
+            try:
+                if detach:
+                    executor.start(self.folder.path, len(waiting))
+                else:
+                    executor.run(waiting, self.cohorts, self.folder.path)
+            except LaunchError:
+                self.folder.forget()
+                raise
+            finally:
+                with contextlib.suppress(RunFolderError):  # the cells' folders hold the results
+                    self.folder.write_results(at_once=True)
 
     def _check_models(self, waiting: Sequence[Job], executor: Executor) -> None:
         members.start(waiting[0].cell, together=len(waiting) > 1 and executor.max_members != 1)
-        for job in waiting:
-            self.cohorts.checks(job.cell)
+        if executor.is_here:
+            models = [job.cell for job in waiting]
+        else:  # the workers check the rest
+            models = list({members.model_key(job.cell): job.cell for job in waiting}.values())[:MANY_MODELS]
+        for cell in models:
+            self.cohorts.checks(cell)
         problems = Problems(warnings=[*self.problems.warnings])
         for found in self.cohorts.checks.problems.values():
             if found.errors or found.warnings:
@@ -188,11 +213,11 @@ class Sweep:
 
     def write_index(self) -> None:
         """Write `sweep.json` and `results.csv` from the cells' folders."""
-        self.folder.write(self.experiment, self.axes.fixed, self.axes.names, [describe_job(job) for job in self.jobs])
+        self.folder.write_index(self.experiment, self.axes.fixed, self.axes.names, [describe_job(job) for job in self.jobs])
 
     def _ended(self, job: Job) -> None:
         try:
-            self.write_index()
+            self.folder.write_results()
         except RunFolderError as error:  # the cells' folders hold the results; the rest can still be trained
             self.reporter.line(f"warning: {error}", always=True)
 

@@ -5,6 +5,7 @@ Only this module and `run_folder`, which writes them, know the names.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -17,13 +18,14 @@ from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import reading, shown
 from stackfit.results import owner
 from stackfit.results.bounds import check_arrays, read_bounded
+from stackfit.results.takeover import silent_seconds
 
 STATUS = "status.json"
 FORMAT = 1  # of status.json; a reader refuses a higher one
 STATUS_KEYS = (
     *("format", "status", "started", "resumed_after", "seconds", "own_seconds", "members", "fingerprint", "owner", "reason"),
     *("traceback", "experiment", "overrides", "axes", "seed", "settings", "cell", "sweep", "metrics", "results_format"),
-    *("directions", "manifest"),
+    *("directions", "manifest", "claim"),
 )  # what this version writes into status.json; others are a newer one's
 FORMS = ("keras", "h5")  # of a saved model
 STATES = ("running", "finished", "failed", "interrupted", "paused", "pruned")
@@ -103,6 +105,10 @@ def read_status(path: Path, damaged_is_empty: bool = False) -> dict[str, Any]:
         raise RunFolderError(
             f"{shown(file)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
         )
+    held = status.get("owner")
+    if status["status"] == "running" and isinstance(held, dict) and not owner.is_here(held):
+        with contextlib.suppress(OSError):
+            held["silent_seconds"] = silent_seconds(file)
     return status
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from stackfit import files
 from stackfit.errors import RunFolderError
-from stackfit.files import writing
-from stackfit.results import owner
+from stackfit.files import shown, writing
+from stackfit.results import owner, takeover
 from stackfit.results.duration import share_of
 from stackfit.results.final_metrics import RESULTS_FORMAT
 from stackfit.results.manifest import write_manifest
@@ -36,6 +36,7 @@ class RunFolder(RunFiles):
         self._status: dict[str, Any] = {}
         self._rows: list[dict[str, Any]] = []
         self._began = time.perf_counter()
+        self._take = 0  # the number of this process's claim; see `takeover`
         self.begun = False  # whether an earlier attempt has left its config here, and with it perhaps a checkpoint
 
     # ---- claiming
@@ -72,10 +73,15 @@ class RunFolder(RunFiles):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
                 before = read_status(self.path, damaged_is_empty=True) if self.status.exists() else {}
-                busy = state_of(before) == "running" and not owner.is_me(before.get("owner"))
+                mine = owner.is_me(before.get("owner")) and before.get("status") == "running"
                 same = before.get("fingerprint") == fingerprint
-                if busy or (same and before.get("status") == "finished"):
+                if (state_of(before) == "running" and not mine) or (same and before.get("status") == "finished"):
                     return False
+                last = before.get("claim") or 0
+                number = last if mine else takeover.take(self.path, last)
+                if number is None:
+                    return False
+                self._take = number
                 self._start(fingerprint, about_run, before)
                 return True
 
@@ -95,6 +101,7 @@ class RunFolder(RunFiles):
             "seconds": None,
             "fingerprint": fingerprint,
             "owner": owner.this_process(),
+            "claim": self._take,
             "reason": None,
             "traceback": None,
             **about_run,
@@ -163,6 +170,7 @@ class RunFolder(RunFiles):
 
     def append_history(self, row: dict[str, Any], printed: str = "") -> None:
         """Add one epoch's row to `history.csv`, complete after every epoch, and what was printed to the log."""
+        self.check_held()
         self._rows.append(row)
         with writing(self.path):
             files.write_text(self.history, files.csv_text(self._rows))
@@ -172,6 +180,7 @@ class RunFolder(RunFiles):
     def heartbeat(self) -> None:
         """Renew the heartbeat if the last one is older than `HEARTBEAT_SECONDS`."""
         if abs(time.time() - self._status["owner"]["heartbeat"]) > HEARTBEAT_SECONDS:  # abs: a clock that was set back
+            self.check_held()
             self._status["owner"]["heartbeat"] = time.time()
             with writing(self.path):
                 files.write_json(self.status, self._status)
@@ -183,6 +192,18 @@ class RunFolder(RunFiles):
         """
         with writing(self.path):
             files.write_file(self.checkpoint, lambda path: write(path, self.seconds), flush=False)
+
+    def check_held(self) -> None:
+        """Whether this process still has the folder: one that was silent for long, such as a suspended one, may have lost it.
+
+        Raises:
+            RunFolderError: another process has taken it; this one must not write in it any more.
+        """
+        if takeover.is_taken(self.path, self._take):
+            raise RunFolderError(
+                f"{shown(self.path)} was taken by another process, because this one was silent for more than "
+                f"{owner.SILENT_SECONDS:.0f} s. Expected to have it. The other one trains it to its end: stackfit table"
+            )
 
     def append_log(self, text: str) -> None:
         """Append to `log.txt` what was printed."""
@@ -213,6 +234,7 @@ class RunFolder(RunFiles):
             directions: of the loss and the metrics, `max` or `min`; see `directions`.
             scaling: for `scaling.json`: what new examples need before the model takes them.
         """
+        self.check_held()
         with writing(self.path):
             for form, write_model in (models or {}).items():
                 files.write_file(self.model(form), write_model)
@@ -238,6 +260,8 @@ class RunFolder(RunFiles):
 
     def _end(self, status: str, **fields: Any) -> None:
         done = status == "finished"
+        if takeover.is_taken(self.path, self._take):
+            return
         seconds = round(self.seconds, 3)
         self._status |= {"status": status, "seconds": seconds, **share_of(seconds, self._rows), "manifest": done, **fields}
         if done:

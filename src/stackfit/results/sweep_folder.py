@@ -1,4 +1,7 @@
-"""The sweep's folder: `sweep.json`, `results.csv`, and the names of its cells' folders."""
+"""The sweep's folder: `sweep.json`, the list of its cells, `results.csv`, and the names of the cells' folders.
+
+The folder is the queue of the sweep's workers: a cell's state stands in its own `status.json` alone.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,28 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
+import socket
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stackfit import files
 from stackfit.errors import RunFolderError, made_by_newer
-from stackfit.files import csv_text, shown, writing
+from stackfit.files import csv_text, reading, shown, writing
+from stackfit.results import owner
+from stackfit.results.bounds import read_bounded
 from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
+from stackfit.results.takeover import silent_seconds
 
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
-CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "state")
+CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
+EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
+STOP = "stop"  # in `jobs`: workers that began before it was written stop
+RARELY = 20  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
+QUICK_SECONDS = 0.05  # what takes less is written each time
 
 
 class SweepFolder:
@@ -25,9 +38,11 @@ class SweepFolder:
 
     def __init__(self, path: Path):
         self.path = path
+        self._next = 0.0  # when `results.csv` may be written again
 
     index = property(lambda self: self.path / "sweep.json")
     results = property(lambda self: self.path / "results.csv")
+    jobs = property(lambda self: self.path / "jobs")  # of launchers and workers: logs, who works, the wish to stop
 
     @classmethod
     def find(
@@ -65,41 +80,126 @@ class SweepFolder:
             RunFolderError: a newer stackfit wrote the sweep, or one of its cells.
         """
         with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # a damaged index is rewritten
-            index = json.loads(self.index.read_bytes())
-            written = index.get("format", 0)
-            if written > FORMAT:
-                raise RunFolderError(
-                    f"{shown(self.index)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
-                )
-            unknown = {*index} - {*KEYS} | {f"cells.{key}" for cell in index["cells"] for key in {*cell} - {*CELL_KEYS}}
-            if unknown:  # writing it again would lose them
-                raise RunFolderError(made_by_newer(shown(self.index), sorted(unknown)))
+            self._check_version(json.loads(self.index.read_bytes()))
         return [_describe(path.parent) for path in sorted(self.path.glob(f"*/{STATUS}"))]
 
-    def write(
+    def _check_version(self, index: dict[str, Any]) -> None:
+        """RunFolderError: a newer stackfit wrote it; writing it again would lose what this one does not know."""
+        written = index.get("format", 0)
+        if written > FORMAT:
+            raise RunFolderError(
+                f"{shown(self.index)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
+            )
+        known = {*CELL_KEYS, *EARLIER_KEYS}
+        unknown = {*index} - {*KEYS} | {f"cells.{key}" for cell in index["cells"] for key in {*cell} - known}
+        if unknown:
+            raise RunFolderError(made_by_newer(shown(self.index), sorted(unknown)))
+
+    def read_index(self) -> dict[str, Any]:
+        """The content of `sweep.json`: `experiment`, `overrides`, `axes` (names) and `cells`, each with `overrides`,
+        `axes`, `fingerprint`, `folder` (its name) and `planned` (by the newest command).
+
+        Raises:
+            RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
+        """
+        again = "Run the sweep's command again: it writes the file from the cells' folders."
+        if not self.index.is_file():
+            raise RunFolderError(
+                f"{shown(self.path)} is not a sweep's folder: it has no sweep.json. Expected a folder that "
+                "`stackfit run NAME -m …` printed. Try: ls outputs/*/"
+            )
+        with reading(self.index, "JSON as stackfit writes it", again):
+            index = json.loads(read_bounded(self.index))
+            self._check_version(index)
+            texts = [index["experiment"], *index["overrides"], *index["axes"]]
+            for cell in index["cells"]:
+                texts += [cell["fingerprint"], cell["folder"], *cell["overrides"], *cell["axes"], *cell["axes"].values()]
+                if cell["folder"] != self.cell(cell["axes"], cell["fingerprint"]).name:
+                    raise ValueError(f"{cell['folder']!r} is not the folder of these axes")
+            if not all(isinstance(text, str) for text in texts):
+                raise TypeError("a text is missing")
+        return index
+
+    def write_index(
         self, experiment: str, fixed: Sequence[str], axes: Sequence[str], cells: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Write `sweep.json` and `results.csv` from the cells' own status.
+        """Write `sweep.json`, and `results.csv` from the cells' own status; for commands that plan a sweep.
 
         `cells`: the `overrides`, `axes`, `fingerprint` and `folder` (its name) of each. Cells of earlier commands stay
-        listed.
+        listed if they have begun; workers leave them alone.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
                 files.clear_leftovers(self.path)
-                there = {row["folder"]: row for row in self.read()}
-                rows = [{"state": "waiting", "status": {}, **there.pop(cell["folder"], {}), **cell} for cell in cells]
-                rows += there.values()
-                listed = [{key: row[key] for key in row if key != "status"} for row in rows]
+                there = self.read()
+                planned = {cell["folder"] for cell in cells}
+                earlier = [
+                    {key: row[key] for key in CELL_KEYS[:-1]}
+                    for row in there
+                    if row["folder"] not in planned and row["status"]
+                ]
+                listed = [{**cell, "planned": True} for cell in cells] + [{**cell, "planned": False} for cell in earlier]
                 content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 try:
                     files.write_json(self.index, content)
-                    files.write_text(self.results, csv_text([self._row(row) for row in rows]))
+                    self._write_results(content["cells"], there)
                 except OSError:
                     with contextlib.suppress(OSError):  # it holds cells
                         self.path.rmdir()
                     raise
+
+    def forget(self) -> None:
+        """Remove the folder if no cell of it has begun."""
+        if not self.read():
+            shutil.rmtree(self.path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # it holds other runs
+                self.path.parent.rmdir()
+
+    def write_results(self, at_once: bool = False) -> None:
+        """Write `results.csv` again from the cells' own status; of a large sweep rarely, unless `at_once`."""
+        began = time.monotonic()
+        if began < self._next and not at_once:
+            return
+        if not self.path.is_dir():
+            return
+        with writing(self.path), files.locked(self.path):
+            listed: list[Mapping[str, Any]] = []
+            with contextlib.suppress(RunFolderError):  # a damaged index: the folders are enough
+                listed = self.read_index()["cells"]
+            self._write_results(listed, self.read())
+        passed = time.monotonic() - began
+        self._next = began + RARELY * passed if passed > QUICK_SECONDS else 0.0
+
+    def _write_results(self, cells: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> None:
+        left = {row["folder"]: row for row in there}
+        rows = [{"state": "waiting", "status": {}, **left.pop(cell["folder"], {}), **cell} for cell in cells]
+        files.write_text(self.results, csv_text([self._row(row) for row in [*rows, *left.values()]]))
+
+    def ask_to_stop(self) -> int:
+        """Ask the workers that have begun by now to stop, wherever they run.
+
+        Returns:
+            How many workers there are, as far as this machine can tell.
+
+        Raises:
+            RunFolderError: it is not a sweep's folder, or cannot be written.
+        """
+        self.read_index()
+        with writing(self.jobs):
+            self.jobs.mkdir(exist_ok=True)
+            files.write_text(self.jobs / STOP, f"asked on {socket.gethostname()}\n")
+        return len(self.workers())
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The owner entry of each worker that lives, as far as this machine can tell; see `owner.this_process`."""
+        found = []
+        for entry in sorted(self.jobs.glob("worker-*.json")):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it ends just now, or is damaged
+                held = json.loads(read_bounded(entry))["owner"]
+                if owner.is_alive(held, silent_seconds(entry)):
+                    found.append(held)
+        return found
 
     def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         status = row["status"]

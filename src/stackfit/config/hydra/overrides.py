@@ -25,8 +25,8 @@ from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, Problems, did_you_mean
 
 MOST_BRACKETS = 500
-OURS = {"hydra/launcher": ("fused", "basic"), "hydra/sweeper": ("cells",)}
-_TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.max_members|sweeper\.(params|union)(\..*)?)")
+OURS = {"hydra/launcher": ("fused", "basic", "processes", "slurm", "ray"), "hydra/sweeper": ("cells",)}
+_TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.\w+(\.[\w-]+)?|sweeper\.(params|union)(\..*)?)")
 # Below these, any argument of a target may be added.
 _OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
 
@@ -91,7 +91,7 @@ def check_override(override: Override, typed: str) -> None:
     if names and not override.is_sweep_override() and override.value() not in names:
         raise ConfigError(
             f"{override.value()!r} is not one of stackfit's: it does not know which cells are finished. Expected "
-            f"{' or '.join(names)}. Write: {override.key_or_group}={names[0]}, or leave it out.",
+            f"{', '.join(names[:-1])}{' or ' * (len(names) > 1)}{names[-1]}. Write: {override.key_or_group}={names[0]}, or leave it out.",
             where=typed,
         )
     if override.is_hydra_override() and override.is_sweep_override():

@@ -1,0 +1,18 @@
+"""`stop`: ask a sweep's workers to stop."""
+
+from __future__ import annotations
+
+import sys
+
+from stackfit.cli.working import Sweep
+
+
+def command(sweep: Sweep) -> None:
+    """From any machine that sees the folder. Workers leave their cells with a checkpoint; new workers go on from there.
+
+    stackfit stop outputs/gsp631_base/sweep-1a2b3c4d
+    """
+    from stackfit.results.sweep_folder import SweepFolder
+
+    workers = SweepFolder(sweep).ask_to_stop()
+    print(f"Asked {workers} worker{'s' * (workers != 1)} to stop. Each looks about once a second.", file=sys.stderr)

@@ -1,0 +1,42 @@
+"""Waiting for a sweep that others train, and saying now and then how far it is."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stackfit import interrupts
+from stackfit.execution.jobs import Job
+from stackfit.execution.progress import Reporter
+from stackfit.results.sweep_folder import SweepFolder
+
+POLL_SECONDS = 0.5
+SAY_SECONDS = 5.0  # between two looks at the cells' folders
+
+
+def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], reporter: Reporter) -> int:
+    """Wait while `is_working`.
+
+    Returns:
+        How many of the jobs' cells have failed.
+
+    Raises:
+        KeyboardInterrupt: the user has asked to stop.
+    """
+    folder, names = SweepFolder(sweep), {job.path.name for job in jobs if job.path}
+    said, looked = "", time.monotonic()
+    while is_working():
+        interrupts.check()
+        time.sleep(POLL_SECONDS)
+        if time.monotonic() - looked > SAY_SECONDS:
+            text = ", ".join(f"{number} {state}" for state, number in sorted(_states(folder, names).items()))
+            if text and text != said:
+                reporter.line(f"{len(names)} cells: {text}")
+            said, looked = text, time.monotonic()
+    return _states(folder, names)["failed"]
+
+
+def _states(folder: SweepFolder, cells: set[str]) -> Counter[str]:
+    return Counter(row["state"] for row in folder.read() if row["folder"] in cells)

@@ -1,0 +1,231 @@
+"""A sweep's worker: takes cells that nobody has, a cohort at a time, trains them, and takes more until none is left.
+
+The sweep's folder is the queue. Workers do not know of one another: they read `sweep.json`, and each cell's `status.json`
+says whether it is free, taken or settled.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stackfit import files, interrupts
+from stackfit.errors import StackfitError
+from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.engines import ENGINE
+from stackfit.execution.executors import JobComposer
+from stackfit.execution.jobs import BUSY, SETTLED, Job, claim_cell, find_state
+from stackfit.execution.progress import Reporter
+from stackfit.keys import label_of
+from stackfit.results import owner
+from stackfit.results.run_files import STATUS, read_status_if_any
+from stackfit.results.run_folder import RunFolder
+from stackfit.results.sweep_folder import STOP, SweepFolder
+
+MANY = 1_000_000
+FEWEST = 4  # cells to take of another's share at least: they train together
+POLL_SECONDS = 2.0  # while others have the last cells
+LOOK_SECONDS = 1.0  # between two looks for the wish to stop, while cells train
+STOPPED = 75  # the exit code of a worker that was told to stop and leaves work (sysexits.h: EX_TEMPFAIL)
+
+Record = Mapping[str, Any]  # of a cell, as `sweep.json` holds it
+
+
+class Worker:
+    """One worker of a sweep.
+
+    Args:
+        sweep: the sweep's folder, planned by a command.
+        rank: of this worker among those started together, from 0.
+        of: how many were started together. Each takes its own share of the list first, then what is left.
+        trust: modules that the user of this process trusts. `sweep.json` names cells, and decides nothing else.
+        launch: the file in `jobs` that a launcher made when it started this worker, which may come later; None: now.
+        max_members: cells in a cohort; None: as many as fit.
+        most_cells: how many cells to take at most.
+        minutes: stop after this long; cells that train then keep their checkpoint.
+
+    Raises:
+        RunFolderError: `sweep` is not a sweep's folder.
+        ConfigError: the experiment is not here.
+    """
+
+    def __init__(
+        self,
+        sweep: Path,
+        reporter: Reporter,
+        *,
+        rank: int = 0,
+        of: int = 1,
+        trust: Iterable[str] = (),
+        launch: str | None = None,
+        max_members: int | None = None,
+        most_cells: int | None = None,
+        minutes: float | None = None,
+    ):
+        self.folder, self.reporter = SweepFolder(sweep), reporter
+        index = self.folder.read_index()
+        self._planned_at = self.folder.index.stat().st_mtime_ns
+        self._records = _in_order([cell for cell in index["cells"] if cell.get("planned", True)], rank, of)
+        self._own = {record["folder"] for record in self._records[: -(-len(self._records) // of)]}
+        self._settled: set[str] = set()
+        self._claimed: dict[str, RunFolder] = {}
+        self._experiment = index["experiment"]
+        self._compose = JobComposer(index["experiment"], sweep, trust, reporter)
+        self._of, self._max_members = of, max_members
+        self._most = MANY if most_cells is None else most_cells
+        self._deadline = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
+        self._looked = 0.0
+        self.was_terminated = False
+        self._entry = self.folder.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
+        self._began = self.folder.jobs / launch if launch else self._entry
+        self.runner = CohortRunner(
+            self._claim_again, reporter, lambda job: self.folder.write_results(), check=self._check
+        )
+
+    def work(self) -> int:
+        """Take and train cells until none is left.
+
+        Returns:
+            0; 1 if cells failed here; `STOPPED` if work was left because of `stop`, `minutes`, `most_cells` or a SIGTERM.
+
+        Raises:
+            ConfigError: a cell no longer composes, or has another fingerprint; nothing of its cohort was trained.
+            KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
+        """
+        with files.writing(self.folder.jobs):
+            self.folder.jobs.mkdir(exist_ok=True)
+            files.write_json(self._entry, {"owner": owner.this_process()})
+        try:
+            while self._most > 0 and not self._must_stop():
+                if records := self._take():
+                    self._train(records)
+                elif not self._wait():
+                    break
+        except KeyboardInterrupt:
+            if interrupts.by_user():
+                raise
+            self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
+        finally:
+            self._entry.unlink(missing_ok=True)
+            if self.folder.path.is_dir():
+                self.folder.write_results(at_once=True)
+        if left := sum(1 for _ in self._unsettled()):
+            self.reporter.line(f"Stopped with {left:,} cell{'s' * (left != 1)} left.", always=True)
+            return STOPPED
+        self.reporter.line(f"Nothing is left: all {len(self._records):,} cells are settled.")
+        return 1 if self.runner.failed else 0
+
+    # ---- taking
+
+    def _unsettled(self) -> Iterator[tuple[Record, str]]:
+        """The cells that are not settled, in this worker's order, each with its state."""
+        for record in self._records:
+            if record["folder"] in self._settled:
+                continue
+            path = self.folder.path / record["folder"]
+            status = read_status_if_any(path)
+            state = BUSY if status and status["state"] == "running" else find_state(status, record["fingerprint"])[0]
+            if state == "failed before" and (path / STATUS).stat().st_mtime_ns > self._planned_at:
+                state = "failed"  # since the sweep was planned: only a new command tries again
+            if state == "failed" or (state in SETTLED and state != BUSY):
+                self._settled.add(record["folder"])
+            else:
+                yield record, state
+
+    def _take(self) -> list[Record]:
+        """Claim a cohort's worth of free cells, in one step: of its own share, and when that is used up, of the others'."""
+        most = min(self._max_members or ENGINE.limit(MANY, 1), self._most)
+        with files.writing(self.folder.path), files.locked(self.folder.path):
+            own: list[Record] = []
+            others: list[Record] = []
+            for record, state in self._unsettled():
+                is_own = record["folder"] in self._own
+                if len(own) == most or (own and not is_own):
+                    break
+                if state != BUSY:
+                    (own if is_own else others).append(record)
+            share = max(FEWEST, -(-len(others) // self._of))
+            taken = [record for record in own or others[: min(most, share)] if self._claim(record)]
+        self._most -= len(taken)
+        return taken
+
+    def _claim(self, record: Record) -> bool:
+        about = {key: record[key] for key in ("overrides", "axes")}
+        about |= {"experiment": self._experiment, "cell": label_of(record["axes"]), "sweep": self.folder.path.name}
+        folder = self._claimed[record["folder"]] = RunFolder(self.folder.path / record["folder"])
+        return folder.claim(record["fingerprint"], about)
+
+    def _claim_again(self, job: Job) -> RunFolder | None:
+        return claim_cell(job, self.folder.path.name)
+
+    def _release(self, records: Iterable[Record], reason: str) -> None:
+        for record in records:
+            self._most += 1
+            self._claimed.pop(record["folder"]).give_up(reason)
+
+    # ---- training
+
+    def _train(self, records: Sequence[Record]) -> None:
+        """Train the first cohort of these cells, and give the others back."""
+        try:
+            jobs = self._compose(records)
+            cohort, *others = self.runner.plan_cohorts(jobs, self._max_members) or [[]]
+        except BaseException as error:
+            self._release(records, str(error) if isinstance(error, StackfitError) else "the worker stopped")
+            raise
+        left = {job.path.name for other in others for job in other if job.path}
+        self._release([record for record in records if record["folder"] in left], "it trains with others")
+        if cohort:
+            self.reporter.line(f"{self._experiment}: {len(cohort)} cell{'s' * (len(cohort) != 1)}.")
+            self.runner.train(cohort)
+        for name in [record["folder"] for record in records if record["folder"] in self._claimed]:
+            if (read_status_if_any(self.folder.path / name) or {}).get("state") == "running":  # its data have changed
+                self._claimed[name].give_up("not trained")
+            del self._claimed[name]
+
+    def _wait(self) -> bool:
+        """Wait a little while other workers have the last cells: if one dies, they must be trained. False if none is left."""
+        busy = sum(1 for _ in self._unsettled())
+        if not busy:
+            return False
+        self.reporter.line(f"Waiting for {busy} cell{'s' * (busy != 1)} that other workers train.")
+        while busy and not self._must_stop():
+            time.sleep(POLL_SECONDS)
+            states = [state for _, state in self._unsettled()]
+            if len(states) != busy or any(state != BUSY for state in states):
+                break
+        return bool(busy)
+
+    # ---- stopping
+
+    def _must_stop(self) -> bool:
+        """Whether its time is used up, or somebody has asked the sweep's workers to stop since this one began."""
+        interrupts.check()
+        self._looked = time.monotonic()
+        if self._looked > self._deadline:
+            return True
+        try:
+            return (self.folder.jobs / STOP).stat().st_mtime_ns > self._began.stat().st_mtime_ns
+        except OSError:  # nobody has, or the folder is gone: then the next write says so
+            return False
+
+    def _check(self) -> None:
+        """A place between two steps of training.
+
+        Raises:
+            KeyboardInterrupt: the worker must stop.
+        """
+        interrupts.check()
+        if time.monotonic() - self._looked > LOOK_SECONDS and self._must_stop():
+            raise KeyboardInterrupt
+
+
+def _in_order(records: Sequence[Record], rank: int, of: int) -> list[Record]:
+    """The worker's own share of the list, then the others', from that of the next rank on."""
+    start = len(records) * (rank % of) // of
+    return [*records[start:], *records[:start]]

@@ -1,0 +1,217 @@
+"""`worker`: takes cells of a planned sweep that nobody has, a cohort at a time, until none is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import processes
+import pytest
+from composing import plan_sweep, start_sweep
+
+from stackfit.errors import ConfigError, RunFolderError
+from stackfit.execution.progress import Reporter
+from stackfit.execution.worker import Worker
+from stackfit.results import owner
+from stackfit.results.run_files import read_metrics, read_status, state_of
+from stackfit.results.sweep_folder import SweepFolder
+
+SMALL = ("epochs=1", "batch_size=100")
+
+
+def planned(*words: str) -> SweepFolder:
+    """The folder of a sweep that was planned and not begun."""
+    sweep = plan_sweep("digits_quickstart", words, reporter=Reporter(0))
+    sweep.write_index()
+    return sweep.folder
+
+
+def cells_of(folder: SweepFolder) -> list[Path]:
+    return [folder.path / cell["folder"] for cell in folder.read_index()["cells"]]
+
+
+def digests(folder: SweepFolder) -> dict[str, str]:
+    return {cell.name: read_metrics(cell)["weights_sha256"] for cell in cells_of(folder)}
+
+
+def taken(worker: Worker) -> list[str]:
+    """The seeds of the cells that a worker takes in one step."""
+    return [record["axes"]["seed"] for record in worker._take()]
+
+
+def test_a_worker_takes_a_cohorts_worth_of_its_own_share_and_then_what_is_left(lab):
+    folder = planned(*SMALL, "seed=range(20)")
+    first, second = (Worker(folder.path, Reporter(0), rank=rank, of=2) for rank in (0, 1))
+    assert taken(first) == [str(seed) for seed in range(8)]
+    assert taken(second) == [str(seed) for seed in range(10, 18)]
+    assert taken(second) == ["18", "19"]  # the rest of its own share
+    assert taken(second) == ["8", "9"]  # then the other's
+    assert taken(first) == taken(second) == []
+    statuses = [read_status(cell) for cell in cells_of(folder)]
+    assert all(owner.is_me(status["owner"]) and status["status"] == "running" for status in statuses)
+
+
+def test_a_share_that_belongs_to_another_is_never_taken_cell_by_cell(lab):
+    folder = planned(*SMALL, "seed=range(32)")
+    worker = Worker(folder.path, Reporter(0), rank=31, of=32)
+    assert taken(worker) == ["31"] and len(taken(worker)) == 4
+
+
+def test_what_was_taken_in_vain_is_free_again(lab):
+    folder = planned(*SMALL, "seed=range(3)")
+    index = json.loads(folder.index.read_text())
+    cell = index["cells"][1]
+    cell["fingerprint"] = "0" * 64
+    cell["folder"] = folder.cell(cell["axes"], cell["fingerprint"]).name
+    folder.index.write_text(json.dumps(index))
+    with pytest.raises(ConfigError, match=r"^digits_quickstart, seed=1: its config, data, versions or code have changed"):
+        Worker(folder.path, Reporter(0)).work()
+    assert not any(cell.exists() for cell in cells_of(folder))
+    assert not list(folder.jobs.glob("worker-*"))
+
+
+@pytest.mark.tf
+def test_workers_give_the_bits_of_the_fused_sweep_and_end_with_nothing_left(lab, capsys):
+    words = (*SMALL, "model.layers.hidden.units=3,4", "optimizer=adam,sgd", "seed=0,1")
+    fused = start_sweep("digits_quickstart", words, reporter=Reporter(0)).run().folder
+    expected = digests(fused)
+    for cell in cells_of(fused):
+        shutil.rmtree(cell)
+    assert Worker(fused.path, Reporter(0), rank=1, of=2, most_cells=3).work() == 75  # cells are left
+    assert sum(cell.exists() for cell in cells_of(fused)) == 3
+    assert Worker(fused.path, Reporter(1)).work() == 0
+    assert "Nothing is left: all 8 cells are settled." in capsys.readouterr().err
+    assert digests(fused) == expected
+    rows = fused.results.read_text().splitlines()
+    assert len(rows) == 9 and all(",finished," in row for row in rows[1:])
+    before = {cell: os.stat(cell / "metrics.json").st_mtime_ns for cell in expected and cells_of(fused)}
+    assert Worker(fused.path, Reporter(0)).work() == Worker(fused.path, Reporter(0)).work() == 0
+    assert before == {cell: os.stat(cell / "metrics.json").st_mtime_ns for cell in before}
+
+
+@pytest.mark.tf
+def test_a_cell_that_fails_is_recorded_and_not_tried_again_until_a_new_command(lab, write):
+    write("own_failing.py", "import keras\n\n\nclass Fails(keras.callbacks.Callback):\n"
+          "    def on_epoch_end(self, epoch, logs=None):\n        raise RuntimeError('boom')\n")  # fmt: skip
+    write("pyproject.toml", '[tool.stackfit]\ntrust = ["own_failing"]\n')
+    words = (*SMALL, "+callbacks.own={_target_: own_failing.Fails},null", "seed=0")
+    folder = planned(*words)
+    assert Worker(folder.path, Reporter(0)).work() == 1
+    states = sorted(state_of(read_status(cell)) for cell in cells_of(folder))
+    assert states == ["failed", "finished"]
+    assert Worker(folder.path, Reporter(0)).work() == 0  # settled
+    write("pyproject.toml", "")
+    with pytest.raises(ConfigError, match=r"own_failing\.Fails is not allowed"):  # the index cannot grant trust
+        Worker(planned_again(folder).path, Reporter(0)).work()
+
+
+def planned_again(folder: SweepFolder) -> SweepFolder:
+    """As a new command leaves the index: failed cells are to be tried again."""
+    os.utime(folder.index)
+    return folder
+
+
+@pytest.mark.tf
+def test_stop_leaves_checkpoints_and_the_next_worker_goes_on_to_the_same_bits(lab, cli):
+    words = ("epochs=30", "batch_size=16", "seed=0,1")
+    folder = planned(*words)
+    worker = processes.start(lab, "work", str(folder.path))
+    processes.wait_until(lambda: [*folder.path.glob("*/checkpoint.npz")], worker)
+    answer = cli("stop", str(folder.path))
+    assert (answer.code, answer.out) == (0, "") and answer.err.startswith("Asked 1 worker to stop.")
+    code, _, err = processes.finish(worker)
+    assert code == 75 and "Stopped with 2 cells left." in err
+    assert {read_status(cell)["status"] for cell in cells_of(folder)} == {"interrupted"}
+    assert Worker(folder.path, Reporter(0)).work() == 0  # begun after the wish: it is for the others
+    assert all(read_status(cell)["resumed_after"] for cell in cells_of(folder))
+    resumed = digests(folder)
+    for cell in cells_of(folder):
+        shutil.rmtree(cell)
+    assert Worker(folder.path, Reporter(0)).work() == 0 and digests(folder) == resumed
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_stops_a_worker(lab, number, code):
+    folder = planned("epochs=200", "batch_size=8", "seed=0")
+    worker = processes.start(lab, "work", str(folder.path))
+    processes.wait_until(lambda: [*folder.path.glob("*/checkpoint.npz")], worker)
+    worker.send_signal(number)
+    assert processes.finish(worker)[0] == code
+    assert read_status(cells_of(folder)[0])["status"] == "interrupted"
+
+
+@pytest.mark.tf
+def test_its_time_is_over(lab):
+    folder = planned("epochs=2000", "batch_size=8", "seed=0")
+    assert Worker(folder.path, Reporter(0), minutes=0.02).work() == 75
+    assert read_status(cells_of(folder)[0])["status"] == "interrupted"
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+def test_a_killed_workers_cells_are_trained_by_the_one_that_waits(lab):
+    folder = planned("epochs=40", "batch_size=8", "seed=range(4)")
+    first = processes.start(lab, "work", str(folder.path))
+    processes.wait_until(lambda: len([*folder.path.glob("*/checkpoint.npz")]) == 4, first)
+    second = subprocess.Popen(
+        [sys.executable, "-m", "stackfit", "work", str(folder.path)], stderr=subprocess.PIPE, text=True, cwd=lab
+    )
+    assert "Waiting for 4 cells that other workers train." in second.stderr.readline()
+    first.kill()
+    first.communicate()
+    code, _, err = processes.finish(second)
+    assert code == 0, err
+    assert {read_status(cell)["status"] for cell in cells_of(folder)} == {"finished"}
+    assert all(read_status(cell)["resumed_after"] for cell in cells_of(folder))
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--of", "0"], "--of is 0. Expected a number above 0"),
+        (["--cells", "0"], "--cells is 0. Expected a number above 0"),
+        (["--minutes", "-1"], "--minutes is -1"),
+        (["--max-members", "0"], "--max-members is 0"),
+        (["--rank", "2", "--of", "2"], "--rank is 2 and --of is 2. Expected a rank from 0 to 1"),
+    ],
+)
+def test_numbers_that_make_no_sense(cli, lab, words, expected):
+    answer = cli("work", str(planned(*SMALL, "seed=0,1").path), *words)
+    assert (answer.code, answer.out) == (2, "") and expected in answer.err
+
+
+def test_a_folder_that_is_no_sweep(cli, lab):
+    for command in ("work", "stop"):
+        (lab / "some").mkdir(exist_ok=True)
+        answer = cli(command, "some")
+        assert answer.code == 2 and "some is not a sweep's folder: it has no sweep.json" in answer.err
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"folder": "../../elsewhere"},
+        {"folder": "another"},
+        {"fingerprint": 7},
+        {"axes": {"seed": 1}},
+        {"overrides": [None]},
+        {"overrides": None},
+    ],
+)
+def test_an_index_that_somebody_has_changed_is_refused(lab, change):
+    folder = planned(*SMALL, "seed=0,1")
+    index = json.loads(folder.index.read_text())
+    index["cells"][1] |= change
+    folder.index.write_text(json.dumps(index))
+    with pytest.raises(RunFolderError, match=r"sweep.json cannot be read: .*Run the sweep's command again"):
+        Worker(folder.path, Reporter(0))
