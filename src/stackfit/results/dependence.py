@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from stackfit.config.schedules import LENGTHS
+from stackfit.config.schedules import LENGTHS, WARM_UP
 from stackfit.results.differences import differing
 from stackfit.results.frames import Runs
 
@@ -71,29 +73,41 @@ def _of_classes(settings: pd.DataFrame, keys: list[str]) -> set[str]:
 
 
 def _lengths(settings: pd.DataFrame, keys: list[str]) -> set[str]:
-    """Lengths of schedules that are the steps of the run: epochs x steps an epoch of the same data."""
+    """Lengths of schedules that follow from the run's steps: epochs x steps an epoch of the same data."""
     if not {"epochs", "batch_size"} <= {*settings}:
         return set()
-    lengths = {name for name, _ in LENGTHS.values()}
+    lengths = {"warmup_steps", *(length.name for length in LENGTHS.values())}
     keys = [key for key in keys if key.rpartition(".")[2] in lengths]
     data = [key for key in settings if key.startswith("data.") and settings[key].nunique(dropna=False) > 1]
     same_data = [rows for _, rows in settings.groupby(data, dropna=False)] if data else [settings]
     found = set()
     for key in keys:
         parts = [rows[["epochs", "batch_size", key]].dropna().astype(object) for rows in same_data]
-        if all(_are_runs_steps(part.itertuples(index=False, name=None)) for part in parts):
+        if any(all(_follows(part.itertuples(index=False, name=None), of) for part in parts) for of in STEPS):
             found.add(key)
     return found
 
 
-def _are_runs_steps(rows: Any) -> bool:
-    """Whether one number of examples makes each length epochs x ceil(examples / batch size); rows hold these three."""
+# How a length follows: from the run, an epoch, its warm-up, or what is left after that. Given the length and the epochs: the
+# least and the most steps an epoch.
+STEPS: tuple[Callable[[int, int], tuple[float, float]], ...] = (
+    lambda length, epochs: (length / epochs, length / epochs),
+    lambda length, epochs: (length, length),
+    lambda length, epochs: ((length - 1) / WARM_UP / epochs, length / WARM_UP / epochs),
+    lambda length, epochs: (length / (1 - WARM_UP) / epochs, (length + 1) / (1 - WARM_UP) / epochs),
+)
+
+
+def _follows(rows: Any, steps_of: Callable[[int, int], tuple[float, float]]) -> bool:
+    """Whether one number of examples makes every length; rows hold epochs, batch size and length."""
     least, most = 0, 10**12
     for epochs, batch, length in rows:
-        if not all(isinstance(value, int) and value > 0 for value in (epochs, batch, length)) or length % epochs:
+        if not all(isinstance(value, int) and value > 0 for value in (epochs, batch, length)):
             return False
-        steps = length // epochs
-        least, most = max(least, batch * (steps - 1)), min(most, batch * steps)
+        fewest, highest = (math.ceil(steps_of(length, epochs)[0]), math.floor(steps_of(length, epochs)[1]))
+        if fewest > highest:
+            return False
+        least, most = max(least, batch * (fewest - 1)), min(most, batch * highest)
     return least < most
 
 
