@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 import stackfit
+from stackfit.config.schedules import find_unlike_fit
 from stackfit.data import Progress
 from stackfit.data.kinds.fashion_mnist import IDX_FILES, supply_keras, unzip
 from stackfit.errors import ConfigError, DataError, RunFolderError
@@ -328,10 +329,11 @@ def test_xla_is_refused_because_keras_compiles_other_parts_with_it(copied):
 
 def test_a_cosine_that_starts_at_once_is_refused_because_fit_rounds_it_in_another_way(copied):
     cosine = {"_target_": "keras.optimizers.schedules.CosineDecay", "initial_learning_rate": 0.001, "decay_steps": 90}
+    adam = {"_target_": "keras.optimizers.Adam", "learning_rate": cosine}
     with pytest.raises(ConfigError, match=r"CosineDecay without a warm-up.* optimizer=warmup_cosine"):
-        adam = {"_target_": "keras.optimizers.Adam", "learning_rate": cosine}
-        scaled = {"_target_": "keras.optimizers.LossScaleOptimizer", "inner_optimizer": adam, "learning_rate": 0.001}
-        eject(change(copied, optimizer=scaled))
+        eject(change(copied, optimizer=adam))
+    scaled = {"_target_": "keras.optimizers.LossScaleOptimizer", "inner_optimizer": adam}
+    assert [error.key for error in find_unlike_fit(scaled)] == ["optimizer.inner_optimizer.learning_rate"]
 
 
 def test_an_unfinished_run_and_a_streamed_one_are_refused(copied):

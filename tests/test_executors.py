@@ -82,8 +82,9 @@ def test_the_launcher_is_read_from_the_composed_config(lab, words, expected):
     [
         (["hydra/launcher=processes", "hydra.launcher.workers=0"], "hydra.launcher.workers is 0. Expected a number above 0"),
         (["hydra.launcher.max_members=-1"], "hydra.launcher.max_members is -1. Expected a number above 0"),
-        (["hydra/launcher=processes", "hydra.launcher.worker=2"], "'hydra.launcher.worker' is set only by stackfit"),
-        (["hydra.launcher.workers=2"], "hydra.launcher.workers"),
+        (["hydra/launcher=processes", "hydra.launcher.worker=2"], "The launcher processes has no setting 'worker'. Did you mean 'workers'?"),
+        (["hydra.launcher.workers=2"], "The launcher fused has no setting 'workers'. Expected max_members. Write: hydra/launcher=processes with it."),
+        (["hydra/launcher=processes", "hydra.launcher.workers=many"], "hydra.launcher.workers is 'many'. Expected a whole number or null."),
     ],
 )
 def test_a_wrong_setting_of_a_launcher_is_refused_before_a_folder_is_made(cli, lab, words, expected):
@@ -96,6 +97,6 @@ def test_a_wrong_setting_of_a_launcher_is_refused_before_a_folder_is_made(cli, l
 def test_launchers_and_sweepers_of_other_packages_are_refused_in_one_line_that_names_ours(cli, lab, word):
     answer = cli("run", "digits_quickstart", "-m", "seed=0,1", word)
     assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
-    ours = "cells" if "sweeper" in word else "fused, basic or processes"
+    ours = "cells" if "sweeper" in word else "fused, basic, processes, slurm or ray"
     assert f"is not one of stackfit's: it does not know which cells are finished. Expected {ours}." in answer.err
     assert len(answer.err.splitlines()) == 2

@@ -447,6 +447,9 @@ def test_a_projects_file_does_not_stand_in_for_stackfits_own(lab, refused, cli, 
     (lab / folder / name).write_text("params: {}\n")
     if (folder, name) == ("conf", "gsp631_base.yaml"):  # experiments come before it, so it is never read
         assert "params" not in cli("show", "gsp631_base").out
+    elif (folder, name) == ("conf", "config.yaml"):  # another Hydra program's: passed over, with all of ./conf
+        answer = cli("show", "digits_quickstart")
+        assert answer.code == 0 and "params:" not in answer.out and "the root of another Hydra program" in answer.err
     elif folder == "conf":
         error = refused("show", "digits_quickstart")
         assert error.startswith(f"error: {folder}/") and "Rename" in error

@@ -154,7 +154,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
             metrics = {**scores, "test_accuracy": 0.8 + units / 1000 + seed / 100, "stopped_epoch": 2}
             make_run(path, axes, metrics, axes=axes, sweep=where.name)
             cells.append({"overrides": [], "axes": axes, "fingerprint": str(path), "folder": path.name})
-    SweepFolder(where).write("base", [], ["model.layers.hidden.units", "seed"], cells)
+    SweepFolder(where).write_index("base", [], ["model.layers.hidden.units", "seed"], cells)
     houses = {"data.kind": "csv", "task.loss._target_": "keras.losses.MeanSquaredError", "task.metrics.accuracy._target_": None,
               "task.metrics.mae._target_": "keras.metrics.MeanAbsoluteError"}  # fmt: skip
     for number in (1, 2):

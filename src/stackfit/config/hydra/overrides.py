@@ -16,6 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stackfit.config.arguments import arguments_of
 from stackfit.config.claims import check_grammar
+from stackfit.config.hydra.launcher_keys import check_launcher
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.mistyped import EXAMPLE, describe, torn
 from stackfit.config.near_keys import cure_typed, with_cure
@@ -47,7 +48,7 @@ def parse_overrides(overrides: Iterable[str], loader: ConfigLoaderImpl, problems
             if whole:
                 raise _refused(typed, "These words are one override with blanks in it", f"Write: {shlex.quote(whole)}")
             parsed.append(_parse(typed, loader))
-    return parsed
+    return check_launcher(parsed, problems)
 
 
 def _refused(typed: str, found: str, cure: str) -> ConfigError:
