@@ -144,7 +144,7 @@ def test_debug_shows_every_frame(lab, monkeypatch):
 def test_an_unknown_argument_says_what_there_is(lab):
     with pytest.raises(TypeError, match=r"run\(\) has no argument 'epochs'.*is an override: \{'epochs': 2\}"):
         stackfit.run(XOR, epochs=2)
-    with pytest.raises(TypeError, match=r"no argument 'oer'. Did you mean 'over'\? Expected: over, .*last\.$"):
+    with pytest.raises(TypeError, match=r"no argument 'oer'. Did you mean 'over'\? Expected: over, .*columns\.$"):
         stackfit.table(oer="seed")
 
 

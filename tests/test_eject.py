@@ -330,6 +330,9 @@ def test_xla_is_refused_because_keras_compiles_other_parts_with_it(copied):
 def test_a_cosine_that_starts_at_once_is_refused_because_fit_rounds_it_in_another_way(copied):
     cosine = {"_target_": "keras.optimizers.schedules.CosineDecay", "initial_learning_rate": 0.001, "decay_steps": 90}
     adam = {"_target_": "keras.optimizers.Adam", "learning_rate": cosine}
+    status = json.loads((copied / "status.json").read_text())
+    status["settings"].pop("optimizer.learning_rate")  # a number there, and a schedule now
+    (copied / "status.json").write_text(json.dumps(status))
     with pytest.raises(ConfigError, match=r"CosineDecay without a warm-up.* optimizer=warmup_cosine"):
         eject(change(copied, optimizer=adam))
     scaled = {"_target_": "keras.optimizers.LossScaleOptimizer", "inner_optimizer": adam}
