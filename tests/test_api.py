@@ -396,3 +396,13 @@ def test_runs_in_two_threads_have_the_bits_of_each_alone_and_the_programs_stream
         assert all(log.count("callback") == 8 and "main thread" not in log for log in logs)
     assert digests[0] == digests[1] and digests[0][0] != digests[0][1]
     assert "main thread" in capsys.readouterr().out
+
+
+@pytest.mark.tf
+def test_a_sweep_by_processes_has_the_bits_of_a_fused_one(lab):
+    words = ({"epochs": 1, "seed": [0, 1]},)
+    here = stackfit.sweep(XOR, *words)
+    there = stackfit.sweep(XOR, *words, launcher="processes", workers=2, fresh=True)
+    assert list(there["loss"]) == list(here["loss"]) and (there["state"] == "finished").all()
+    with pytest.raises(ConfigError, match="The launcher fused has no setting 'workers'"):
+        stackfit.sweep(XOR, *words, workers=2)

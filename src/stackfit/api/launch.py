@@ -70,6 +70,8 @@ def sweep(
     trust: str | Iterable[str] = (),
     fresh: bool = False,
     fail_fast: bool = False,
+    launcher: str | None = None,
+    workers: int | None = None,
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
     """Train every cell that is not finished: `stackfit.sweep("gsp631_base", {"model.layers.hidden.units": [32, 64]})`.
@@ -82,6 +84,8 @@ def sweep(
         trust: modules of your project whose classes the config may name.
         fresh: start over in a new sweep folder; nothing is deleted.
         fail_fast: stop at the first failure.
+        launcher: `"fused"` (this process), `"basic"` (one cell at a time), `"processes"`, `"slurm"` or `"ray"`.
+        workers: how many of them, for the last three.
         reporter: see `run`.
 
     Returns:
@@ -95,7 +99,10 @@ def sweep(
 
     with turn, given(callbacks, "every cell of a sweep makes its own") as nodes:
         composer = Composer(str(experiment), callbacks=nodes)
-        composition, problems, _ = compose_command(composer, override_lines(overrides, axes=True), multirun=True)
+        lines = override_lines(overrides, axes=True)
+        lines += [f"hydra/launcher={launcher}"] if launcher is not None else []
+        lines += [f"hydra.launcher.workers={workers}"] if workers is not None else []
+        composition, problems, _ = compose_command(composer, lines, multirun=True)
         made = reporter or reporter_of()
         planned = Sweep(composer, composition, problems, trust=modules(trust), fresh=fresh, reporter=made)
         return table(planned.run(fail_fast).folder.path)
