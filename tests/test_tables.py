@@ -619,3 +619,13 @@ def test_a_key_that_came_later_does_not_seem_to_differ_from_runs_without_it(tmp_
     make_run(tmp_path / "old", {"data.kind": "digits"})
     assert "data.later" not in table([tmp_path / "default", tmp_path / "old"]).columns
     assert table([tmp_path / "default", tmp_path / "other"])["data.later"].fillna("").tolist() == ["", "some"]
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": "-units"}, {"sort": "seed"}, {"top": 3}, {"last": 3}, {"by": "units"}])
+def test_chosen_columns_are_those_of_the_same_run_whatever_was_left_out(options):
+    whole = build_table(sweep(), filter="seed > 0", **options)
+    some = build_table(sweep(), filter="seed > 0", columns=["folder", "units", "seed", "test_accuracy", "state", "epochs"], **options)
+    assert len(some) == len(whole) and not some.isna().any().any()
+    for name in some:
+        key = name if name in whole else next(key for key in whole if key.endswith(f".{name}"))
+        assert list(some[name]) == list(whole[key]) and some[name].dtype == whole[key].dtype

@@ -115,7 +115,9 @@ def build_table(
     if group:
         frame = frame.loc[sort_rows(frame, group).index, [group, *(name for name in frame if name != group)]]
     if columns is not None:
-        frame = _chosen(frame, columns, short, columns_of(runs) if "folder" in frame and not epochs else None)
+        one_each = "folder" in frame and not epochs
+        others = columns_of(runs).reset_index(drop=True).loc[frame.index] if one_each else None  # the frame's labels
+        frame = _chosen(frame, columns, short, others)
     return frame.reset_index(drop=True)
 
 
