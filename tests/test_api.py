@@ -58,7 +58,7 @@ def test_a_sweep_is_handed_back_as_a_table(lab):
     frame = stackfit.sweep(
         "digits_quickstart", *SMALL[:1], "batch_size=100", "model.layers.hidden.units=3,4", reporter=QUIET
     )
-    assert list(frame["units"]) == [3, 4] and list(frame["parameters"]) == [
+    assert list(frame["model.layers.hidden.units"]) == [3, 4] and list(frame["parameters"]) == [
         64 * units + units + units * 10 + 10 for units in (3, 4)
     ]
     assert set(frame["state"]) == {"finished"} and frame["test_accuracy"].between(0, 1).all()
@@ -304,9 +304,10 @@ def test_each_cell_of_a_sweep_makes_its_own_callback_and_equal_code_is_not_train
     assert "changed since it ran: its config, data, versions or code" in capsys.readouterr().err and Count.made >= 2
 
     class Elsewhere:
+        is_here = False
         max_members = None
 
-    monkeypatch.setattr("stackfit.execution.sweep.executor_of", lambda launcher: Elsewhere())
+    monkeypatch.setattr("stackfit.execution.sweep.executor_of", lambda launcher, trust: Elsewhere())
     with pytest.raises(ConfigError, match="callbacks has loss_history, which only this process knows"):
         stackfit.sweep("digits_quickstart", axes, callbacks=[history_class], reporter=QUIET)
 

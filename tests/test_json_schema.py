@@ -228,7 +228,11 @@ def test_the_defaults_of_every_target_are_accepted(keras, schema):
     assert len(names) > 250
     wrong = []
     for name in names:
-        target = find_target(name, "key", (object,))
+        try:
+            target = find_target(name, "key", (object,))
+        except ConfigError as error:  # the schema lists a role's base for the arguments that all have
+            assert "is a base for other classes" in str(error)
+            continue
         given = {n: p.default for n, p in accepted_arguments(target)[0].items() if p.default is not p.empty}
         given = json.loads(json.dumps(copy.deepcopy(given), default=str))
         validator = Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": schema["$defs"]})

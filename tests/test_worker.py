@@ -118,7 +118,7 @@ def planned_again(folder: SweepFolder) -> SweepFolder:
 
 @pytest.mark.tf
 def test_stop_leaves_checkpoints_and_the_next_worker_goes_on_to_the_same_bits(lab, cli):
-    words = ("epochs=30", "batch_size=16", "seed=0,1")
+    words = ("epochs=150", "batch_size=16", "seed=0,1")
     folder = planned(*words)
     worker = processes.start(lab, "work", str(folder.path))
     processes.wait_until(lambda: [*folder.path.glob("*/checkpoint.npz")], worker)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stackfit.config.targets import ROLES, definition, is_current, names_in
+from stackfit.config.targets import ROLES, definition, is_current, is_ours, names_in
 from stackfit.errors import ConfigError, did_you_mean, nearest
 
 _NAMES = {"activations": "activation", "initializers": "initializer", "regularizers": "regularizer", "constraints": "constraint"}
@@ -63,7 +63,7 @@ def _check(node: Any, key: str, top: bool = False) -> Iterator[ConfigError]:
     target = str(node.get("_target_"))
     module, _, label = target.rpartition(".")
     known = definition(target)
-    if known is None and top:
+    if known is None and top and not is_ours(target):
         names = [name.rpartition(".")[2] for name in names_in([module])]
         if near := nearest(label, names):
             yield ConfigError(

@@ -40,6 +40,14 @@ def names_in(modules: Sequence[str]) -> list[str]:
     return sorted(found, key=lambda name: "$ref" in _shipped()["$defs"][name])
 
 
+def is_ours(target: str) -> bool:
+    """Whether one of our own modules defines the target: in a checkout it may be newer than the schema."""
+    module, _, name = target.removeprefix("stackfit.").rpartition(".")
+    file = project.PACKAGE / f"{module}.py"
+    found = target.startswith("stackfit.") and module.isidentifier() and file.is_file()
+    return bool(found and re.search(rf"^(class|def) {re.escape(name)}\b", file.read_text(encoding="utf-8"), re.M))
+
+
 @cache
 def all_arguments() -> frozenset[str]:
     """The names of all arguments of all targets."""

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from stackfit.config import project
+from stackfit.config.given import find_given
 from stackfit.errors import ConfigError, TrainingError
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
@@ -38,6 +39,15 @@ def train_elsewhere(
     check: Callable[[], None],
 ) -> list[Job]:
     """`runner.run_cohort` in a process of its own."""
+    for job in jobs:
+        for name, node in job.cell.config["callbacks"].items():
+            if node is not None and find_given(str(node["_target_"]).rpartition(".")[0]):
+                raise ConfigError(
+                    f"callbacks has {name}, which only this process knows, and this cell needs another number of threads than "
+                    "this process has. Expected a new process: TensorFlow sets its threads once. Start Python again, and "
+                    "train this cell first",
+                    key=f"callbacks.{name}",
+                )
     owned = []
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes

@@ -43,7 +43,7 @@ class Processes:
         runner.reporter.line(f"{_count(len(processes), 'worker')}; what they print is in {files.shown(sweep / 'jobs')}.")
         try:
             runner.failed += follow(
-                sweep, jobs, lambda: any(process.poll() is None for process in processes), runner.reporter
+                sweep, jobs, lambda: None in [process.poll() for process in processes], runner.reporter
             )
         except BaseException:
             stop(processes)

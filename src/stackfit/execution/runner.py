@@ -62,7 +62,8 @@ def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) ->
         reason = job.failure.rstrip(".")
         raise TrainingError(f"The run failed: {reason}. See {job.folder.log}, or its status.json for the traceback.")
     names = [name for name, node in cell.config["callbacks"].items() if node is not None]
-    return Run(job.folder.path, callbacks=Callbacks(dict(zip(names, job.member.callbacks, strict=True))))
+    made = {} if job.member is None else dict(zip(names, job.member.callbacks, strict=True))  # trained elsewhere: none are here
+    return Run(job.folder.path, callbacks=Callbacks(made))
 
 
 def load_data(

@@ -63,7 +63,10 @@ def process_start(pid: int) -> str:
     import psutil
 
     try:
-        start = psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:  # it has ended, and its parent has not noticed
+            return ""
+        start = process.create_time()
     except (psutil.Error, ValueError, OverflowError):
         return ""
     if psutil.LINUX:

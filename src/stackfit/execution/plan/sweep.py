@@ -162,9 +162,16 @@ def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
         return "the launcher trains one cell at a time"
     if reason := members.trains_alone(cell):
         return reason
-    others = [other.config for other in cells if other is not cell and not members.trains_alone(other)]
-    unlike = [key for key in ENGINE.shared if all(other[key] != cell.config[key] for other in others)]
+    own = _shared(cell)
+    others = [_shared(other) for other in cells if other is not cell and not members.trains_alone(other)]
+    unlike = [key for key in ENGINE.shared if all(other[key] != own[key] for other in others)]
     return f"no other cell has its {' and '.join(unlike)}" if unlike else "there is no room, or no other cell of its kind is left"
+
+
+def _shared(cell: Cell) -> dict[str, Any]:
+    """What cells must have alike to train together."""
+    settings = members.settings_of(cell.config)
+    return {key: getattr(settings, key) for key in ENGINE.shared}
 
 
 def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) -> None:
@@ -172,8 +179,7 @@ def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) 
     known: dict[str, probe.Pace] = {}
     for group in groups:
         cells = sorted((job.cell for job in group["jobs"]), key=members.model_key)
-        shared = [cells[0].config[key] for key in ENGINE.shared]
-        key = json.dumps([*map(members.model_key, cells), shared], default=str)
+        key = json.dumps([*map(members.model_key, cells), _shared(cells[0])], default=str)
         if key not in known:
             known[key] = probe.measure(cells, data_of(cells[0]) or probe.stand_in(cells[0]))
         epochs = [row["steps"]["epochs"] for row in group["rows"]]
