@@ -24,7 +24,7 @@ from types import FrameType
 from typing import Any
 
 SOURCE = Path("src", "stackfit")  # what the path of every module of ours contains
-DOORS = ("__init__", "errors", "files", "interrupts", "keys", "waiting", "layers", "callbacks")  # every room calls them, and they call no room
+DOORS = ("__init__", "errors", "files", "interrupts", "keys", "terminal", "waiting", "layers", "callbacks")  # every room calls them, and they call no room
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ ROOT = SOURCE.parents[1]
 
 # The rooms, from left to right: a module imports from its own room and from those to its left. Rooms that share a line
 # do not know each other.
-DOORS = ("errors", "files", "interrupts", "keys", "layers", "callbacks", "waiting")
+DOORS = ("errors", "files", "interrupts", "keys", "layers", "callbacks", "waiting", "terminal")
 ROOMS = [DOORS, ("config",), ("data", "model", "results"), ("training",), ("execution",), ("proof",), ("cli",), ("api",),
          ("__init__", "__main__")]  # fmt: skip
 CLOSED = {"training": {*DOORS, "data"}}  # knows neither config nor folder

@@ -14,7 +14,7 @@ import pty
 
 from stackfit import waiting
 from stackfit.cli import status
-from stackfit.cli.text import Folding
+from stackfit.terminal import Folding
 
 
 class Leader:

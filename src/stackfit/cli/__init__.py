@@ -18,9 +18,10 @@ from typing import Any, NoReturn
 
 from stackfit.cli.interruption import RESUMES, TEXT, Interruption, interruptible
 from stackfit.cli.status import status_line
-from stackfit.cli.text import Folding, help_width, say
+from stackfit.cli.text import help_width, say
 from stackfit.config.project import find_root
 from stackfit.errors import ConfigErrors, StackfitError
+from stackfit.terminal import Folding
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them

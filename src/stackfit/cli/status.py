@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from stackfit import waiting
-from stackfit.cli.text import columns_of, encoded
 from stackfit.execution.progress import takes_colour
+from stackfit.terminal import columns_of, encoded
 
 AFTER_SECONDS = 0.3  # shorter work is not worth a line
 TICK_SECONDS = 0.1

@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from stackfit.cli.text import Folding, cells, fold, write_whole
+from stackfit.cli.text import write_whole
+from stackfit.terminal import Folding, cells, fold
 
 
 class Terminal(io.StringIO):
