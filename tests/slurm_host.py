@@ -101,11 +101,11 @@ class Slurm:
             subprocess.run(["dpkg", "-x", str(package), str(self.root)], check=True)
 
     def _start(self, name: str, *words: str, label: str | None = None) -> None:
-        log = (self.folder / f"{label or name}.out").open("ab")
         program = self.root / "usr/sbin" / f"{name}-wlm"
-        self.daemons[label or name] = subprocess.Popen(
-            [str(program), *words], stdout=log, stderr=log, env=self.environment, start_new_session=True
-        )
+        with (self.folder / f"{label or name}.out").open("ab") as log:
+            self.daemons[label or name] = subprocess.Popen(
+                [str(program), *words], stdout=log, stderr=log, env=self.environment, start_new_session=True
+            )
 
     def start_node(self, node: str) -> None:
         """Start the daemon of `n1` or `n2`."""
