@@ -28,7 +28,7 @@ test-all: $(VENV)/.tested
 
 # what needs an optional dependency; installs it
 test-extras: $(VENV)/.tested
-	$(BIN)/python $(INSTALL) -e '.[tensorboard,slurm,ray]'
+	$(BIN)/python $(INSTALL) -e '.[tensorboard,slurm,ray,notebook]'
 	$(PYTEST) -m extra
 
 # the same tests with the newest versions that pyproject.toml allows; says which newer version breaks what

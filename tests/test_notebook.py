@@ -90,9 +90,9 @@ def test_silence_shows_nothing(outputs):
     assert outputs == []
 
 
+@pytest.mark.extra
 @pytest.mark.tf
 def test_in_ipython_itself(lab, keras, monkeypatch):
-    pytest.importorskip("IPython")
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -123,3 +123,36 @@ def test_in_ipython_itself(lab, keras, monkeypatch):
         assert not new and all(update for update, _ in shown) and last == "" and "━" in shown[-1][-1]
     ((line,),) = errors
     assert line.startswith("ConfigError: No experiment 'nothing_like_this'") and "stackfit.experiments()" in line
+
+
+@pytest.mark.extra
+@pytest.mark.tf
+@pytest.mark.filterwarnings("ignore")  # of the client's own
+def test_in_a_real_kernel_the_progress_is_one_output_and_an_error_one_message(lab):
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import KernelManager
+
+    manager = KernelManager()
+    manager._kernel_spec = KernelSpec(
+        argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"], display_name="here", language="python"
+    )
+    manager.start_kernel(cwd=str(lab))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        said = []
+        code = "import stackfit\nrun = stackfit.run('xor_needs_a_hidden_layer', 'epochs=200')\nrun.metrics['test_accuracy']"
+        for cell in (code, "stackfit.run('nothing_like_this')"):
+            client.execute_interactive(cell, timeout=120, output_hook=said.append)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    kinds = [message["msg_type"] for message in said]
+    shown = [m["content"]["data"]["text/plain"] for m in said if m["msg_type"] in ("display_data", "update_display_data")]
+    assert kinds.count("display_data") == 1 and kinds.count("update_display_data") > 1
+    assert any("epoch" in text and "━" in text for text in shown) and shown[-1] == ""
+    (result,) = (message["content"]["data"]["text/plain"] for message in said if message["msg_type"] == "execute_result")
+    assert 0 <= float(result) <= 1
+    (error,) = (message["content"] for message in said if message["msg_type"] == "error")
+    assert error["traceback"][0].startswith("ConfigError: No experiment 'nothing_like_this'") and len(error["traceback"]) == 1
