@@ -4,6 +4,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# As many test files at once as there are cores, up to four; a file's tests share what it has trained.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 # Everything is installed with the versions of constraints.txt, build tools too; `make lock` writes it again.
@@ -20,11 +22,11 @@ lab: $(VENV)/.installed
 install: $(VENV)/.installed
 
 test: $(VENV)/.tested
-	$(PYTEST) -m "not slow and not extra"
+	$(PYTEST) $(PARALLEL) -m "not slow and not extra"
 
 # the full counts of kills, faults and fuzzing
 test-all: $(VENV)/.tested
-	$(PYTEST) -m "not extra"
+	$(PYTEST) $(PARALLEL) -m "not extra"
 
 # what needs an optional dependency; installs it
 test-extras: $(VENV)/.tested
