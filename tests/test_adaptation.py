@@ -32,3 +32,36 @@ def test_the_revision_enters_the_cells_that_leave_numbers_to_the_data_alone(comp
     now = fingerprint.fingerprint_of(config, "data")
     monkeypatch.setattr(fingerprint, "REVISIONS", [fix for fix in fingerprint.REVISIONS if fix.name != "adapt"])
     assert (now != fingerprint.fingerprint_of(config, "data")) == adapts
+
+
+OWN = """import keras
+
+
+class Scaled(keras.layers.Layer):
+    def adapt(self, data):
+        self.top = data.max()
+
+
+class Child(Scaled):
+    pass
+
+
+class Normal(keras.layers.Normalization):
+    pass
+
+
+class Plain(keras.layers.Layer):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "layer, adapts",
+    [("Scaled", True), ("Child", True), ("Normal", True), ("Plain", False), ("Absent", False)],
+)
+def test_layers_of_the_user_are_told_by_their_source(monkeypatch, tmp_path, layer, adapts):
+    (tmp_path / "own_scaling.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert adaptation.adapts({"_target_": f"own_scaling.{layer}"}) is adapts
+    assert not adaptation.adapts({"_target_": f"own_scaling.{layer}", "mean": 0.5})

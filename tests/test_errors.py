@@ -65,3 +65,9 @@ def test_what_is_collected_in_a_block_is_raised_at_its_end_with_the_error_that_e
     assert [error.message for error in raised.value.errors] == ["first", "last"]
     with pytest.raises(ConfigError, match=r"^a\n  only$"), raising() as problems:
         problems.add([ConfigError("only", key="a")])
+
+
+def test_what_keras_says_is_one_line_without_colours():
+    from stackfit.errors import said
+
+    assert said(ValueError("call().\n\n\x1b[1mCould not\x1b[0m take \x1b[1;31m(3,)\x1b[m")) == "call(). Could not take (3,)"

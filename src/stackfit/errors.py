@@ -204,6 +204,11 @@ def made_by_newer(file: str, names: Iterable[str], what: str = "key") -> str:
 _CONTROL = re.compile("[\0-\x08\x0b\r-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+def said(error: BaseException) -> str:
+    """The text of an error of Keras's or a user's, in one line and without colours."""
+    return " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())
+
+
 def printable(text: str) -> str:
     """`text` with `\\u001b` and the like escaped: a file's text must not control the terminal. Line ends and tabs stay.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stackfit.config.methods import defines
+
 LAYERS = frozenset(
     f"keras.layers.{name}" for name in ("Normalization", "Discretization", "IntegerLookup", "StringLookup", "TextVectorization")
 )
@@ -13,8 +15,10 @@ GIVEN = ("mean", "bin_boundaries", "vocabulary")  # the arguments that hold what
 
 def adapts(layer: Any) -> bool:
     """Whether a layer's node leaves it to the data."""
-    known = isinstance(layer, Mapping) and layer.get("_target_") in LAYERS
-    return known and all(layer.get(argument) is None for argument in GIVEN)
+    if not isinstance(layer, Mapping) or any(layer.get(argument) is not None for argument in GIVEN):
+        return False
+    target = str(layer.get("_target_"))
+    return target in LAYERS or (not target.startswith("keras.") and defines(target, ["adapt"], LAYERS))
 
 
 def has_adapting(config: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Which methods a callback's class has of its own, from its source: a fingerprint must not wait for Keras's import."""
+"""Which methods the class of a callback or layer has of its own, from its source: a fingerprint must not wait for Keras's import."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from stackfit.config.trust import module_file
 from stackfit.errors import StackfitError
 
 
-def defines(target: str, methods: Collection[str], seen: frozenset[str] = frozenset()) -> bool:
-    """Whether a class, or one that it is derived from below Keras's `Callback`, defines one of these methods.
+def defines(target: str, methods: Collection[str], known: Collection[str] = (), seen: frozenset[str] = frozenset()) -> bool:
+    """Whether a class, or one that it is derived from below Keras's `Callback`, defines one of these methods or is `known` to.
 
     False for a class whose source is not found.
     """
+    if target in known:
+        return True
     module, _, name = target.rpartition(".")
     of_keras = module.split(".")[0] == "keras"
     if target in seen or (of_keras and name == "Callback"):
@@ -30,7 +32,7 @@ def defines(target: str, methods: Collection[str], seen: frozenset[str] = frozen
                     return True
                 bases = [full_name(base, tree) for base in node.bases]
                 bases = [base if "." in base else f"{module}.{base}" for base in bases]
-                return any(defines(base, methods, seen | {target}) for base in bases)
+                return any(defines(base, methods, known, seen | {target}) for base in bases)
     return False
 
 

@@ -12,7 +12,7 @@ import yaml
 from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.data.dataset import SILENT
-from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising
+from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising, said
 from stackfit.execution.cells import Cell
 from stackfit.execution.elsewhere import train_elsewhere
 from stackfit.execution.engines import ENGINE
@@ -209,7 +209,7 @@ def _run_here(
 
 def as_config_error(error: Exception) -> ConfigError:
     """The error of a layer or loss that raised while the program was traced."""
-    text = " ".join(str(error).split())[:300].rstrip(".")
+    text = said(error)[:300].rstrip(".")
     return ConfigError(
         f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "
         "Compare `task` with the last layer."

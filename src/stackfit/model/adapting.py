@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from stackfit.config.adaptation import GIVEN
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, said
 
 
 def find_adapting(model: keras.Model) -> list[keras.layers.Layer]:
@@ -93,7 +93,7 @@ def adapt_layers(model: keras.Model, x: np.ndarray, batch_size: int) -> Iterator
         try:
             layer.adapt(read)
         except Exception as error:  # Keras's own, and whatever a user's layer raises
-            text = " ".join(str(error).split())[:300].rstrip(".")
+            text = said(error)[:300].rstrip(".")
             raise ConfigError(
                 f"{kind} {layer.name!r} cannot be adapted to the training examples: {text}. Expected data that the layer takes. "
                 f"Give its numbers as an argument, or write: {key}=null",

@@ -13,7 +13,7 @@ import keras
 
 from stackfit.config.given import find_given
 from stackfit.config.signatures import no_argument
-from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean, nearest
+from stackfit.errors import ConfigError, Problems, TrustError, did_you_mean, nearest, said
 from stackfit.model.own_modules import import_trusted
 
 BASES: dict[str, tuple[type, ...]] = {
@@ -251,7 +251,7 @@ def _other_kind(default: Any, value: Any) -> str | None:
 def describe_refusal(node: Mapping[str, Any], guilty: str | None, error: BaseException) -> str:
     """What Keras, or a user's class, said against an argument, or against all of them, in three sentences."""
     label = str(node.get("_target_")).rpartition(".")[2]
-    text = " ".join(str(error).split())
+    text = said(error)
     value = node.get(guilty) if guilty else None
     if isinstance(value, str) and guilty and guilty.endswith("activation"):
         names = [n for n in dir(keras.activations) if n.islower() and callable(getattr(keras.activations, n))]

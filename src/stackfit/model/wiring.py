@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from stackfit.errors import said
+
 
 def names_in(wiring: Any) -> list[Any]:
     """The layers in `inputs`: one name, a list of them, or a mapping from a layer's arguments to either."""
@@ -27,7 +29,7 @@ def passed(wiring: Any, values: Mapping[str, Any]) -> Any:
 
 def said_of(error: Exception) -> str:
     """What Keras says of a call, without its frame."""
-    text = " ".join(re.sub(r"\x1b\[\d+m", "", str(error)).split())  # Keras prints a part of it bold
+    text = said(error)
     text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
     return text.partition(" Arguments received")[0].partition(" Full shape received")[0][:300].rstrip(".")
 
