@@ -153,8 +153,9 @@ class SweepFolder:
         """Remove the folder if no cell of it has begun."""
         if not self.read():
             shutil.rmtree(self.path, ignore_errors=True)
-            with contextlib.suppress(OSError):  # it holds other runs
+            with contextlib.suppress(OSError):  # they hold other runs
                 self.path.parent.rmdir()
+                self.path.parent.parent.rmdir()
 
     def write_results(self, at_once: bool = False) -> None:
         """Write `results.csv` again from the cells' own status; of a large sweep rarely, unless `at_once`."""
