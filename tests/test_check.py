@@ -198,8 +198,11 @@ def test_a_rubric_judges_in_the_place_of_what_the_items_say_themselves(cli, writ
     silent = "silence: [activation_loss]\nmodel: {layers: {hidden: {units: 4}, output: {activation: null}}}\n"
     write("hand-ins/s3/net.yaml", f"defaults: [digits_quickstart, _self_]\nepochs: 1\n{silent}expect: [{{error: shape}}]\n")
     write("hand-ins/s4/net.yaml", ONE.replace("units: 4", "units: 5"))
-    answer = cli("check", "--claims", "rubric.yaml", "hand-ins/*/net.yaml", "-q", "--gradescope", "results.json", "--by", "part")
-    assert "\n\ns1  passed 2 of 2\ns2  passed 2 of 2\ns3  passed 0 of 2, 1 error\ns4  passed 1 of 2\n\n" in answer.out
+    answer = cli("check", "--claims", "rubric.yaml", "hand-ins/*/net.yaml", "-q", "--gradescope", "results.json", "--csv", "marks.csv", "--by", "part")
+    sums = ("2 of 2, 4 of 4 points", "2 of 2, 4 of 4 points", "0 of 2, 0 of 4 points, 1 error", "1 of 2, 3 of 4 points")
+    assert "\n\n" + "".join(f"s{number}  passed {text}\n" for number, text in enumerate(sums, 1)) + "\n" in answer.out
+    rows = [*csv.DictReader((lab / "marks.csv").read_text().splitlines())]
+    assert sum(float(row["points"]) for row in rows) == 11 and sum(float(row["max_points"]) for row in rows) == 16
     lines = [line.split() for line in answer.out.split("\n\n")[1].splitlines()]
     assert answer.code == 1 and [" ".join(line[:4]) for line in lines[:2]] == [
         f"hand-ins--s{n}--net passed 2 of" for n in (1, 2)]  # fmt: skip

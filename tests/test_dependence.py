@@ -36,6 +36,18 @@ def test_the_treatment_of_a_table_follows_from_its_file_and_not_within_it():
     assert columns(houses, {**houses, "data.columns.town": "drop"}) == {"town"}
 
 
+def test_the_shape_of_a_table_follows_from_what_its_columns_become_and_from_nothing_else_of_it():
+    many = {"data.kind": "csv", "data.path": "houses.csv", "data.columns.town": "category", "data.input_shape": [14]}
+    few = {**many, "data.columns.town": "drop", "data.input_shape": [13]}
+    numbered = {**many, "data.columns.number": "drop", "data.input_shape": [13]}
+    assert columns(many, few) == {"town"}
+    assert columns(many, numbered) == {"number"}
+    assert columns(many, {**many, "data.path": "b.csv", "data.input_shape": [9]}, few) == {"path", "town"}
+    assert columns(many, few, {**few, "data.input_shape": [12]}) == {"town", "input_shape"}
+    assert columns(many, {**many, "data.input_shape": [12]}) == {"input_shape"}
+    assert columns(many, {**few, "data.num_classes": 5}) == {"town"}
+
+
 def test_an_output_with_as_many_units_as_there_are_classes_follows_and_another_does_not():
     mnist = {**FASHION, "data.kind": "other", "data.num_classes": 26, "model.layers.output.units": 26}
     assert columns(FASHION, mnist) == {"kind"}

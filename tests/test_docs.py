@@ -50,9 +50,9 @@ def test_the_readme_says_what_new_writes(tmp_path, monkeypatch, capsys):
             assert line in readme, line
 
 
-def test_what_the_readme_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
+def test_what_a_page_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    (block,) = re.findall(r"```\n(\$ stackfit explain.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (block,) = re.findall(r"```\n(\$ stackfit explain.*?)```", (ROOT / "docs/looking.md").read_text(encoding="utf-8"), re.DOTALL)
     commands = re.split(r"^\$ stackfit (.*)\n", block, flags=re.MULTILINE)[1:]
     for command, printed in zip(commands[::2], commands[1::2], strict=True):
         with pytest.raises(SystemExit):
@@ -71,6 +71,46 @@ def test_the_yaml_in_the_readme_composes_as_an_experiment_of_ones_own(tmp_path, 
     shown = yaml.safe_load(capsys.readouterr().out)
     assert shown["epochs"] == 10 and shown["optimizer"]["_target_"] == "keras.optimizers.SGD"
     assert shown["model"]["layers"]["drop"]["after"] == "hidden"
+
+
+def test_the_experiment_of_the_own_data_page_takes_its_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", (ROOT / "docs/own-data.md").read_text(), re.DOTALL)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "my_net.yaml").write_text(block)
+    (tmp_path / "flowers.csv").write_text("petal,species\n" + "1.5,rose\n2.5,daisy\n" * 10)
+    with pytest.raises(SystemExit) as done:
+        main(["show", "my_net"])
+    shown = yaml.safe_load(capsys.readouterr().out)["data"]
+    assert done.value.code == 0 and (shown["kind"], shown["path"], shown["label"]) == ("csv", "flowers.csv", "species")
+
+
+SCALE = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+
+
+def test_the_page_about_launchers_has_every_setting_of_each_and_its_default():
+    from hydra_plugins.stackfit_launcher import OPTIONS
+
+    for name, config in OPTIONS.items():
+        (row,) = re.findall(rf"^\| `{name}` \| (`.*) \|$", SCALE, re.MULTILINE)
+        said = dict(re.findall(r"`(\w+)`(?: \((\d+)\))?", row))
+        default = {key: str(value) for key, value in vars(config()).items() if key != "_target_"}
+        assert said.keys() == default.keys() and said.items() >= {(key, text) for key, text in default.items() if text.isdigit()}
+
+
+def test_the_workers_that_the_page_starts_know_their_options():
+    from stackfit.cli.working import command
+
+    (manifest,) = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", SCALE, re.DOTALL)]
+    pod = manifest["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (words,) = container["args"]
+    assert f"--of {manifest['spec']['completions']} " in words and manifest["spec"]["completionMode"] == "Indexed"
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+    typed = re.findall(r"stackfit work [^<\n]*", SCALE)
+    assert len(typed) >= 2 and any("--rank" in line for line in typed)
+    for option in re.findall(r"--(\w[\w-]*)", " ".join(typed)):
+        assert option.replace("-", "_") in command.__annotations__, option
 
 
 def script(name):

@@ -93,6 +93,27 @@ def test_a_wrong_setting_of_a_launcher_is_refused_before_a_folder_is_made(cli, l
     assert expected in answer.err
 
 
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize("word", ["hydra/launcher=processes", "hydra/launcher=fused", "hydra.launcher.max_members=2", "hydra/sweeper=cells"])
+def test_what_only_a_sweep_can_use_is_refused_for_one_run(cli, lab, command, word):
+    answer = cli(command, "digits_quickstart", word)
+    assert answer.code == 2 and not (lab / "outputs").exists()
+    assert f"{word.partition('=')[0]} does nothing without a sweep." in answer.err
+
+
+@pytest.mark.parametrize("typed, near", [("proceses", "processes"), ("Slurm", "slurm"), ("fussed", "fused"), ("kubernetes", "fused")])
+def test_a_misspelt_launcher_is_answered_with_the_nearest(cli, typed, near):
+    answer = cli("run", "digits_quickstart", "-m", "seed=0,1", f"hydra/launcher={typed}")
+    assert answer.code == 2 and f"hydra/launcher={near}, or leave it out." in " ".join(answer.err.split())
+
+
+def test_slurm_without_a_cluster_is_said_before_anything_is_planned(cli, lab, monkeypatch):
+    monkeypatch.setattr("stackfit.execution.launchers._need", lambda extra, module: None)
+    monkeypatch.setenv("PATH", str(lab))
+    answer = cli("run", "digits_quickstart", "-m", "seed=0,1", "hydra/launcher=slurm")
+    assert answer.code == 2 and "it has no sbatch. Expected a login node." in answer.err and "cells" not in answer.err
+
+
 @pytest.mark.parametrize("word", ["hydra/launcher=joblib", "hydra/launcher=submitit_slurm", "hydra/sweeper=optuna"])
 def test_launchers_and_sweepers_of_other_packages_are_refused_in_one_line_that_names_ours(cli, lab, word):
     answer = cli("run", "digits_quickstart", "-m", "seed=0,1", word)

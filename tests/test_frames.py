@@ -11,8 +11,10 @@ from made_runs import make_run
 
 from stackfit.config import schema
 from stackfit.errors import RunFolderError
+from stackfit.results.differences import differing
 from stackfit.results.frames import COSMETIC, read_runs
 from stackfit.results.run_files import read_history
+from stackfit.results.run_folder import RunFolder
 
 
 def test_one_row_a_run_in_frames_of_settings_and_metrics(tmp_path):
@@ -126,3 +128,22 @@ def test_importing_the_rooms_of_the_tables_imports_neither_pandas_nor_scipy_nor_
         "print(sorted(heavy & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("text, value", [("32", 32), ("0.5", 0.5), ("true", True), ("adam", "adam"), ("[8,4]", "[8,4]")])
+def test_a_cell_that_has_written_no_settings_yet_differs_in_its_axes_alone(tmp_path, text, value):
+    """A worker claims cells before it composes them."""
+    key = "model.layers.hidden.units"
+    make_run(tmp_path / "a", {"data.name": None, key: 8})
+    make_run(tmp_path / "b", {"data.name": None, key: 16})
+    folder = RunFolder(tmp_path / "c")
+    assert folder.claim("c", {"experiment": "base", "axes": {key: text}, "overrides": [], "cell": None, "sweep": "s"})
+    runs = read_runs(tmp_path)[0]
+    assert [*differing(runs)] == [key] and runs.settings[key].tolist() == [8, 16, value]
+    assert runs.settings["data.name"].isna().all()
+
+
+def test_runs_of_which_none_has_written_settings_differ_in_their_axes(tmp_path):
+    for seed in "01":
+        assert RunFolder(tmp_path / seed).claim(seed, {"experiment": "base", "axes": {"seed": seed}, "overrides": [], "cell": None})
+    assert [*differing(read_runs(tmp_path)[0])] == ["seed"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from made_runs import make_run
 
 from stackfit.errors import RunFolderError
 from stackfit.results.frames import read_runs
-from stackfit.results.naming import newest_run
+from stackfit.results.naming import newest_run, newest_sweep
 
 
 def started(run, time: str):
@@ -73,3 +74,17 @@ def test_commands_say_which_run_they_took(outputs, cli):
         assert answer.code == 2 and "outputs/mine/sweep-1/seed=10" in answer.err.partition("\n")[2]
     assert cli("table", "mine").code == cli("table", "outputs/mine").code == 0
     assert "Did you mean 'mine'?" in cli("verify", "mime").err
+
+
+def test_a_name_is_the_newest_planned_sweep(outputs, lab):
+    path = type(lab)
+    assert newest_sweep(path("mine")) == outputs / "mine"  # sweep-1 has no sweep.json: read_index says so
+    for number, name in enumerate(("sweep-9", "sweep-2")):
+        (outputs / "mine" / name).mkdir()
+        (outputs / "mine" / name / "sweep.json").write_text("{}")
+        os.utime(outputs / "mine" / name / "sweep.json", (number, number))
+    assert newest_sweep(path("mine")) == outputs / "mine" / "sweep-2"
+    for itself in (outputs / "mine", outputs / "mine" / "sweep-9", lab / "nowhere"):
+        assert newest_sweep(itself) == itself
+    with pytest.raises(RunFolderError, match=r"minee does not exist\. Did you mean 'mine'"):
+        newest_sweep(path("minee"))

@@ -189,6 +189,7 @@ def test_the_sentence_is_one_of_three():
     assert sentence.startswith("Not enough runs: A and B: ")
     # One standard deviation apart: 17 runs each are needed (Cohen), 3 are there.
     assert sentence.endswith("about 14 more seeds each would show a difference this large.")
+    assert "; about 1 more seed each would" in say([0.8958, 0.9583], [0.7858, 0.7442])
 
 
 def test_one_run_is_never_enough():

@@ -132,8 +132,10 @@ def _summary(marks: Sequence[Mark], by: str | None = None) -> list[str]:
         return [total]
     lines = [""] if counts else []
     widest = max(len(mark.item) for mark in marks)
-    for mark in marks:
-        lines.append(_line(f"{mark.item:<{widest}}  {_said(mark):<13}  {_short(mark)}".rstrip()))
+    verdicts = [_said(mark) for mark in marks]
+    wide = max(13, *map(len, verdicts))
+    for mark, verdict in zip(marks, verdicts, strict=True):
+        lines.append(_line(f"{mark.item:<{widest}}  {verdict:<{wide}}  {_short(mark)}".rstrip()))
     lines += _sums(marks, by) if by else []
     states = Counter(mark.state for mark in marks)
     items = _counted(states, [state for state in (*STATES, "error") if states[state]])
@@ -154,6 +156,8 @@ def _sums(marks: Sequence[Mark], by: str) -> list[str]:
 def _passed(marks: Sequence[Mark]) -> str:
     errors = sum(mark.state == "error" and not mark.outcomes for mark in marks)
     text = f"passed {sum(mark.passed for mark in marks)} of {sum(len(mark.claims) for mark in marks)}"
+    if any(claim.points != 1 for mark in marks for claim in mark.claims):
+        text += f", {sum(mark.points for mark in marks):g} of {sum(mark.most_points for mark in marks):g} points"
     return f"{text}, {_counted(Counter({'error': errors}), ['error'])}" if errors else text
 
 
@@ -165,7 +169,7 @@ def _counted(counts: Counter[str], states: Sequence[str]) -> str:
 def _said(mark: Mark) -> str:
     if mark.state == "error" and not mark.outcomes:
         return "error"
-    return "skipped" if mark.state == "skipped" else f"passed {mark.passed} of {len(mark.claims)}"
+    return "skipped" if mark.state == "skipped" else _passed([mark])
 
 
 def _short(mark: Mark) -> str:

@@ -22,6 +22,8 @@ from stackfit.proof.check import Mark, Outcome, say
 _FOLDERS = re.compile(r"(?<![\w.])(?:~|[A-Za-z]:)?(?:\.{0,2}[/\\])(?:[^\s/\\:'\"]+[/\\])*")
 _BELOW = re.compile(r"(?:[\w.@+-]+/)+(?=[\w.@+-]+\.(?:yaml|csv|npz|txt|json|py|keras|h5)\b)|\boutputs/\S*/")
 
+POINTS = ("points", "max_points")
+
 
 def refused(name: str, error: StackfitError) -> Mark:
     """The mark of what could not be judged at all, such as a rubric that is wrong."""
@@ -46,8 +48,9 @@ def rows_of(marks: Sequence[Mark]) -> list[dict[str, Any]]:
     for mark in marks:
         rows += [_row(outcome) for outcome in mark.outcomes]
         if not mark.outcomes:
-            rows.append({"item": mark.item, "claim": "", "state": mark.state, "reason": mark.reason})
-    columns = ("item", "claim", "state", "value", "lower", "upper", "seed", "folder", "reason", "published", "source")
+            unjudged = {"item": mark.item, "claim": "", "state": mark.state, "reason": mark.reason}
+            rows.append({**unjudged, "points": mark.points, "max_points": mark.most_points})
+    columns = ("item", "claim", "state", "value", "lower", "upper", "seed", "folder", "reason", "published", "source", *POINTS)
     return [{column: row.get(column) for column in columns} for row in rows]
 
 
@@ -65,6 +68,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "reason": " ".join(verdict.found.split()),
         "published": published(outcome.claim),
         "source": outcome.claim.source or outcome.source,
+        "points": outcome.claim.points if verdict.state == "passed" else 0,
+        "max_points": outcome.claim.points,
     }
 
 

@@ -12,7 +12,21 @@ from stackfit.cli import completion
 from stackfit.cli.arguments import Trust, option, word
 from stackfit.errors import ConfigError
 
-Sweep = Annotated[Path, word("A sweep's folder.", completion.runs, "SWEEP")]
+
+def newest(ctx: typer.Context, path: Path) -> Path:
+    """The sweep that a name stands for; it is named on stderr."""
+    if ctx.resilient_parsing:  # a shell asks for completions
+        return path
+    from stackfit.files import shown
+    from stackfit.results.naming import newest_sweep
+
+    sweep = newest_sweep(path)
+    if sweep != path:
+        print(shown(sweep), file=sys.stderr)
+    return sweep
+
+
+Sweep = Annotated[Path, word("A sweep's folder, or an experiment's name: its newest sweep.", completion.runs, "SWEEP", newest)]
 
 
 def command(

@@ -12,7 +12,7 @@ from typing import Any
 from stackfit.config import project
 from stackfit.config.checks import check_values
 from stackfit.config.hydra.composition import Composer, Composition
-from stackfit.config.hydra.overrides import refuse_axes
+from stackfit.config.hydra.overrides import refuse_axes, refuse_launchers
 from stackfit.config.origins import Origins
 from stackfit.config.own_units import LAYER, own_units
 from stackfit.config.resolving import is_readable, missing_keys, resolve
@@ -162,4 +162,5 @@ def compose_command(
     if not is_sweep:
         problems.include(composed)
         refuse_axes(composition.axes, problems)
+        refuse_launchers(parsed, problems)
     return composition, problems, is_sweep

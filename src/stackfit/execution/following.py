@@ -1,4 +1,4 @@
-"""Waiting for a sweep that others train, and saying now and then how far it is."""
+"""Waiting for a sweep that others train: the live screen on a terminal, elsewhere a line now and then."""
 
 from __future__ import annotations
 
@@ -27,14 +27,19 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
     """
     folder, names = SweepFolder(sweep), {job.path.name for job in jobs if job.path}
     said, looked = "", time.monotonic()
-    while is_working():
-        interrupts.check()
-        time.sleep(POLL_SECONDS)
-        if time.monotonic() - looked > SAY_SECONDS:
-            text = ", ".join(f"{number} {state}" for state, number in sorted(_states(folder, names).items()))
-            if text and text != said:
-                reporter.line(f"{len(names)} cells: {text}")
-            said, looked = text, time.monotonic()
+    reporter.begin([], [])
+    try:
+        while is_working():
+            interrupts.check()
+            time.sleep(POLL_SECONDS)
+            reporter.step(1, 0.0, [])  # nobody trains here, but a screen in a notebook is drawn now
+            if time.monotonic() - looked > SAY_SECONDS:
+                text = ", ".join(f"{number} {state}" for state, number in sorted(_states(folder, names).items()))
+                if text and text != said:
+                    reporter.detail(f"{len(names)} cells: {text}")
+                said, looked = text, time.monotonic()
+    finally:
+        reporter.end()
     return _states(folder, names)["failed"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor
         trust: modules that the user trusts.
 
     Raises:
-        ConfigError: a number of workers or members is not above 0.
+        ConfigError: a number of workers or members is not above 0, or what the launcher needs is not here.
     """
     for key in ("workers", "max_members", "cores", "minutes", "memory_gb"):
         if (value := launcher.get(key)) is not None and not value > 0:
@@ -39,6 +40,11 @@ def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor
                 "Write: hydra.launcher.cluster=local"
             )
         _need("slurm", "submitit")
+        if launcher["cluster"] == "slurm" and not shutil.which("sbatch"):
+            raise ConfigError(
+                "This machine is not part of a Slurm cluster: it has no sbatch. Expected a login node. Start the command "
+                "there; for workers on this machine write: hydra/launcher=processes"
+            )
         from stackfit.execution.slurm import Slurm
 
         return Slurm(**settings | {"setup": tuple(launcher["setup"]), "options": dict(launcher["options"])})

@@ -55,6 +55,16 @@ class Mark:
         """How many of its claims hold."""
         return sum(outcome.verdict.state == "passed" for outcome in self.outcomes)
 
+    @property
+    def points(self) -> float:
+        """What the claims are worth that hold."""
+        return sum(outcome.claim.points for outcome in self.outcomes if outcome.verdict.state == "passed")
+
+    @property
+    def most_points(self) -> float:
+        """What all of its claims are worth."""
+        return sum(claim.points for claim in self.claims)
+
 
 def checkable(long: bool) -> list[str]:
     """Every shipped experiment with claims; with `long` also the long ones."""

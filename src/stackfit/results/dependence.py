@@ -47,7 +47,10 @@ def _facts(settings: pd.DataFrame, keys: list[str]) -> set[str]:
     """What is said of data, where all runs on the same data say the same."""
     facts = [key for key in keys if key.startswith("data.") and key.split(".")[1] in FACTS]
     names = [key for key in NAMES if key in settings and settings[key].nunique(dropna=False) > 1]
-    return {key for key in facts if names and _is_function(settings, names, key)}
+    found = {key for key in facts if names and _is_function(settings, names, key)}
+    kinds = [key for key in facts if key.startswith("data.columns.") and key not in found]  # of one file read in several ways
+    others = {key for key in facts if key not in kinds}
+    return found | {key for key in others if kinds and _is_function(settings, [*names, *kinds], key)}
 
 
 def _of_facts(settings: pd.DataFrame, keys: list[str], facts: set[str]) -> set[str]:

@@ -20,10 +20,14 @@ RESERVED = ("folder", "folders", "state", *ABOUT, "n", "epoch")
 def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:
     """`{key: short name}` of the settings that are not the same in all runs, a sweep's axes first.
 
-    A missing key differs from any value. The choice of a group (`optimizer=adam`) counts if every run made
-    one. A short name is neither a metric nor a column of every table, nor `taken`.
+    A missing key differs from any value, but not in a run that has written no settings (yet). The choice of a group
+    (`optimizer=adam`) counts if every run made one. A short name is neither a metric nor a column of every table, nor `taken`.
     """
-    columns = runs.settings.loc[:, runs.settings.nunique(dropna=False) > 1]
+    axes = [key for key in runs.settings if key in runs.axes or key == "experiment"]
+    has_written = runs.settings.drop(columns=axes).notna().any(axis=1)
+    several = runs.settings[has_written].nunique(dropna=False) > 1
+    several[axes] = runs.settings[axes].nunique(dropna=False) > 1
+    columns = runs.settings.loc[:, several]
     keys = [key for key in columns if key not in runs.groups or not columns[key].hasnans]
     return short_names(keys, [*RESERVED, *taken, *runs.metrics])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -139,7 +140,8 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
         fields["reason"] = fields["reason"] or ("its process is gone" if state == "interrupted" else None)
         about.append({"folder": shown(folder), "state": state, **fields})
         experiment = str(status.get("experiment") or folder.parent.name)
-        settings.append({"experiment": experiment, **status["axes"], **status["settings"]})
+        axes = status["axes"] if status["settings"] else {axis: _read(text) for axis, text in status["axes"].items()}
+        settings.append({"experiment": experiment, **axes, **status["settings"]})
         final = status["metrics"] if state == "finished" else {}
         metrics.append({name: _number(value) for name, value in final.items()})
     if any("weights_epoch" in row for row in metrics):  # a run that ends with the weights of its last epoch has none
@@ -147,7 +149,8 @@ def runs_of(statuses: Mapping[Path, dict[str, Any]]) -> Runs:
             if status.get("results_format") is not None and "stopped_epoch" in row:
                 row.setdefault("weights_epoch", row["stopped_epoch"])
     keys = dict.fromkeys(key for row in settings for key in row if key.split(".")[0] not in COSMETIC)
-    everywhere = {key for key in keys if all(key in row for row in settings)}
+    told = [row for row, status in zip(settings, statuses.values(), strict=True) if status["settings"]]
+    everywhere = {key for key in keys if all(key in row for row in told or settings)}
     typed = [{key: _typed(row[key], key in everywhere) for key in keys if key in row} for row in settings]
     names = dict.fromkeys(name for row in metrics for name in row)
     ranked = sorted(names, key=lambda name: (name in COUNTS, name.startswith("test_"), name.startswith("val_")))
@@ -169,6 +172,14 @@ def _typed(value: Any, everywhere: bool = False) -> Any:
     if value is None:
         return None if everywhere else "null"
     return str(value) if isinstance(value, int) and abs(value) >= LONG else _plain(value)
+
+
+def _read(text: Any) -> Any:
+    """The value of an axis, of a cell that has not written its settings yet."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
 
 
 def _number(value: Any) -> Any:

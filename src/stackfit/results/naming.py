@@ -74,6 +74,13 @@ def newest_below(folder: Path, name: str) -> Path:
     return max(found)[-1]
 
 
+def newest_sweep(path: Path) -> Path:
+    """The path itself, or of an experiment's name its newest planned sweep, if it has one."""
+    folder = folder_of(path)
+    sweeps = [] if folder == path else [*folder.glob("*/sweep.json")]
+    return max(sweeps, key=lambda index: index.stat().st_mtime_ns).parent if sweeps else folder
+
+
 def _unknown(name: str) -> RunFolderError:
     """About a name of which there are no runs: of an experiment's, how to train it; else the nearest that has runs."""
     folder = project.outputs()

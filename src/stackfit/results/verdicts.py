@@ -67,8 +67,9 @@ def say_configurations(pair: Mapping[str, Any], metric: str, direction: str | No
         better, worse = (more, less) if direction == "max" else (less, more)
         return f"{better} is better than {worse}: {seen}."
     if verdict == FEW_RUNS:
-        needed = pair["needed"] - min(n_a, n_b)
-        return f"Not enough runs: {a} and {b}: {seen}; about {needed:.0f} more seeds each would show a difference this large."
+        needed = round(pair["needed"] - min(n_a, n_b))
+        seeds = f"{needed} more seed{'s' * (needed != 1)}"
+        return f"Not enough runs: {a} and {b}: {seen}; about {seeds} each would show a difference this large."
     return f"No difference shown: {a} and {b}: {seen}."
 
 

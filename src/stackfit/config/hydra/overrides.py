@@ -23,7 +23,7 @@ from stackfit.config.near_keys import cure_typed, with_cure
 from stackfit.config.override_text import override_text
 from stackfit.config.schema import PARTS, expected, find_misfits, hint_of
 from stackfit.config.trust import check_resolvers
-from stackfit.errors import ConfigError, Problems, did_you_mean
+from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 
 MOST_BRACKETS = 500
 OURS = {"hydra/launcher": ("fused", "basic", "processes", "slurm", "ray"), "hydra/sweeper": ("cells",)}
@@ -92,7 +92,8 @@ def check_override(override: Override, typed: str) -> None:
     if names and not override.is_sweep_override() and override.value() not in names:
         raise ConfigError(
             f"{override.value()!r} is not one of stackfit's: it does not know which cells are finished. Expected "
-            f"{', '.join(names[:-1])}{' or ' * (len(names) > 1)}{names[-1]}. Write: {override.key_or_group}={names[0]}, or leave it out.",
+            f"{', '.join(names[:-1])}{' or ' * (len(names) > 1)}{names[-1]}. "
+            f"Write: {override.key_or_group}={nearest(str(override.value()), names) or names[0]}, or leave it out.",
             where=typed,
         )
     if override.is_hydra_override() and override.is_sweep_override():
@@ -257,3 +258,11 @@ def _as_typed(override: Override) -> Any:
         if len(items) == len(value) and not re.search(r"['\"\\(\[{$]", text.strip("[]")):
             return items
     return value
+
+
+def refuse_launchers(overrides: Iterable[Override], problems: Problems) -> None:
+    """A launcher, its settings or a sweeper, typed for one run, would be ignored."""
+    for override in overrides:
+        if override.key_or_group.startswith(("hydra/", "hydra.launcher", "hydra.sweeper")):
+            said = f"{override.key_or_group} does nothing without a sweep. Expected it only with one. Leave it out, or add -m."
+            problems.add([ConfigError(said, where=override.input_line)])
