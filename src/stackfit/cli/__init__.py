@@ -23,7 +23,8 @@ from stackfit.config.project import find_root
 from stackfit.errors import ConfigErrors, StackfitError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
+# Our signs where an encoding has none of them.
+PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->", **dict(zip("▁▂▃▄▅▆▇", "_.-~=+*", strict=True))}
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
