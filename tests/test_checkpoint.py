@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import pytest
 import stackfit
 from stackfit.errors import ConfigError
 from stackfit.execution.progress import Reporter
+from stackfit.proof.eject.script import eject
+from stackfit.proof.verify import verify
 from stackfit.results.run import Run
+from stackfit.results.run_files import read_metrics
 from stackfit.results.run_folder import RunFolder
 
 pytestmark = pytest.mark.tf
@@ -118,6 +122,52 @@ def test_early_stopping_stops_where_it_would_have_stopped_and_restores_the_same_
     folder = stop(stopped - 1, "behind", *words)
     assert results(stackfit.run(*words, reporter=Reporter(0)).folder) == results(whole.folder)
     assert Run(folder).state == "finished"
+
+
+def added(name: str, arguments: str, after: str) -> str:
+    return f"+model.layers.{name.lower()}={{_target_: keras.layers.{name}, {arguments}, after: {after}}}"
+
+
+SCALED = (
+    "~optimizer.learning_rate",
+    "optimizer._target_=keras.optimizers.LossScaleOptimizer",
+    "+optimizer.dynamic_growth_steps=2",
+)
+INNER = "+optimizer.inner_optimizer={_target_: keras.optimizers.Adam, learning_rate: 0.01, %s}"
+DRAWN = (  # layers with generators of their own, one of them nested
+    added("RandomFlip", "mode: horizontal", "input"),
+    added("RandomRotation", "factor: 0.1", "randomflip"),
+    "+model.layers.norm={_target_: keras.layers.SpectralNormalization, layer: {_target_: keras.layers.Dense, units: 6}, after: hidden}",
+    added("GaussianNoise", "stddev: 0.1", "norm"),
+)
+RECURRENT = (
+    "+model.layers.rows={_target_: keras.layers.Reshape, target_shape: [8, 8], after: flatten}",
+    "+model.layers.both={_target_: keras.layers.Bidirectional, layer: {_target_: keras.layers.GRU, units: 3, dropout: 0.3}, after: rows}",
+)
+EVERYWHERE = {
+    "augmentation, gradient accumulation, moving averages, batch normalisation": (
+        *DRAWN, *NORMALISED, "+optimizer.gradient_accumulation_steps=3", "+optimizer.use_ema=true", "+optimizer.ema_overwrite_frequency=5"),
+    "half precision of 16 bits and augmentation": ("precision=mixed_float16", *DRAWN[:2], *DROPOUT, "+optimizer.gradient_accumulation_steps=2"),
+    "a loss scale that grows": (*SCALED, INNER % "gradient_accumulation_steps: 2", *NORMALISED, *DROPOUT),
+    "a loss scale and moving averages": (*SCALED, INNER % "use_ema: true, ema_overwrite_frequency: 3", *DRAWN),
+    "recurrent dropout in bfloat16": ("precision=mixed_bfloat16", *RECURRENT, *NORMALISED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [*list(EVERYWHERE)[:1], *(pytest.param(case, marks=pytest.mark.slow) for case in list(EVERYWHERE)[1:])])
+def test_fused_resumed_verified_and_ejected_runs_have_the_same_bits(case, lab, keras, capsys):
+    words = (*SMALL, "epochs=3", *EVERYWHERE[case])
+    stackfit.sweep(*words, "seed=0,1", reporter=Reporter(0))
+    [fused] = [Run(path.parent) for path in Path("outputs").glob("*/sweep-*/seed=1*/status.json")]
+    assert set(fused.history["members"]) == {2}
+    stop(2, "behind", *words, "seed=1", fresh=True)
+    alone = stackfit.run(*words, "seed=1", reporter=Reporter(0))
+    assert alone.folder != fused.folder and alone.status["resumed_after"] == [1] and results(alone.folder) == results(fused.folder)
+    assert verify(fused, Reporter(0))["verdict"] == "bit-equal"
+    eject(fused, out=Path("train.py"))
+    capsys.readouterr()
+    runpy.run_path("train.py", run_name="__main__")
+    assert capsys.readouterr().out.split()[-1] == read_metrics(fused.folder)["weights_sha256"]
 
 
 def test_a_run_killed_after_its_last_epoch_is_only_finished(lab, keras, monkeypatch, capsys):

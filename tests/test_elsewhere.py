@@ -111,6 +111,25 @@ def test_what_fails_elsewhere_fails_here_and_what_cannot_be_traced_leaves_no_fol
 
 
 @pytest.mark.slow
+def test_the_time_limit_and_who_waits_stop_a_run_elsewhere(conv, foreign, lab, monkeypatch):
+    from stackfit.execution import runner
+
+    foreign()
+    there = runner.train_elsewhere
+    monkeypatch.setattr(runner, "train_elsewhere", lambda *given: there(*given[:5], 0.0, given[6]))
+    with pytest.raises(TrainingError, match="It trained for more than the 0 s that are allowed"):
+        conv()
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "train_elsewhere", lambda *given: there(*given[:6], stop))
+    with pytest.raises(KeyboardInterrupt):
+        conv("epochs=3")
+    assert sorted(read_status(path)["status"] for path in (lab / "outputs/conv").iterdir()) == ["failed", "interrupted"]
+
+
+@pytest.mark.slow
 def test_convolutions_have_the_same_bits_alone_in_a_sweep_verified_and_ejected(cli, lab, conv):
     words = ("run", "conv", "--trust", "mine", "model.layers.conv.filters=8")
     swept = cli(*words, "-m", "batch_size=32,512", "seed=0,1")

@@ -49,6 +49,20 @@ def test_determinism_is_what_tensorflow_and_the_model_report(keras, compose, wan
     assert record["dropout_seeds"] == {"drop": model.get_layer("drop").seed_generator.state.numpy().tolist()}
 
 
+@pytest.mark.tf
+def test_every_generator_of_the_model_is_recorded_nested_ones_too(keras):
+    layers = keras.layers
+    pipeline = layers.Pipeline([layers.RandomFlip(seed=3), layers.RandomContrast(0.2, seed=4)], name="pipe")
+    cells = layers.Bidirectional(layers.GRU(2, dropout=0.2, seed=5), name="both")
+    inner = keras.Sequential([layers.GaussianNoise(0.1, seed=6), layers.Dense(1)], name="inner")
+    stack = [layers.RandomRotation(0.1, seed=2, name="turn"), pipeline, layers.Reshape((4, 12)), cells, inner]
+    model = keras.Sequential([keras.Input((4, 4, 3)), *stack])
+    found = environment.generator_states(model)
+    assert list(found) == ["turn", "pipe.1", "pipe.2", "both.1", "both.2", "inner"]
+    assert [found[name] for name in ("turn", "pipe.1", "pipe.2", "inner")] == [[2, 0], [3, 0], [4, 0], [6, 0]]
+    assert len(found) == sum(each.name == "seed_generator_state" for each in model.variables)
+
+
 def test_the_code_of_a_trusted_module_is_recorded_by_its_digest(compose):
     cell = compose("gsp631_callback_acc84")
     content = trust.module_file("experiments.lab_callbacks").read_bytes()

@@ -68,6 +68,20 @@ def test_the_table_says_the_same(cli, tiny):
 
 
 @pytest.mark.tf
+def test_the_learning_rate_is_drawn_where_it_changes(cli, plan, tiny):
+    words = ("gsp631_base", *tiny, "epochs=20", "optimizer=warmup_cosine")
+    rates = plan(*words)[1]["rates"]
+    assert [rates[0], rates[-1][0], len(rates)] == [[0, 0.0], 39, 30]  # 2 steps an epoch
+    highest = max(rate for _, rate in rates)
+    [line] = [line for line in cli("plan", *words).out.splitlines() if line.startswith("rate ")]
+    assert line.startswith("rate    ▁") and len(line) <= 80
+    assert line.endswith(f" 0, highest {highest:.3g}, last {rates[-1][1]:.3g}")
+    assert "rate " not in cli("plan", "gsp631_base", *tiny).out and plan("gsp631_base", *tiny)[1]["rates"] is None
+    bars = line.split()[1]
+    assert rates[bars.index("█")][0] == 4 and len(bars) == 30  # the warm-up is a tenth of the run
+
+
+@pytest.mark.tf
 def test_frozen_parameters_and_an_unknown_count_are_said(cli, plan, tiny):
     words = ("gsp631_base", *tiny, "model.layers.hidden.units=4", "+model.layers.hidden.trainable=false",
              "+model.layers.smaller={_target_: keras.layers.Resizing, height: 14, width: 14, after: input}")  # fmt: skip

@@ -93,6 +93,13 @@ def test_a_users_own_schedule_is_left_alone():
         (node("PiecewiseConstantDecay", boundaries=[50, 75], values=[3, 2, 1]), None),
         (node("ExponentialDecay", decay_steps=25, decay_rate=1.0), "never moves"),
         (node("CosineDecay", decay_steps=100, alpha=1.0), "never moves"),
+        (node("PolynomialDecay", decay_steps=100, initial_learning_rate=0.01, end_learning_rate=0.01), "never moves"),
+        (node("PolynomialDecay", decay_steps=100, initial_learning_rate=0.0001), "never moves"),  # Keras's end_learning_rate
+        (node("PolynomialDecay", decay_steps=100, initial_learning_rate=0.01, end_learning_rate=0.02), None),
+        (node("PiecewiseConstantDecay", boundaries=[50, 75], values=[0.1, 0.1, 0.1]), "never moves"),
+        (node("InverseTimeDecay", decay_steps=25, decay_rate=0), "never moves"),
+        (node("InverseTimeDecay", decay_steps=25, decay_rate=1), None),
+        (node("CosineDecay", decay_steps=80, alpha=1.0, warmup_target=0.1, warmup_steps=20), None),
         (node("ExponentialDecay", decay_steps=1), None),
         (node("CosineDecay", decay_steps=100), None),
         (node("CosineDecay", decay_steps=50), None),

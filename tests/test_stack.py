@@ -358,6 +358,10 @@ def test_the_other_form_of_inputs_and_several_outputs_are_named(layers, said):
         ("base", layer("Layer"), "keras.layers.Layer is a base for other classes"),
         ("same", layer("Equalization"), "gives its input itself"),
         ("mix", layer("AugMix"), "draws with Python's random while its graph is made"),
+        ("loop", layer("GRU", units=2, stateful=True), "Write: model.layers.loop.stateful=false"),
+        ("loop", layer("RNN", cell=layer("LSTMCell", units=2), stateful=True), "RNN in 'loop' is stateful"),
+        ("loop", layer("Bidirectional", layer=layer("LSTM", units=2, stateful=True)), "LSTM in 'loop' is stateful"),
+        ("loop", layer("TimeDistributed", layer=layer("GRU", units=2, stateful=True)), "Write stateful: false inside 'loop'"),
     ],
 )
 def test_what_cannot_be_a_layer_of_a_stack_is_a_sentence_at_its_key(name, node, said):

@@ -24,7 +24,8 @@ from stackfit.errors import ConfigErrors, StackfitError
 from stackfit.terminal import Folding
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
-PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->"}  # our signs where an encoding has none of them
+# Our signs where an encoding has none of them.
+PLAIN = {"─": "-", "━": "=", "█": "#", "…": "...", "±": "+-", "→": "->", **dict(zip("▁▂▃▄▅▆▇", "_.-~=+*", strict=True))}
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

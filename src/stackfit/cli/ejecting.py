@@ -23,7 +23,8 @@ def command(
     stackfit eject outputs/gsp631_base/2026-01-31_12-00-00 --out train.py
 
     Of several runs, each is written to a folder of its own, OUT/EXPERIMENT/RUN/train.py. Exit code 1 when one of them
-    could not be.
+    could not be. A cosine without a warm-up, such as optimizer=adam_cosine, cannot
+    be: TensorFlow rounds it in another way in Keras's fit.
     """
     from stackfit.cli.each import for_each
     from stackfit.files import shown, writing

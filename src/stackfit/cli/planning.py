@@ -19,6 +19,7 @@ from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
 _TARGET = re.compile(r"_target_\s*:\s*([\w]+\.)*")  # repeated in every value of an axis of classes
+BARS = "▁▂▃▄▅▆▇█"
 MOST = 20  # names of a table's columns
 SETTINGS = {"ignore_unknown_options": True}  # Hydra's flags stay among the words
 STATES = {"changed since it ran": "changed", "failed before": "failed", "was interrupted": "interrupted",
@@ -120,6 +121,9 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
         if steps["train"] is not None:
             passes[:0] = [f"{steps['train']:,} an epoch, {steps['train_total']:,} in {steps['epochs']} epochs"]
         yield _fact("steps", ", ".join(passes) or "not known before the data are here")
+    rates = [rate for _, rate in plan["rates"] or ()]
+    if len({*rates}) > 1:
+        yield _fact("rate", _rates(rates))
     if memory:
         each = [f"{name} {_size(size)}" for name, size in memory.items() if size is not None]
         yield _fact("memory", ", ".join(each) + f": {_size(sum(size or 0 for size in memory.values()))}")
@@ -129,6 +133,14 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
         yield _fact("time", "not measured; --probe trains for a moment to estimate it")
     if plan["continues"]:
         yield _fact("run", f"resumes in {plan['continues']}, which was interrupted")
+
+
+def _rates(rates: list[float]) -> str:
+    """The learning rate over the run as a line of bars, with the first, the highest and the last value."""
+    low, high = min(rates), max(rates)
+    bars = "".join(BARS[round((rate - low) / (high - low) * (len(BARS) - 1))] for rate in rates)
+    highest = "" if high in (rates[0], rates[-1]) else f", highest {high:.3g}"
+    return f"{bars} {rates[0]:.3g}{highest}, last {rates[-1]:.3g}"
 
 
 def _layer_table(layers: Sequence[dict[str, Any]], model: dict[str, Any] | None) -> Iterator[str]:

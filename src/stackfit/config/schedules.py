@@ -31,7 +31,7 @@ LENGTHS = {
     "CosineDecayRestarts": Length("first_decay_steps", ends=False),
     "PiecewiseConstantDecay": Length("boundaries"),
 }
-STILL = {"decay_rate": 1, "alpha": 1}  # arguments with which a rate stays where it is
+END_RATE = 0.0001  # of a PolynomialDecay that names none
 WARM_UP = 0.1  # of the run, where warmup_steps is null
 
 
@@ -95,7 +95,7 @@ def find_unfit(optimizer: Any, steps: int, epochs: int) -> Iterator[ConfigError]
             first, whole = 0, given + _warm_up(node)
         else:
             continue
-        if first >= total or any(name in node and node[name] == still for name, still in STILL.items()):
+        if first >= total or _stands_still(node):
             effect, null = "the learning rate never moves", " Write a number as optimizer.learning_rate, or another schedule"
         elif whole > total:
             effect = "the learning rate does not fall as far as the schedule says"
@@ -135,6 +135,21 @@ def find_unlike_fit(optimizer: Any) -> Iterator[ConfigError]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _stands_still(node: Mapping[str, Any]) -> bool:
+    """Whether its arguments give one rate for every step."""
+    kind = node["_target_"].removeprefix(PREFIX)
+    if kind == "ExponentialDecay":
+        return bool(node.get("decay_rate") == 1)
+    if kind == "InverseTimeDecay":
+        return bool(node.get("decay_rate") == 0)
+    if kind == "PolynomialDecay":
+        return bool(node.get("initial_learning_rate") == node.get("end_learning_rate", END_RATE))
+    if kind == "PiecewiseConstantDecay":
+        values = node.get("values")
+        return isinstance(values, list) and bool(values) and all(value == values[0] for value in values)
+    return node.get("alpha") == 1 and node.get("warmup_target") is None
 
 
 def _warm_up(node: Mapping[str, Any]) -> int:

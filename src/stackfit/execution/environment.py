@@ -51,17 +51,26 @@ def describe_environment(
 def describe_determinism(cell: Cell, model: Any, engine: Mapping[str, Any]) -> dict[str, Any]:
     """What `deterministic` asked for, and what applies, as read from the engine and the model that will train."""
     config = cell.config
-    generators = {layer.name: getattr(layer, "seed_generator", None) for layer in model.layers}
     return {
         "asked": config["deterministic"],
         "op_determinism": engine["op_determinism"],
         "seed": config["seed"],
-        "dropout_seeds": {name: seeds.state.numpy().tolist() for name, seeds in generators.items() if seeds is not None},
+        "dropout_seeds": generator_states(model),
         "order": "from seed and epoch" if config["shuffle"] else "as stored",
         "dtype_policies": sorted({layer.dtype_policy.name for layer in model.layers}),
         "tensor_float_32": engine["tensor_float_32"],
         "jit_compile": config["jit_compile"],
     }
+
+
+def generator_states(model: Any) -> dict[str, list[int]]:
+    """The state of each seed generator by its layer's name; a layer that holds several (`Bidirectional`) has `name.1`, `name.2`."""
+    found = {}
+    for layer in model.layers:
+        states = [each.numpy().tolist() for each in layer.variables if each.name == "seed_generator_state"]
+        names = [layer.name] if len(states) == 1 else [f"{layer.name}.{number}" for number in range(1, len(states) + 1)]
+        found |= dict(zip(names, states, strict=True))
+    return found
 
 
 def version(package: str) -> str | None:

@@ -47,6 +47,13 @@ def check_place(name: str, part: keras.layers.Layer) -> Iterator[ConfigError]:
             f"Write: {name}: {{_target_: keras.layers.RNN, cell: {{_target_: keras.layers.{kind}, …}}}}",
             key=key,
         )
+    elif stateful := [each for each in part._flatten_layers() if isinstance(each, keras.layers.RNN) and each.stateful]:
+        cure = f"Write: {key}.stateful=false" if stateful[0] is part else f"Write stateful: false inside {name!r}"
+        yield ConfigError(
+            f"{type(stateful[0]).__name__} in {name!r} is stateful: it goes on where the sequence in the batch before ended, but "
+            f"every example is a sequence of its own. Expected a layer that starts each one from zero. {cure}",
+            key=key,
+        )
     elif _draws_while_traced(type(part)):
         yield ConfigError(
             f"{kind} {name!r} draws with Python's random while its graph is made, once for all steps and whatever the seed: the "

@@ -25,6 +25,7 @@ from stackfit.model.sizes import size_layers, size_model
 from stackfit.results.run_folder import find_continuable
 
 FORMAT = 1  # of the document
+RATES = 30  # steps at which a schedule is asked
 SPLITS = ("train", "validation", "test")
 
 
@@ -64,6 +65,7 @@ def plan_run(
         return _end(plan, problems)
     plan["adapted"] = []
     plan |= _describe_model(cell, stack.model, plan["data"])
+    plan["rates"] = rates_of(stack.model.optimizer, plan["steps"]["train_total"])
     if dataset is not None:
         problems.warnings += runner.warnings_of(cell, dataset)
         members.check_inputs(cell, members.find_index_layers(stack.model), dataset, problems)
@@ -78,7 +80,7 @@ def plan_run(
 
 
 PARTS = {
-    "run": ("model", "layers", "data", "steps", "memory", "time", "continues", "adapted"),
+    "run": ("model", "layers", "data", "steps", "memory", "time", "continues", "adapted", "rates"),
     "sweep": ("axes", "folder", "cells", "cohorts", "totals"),
 }
 
@@ -124,6 +126,16 @@ def _describe_model(cell: Cell, built: Any, data: dict[str, Any]) -> dict[str, A
         "model": {"stack": members.describe_stack(built), **described},
         "memory": {**memory, "activations": activations, "data": data["bytes"]},
     }
+
+
+def rates_of(optimizer: Any, steps: int | None) -> list[list[float]] | None:
+    """Pairs of step and rate of the optimizer's schedule, from the first to the last; None without a schedule, or known steps."""
+    schedule = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_learning_rate", None)
+    if not callable(schedule) or not steps:
+        return None
+    asked = min(steps, RATES)
+    places = [number * (steps - 1) // max(asked - 1, 1) for number in range(asked)]
+    return [[step, float(schedule(step))] for step in places]
 
 
 def describe_data(cell: Cell, dataset: Dataset | StreamedDataset | None) -> dict[str, Any]:
