@@ -73,6 +73,6 @@ def test_compare_by_keeps_groups_apart_that_read_alike(tmp_path):
         for seed in range(2):
             settings = {**scale, "seed": seed}
             make_run(tmp_path / f"{number}-{seed}", settings, {"test_accuracy": number / 10 + seed / 100})
-    means = [*compare([tmp_path], by="scale").tables.values()][0]
+    means = next(iter(compare([tmp_path], by="scale").tables.values()))
     assert sorted(means["configuration"]) == ["scale='1'", "scale=1", "scale=none", "scale=not set"]
     assert means["test_accuracy_mean"].tolist() == pytest.approx([0.305, 0.205, 0.105, 0.005])

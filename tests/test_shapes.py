@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import random
 import re
 import statistics
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,7 +90,7 @@ def expected_runs(files, filter, last, by):
         for folder in names:
             groups.setdefault(by and value_of(files[folder], by), []).append(folder)
         names = [folder for group in groups.values() for folder in group[:last]]
-    return {folder for folder in names if not filter or FILTERS[filter](lambda name: value_of(files[folder], name))}
+    return {folder for folder in names if not filter or FILTERS[filter](partial(value_of, files[folder]))}
 
 
 def same(found, expected):
@@ -154,7 +156,7 @@ def test_each_row_has_what_the_runs_own_files_say(files, runs, number):
             assert [v for v in values if v is not None] == sorted(everyone, reverse=largest)[: len(shown)]
     if by:
         places = [value_of(files[folder], by) for folder in folders]
-        assert len([1 for a, b in zip(places, places[1:], strict=False) if a != b]) == max(0, len({*places}) - 1)
+        assert len([1 for a, b in itertools.pairwise(places) if a != b]) == max(0, len({*places}) - 1)
     assert bool(problems) == (filter is not None and not rows)
     as_csv = [*csv.DictReader(io.StringIO(render(frame, "csv")))]
     assert [row["folder"] for row in as_csv] == [row["folder"] for row in json.loads(render(frame, "json"))] == folders
