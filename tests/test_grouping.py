@@ -65,3 +65,14 @@ def test_compare_by_a_setting_holds_its_values_against_each_other_whatever_else_
     assert any("means over runs that also differ in learning_rate" in problem for problem in found.problems)
     with pytest.raises(ConfigError, match=r"of 1 group\. Expected at least 2, which differ in epochs"):
         compare([tmp_path], by="epochs")
+
+
+def test_compare_by_keeps_groups_apart_that_read_alike(tmp_path):
+    scales = [{"data.scale": "none"}, {"data.scale": 1}, {"data.scale": "1"}, {}]
+    for number, scale in enumerate(scales):
+        for seed in range(2):
+            settings = {**scale, "seed": seed}
+            make_run(tmp_path / f"{number}-{seed}", settings, {"test_accuracy": number / 10 + seed / 100})
+    means = next(iter(compare([tmp_path], by="scale").tables.values()))
+    assert sorted(means["configuration"]) == ["scale='1'", "scale=1", "scale=none", "scale=not set"]
+    assert means["test_accuracy_mean"].tolist() == pytest.approx([0.305, 0.205, 0.105, 0.005])

@@ -97,7 +97,7 @@ def test_an_interrupt_in_a_destructor_is_not_lost_and_prints_nothing():
 
 @pytest.mark.parametrize("words, resumes", [(["run", "x"], True), (["check", "x"], True), (["run", "x", "--fresh"], False), (["show", "x"], False)])
 def test_only_what_the_same_command_resumes_is_said_to_be_resumed(cli, monkeypatch, words, resumes):
-    def stop(typed):
+    def stop(typed, start):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("stackfit.cli._dispatch", stop)

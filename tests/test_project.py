@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from made_runs import make_run
 
 from stackfit.config import project
 from stackfit.errors import ConfigError
@@ -83,6 +84,22 @@ def test_a_command_in_a_subfolder_works_in_the_project_and_says_so(cli, write, l
     assert answer.code == 0 and answer.err.startswith(f"project: {lab}\n") and answer.err.count("is not allowed") == 1
     assert "# experiments/mine.yaml:2" in answer.out and f"# {here}/near.yaml:2" in answer.out
     assert Path.cwd() == lab
+
+
+@pytest.mark.parametrize("words", [["--csv", "out.csv"], ["--csv=out.csv"], ["--csv", "../notes/out.csv"]])
+def test_a_file_is_written_where_the_command_was_typed(cli, write, lab, monkeypatch, words):
+    """Not over one of the same name in the project."""
+    write("experiments/mine.yaml", "defaults: [digits_quickstart, _self_]\n")
+    write("out.csv", "precious\n")
+    make_run(lab / "outputs" / "mine" / "a.b")
+    (lab / "notes").mkdir()
+    monkeypatch.chdir(lab / "notes")
+    answer = cli("table", "mine", "--sort", "optimizer.learning_rate", *words)
+    assert (answer.code, answer.out) == (0, "notes/out.csv\n") and (lab / "out.csv").read_text() == "precious\n"
+    assert (lab / "notes" / "out.csv").read_text().startswith("experiment,")
+    monkeypatch.chdir(lab / "outputs" / "mine")
+    answer = cli("table", "a.b", "--csv", "-")
+    assert answer.code == 0 and "outputs/mine/a.b" in answer.out
 
 
 def test_a_root_is_the_users_own_and_has_experiments_of_stackfit(lab, write, monkeypatch):

@@ -307,6 +307,44 @@ def test_of_a_blank_no_filter_holds():
 
 
 @pytest.mark.parametrize(
+    ("query", "folders"),
+    [
+        ("test_accuracy != 0.5", ["a"]),
+        ("not test_accuracy > 0.95", ["a"]),
+        ("units not in [3, 5]", ["a"]),
+        ("~(`model.layers.hidden.units` == 3)", ["a"]),
+        ("activation != 'tanh'", ["a"]),
+        ("not activation == 'tanh' or state == 'failed'", ["a", "b"]),
+        ("not (test_accuracy > 0.95 and state == 'failed')", ["a"]),
+        ("not (test_accuracy > 0.95 or state == 'finished')", []),
+        ("-units < 0 and not 0 < units < 5", ["a"]),
+    ],
+)
+def test_a_comparison_with_a_blank_is_neither_true_nor_false(query, folders):
+    runs = [run("a", metrics={"test_accuracy": 0.9}), run("b", metrics={}, state="failed")]
+    for key in (UNITS, "model.layers.hidden.activation"):
+        del runs[1][1]["settings"][key]
+    assert build_table(runs, filter=query)["folder"].tolist() == folders
+
+
+def test_of_runs_that_started_in_one_second_the_newest_has_the_highest_number():
+    runs = [run(f"2025-01-01_10-00-00-{number}", started="2025-01") for number in (2, 9, 10)] + [run("unknown", started=None)]
+    assert build_table(runs, last=1)["folder"].tolist() == ["2025-01-01_10-00-00-10"]
+
+
+def test_groups_of_what_the_means_are_over_are_refused():
+    with pytest.raises(ConfigError, match="--by seed groups runs by what --over makes means over"):
+        build_table(sweep(), over="seed", by="seed")
+
+
+def test_a_blank_and_the_word_none_are_two_rows_of_a_matrix():
+    runs = [run(name, {"data.scale": scale, "seed": seed}) for seed, (name, scale) in enumerate([("a", "none"), ("b", 1), ("c", "1")])]
+    runs.append(run("d", {"seed": 3}))
+    frame = build_table(runs, pivot=("data.scale", "experiment"))
+    assert sorted(map(str, frame["data.scale"])) == ["'1'", "1", "none", "not set"] and len(frame) == 4
+
+
+@pytest.mark.parametrize(
     "query",
     [
         "@os.system('true')",

@@ -56,7 +56,7 @@ def _plain(error: Any) -> tuple[str, int]:
 def _run(typed: list[str], interruption: Interruption) -> int:
     debug = "--debug" in typed
     try:
-        return _dispatch(_enter_project([word for word in typed if word != "--debug"]))
+        return _dispatch([word for word in typed if word != "--debug"], _enter_project())
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
@@ -74,23 +74,18 @@ def _run(typed: list[str], interruption: Interruption) -> int:
     return 130
 
 
-def _enter_project(typed: list[str]) -> list[str]:
-    """Change into the project's folder; words that are paths from the folder of the command become paths from there."""
+def _enter_project() -> Path | None:
+    """Change into the project's folder; where the command was typed, if elsewhere."""
     try:
         start = Path.cwd()
     except OSError:  # it has been removed
-        return typed
+        return None
     root = find_root(start)
     if root == start:
-        return typed
+        return None
     say(f"project: {root}")
     os.chdir(root)
-    words = []
-    for word in typed:
-        key, equals, value = word.rpartition("=")
-        is_path = ("/" in value or "." in value) and not os.path.isabs(value) and (start / value).exists()
-        words.append(f"{key}{equals}{os.path.relpath(start / value, root)}" if is_path else word)
-    return words
+    return start
 
 
 def entry() -> NoReturn:
@@ -121,14 +116,14 @@ def _answer() -> None:
     app([], prog_name="stackfit")
 
 
-def _dispatch(typed: list[str]) -> int:
+def _dispatch(typed: list[str], start: Path | None) -> int:
     import typer
 
     from stackfit.cli.app import app
 
     try:
         # Without standalone mode a command's exit code is returned, and our errors come through.
-        code = app(typed, standalone_mode=False, prog_name="stackfit", terminal_width=help_width()) or 0
+        code = app(typed, standalone_mode=False, prog_name="stackfit", terminal_width=help_width(), obj=start) or 0
         if code == 130:  # Typer has turned Ctrl-C into a number
             raise KeyboardInterrupt
         return code

@@ -21,7 +21,7 @@ from stackfit.results.numbers import measured
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import no_match, rows_where
-from stackfit.results.shapes import grouped, unlike_in
+from stackfit.results.shapes import grouped, in_words, unlike_in
 from stackfit.results.statistics import compare_groups, mcnemar
 from stackfit.results.verdicts import DIFFERENT, UNTESTED, say_best, say_models, say_pairs, verdict_of
 from stackfit.waiting import doing
@@ -227,7 +227,8 @@ def _labels(frame: pd.DataFrame, by: str | None = None) -> list[str]:
     settings = frame.loc[:, :"n"].iloc[:, :-1].drop(columns=frame.attrs["aside"], errors="ignore")
     settings = settings.rename(columns=frame.attrs["short"])
     if by:
-        return [f"{frame.attrs['short'].get(by, by)}={value}" for value in frame[by].astype(object).fillna("none")]
+        name = frame.attrs["short"].get(by, by)
+        return in_words(frame[by]).map(lambda value: f"{name}={value}").tolist()
     several = settings["experiment"].nunique() > 1
     labels: dict[int, str] = {}
     for experiment, rows in settings.groupby("experiment", sort=False):

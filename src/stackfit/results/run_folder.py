@@ -21,6 +21,7 @@ from stackfit.results.final_metrics import RESULTS_FORMAT
 from stackfit.results.manifest import write_manifest
 from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
 from stackfit.results.sealing import write_sealed
+from stackfit.results.selection import order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -281,8 +282,8 @@ def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | N
             folder = experiment_folder / name
             status = read_status(folder, damaged_is_empty=True)
             if status.get("fingerprint") == fingerprint:
-                found.append((str(status.get("started")), folder, state_of(status)))
-    _, newest, state = max(found, default=("", experiment_folder, "finished"))
+                found.append((str(status.get("started")), order(name), folder, state_of(status)))
+    *_, newest, state = max(found, default=("", experiment_folder, "finished"))
     return RunFolder(newest) if state == "interrupted" else None
 
 

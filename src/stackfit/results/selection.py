@@ -6,6 +6,8 @@ import ast
 import difflib
 import re
 from collections.abc import Iterable
+from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, did_you_mean
@@ -63,16 +65,41 @@ def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
     for name in names_in(query):
         check_column(name, frame, "--filter")
     try:
-        holds = frame.eval(query, engine="python")
-        if holds.dtype.kind != "b":
-            raise TypeError("it gives values and not true or false")
-        return frame[holds.fillna(False)]
+        return frame[_never_of_blanks(frame, query)]
     except Exception as error:  # whatever the values' own operators raise
         raise ConfigError(
             f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as "
             f"{EXAMPLE}. All columns with their values: stackfit table --csv -",
             where="--filter",
         ) from None
+
+
+def _never_of_blanks(frame: pd.DataFrame, query: str) -> pd.Series:
+    """Where the query is true. A comparison with a blank is neither true nor false, whatever the column's type and under `not`."""
+    places = {name: f"column_{number}" for number, name in enumerate(sorted(names_in(query)))}
+    text = re.sub(r"`([^`]*)`", lambda quoted: f" {places[quoted[1]]} ", query)
+    tree = ast.parse(text.strip(), mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = places.get(node.id, node.id)
+    return _holds(tree, frame[[*places]].set_axis([*places.values()], axis=1), False)
+
+
+def _holds(node: ast.AST, frame: pd.DataFrame, blank: bool) -> pd.Series:
+    """A boolean for each row; `blank` for a comparison with a blank."""
+    if isinstance(node, ast.BoolOp):
+        parts = [_holds(part, frame, blank) for part in node.values]
+        return reduce(and_ if isinstance(node.op, ast.And) else or_, parts)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.Invert)):
+        return ~_holds(node.operand, frame, not blank)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.BitAnd, ast.BitOr)):
+        both = and_ if isinstance(node.op, ast.BitAnd) else or_
+        return both(_holds(node.left, frame, blank), _holds(node.right, frame, blank))
+    names = sorted({part.id for part in ast.walk(node) if isinstance(part, ast.Name)})
+    holds = frame.eval(ast.unparse(node), engine="python")
+    if not names or holds.dtype.kind != "b":
+        raise TypeError("it gives values and not true or false")
+    return holds.where(frame[names].notna().all(axis=1), blank).astype(bool)
 
 
 def sort_rows(frame: pd.DataFrame, name: str, descending: bool = False) -> pd.DataFrame:

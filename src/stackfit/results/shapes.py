@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.results.dependence import following
 from stackfit.results.differences import choose_metric, differing, group, key_of, names_of, of_last_epoch
-from stackfit.results.frames import SHOWN, Runs, tidy
+from stackfit.results.frames import COUNTS, SHOWN, Runs, tidy
 from stackfit.results.run_files import read_history
 from stackfit.results.selection import order
 from stackfit.results.statistics import summarize
@@ -91,6 +91,11 @@ def grouped(runs: Runs, over: str, by: str | None = None) -> tuple[pd.DataFrame,
     return joined(first, runs, differ, summary), values
 
 
+def measured_each_epoch(runs: Runs) -> set[str]:
+    """What runs have as a whole and each row of a history has of its epoch."""
+    return {"seconds", "members", *(name for name in runs.metrics if name not in COUNTS and not name.startswith("test_"))}
+
+
 def epoch_rows(runs: Runs, problems: list[str]) -> pd.DataFrame:
     import pandas as pd
 
@@ -123,7 +128,7 @@ def pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFra
     metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot")
     runs, names = runs.pick(runs.metrics[metric].notna()), names_of(runs)
     problems += of_last_epoch(runs, metric)
-    sides = [runs.settings[key].astype(object).fillna("none") for key in keys]
+    sides = [in_words(runs.settings[key]) for key in keys]
     unlike = unlike_in(runs, sides, set())
     if unlike:
         problems.append(f"The means are over runs that also differ in {unlike}. Narrow with --filter.")
@@ -142,6 +147,16 @@ def pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFra
     frame = tidy(pd.DataFrame(columns, dtype=object))
     frame.attrs |= {"short": short, "settings": [row]}
     return frame
+
+
+def in_words(values: pd.Series) -> pd.Series:
+    """Values that name groups, each different one by another text: a blank is `none`, or `not set` where that is a value."""
+    values = values.astype(object)
+    values = values.fillna("not set" if values.eq("none").any() else "none")
+    texts: dict[str, dict[Any, None]] = {}
+    for value in values:
+        texts.setdefault(str(value), {})[repr(value)] = None
+    return values.map(lambda value: value if len(texts[str(value)]) == 1 else repr(value))
 
 
 def run_rows(runs: Runs) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from stackfit.results.directions import check_direction, direction_of, undirecte
 from stackfit.results.frames import Paths, Runs, read_runs
 from stackfit.results.grouping import with_groups
 from stackfit.results.selection import check_column, names_in, no_match, rows_where, sort_rows
-from stackfit.results.shapes import epoch_rows, grouped, pivoted, run_rows
+from stackfit.results.shapes import epoch_rows, grouped, measured_each_epoch, pivoted, run_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def build_table(
         top: only so many rows with the best values of the column to sort by, or of `test_accuracy`.
         direction: `max` or `min`, for `top` by a metric whose class does not say what is best.
         filter: a pandas query, such as `units > 64 and test_accuracy > 0.87`. It picks runs; a query on
-            columns that only the finished table has (`n`, `epoch`, `test_accuracy_mean`) picks rows.
+            columns that only the finished table has (`n`, `epoch`, `test_accuracy_mean`), or that each epoch has, picks rows.
         last: only the newest this many runs.
         columns: only these, in this order.
 
@@ -79,16 +79,17 @@ def build_table(
     runs, group = with_groups(runs, by)
     chosen, short = columns_of(runs), {name: key for key, name in names_of(runs).items()}  # before any run is left out
     over = over and key_of(runs, over, "--over")
+    if over and group and runs.settings[group].equals(runs.settings[over]):
+        raise ConfigError(f"--by {by} groups runs by what --over makes means over. Expected another setting. Leave one of them out.")
     if pivot is not None:
         pivot = [short.get(name, name) for name in pivot[:2]] + [*pivot[2:]]
-    newest = runs.about.sort_values(["started", "folder"])
-    if last is not None:
-        newest = _first(newest[::-1], last, runs.settings[group] if group else None)
-    runs = in_order(runs.pick(newest.index))
-    if filter is not None and names_in(filter) <= {*chosen}:
+    newest = sort_rows(sort_rows(runs.about, "folder", True), "started", True)
+    runs = in_order(runs.pick(_first(newest, last, runs.settings[group] if group else None).index))
+    of_rows = measured_each_epoch(runs) if epochs else set()
+    if filter is not None and names_in(filter) <= {*chosen} - of_rows:
         runs, filter = runs.pick(rows_where(chosen.loc[runs.about.index], filter).index), None
     ranked = _ranked_by(runs, sort, top, direction)
-    if ranked and over is None and pivot is None and ranked[0] in chosen and not (epochs and top):
+    if ranked and over is None and pivot is None and ranked[0] in {*chosen} - of_rows:
         rows = sort_rows(chosen.loc[runs.about.index], *ranked)
         runs, ranked = runs.pick(_first(rows, top, rows[group] if group else None).index), None
     if over is not None:
@@ -101,13 +102,14 @@ def build_table(
         frame = run_rows(runs)
     frame = frame.reset_index(drop=True)  # a run has several epochs
     if filter is not None:
+        known = _known(frame, chosen)
         for name in names_in(filter):
-            check_column(name, dict.fromkeys([*chosen, *_by_short_name(frame)]), "--filter")
-        frame = frame.loc[rows_where(_by_short_name(frame), filter).index]
+            check_column(name, dict.fromkeys([*chosen, *known]), "--filter")
+        frame = frame.loc[rows_where(known, filter).index]
     if asked and frame.empty:
         problems.append(no_match(asked))
     if ranked:
-        named = _by_short_name(frame)
+        named = _known(frame, chosen)
         name = f"{ranked[0]}_mean" if f"{ranked[0]}_mean" in named and over else ranked[0]  # the column as it is headed
         check_column(name, dict.fromkeys([*chosen, *named]), "--sort")
         named = sort_rows(named, name, ranked[1])
@@ -115,9 +117,7 @@ def build_table(
     if group:
         frame = frame.loc[sort_rows(frame, group).index, [group, *(name for name in frame if name != group)]]
     if columns is not None:
-        one_each = "folder" in frame and not epochs
-        others = columns_of(runs).reset_index(drop=True).loc[frame.index] if one_each else None  # the frame's labels
-        frame = _chosen(frame, columns, short, others)
+        frame = _chosen(frame, columns, short, _known(frame, chosen))
     return frame.reset_index(drop=True)
 
 
@@ -158,20 +158,21 @@ def _first(rows: pd.DataFrame, count: int | None, groups: pd.Series | None = Non
     return rows.head(count) if groups is None else rows.groupby(groups, dropna=False, sort=False).head(count)
 
 
-def _by_short_name(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its settings under their short names too."""
+def _known(frame: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what else its rows can be filtered, sorted and shown by: `chosen` of the same run, settings by short name."""
     import pandas as pd
 
-    short = frame.rename(columns=frame.attrs["short"])
-    return pd.concat([frame, short[[name for name in short if name not in frame]]], axis=1)
+    parts = [frame]
+    if "folder" in frame:
+        parts.append(chosen.set_index("folder", drop=False).loc[frame["folder"]].set_axis(frame.index))
+    parts.append(frame.rename(columns=frame.attrs["short"]))
+    known = pd.concat(parts, axis=1)
+    return known.loc[:, ~known.columns.duplicated()]
 
 
-def _chosen(frame: pd.DataFrame, columns: Sequence[str], short: dict[str, str], others: pd.DataFrame | None) -> pd.DataFrame:
-    """The columns of these names; of a metric over seeds, its mean with all that belongs to it; of runs, also `others`."""
-    import pandas as pd
-
+def _chosen(frame: pd.DataFrame, columns: Sequence[str], short: dict[str, str], known: pd.DataFrame) -> pd.DataFrame:
+    """The columns of these names; of a metric over seeds, its mean with all that belongs to it."""
     keys = {name: key for name, key in short.items() if key in frame} | {name: name for name in frame}
-    known = frame if others is None else pd.concat([frame, others[[name for name in others if name not in keys]]], axis=1)
     names = []
     for name in columns:
         parts = [f"{name}_{part}" for part in ("mean", "sd", "low", "high") if f"{name}_mean" in frame]
