@@ -195,3 +195,11 @@ def test_the_scripts_are_shown_and_installed_once(cli, lab, monkeypatch):
     assert (lab / ".bashrc").read_text() == f"alias x=y\nsource '{script}'  # completion of stackfit\n"
     monkeypatch.setenv("SHELL", "/usr/bin/fish")
     assert "Expected bash or zsh" in cli("--show-completion").err
+
+
+def test_a_folder_whose_name_is_not_utf_8_has_its_keys_too(cli, lab, monkeypatch):
+    folder = os.fsencode(lab) + b"/not utf-8 \xff\xfe"
+    os.mkdir(folder)
+    monkeypatch.chdir(os.fsdecode(folder))
+    answer = cli("show", "digits_quickstart")
+    assert (answer.code, answer.err) == (0, "")

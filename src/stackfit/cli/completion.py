@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -47,7 +48,7 @@ def _choices(node: Mapping[str, Any], above: str) -> Iterator[tuple[str, list[st
 
 def _file_of_keys(experiment: str) -> Path:
     """Projects may have experiments of the same name: the folder's checksum tells them apart."""
-    return project.cache() / "completion" / f"{experiment.replace('/', '--')}-{zlib.crc32(str(Path.cwd()).encode()):08x}.json"
+    return project.cache() / "completion" / f"{experiment.replace('/', '--')}-{zlib.crc32(os.fsencode(Path.cwd())):08x}.json"
 
 
 def _read_keys(experiment: str) -> dict[str, list[str]]:
