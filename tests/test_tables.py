@@ -667,3 +667,8 @@ def test_chosen_columns_are_those_of_the_same_run_whatever_was_left_out(options)
     for name in some:
         key = name if name in whole else next(key for key in whole if key.endswith(f".{name}"))
         assert list(some[name]) == list(whole[key]) and some[name].dtype == whole[key].dtype
+
+
+def test_columns_that_name_none_are_refused():
+    with pytest.raises(ConfigError, match=r"--columns names none\. Expected at least one"):
+        build_table(sweep(), columns=[])

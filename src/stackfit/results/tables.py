@@ -117,6 +117,8 @@ def build_table(
     if group:
         frame = frame.loc[sort_rows(frame, group).index, [group, *(name for name in frame if name != group)]]
     if columns is not None:
+        if not columns:
+            raise ConfigError("--columns names none. Expected at least one. Write for example: --columns units,test_accuracy")
         frame = _chosen(frame, columns, short, _known(frame, chosen))
     return frame.reset_index(drop=True)
 
