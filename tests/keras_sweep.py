@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras_sweep_metrics
 import numpy as np
 import yaml
 
@@ -39,6 +40,7 @@ KINDS = {
     "regularizers": "keras.regularizers",
     "initializers": "keras.initializers",
     "constraints": "keras.constraints",
+    **keras_sweep_metrics.KINDS,
 }
 BIT_EQUAL, REFUSED, FAULT = "bit-equal", "refused", "fault"
 
@@ -171,6 +173,8 @@ def classes(kind: str) -> dict[str, type]:
         "regularizers": keras.regularizers.Regularizer,
         "initializers": keras.initializers.Initializer,
         "constraints": keras.constraints.Constraint,
+        "metrics": keras.metrics.Metric,
+        "callbacks": keras.callbacks.Callback,
     }
     module: Any = keras
     for part in KINDS[kind].split(".")[1:]:
@@ -230,6 +234,9 @@ def write_experiment(
 
 def write_for(kind: str, name: str, target: type) -> Iterator[str]:
     """The names of experiments that use a class, the likeliest first."""
+    if kind in keras_sweep_metrics.KINDS:
+        yield from keras_sweep_metrics.write_for(kind, name, target, write_experiment)
+        return
     node = {"_target_": f"{KINDS[kind]}.{name}", **arguments(name, target)}
     label = f"{kind}_{name}"
     if kind == "layers":
