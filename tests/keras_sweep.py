@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras_sweep_metrics
 import numpy as np
 import yaml
 
@@ -23,9 +24,11 @@ import stackfit
 from stackfit.config.hydra.composition import Composer
 from stackfit.errors import ConfigError, StackfitError
 from stackfit.execution.cells import compose_command
+from stackfit.execution.members import trains_alone
 from stackfit.execution.plan.run import plan_run
 from stackfit.execution.progress import Reporter
 from stackfit.proof.eject.script import eject
+from stackfit.proof.rerun import read_cell
 from stackfit.proof.saved import reloads_equal
 from stackfit.proof.verify import verify
 from stackfit.results import run_files
@@ -39,6 +42,7 @@ KINDS = {
     "regularizers": "keras.regularizers",
     "initializers": "keras.initializers",
     "constraints": "keras.constraints",
+    **keras_sweep_metrics.KINDS,
 }
 BIT_EQUAL, REFUSED, FAULT = "bit-equal", "refused", "fault"
 
@@ -171,6 +175,8 @@ def classes(kind: str) -> dict[str, type]:
         "regularizers": keras.regularizers.Regularizer,
         "initializers": keras.initializers.Initializer,
         "constraints": keras.constraints.Constraint,
+        "metrics": keras.metrics.Metric,
+        "callbacks": keras.callbacks.Callback,
     }
     module: Any = keras
     for part in KINDS[kind].split(".")[1:]:
@@ -230,6 +236,9 @@ def write_experiment(
 
 def write_for(kind: str, name: str, target: type) -> Iterator[str]:
     """The names of experiments that use a class, the likeliest first."""
+    if kind in keras_sweep_metrics.KINDS:
+        yield from keras_sweep_metrics.write_for(kind, name, target, write_experiment)
+        return
     node = {"_target_": f"{KINDS[kind]}.{name}", **arguments(name, target)}
     label = f"{kind}_{name}"
     if kind == "layers":
@@ -266,7 +275,7 @@ def check(experiment: str) -> str:
 
 
 def prove(experiment: str) -> str:
-    """What is not bit-equal, or nothing: a cohort of two; the second loaded, verified and ejected."""
+    """What is not bit-equal, or nothing: a cohort of two, if no callback listens to batches; the second loaded, verified, ejected."""
     stackfit.sweep(experiment, "seed=1,2", reporter=QUIET)
     runs = [stackfit.Run(path.parent) for path in sorted(Path("outputs", experiment).glob("sweep-*/*/status.json"))]
     run = runs[1]
@@ -275,7 +284,7 @@ def prove(experiment: str) -> str:
             raise Refused(run.reason)
         return f"{run.state}: {run.reason}"
     found = []
-    if set(run.history["members"]) != {2}:
+    if set(run.history["members"]) != ({1} if trains_alone(read_cell(run)) else {2}):
         found.append("it trained alone")
     if not reloads_equal(run):
         found.append("loaded, it predicts otherwise")

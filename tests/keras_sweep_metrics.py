@@ -18,6 +18,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ReduceLROnPlateau": {"monitor": "loss"},
     "ModelCheckpoint": {"filepath": "epoch.keras"},
     "CSVLogger": {"filename": "epochs.csv"},
+    "OrbaxCheckpoint": {"directory": "orbax"},
+    "RecallAtPrecision": {"precision": 0.9},
+    "IoU": {"num_classes": 2, "target_class_ids": [0], "sparse_y_pred": False},
+    "MeanIoU": {"num_classes": 2, "sparse_y_pred": False},
+    "TopKCategoricalAccuracy": {"k": 1},
+    "SparseTopKCategoricalAccuracy": {"k": 1},
     "BackupAndRestore": {"backup_dir": "backup"},
     "LearningRateScheduler": {
         "schedule": {

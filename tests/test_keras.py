@@ -27,6 +27,8 @@ def test_a_share_of_the_classes_is_bit_equal(kind, name):
         ("layers", "StringLookup", "reads texts"),
         ("layers", "LSTMCell", "{_target_: keras.layers.RNN, cell: {_target_: keras.layers.LSTMCell, …}}"),
         ("layers", "StackedRNNCells", "computes one step"),
+        ("layers", "RandomCrop", "outside training it gives (8, 8, 3), but the layers below are built for (6, 6, 3)"),
+        ("layers", "HashedCrossing", "HashedCrossing cannot take what comes from above, (1,) and (1,): All `HashedCrossing` inputs should"),
         ("layers", "InputLayer", "stackfit makes the input"),
         ("optimizers", "MultiOptimizer", "cannot be built for the model's 4 weights"),
         ("optimizers", "Optimizer", "is a base for other classes"),

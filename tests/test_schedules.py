@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stackfit.config import schema
-from stackfit.config.schedules import fill_steps, find_unfit, find_unlike_fit
+from stackfit.config.schedules import fill_steps, find_unfit, find_unlike_fit, find_unlike_layers
 from stackfit.errors import ConfigError, raising
 from stackfit.execution.cells import build_cell, compose_command
 
@@ -231,3 +231,15 @@ def test_a_cosine_inside_a_loss_scale_optimizer_is_not_ejected_either():
     inner = {"inner_optimizer": node("CosineDecay", decay_steps=90)}
     (error,) = find_unlike_fit(inner)
     assert error.key == "optimizer.inner_optimizer.learning_rate" and "optimizer=warmup_cosine" in str(error)
+
+
+def test_a_grouped_attention_without_dropout_is_not_ejected_wherever_it_stands():
+    grouped = {"_target_": "keras.layers.GroupQueryAttention", "head_dim": 2, "num_query_heads": 2, "num_key_value_heads": 1}
+    layers = {
+        "a": grouped,
+        "b": {"_target_": "keras.layers.TimeDistributed", "layer": {**grouped, "dropout": 0.0}},
+        "c": {**grouped, "dropout": 0.2},
+        "d": {"_target_": "keras.layers.MultiHeadAttention", "num_heads": 2, "key_dim": 2},
+        "e": None,
+    }
+    assert [error.key for error in find_unlike_layers(layers)] == ["model.layers.a", "model.layers.b.layer"]

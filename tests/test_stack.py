@@ -367,3 +367,31 @@ def test_the_other_form_of_inputs_and_several_outputs_are_named(layers, said):
 def test_what_cannot_be_a_layer_of_a_stack_is_a_sentence_at_its_key(name, node, said):
     error = refusal({name: node}, (4, 4, 3) if name in ("same", "mix") else (2,))
     assert said in error.message and f"model.layers.{name}" in (error.key or error.among[0])
+
+
+@pytest.mark.parametrize("node", [layer("RandomCrop", height=6, width=6), layer("Pipeline", layers=[layer("RandomCrop", height=6, width=6)])])
+def test_a_layer_with_another_shape_outside_training_is_refused(node):
+    error = refusal({"crop": node, "flat": layer("Flatten"), "output": dense()}, (8, 8, 3))
+    assert "outside training it gives (8, 8, 3), but the layers below are built for (6, 6, 3)" in str(error)
+    assert error.among[0] == "model.layers.crop"
+    assert build({"crop": layer("RandomCrop", height=8, width=8), "flip": layer("RandomFlip")}, (8, 8, 3))
+
+
+def test_an_own_layer_with_another_shape_outside_training_is_refused(keras):
+    from stackfit.model.wiring import check_computed
+
+    class Halved(keras.layers.Layer):
+        def call(self, x, training=None):
+            return x if training is False else x[:, :4]
+
+    class Promised(keras.layers.Layer):
+        def compute_output_shape(self, shape):
+            return (shape[0], 3)
+
+        def call(self, x):
+            return x
+
+    for part in (Halved(), Promised()):
+        x = keras.Input((8,))
+        with pytest.raises(ValueError, match=r"outside training it gives \(8,\), but"):
+            check_computed(part, x, part(x))

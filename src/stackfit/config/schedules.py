@@ -11,6 +11,7 @@ from stackfit.errors import ConfigError
 
 PREFIX = "keras.optimizers.schedules."
 OTHER_BITS = "keras.optimizers.ScheduleFreeAdamW"  # see docs/keras.md
+OTHER_BITS_LAYER = "keras.layers.GroupQueryAttention"
 RUN, EPOCH = "the run", "an epoch"
 
 
@@ -131,6 +132,26 @@ def find_unlike_fit(optimizer: Any) -> Iterator[ConfigError]:
                 "optimizer=warmup_cosine, then eject that run",
                 key=key,
             )
+
+
+def find_unlike_layers(node: Any, key: str = "model.layers") -> Iterator[ConfigError]:
+    """Errors of layers that end with other bits in a loop of TensorFlow's than in Keras's `fit`, wherever they stand.
+
+    Measured over all of Keras's: a GroupQueryAttention that computes its product in one operation, which one with dropout does not.
+    """
+    if isinstance(node, Mapping):
+        if node.get("_target_") == OTHER_BITS_LAYER and not node.get("dropout"):
+            yield ConfigError(
+                f"{key} is a GroupQueryAttention without dropout: it gives other bits in Keras's train function than in stackfit's "
+                "loop, and the script would end with other weights. Expected another attention, such as MultiHeadAttention. Run it "
+                "so, then eject that run.",
+                key=key,
+            )
+        for part, value in node.items():
+            yield from find_unlike_layers(value, f"{key}.{part}")
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from find_unlike_layers(value, f"{key}.{number}")
 
 
 def _is_number(value: Any) -> bool:

@@ -16,7 +16,7 @@ from stackfit.errors import ConfigError, Problems, did_you_mean
 from stackfit.model.adapting import check_place
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
-from stackfit.model.wiring import as_list, names_in, other_form, passed, said_of
+from stackfit.model.wiring import as_list, check_computed, names_in, other_form, passed, said_of
 
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
@@ -128,11 +128,13 @@ class Stack:
             if misplaced := [*check_place(name, part)]:
                 self.problems.errors += misplaced
                 return None
+            read = value
             try:
-                read, value = value, part(**value) if isinstance(value, Mapping) else part(value)
+                value = part(**read) if isinstance(read, Mapping) else part(read)
+                check_computed(part, read, value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
-                tensors = value.values() if isinstance(value, Mapping) else as_list(value)
+                tensors = read.values() if isinstance(read, Mapping) else as_list(read)
                 shapes = [str(tuple(tensor.shape[1:])) for each in tensors for tensor in as_list(each)]
                 said = ConfigError(
                     f"Layer {name!r}: {type(part).__name__} cannot take what comes from above, "

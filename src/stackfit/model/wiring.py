@@ -29,7 +29,7 @@ def passed(wiring: Any, values: Mapping[str, Any]) -> Any:
 
 def said_of(error: Exception) -> str:
     """What Keras says of a call, without its frame."""
-    text = said(error)
+    text = said(error).rpartition(" Error encountered: ")[2]
     text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
     return text.partition(" Arguments received")[0].partition(" Full shape received")[0][:300].rstrip(".")
 
@@ -51,3 +51,27 @@ def other_form(part: keras.layers.Layer, wiring: Any) -> str:
 def as_list(value: Any) -> list[Any]:
     """A list as it is, and anything else as the only item of one."""
     return value if isinstance(value, list) else [value]
+
+
+def check_computed(part: keras.layers.Layer, read: Any, declared: Any) -> None:
+    """Compute a layer outside training, without values, where Keras's model has not: a ValueError if its shape is another.
+
+    Keras's model takes a layer's word for its shape, and computes the other layers as in training. Of Keras's layers, those
+    for preprocessing do otherwise; users' own may. What a layer with `adapt` computes is known when it has seen the data.
+    """
+    kind = type(part)
+    own = not kind.__module__.startswith("keras.")
+    training = "training" in inspect.signature(part.call).parameters
+    says_itself = kind.compute_output_shape is not keras.layers.Layer.compute_output_shape
+    if hasattr(part, "adapt") or not (own or ".preprocessing." in kind.__module__) or not (says_itself or training):
+        return
+    given = {"training": False} if training else {}
+    if isinstance(read, Mapping):
+        computed = keras.Operation.compute_output_spec(part, **read, **given)
+    else:
+        computed = keras.Operation.compute_output_spec(part, read, **given)
+    if not hasattr(computed, "shape") or not hasattr(declared, "shape"):
+        return
+    here, there = tuple(computed.shape[1:]), tuple(declared.shape[1:])
+    if len(here) != len(there) or any(a != b for a, b in zip(here, there, strict=True) if None not in (a, b)):
+        raise ValueError(f"outside training it gives {here}, but the layers below are built for {there}")

@@ -16,7 +16,7 @@ from typing import Any
 
 from stackfit.config.class_weights import BALANCED, numbered
 from stackfit.config.own_units import loss_weight
-from stackfit.config.schedules import find_unlike_fit
+from stackfit.config.schedules import find_unlike_fit, find_unlike_layers
 from stackfit.config.threads import need_threads
 from stackfit.config.trust import module_file, targets_in
 from stackfit.data.kinds import kind_of
@@ -95,7 +95,7 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
             "differ. Expected jit_compile: false. Run it so, then eject that run.",
             key="jit_compile",
         )
-    for error in find_unlike_fit(config["optimizer"]):
+    for error in (*find_unlike_fit(config["optimizer"]), *find_unlike_layers(config["model"]["layers"])):
         raise error
     start(cell)
     from stackfit.model.building import with_floats  # Keras comes with it
