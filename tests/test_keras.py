@@ -41,6 +41,7 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(kind, name, said):
     assert row.verdict == REFUSED and said in row.reason
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # h5py and TensorFlow 2.21, NumPy 2
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [*KINDS])
 def test_every_class_is_bit_equal_or_refused(kind):
