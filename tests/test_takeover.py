@@ -141,3 +141,13 @@ def test_where_nothing_can_be_written_the_age_is_by_this_machines_clock(lab, mon
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     monkeypatch.setattr(takeover, "_clocks", {})
     assert abs(takeover.silent_seconds(lab / "a")) < 5
+
+
+def test_who_was_late_removes_nothing_when_it_gives_up(lab):
+    late = RunFolder(lab / "a")
+    assert late.claim("f", ABOUT)
+    taken_elsewhere(late)
+    grow_old(late.status, late.path / ".claim-1")
+    assert RunFolder(lab / "a").claim("f", ABOUT)
+    late.give_up("too late")
+    assert read_status(lab / "a")["claim"] == 2

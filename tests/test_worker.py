@@ -215,3 +215,27 @@ def test_an_index_that_somebody_has_changed_is_refused(lab, change):
     folder.index.write_text(json.dumps(index))
     with pytest.raises(RunFolderError, match=r"sweep.json cannot be read: .*Run the sweep's command again"):
         Worker(folder.path, Reporter(0))
+
+
+@pytest.mark.tf
+def test_data_that_change_after_the_cells_were_composed_end_the_worker_and_leave_no_folder(lab, monkeypatch):
+    folder = planned(*SMALL, "seed=0,1")
+    worker = Worker(folder.path, Reporter(0))
+    compose = worker._compose
+
+    def compose_and_change(records):
+        jobs = compose(records)
+        monkeypatch.setattr(type(jobs[0].cell), "fingerprint", lambda self, data: "0" * 64)
+        return jobs
+
+    monkeypatch.setattr(worker, "_compose", compose_and_change)
+
+    with pytest.raises(ConfigError, match="The data of seed=0; seed=1 have changed since the sweep was planned"):
+        worker.work()
+    assert not any(cell.exists() for cell in cells_of(folder))
+
+
+def test_shares_do_not_overlap_and_leave_nothing_out(lab):
+    folder = planned(*SMALL, "seed=range(20)")
+    shares = [Worker(folder.path, Reporter(0), rank=rank, of=3)._own for rank in range(3)]
+    assert sorted(name for share in shares for name in share) == sorted(cell.name for cell in cells_of(folder))

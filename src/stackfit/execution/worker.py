@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import files, interrupts
-from stackfit.errors import StackfitError
+from stackfit.errors import ConfigError, StackfitError
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.executors import JobComposer
@@ -70,8 +70,10 @@ class Worker:
         self.folder, self.reporter = SweepFolder(sweep), reporter
         index = self.folder.read_index()
         self._planned_at = self.folder.index.stat().st_mtime_ns
-        self._records = _in_order([cell for cell in index["cells"] if cell.get("planned", True)], rank, of)
-        self._own = {record["folder"] for record in self._records[: -(-len(self._records) // of)]}
+        planned = [cell for cell in index["cells"] if cell.get("planned", True)]
+        start, end = (len(planned) * number // of for number in (rank, rank + 1))  # of its own share
+        self._own = {record["folder"] for record in planned[start:end]}
+        self._records = [*planned[start:], *planned[:start]]  # its own share, then the others', from the next rank's on
         self._settled: set[str] = set()
         self._claimed: dict[str, RunFolder] = {}
         self._experiment = index["experiment"]
@@ -157,8 +159,10 @@ class Worker:
     def _claim(self, record: Record) -> bool:
         about = {key: record[key] for key in ("overrides", "axes")}
         about |= {"experiment": self._experiment, "cell": label_of(record["axes"]), "sweep": self.folder.path.name}
-        folder = self._claimed[record["folder"]] = RunFolder(self.folder.path / record["folder"])
-        return folder.claim(record["fingerprint"], about)
+        folder = RunFolder(self.folder.path / record["folder"])
+        if folder.claim(record["fingerprint"], about):
+            self._claimed[record["folder"]] = folder
+        return record["folder"] in self._claimed
 
     def _claim_again(self, job: Job) -> RunFolder | None:
         return claim_cell(job, self.folder.path.name)
@@ -183,10 +187,19 @@ class Worker:
         if cohort:
             self.reporter.line(f"{self._experiment}: {len(cohort)} cell{'s' * (len(cohort) != 1)}.")
             self.runner.train(cohort)
-        for name in [record["folder"] for record in records if record["folder"] in self._claimed]:
-            if (read_status_if_any(self.folder.path / name) or {}).get("state") == "running":  # its data have changed
-                self._claimed[name].give_up("not trained")
-            del self._claimed[name]
+        left_over = [record for record in records if record["folder"] in self._claimed and self._is_mine(record)]
+        self._release(left_over, "its data have changed")
+        self._claimed.clear()
+        if left_over:  # else they would be taken again and again
+            names = "; ".join(label_of(record["axes"]) for record in left_over)
+            raise ConfigError(
+                f"The data of {names} have changed since the sweep was planned. Expected the same. Plan it again: run the sweep's "
+                "command in this project."
+            )
+
+    def _is_mine(self, record: Record) -> bool:
+        status = read_status_if_any(self.folder.path / record["folder"]) or {}
+        return status.get("state") == "running" and owner.is_me(status.get("owner"))
 
     def _wait(self) -> bool:
         """Wait a little while other workers have the last cells: if one dies, they must be trained. False if none is left."""
@@ -223,9 +236,3 @@ class Worker:
         interrupts.check()
         if time.monotonic() - self._looked > LOOK_SECONDS and self._must_stop():
             raise KeyboardInterrupt
-
-
-def _in_order(records: Sequence[Record], rank: int, of: int) -> list[Record]:
-    """The worker's own share of the list, then the others', from that of the next rank on."""
-    start = len(records) * (rank % of) // of
-    return [*records[start:], *records[:start]]

@@ -117,6 +117,8 @@ class RunFolder(RunFiles):
 
     def give_up(self, reason: str) -> None:
         """Undo the claim before anything is written: a new folder is removed, an earlier attempt is interrupted again."""
+        if takeover.is_taken(self.path, self._take):  # it is another process's by now
+            return
         if self.config.exists():
             with contextlib.suppress(OSError):
                 self._end("interrupted", reason=reason)
