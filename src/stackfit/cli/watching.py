@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 SECONDS = 1.0  # between two looks
 HEIGHT = 24  # lines, where nobody knows how many the terminal has
-SETTLED = {"finished", "failed", "pruned"}
 
 
 def command(sweep: Sweep, once: Annotated[bool, option("Print it once.", "--once")] = False) -> None:
@@ -63,11 +62,13 @@ def command(sweep: Sweep, once: Annotated[bool, option("Print it once.", "--once
 def _lines(view: SweepView, workers: list[dict[str, object]], columns: int, height: int) -> Iterator[str]:
     from stackfit.execution.screen import joined, sweep_lines
 
-    names = [f"{worker.get('host')} {worker.get('pid')}" for worker in workers]
-    below = joined([f"{len(names)} worker{'s' * (len(names) != 1)}{': ' * bool(names)}{names[0] if names else ''}", *names[1:]], columns)
+    count = f"{len(workers)} worker{'s' * (len(workers) != 1)}"
+    below = joined([count, *(f"{worker.get('host')} {worker.get('pid')}" for worker in workers)], columns)
     yield from sweep_lines(view, columns, max(4, height - len(below)))
     yield from below
 
 
 def _is_settled(view: SweepView) -> bool:
-    return bool(view.cells) and set(view.counts) <= SETTLED
+    from stackfit.results.underway import SETTLED
+
+    return bool(view.cells) and set(view.counts) <= {*SETTLED}

@@ -114,6 +114,9 @@ def _hire(order: str, reporter: Reporter, check: Callable[[], None]) -> dict[str
     said: list[str] = []
     lines: list[str] = []
 
+    def keep_answer() -> None:
+        said.append(guest.stdout.read())  # type: ignore[union-attr]
+
     def pass_on() -> None:
         for line in guest.stderr:  # type: ignore[union-attr]
             lines.append(line)
@@ -122,8 +125,7 @@ def _hire(order: str, reporter: Reporter, check: Callable[[], None]) -> dict[str
     try:
         with guest.stdin:
             guest.stdin.write(order)
-        read = lambda: said.append(guest.stdout.read())  # type: ignore[union-attr]  # noqa: E731
-        readers = [threading.Thread(target=each, daemon=True) for each in (read, pass_on)]
+        readers = [threading.Thread(target=each, daemon=True) for each in (keep_answer, pass_on)]
         for reader in readers:
             reader.start()
         while guest.poll() is None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from stackfit import files
 from stackfit.results.sweep_folder import SweepFolder
 
 
@@ -18,12 +17,7 @@ def worker_commands(
     Raises:
         RunFolderError: the sweep's folder cannot be written.
     """
-    folder = SweepFolder(sweep)
-    with files.writing(folder.jobs):
-        folder.jobs.mkdir(exist_ok=True)
-        launch = f"launch-{1 + sum(1 for _ in folder.jobs.glob('launch-*'))}"
-        files.write_text(folder.jobs / launch, f"{number} workers\n")
-    words = ["--launch", launch, *more]
+    words = ["--launch", SweepFolder(sweep).begin_launch(number), *more]
     words += ["--max-members", str(max_members)] if max_members else []
     words += [word for module in trust for word in ("--trust", module)]
     start = [sys.executable, "-m", "stackfit", "work", str(sweep)]

@@ -18,6 +18,7 @@ from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.following import follow
 from stackfit.execution.jobs import Job
 from stackfit.execution.launching import worker_commands
+from stackfit.results.sweep_folder import SweepFolder
 
 LAST_SECONDS = 8.0  # after which a worker that was told to stop is killed: for its folders that is harmless
 
@@ -27,7 +28,7 @@ class Processes:
     """Trains a sweep by workers in processes of their own.
 
     Args:
-        workers: how many; None: one for each core, and no more than there are cohorts.
+        workers: how many; None: one for each core, and no more than there are cells.
         max_members: cells in a cohort; None: as many as fit.
         trust: modules that the user trusts; told to each worker.
     """
@@ -40,7 +41,8 @@ class Processes:
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Start the workers and wait for them. Ctrl-C stops them."""
         processes = self.start(sweep, len(jobs))
-        runner.reporter.line(f"{_count(len(processes), 'worker')}; what they print is in {files.shown(sweep / 'jobs')}.")
+        workers = f"{len(processes)} worker{'s' * (len(processes) != 1)}"
+        runner.reporter.line(f"{workers}; what they print is in {files.shown(SweepFolder(sweep).jobs)}.")
         try:
             runner.failed += follow(
                 sweep, jobs, lambda: None in [process.poll() for process in processes], runner.reporter
@@ -51,7 +53,7 @@ class Processes:
         for number, process in enumerate(processes):
             if process.returncode not in (0, 1):
                 how = f"by signal {-process.returncode}" if process.returncode < 0 else f"with code {process.returncode}"
-                log = files.shown(sweep / "jobs" / f"worker-{number}.log")
+                log = files.shown(SweepFolder(sweep).worker_log(number))
                 runner.reporter.line(f"Worker {number} ended {how}; see {log}", always=True)
 
     def start(self, sweep: Path, cells: int) -> list[subprocess.Popen[bytes]]:
@@ -67,8 +69,8 @@ class Processes:
         number = min(self.workers or len(cores), cells)
         started = []
         for rank, words in enumerate(worker_commands(sweep, number, self.max_members, self.trust)):
-            with files.writing(sweep / "jobs"):
-                log = (sweep / "jobs" / f"worker-{rank}.log").open("ab")
+            with files.writing(sweep):
+                log = SweepFolder(sweep).worker_log(rank).open("ab")
             with log:
                 process = subprocess.Popen(
                     words,
@@ -102,7 +104,3 @@ def _cores() -> list[int]:
     with contextlib.suppress(AttributeError):  # not on macOS
         return psutil.Process().cpu_affinity() or [*range(os.cpu_count() or 1)]
     return [*range(os.cpu_count() or 1)]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

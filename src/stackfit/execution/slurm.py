@@ -57,7 +57,7 @@ class Slurm:
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Submit the job and wait until its tasks have ended. Ctrl-C cancels it."""
         tasks = self.start(sweep, len(jobs))
-        runner.reporter.line(f"Submitted job {tasks[0].job_id.partition('_')[0]}; what it prints is in {shown(sweep / 'jobs')}.")
+        runner.reporter.line(f"Submitted job {tasks[0].job_id.partition('_')[0]}; what it prints is in {shown(SweepFolder(sweep).jobs)}.")
         try:
             runner.failed += follow(sweep, jobs, lambda: self._is_queued(tasks), runner.reporter)
         except BaseException:
@@ -82,7 +82,7 @@ class Slurm:
         more = ["--requeues", str(self.requeues)] if self.cluster == "slurm" else []
         commands = worker_commands(sweep, number, self.max_members, self.trust, *more)
         try:
-            executor = submitit.AutoExecutor(folder=sweep / "jobs", cluster=self.cluster)
+            executor = submitit.AutoExecutor(folder=SweepFolder(sweep).jobs, cluster=self.cluster)
             executor.update_parameters(**self._parameters(number))
             with contextlib.redirect_stderr(io.StringIO()), executor.batch():  # sbatch's words come with its error
                 tasks = [executor.submit(CommandFunction(words, cwd=Path.cwd())) for words in commands]

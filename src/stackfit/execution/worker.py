@@ -7,8 +7,6 @@ says whether it is free, taken or settled.
 from __future__ import annotations
 
 import math
-import os
-import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,9 +21,9 @@ from stackfit.execution.jobs import BUSY, SETTLED, Job, claim_cell, find_state
 from stackfit.execution.progress import Reporter
 from stackfit.keys import label_of
 from stackfit.results import owner
-from stackfit.results.run_files import STATUS, read_status_if_any
+from stackfit.results.run_files import RunFiles, read_status_if_any
 from stackfit.results.run_folder import RunFolder
-from stackfit.results.sweep_folder import STOP, SweepFolder
+from stackfit.results.sweep_folder import SweepFolder
 
 MANY = 1_000_000
 FEWEST = 4  # cells to take of another's share at least: they train together
@@ -83,8 +81,7 @@ class Worker:
         self._deadline = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
         self._looked = 0.0
         self.was_terminated = False
-        self._entry = self.folder.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
-        self._began = self.folder.jobs / launch if launch else self._entry
+        self._launch = launch
         self.runner = CohortRunner(
             self._claim_again, reporter, lambda job: self.folder.write_results(), check=self._check
         )
@@ -99,22 +96,18 @@ class Worker:
             ConfigError: a cell no longer composes, or has another fingerprint; nothing of its cohort was trained.
             KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
         """
-        with files.writing(self.folder.jobs):
-            self.folder.jobs.mkdir(exist_ok=True)
-            files.write_json(self._entry, {"owner": owner.this_process()})
-        try:
-            while self._most > 0 and not self._must_stop():
-                if records := self._take():
-                    self._train(records)
-                elif not self._wait():
-                    break
-        except KeyboardInterrupt:
-            if interrupts.by_user():
-                raise
-            self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
-        finally:
-            self._entry.unlink(missing_ok=True)
-            if self.folder.path.is_dir():
+        with self.folder.registered(self._launch) as self._began:
+            try:
+                while self._most > 0 and not self._must_stop():
+                    if records := self._take():
+                        self._train(records)
+                    elif not self._wait():
+                        break
+            except KeyboardInterrupt:
+                if interrupts.by_user():
+                    raise
+                self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
+            finally:
                 self.folder.write_results(at_once=True)
         if left := sum(1 for _ in self._unsettled()):
             self.reporter.line(f"Stopped with {left:,} cell{'s' * (left != 1)} left.", always=True)
@@ -132,7 +125,7 @@ class Worker:
             path = self.folder.path / record["folder"]
             status = read_status_if_any(path)
             state = BUSY if status and status["state"] == "running" else find_state(status, record["fingerprint"])[0]
-            if state == "failed before" and (path / STATUS).stat().st_mtime_ns > self._planned_at:
+            if state == "failed before" and RunFiles(path).status.stat().st_mtime_ns > self._planned_at:
                 state = "failed"  # since the sweep was planned: only a new command tries again
             if state == "failed" or (state in SETTLED and state != BUSY):
                 self._settled.add(record["folder"])
@@ -220,12 +213,7 @@ class Worker:
         """Whether its time is used up, or somebody has asked the sweep's workers to stop since this one began."""
         interrupts.check()
         self._looked = time.monotonic()
-        if self._looked > self._deadline:
-            return True
-        try:
-            return (self.folder.jobs / STOP).stat().st_mtime_ns > self._began.stat().st_mtime_ns
-        except OSError:  # nobody has, or the folder is gone: then the next write says so
-            return False
+        return self._looked > self._deadline or self.folder.must_stop(self._began)
 
     def _check(self) -> None:
         """A place between two steps of training.

@@ -208,7 +208,7 @@ def find_misuse(
                 among=(key, "task.labels", "task.loss._target_", "data.num_classes"),
             )
         taken = [other for other, of in trials.items() if other != name and set(trial.names) & set(of.names)]
-        reserved = [each for each in trial.names if each in RESERVED_METRICS or each.startswith(("val_", "test_"))]
+        reserved = [each for each in trial.names if each != name and (each in RESERVED_METRICS or each.startswith(("val_", "test_")))]
         if taken or reserved:
             clash = f"as {taken[0]!r} has too" if taken else "which is a column of every run"
             yield False, ConfigError(

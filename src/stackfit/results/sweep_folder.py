@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from stackfit.results.takeover import silent_seconds
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
 EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
-STOP = "stop"  # in `jobs`: workers that began before it was written stop
 RARELY = 20  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
 QUICK_SECONDS = 0.05  # what takes less is written each time
 
@@ -43,6 +43,45 @@ class SweepFolder:
     index = property(lambda self: self.path / "sweep.json")
     results = property(lambda self: self.path / "results.csv")
     jobs = property(lambda self: self.path / "jobs")  # of launchers and workers: logs, who works, the wish to stop
+    stop = property(lambda self: self.jobs / "stop")  # workers that began before it was written stop
+
+    def worker_log(self, rank: int) -> Path:
+        """What a worker prints."""
+        return self.jobs / f"worker-{rank}.log"
+
+    @contextlib.contextmanager
+    def registered(self, launch: str | None = None) -> Iterator[Path]:
+        """Inside, this process is listed among the sweep's workers.
+
+        Args:
+            launch: the name that `begin_launch` gave.
+
+        Yields:
+            The file whose time says when the worker began: its launch's, or its own entry.
+        """
+        entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
+        with writing(self.jobs):
+            self.jobs.mkdir(exist_ok=True)
+            files.write_json(entry, {"owner": owner.this_process()})
+        try:
+            yield self.jobs / launch if launch else entry
+        finally:
+            entry.unlink(missing_ok=True)
+
+    def begin_launch(self, workers: int) -> str:
+        """Note that workers are started now, whenever each of them begins; the name of the note."""
+        with writing(self.jobs):
+            self.jobs.mkdir(exist_ok=True)
+            name = f"launch-{1 + sum(1 for _ in self.jobs.glob('launch-*'))}"
+            files.write_text(self.jobs / name, f"{workers} workers\n")
+        return name
+
+    def must_stop(self, began: Path) -> bool:
+        """Whether somebody has asked the workers to stop that began when this file was written, by the disk's own times."""
+        try:
+            return self.stop.stat().st_mtime_ns > began.stat().st_mtime_ns
+        except OSError:  # nobody has, or the folder is gone: then the next write says so
+            return False
 
     @classmethod
     def find(
@@ -189,7 +228,7 @@ class SweepFolder:
         self.read_index()
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
-            files.write_text(self.jobs / STOP, f"asked on {socket.gethostname()}\n")
+            files.write_text(self.stop, f"asked on {socket.gethostname()}\n")
         return len(self.workers())
 
     def workers(self) -> list[dict[str, Any]]:
