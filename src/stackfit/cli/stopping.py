@@ -15,4 +15,5 @@ def command(sweep: Sweep) -> None:
     from stackfit.results.sweep_folder import SweepFolder
 
     workers = SweepFolder(sweep).ask_to_stop()
-    print(f"Asked {workers} worker{'s' * (workers != 1)} to stop. Each looks about once a second.", file=sys.stderr)
+    asked = f"Asked {workers} worker{'s' * (workers != 1)} to stop. Each looks about once a second."
+    print(asked if workers else "No worker is known to run. Any that has begun by now will stop.", file=sys.stderr)

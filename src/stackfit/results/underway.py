@@ -110,7 +110,7 @@ class Underway:
             stamp = _stamp(self.folder.index)
             if stamp != self._index[0]:
                 cells = json.loads(read_bounded(self.folder.index))["cells"]
-                self._index = stamp, [{"folder": str(row["folder"]), "axes": dict(row["axes"])} for row in cells]
+                self._index = stamp, [{"folder": str(row["folder"]), "axes": dict(row["axes"])} for row in cells if row.get("planned", True)]
         return self._index[1]
 
     def _cell(self, row: Mapping[str, Any]) -> CellView:
