@@ -30,7 +30,7 @@ test-all: $(VENV)/.tested
 
 # what needs an optional dependency; installs it
 test-extras: $(VENV)/.tested
-	$(BIN)/python $(INSTALL) -e '.[tensorboard,slurm,ray,notebook]'
+	$(BIN)/python $(INSTALL) -e '.[slurm,ray,search,jax,mlflow,onnx,crate,tensorboard,notebook,browser]'
 	$(PYTEST) -m extra
 
 # the same tests with the newest versions that pyproject.toml allows; says which newer version breaks what

@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def test_latest() -> int:
 
 if __name__ == "__main__":
     if "--lock" in sys.argv:
-        versions = install("test,dev,tensorboard")
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+        versions = install(",".join(extras))
         LOCK.write_text(HEAD + "".join(f"{name}=={version}\n" for name, version in versions.items()))
         print(f"{LOCK.name}: {len(versions)} packages")
     else:
