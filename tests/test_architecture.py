@@ -26,7 +26,8 @@ CLOSED = {"training": {*DOORS, "data"}}  # knows neither config nor folder
 
 # They import Keras or TensorFlow when they are imported.
 HEAVY = {"layers", "callbacks", "model", "training"}
-LIGHT_INSIDE = {"model.json_schema", "model.own_modules", "model.sizes", "training.engine", "training.tensorflow.engine",
+LIGHT_INSIDE = {"model.json_schema", "model.own_modules", "model.sizes", "training.backend", "training.engine",
+                "training.jax.engine", "training.jax.runtime", "training.tensorflow.engine",
                 "training.tensorflow.runtime"}  # of heavy rooms  # fmt: skip
 
 # Who may name a library at all, wherever in the module. `omegaconf` comes with Hydra's configs.
@@ -37,6 +38,7 @@ ALLOWED = {
     "rich": "execution.progress|cli|results.formats|api.notebook",
     "tensorflow_datasets": "data.kinds.tfds|data.tfds_worker",
     "tensorflow": "training.tensorflow",
+    "jax": "training.jax",
 }
 LONGEST = 300  # lines of a module
 OPEN: set[str] = set()  # still to be split

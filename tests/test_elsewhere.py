@@ -10,11 +10,12 @@ import pytest
 
 import stackfit
 from stackfit.errors import ConfigError, TrainingError
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import ENGINES
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
 from stackfit.results.run_files import read_environment, read_metrics, read_status
 
+ENGINE = ENGINES["tensorflow"]
 pytestmark = pytest.mark.tf
 
 CONVOLUTION = """

@@ -24,10 +24,11 @@ from stackfit.data import Dataset, load_dataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.errors import TrainingError
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import ENGINES
 from stackfit.execution.members import settings_of
 from stackfit.training.tensorflow import runtime
 
+ENGINE = ENGINES["tensorflow"]
 pytestmark = [
     pytest.mark.tf,
     # Keras's ReduceLROnPlateau makes an array of a TensorFlow variable in a way that NumPy 2 calls old.
@@ -128,7 +129,7 @@ def plain_fit(one: Cell, dataset: Dataset) -> Trained:
     import tensorflow as tf
 
     from stackfit.execution.members import make_model
-    from stackfit.training.tensorflow.pipeline import epoch_order
+    from stackfit.training.batches import epoch_order
 
     config = one.config
     model = make_model(one, dataset.input_shape)

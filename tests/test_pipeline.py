@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import ENGINES
 from stackfit.training.engine import Member, Settings
 from stackfit.training.tensorflow import runtime
 
+ENGINE = ENGINES["tensorflow"]
 pytestmark = pytest.mark.tf
 
 X = np.arange(10 * 2 * 2, dtype=np.uint8).reshape(10, 2, 2)
@@ -55,7 +56,7 @@ def make_feed(
 @settings(max_examples=50, deadline=None)
 def test_an_epochs_order_is_a_permutation_and_a_function_of_seed_and_epoch_alone(examples, seed, epoch):
     runtime.start()
-    from stackfit.training.tensorflow.pipeline import epoch_order
+    from stackfit.training.batches import epoch_order
 
     order = epoch_order(examples, seed, epoch)
     assert order.dtype == np.int32 and np.array_equal(np.sort(order), np.arange(examples))
@@ -66,7 +67,7 @@ def test_an_epochs_order_is_a_permutation_and_a_function_of_seed_and_epoch_alone
 
 def test_every_epoch_and_every_seed_has_its_own_order():
     runtime.start()
-    from stackfit.training.tensorflow.pipeline import epoch_order
+    from stackfit.training.batches import epoch_order
 
     orders = {tuple(epoch_order(20, seed, epoch)) for seed in range(5) for epoch in range(5)}
     assert len(orders) == 25
@@ -74,7 +75,7 @@ def test_every_epoch_and_every_seed_has_its_own_order():
 
 def test_the_order_of_seed_0_is_the_one_that_saved_results_were_made_with():
     runtime.start()
-    from stackfit.training.tensorflow.pipeline import epoch_order
+    from stackfit.training.batches import epoch_order
 
     assert list(epoch_order(8, 0, 0)) == list(np.random.default_rng([0, 0]).permutation(8))
     assert list(epoch_order(8, None, 5)) == list(range(8))
@@ -96,7 +97,7 @@ def test_an_epoch_holds_every_example_once_and_the_last_batch_may_be_smaller(siz
 
 
 def test_a_seed_shuffles_every_epoch_differently_and_keeps_picture_and_label_together():
-    from stackfit.training.tensorflow.pipeline import epoch_order
+    from stackfit.training.batches import epoch_order
 
     feed = make_feed(4, seed=7)
     for epoch in (0, 1, 0):

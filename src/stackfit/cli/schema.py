@@ -25,10 +25,10 @@ def command(
 
     schema = None if fresh else json_schema.shipped_schema()
     if schema is None:
-        from stackfit.execution.engines import ENGINE
+        from stackfit.execution.engines import ENGINES
         from stackfit.training.engine import Settings
 
-        ENGINE.start(Settings())
+        ENGINES["tensorflow"].start(Settings())
         schema = json_schema.generate()
     text = json_schema.text_of(json_schema.group_schema(schema, group) if group else schema)
     if output is None:

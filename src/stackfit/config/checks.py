@@ -10,12 +10,14 @@ from omegaconf import OmegaConf
 
 from stackfit.config import project
 from stackfit.config.class_weights import class_number
+from stackfit.config.engine_choice import check_engine
 from stackfit.config.schema import LATER, SILENCEABLE, Experiment, unknown_keys
 from stackfit.config.signatures import check_signatures
 from stackfit.config.trust import check_targets
 from stackfit.errors import ConfigError, Problems, did_you_mean, made_by_newer, nearest
 
 CHOICES = {
+    "engine": ("tensorflow", "jax"),
     "precision": ("float32", "mixed_bfloat16", "mixed_float16", "float64"),
     "data.kind": project.data_kinds(),
     "data.order": ("tfds", "keras"),
@@ -91,6 +93,8 @@ def check_values(config: Mapping[str, Any], trusted: tuple[str, ...], known: Pro
                 f"data.input_shape holds {size!r}. Expected whole numbers of at least 1. Write: 'data.input_shape=[28,28,1]'",
                 key="data.input_shape",
             )
+    if not known.covers("engine"):
+        yield from check_engine(config)
     layers = {name: layer for name, layer in (config["model"]["layers"] or {}).items() if layer is not None}
     if not layers:
         yield ConfigError(

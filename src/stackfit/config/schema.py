@@ -103,6 +103,8 @@ class Experiment:
     seed: int = 0  # weights, dropout and order
     precision: str = "float32"  # a Keras dtype policy: float32, mixed_bfloat16, mixed_float16
     jit_compile: bool = False  # XLA: other bits, a slower start
+    engine: str = "tensorflow"  # what trains: tensorflow, or jax (the extra), many cells at once on a GPU
+    stack: Any = "auto"  # engine jax: members of one program, a number, or auto: 64 with a GPU, else 1
     deterministic: bool = True
     save: list[str] = field(default_factory=lambda: ["keras"])  # keras, h5; [] for none
     verbosity: int = 1  # print a line every this many epochs; 0: results only
@@ -113,6 +115,8 @@ COSMETIC = ("about", "expect", "save", "verbosity", "silence")
 """Keys that never change a number, and so do not enter the fingerprint."""
 
 LATER: dict[str, Any] = {
+    "engine": "tensorflow",
+    "stack": "auto",
     "data.resize": [],
     "data.background": "white",
     "data.columns": None,

@@ -11,6 +11,7 @@ from typing import Any
 
 from stackfit.config import project
 from stackfit.config.checks import check_values
+from stackfit.config.engine_choice import stack_of
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes, refuse_launchers
 from stackfit.config.origins import Origins
@@ -86,6 +87,7 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             problems.unknown |= {"data.input_shape", "data.num_classes"}
     config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
+    config["stack"] = stack_of(config)
     usable = not problems.touches("data") and not problems.covers("optimizer", "epochs", "batch_size")
     if usable and any(find_schedules(config["optimizer"])):
         _fit_schedules(config, problems)

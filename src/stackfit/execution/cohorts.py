@@ -13,7 +13,7 @@ from stackfit import interrupts
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 
@@ -93,13 +93,15 @@ def group_jobs(
     alone = [job.label if members.trains_alone(job.cell) else "" for job in jobs]
     groups: dict[Any, list[Job]] = {}
     for job, each, name in zip(jobs, settings, alone, strict=True):
-        groups.setdefault((ENGINE.group_key(each), name), []).append(job)
+        engine = engine_of(job.cell.config)
+        groups.setdefault((engine.name, engine.group_key(each), name), []).append(job)
     cohorts = []
     for together in groups.values():
         largest = 0
         for job in together:
             largest = max(largest, sizes[id(job)])
-        size = max_members or ENGINE.limit(len(together), largest)
+        config = together[0].cell.config
+        size = max_members or engine_of(config).limit(len(together), largest, members.settings_of(config).stack)
         cohorts += [together[start : start + size] for start in range(0, len(together), size)]
     return cohorts
 

@@ -32,7 +32,7 @@ def describe_environment(
     commit, clean = git_state()
     return {
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: version(name) for name in packages_of(cell.config.get("engine", "tensorflow"))},
         "numerics": NUMERICS,
         "platform": platform.platform(),
         "cores": engine["cores"],
@@ -46,6 +46,12 @@ def describe_environment(
         "git_clean": clean,
         "data_fingerprint": data_fingerprint,
     }
+
+
+def packages_of(engine: str) -> list[str]:
+    """The packages that decide a number; of the engines' libraries those of this one."""
+    own = {"tensorflow": ["tensorflow"], "jax": ["jax", "jaxlib"]}[engine]
+    return [each for name in PACKAGES for each in (own if name == "tensorflow" else [name])]
 
 
 def describe_determinism(cell: Cell, model: Any, engine: Mapping[str, Any]) -> dict[str, Any]:

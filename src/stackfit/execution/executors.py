@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from stackfit.execution.cohorts import CohortRunner, fingerprints
 from stackfit.execution.jobs import Claim, Job, claim_cell
 from stackfit.execution.progress import Reporter
 from stackfit.keys import label_of
+from stackfit.results.sweep_folder import ENGINE_KEYS
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,14 @@ class Work:
 def describe_job(job: Job) -> dict[str, Any]:
     """A sweep's job as `Work` and `sweep.json` hold it."""
     assert job.path is not None
+    config = job.cell.config
+    engine = {} if config["engine"] == "tensorflow" else {key: config[key] for key in ENGINE_KEYS}
     return {
         "overrides": list(job.cell.overrides),
         "axes": job.cell.axes,
         "fingerprint": job.fingerprint,
         "folder": job.path.name,
+        **engine,
     }
 
 
@@ -129,8 +133,12 @@ class JobComposer:
         """
         jobs = []
         for record in records:
+            overrides = record["overrides"]
+            # As planned, whatever device is here.
+            planned = [f"stack={record['stack']}"] if "stack" in record else []
             with raising() as problems:
-                cell = compose_cell(self._composer, record["overrides"], self._trusted, problems, axes=record["axes"])
+                cell = compose_cell(self._composer, [*overrides, *planned], self._trusted, problems, axes=record["axes"])
+            cell = replace(cell, overrides=tuple(overrides))
             fingerprint = self._fingerprint_of(cell)
             label = label_of(cell.axes)
             if fingerprint != record["fingerprint"]:

@@ -64,7 +64,7 @@ REVISIONS: tuple[Revision, ...] = (
 
 
 def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: Iterable[str] = ()) -> str:
-    """SHA-256 over config, data, the versions of Keras and TensorFlow, revisions, and trusted code.
+    """SHA-256 over config, data, the versions of Keras and of the engine's library, revisions, and trusted code.
 
     Args:
         config: resolved, plain containers.
@@ -76,7 +76,7 @@ def fingerprint_of(config: Mapping[str, Any], data_fingerprint: str, modules: It
         "layers": list(config["model"]["layers"]),  # their order; the keys above are sorted
         "data": data_fingerprint,
         "keras": importlib.metadata.version("keras"),
-        "tensorflow": importlib.metadata.version("tensorflow"),
+        "tensorflow": importlib.metadata.version(config.get("engine", "tensorflow")),  # the engine's library
         "numerics": NUMERICS,
         "code": code_digests(modules),
     }

@@ -14,7 +14,7 @@ from typing import Any
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.inputs import Inputs
 from stackfit.errors import StackfitError, TrainingError
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import settings_of
 from stackfit.files import printed
@@ -74,7 +74,7 @@ class Finisher:
     @staticmethod
     @doing("Evaluating")
     def _evaluate(jobs: Sequence[Job], feeds: Sequence[Feed]) -> list[tuple[Logs, Any]]:
-        return ENGINE.evaluate([job.member.model for job in jobs], feeds)
+        return engine_of(jobs[0].cell.config).evaluate([job.member.model for job in jobs], feeds)
 
     def failed(self, job: Job, error: BaseException) -> None:
         """Mark the job as failed: it ends here."""

@@ -7,7 +7,7 @@ import json
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 
 from stackfit import interrupts
-from stackfit.config import class_weights
+from stackfit.config import project
 from stackfit.config.given import described, find_given
-from stackfit.config.threads import need_threads, threads_of
+from stackfit.config.threads import threads_of
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engine_settings import settings_of, without_rate
+from stackfit.execution.engines import engine_of
 from stackfit.files import printed
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
@@ -35,26 +36,13 @@ DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_siz
 
 def start(cell: Cell, together: bool = False) -> None:
     """Start the engine with the cell's settings; with all of Keras if its config names the user's code."""
-    deterministic = cell.config["deterministic"] is not False
-    ENGINE.start(Settings(threads=threads_of(cell.config), deterministic=deterministic, lean=not cell.modules), together)
-
-
-def settings_of(config: Mapping[str, Any]) -> Settings:
-    """The part of a resolved config that the engine needs."""
-    task, data = config["task"], config["data"]
-    return Settings(
-        batch_size=config["batch_size"],
-        labels=task["labels"],
-        classes=data["num_classes"],
-        class_weight=task["class_weight"] and class_weights.numbered(config),
-        order_seed=config["seed"] if config["shuffle"] else None,
-        precision=config["precision"],
-        jit_compile=config["jit_compile"],
-        deterministic=config["deterministic"],
-        data=json.dumps(data, sort_keys=True, default=str),
-        threads=threads_of(config),
-        needs_threads=need_threads(config),
+    settings = Settings(
+        threads=threads_of(cell.config),
+        deterministic=cell.config["deterministic"] is not False,
+        lean=not cell.modules,
+        cache=str(project.cache() / "compiled"),
     )
+    engine_of(cell.config).start(settings, together)
 
 
 @doing("Building the model")
@@ -70,10 +58,11 @@ def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Probl
 
     from stackfit.model.assembly import assemble
 
-    keras.utils.set_random_seed(cell.config["seed"])
     keras.config.set_dtype_policy(cell.config["precision"])
     try:
-        return assemble(cell.config, input_shape, problems)
+        with engine_of(cell.config).building():
+            keras.utils.set_random_seed(cell.config["seed"])
+            return assemble(cell.config, input_shape, problems)
     finally:
         keras.config.set_dtype_policy("float32")
         if cell.origins:
@@ -223,7 +212,7 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
                 if given and given.made is not None:
                     built.append(given.made)
                     continue
-                with own.collect():
+                with own.collect(), engine_of(cell.config).building():
                     placed = _place_files(node, folder, f"callbacks.{name}")
                     built.append(build(placed, f"callbacks.{name}", "callbacks", own))
     problems.errors += own.errors[known:]
@@ -252,10 +241,7 @@ def _place_files(node: dict[str, Any], folder: Path, key: str) -> dict[str, Any]
 def model_key(cell: Cell) -> str:
     """A text that is equal for cells with the same model: seed, epochs, data order and learning rate do not matter."""
     config = cell.config
-    optimizer = dict(config["optimizer"] or {})
-    if isinstance(optimizer.get("learning_rate"), float):  # anything else has to be built
-        optimizer["learning_rate"] = 0.0
-    parts = [optimizer, *(config[key] for key in ("model", "task", "callbacks", "precision", "batch_size"))]
+    parts = [without_rate(config["optimizer"]), *(config[key] for key in ("model", "task", "callbacks", "precision", "batch_size"))]
     data = [config["data"][key] for key in ("input_shape", "num_classes", "validation_split")]
     return json.dumps([parts, data], default=str)
 
@@ -287,7 +273,7 @@ def trains_alone(cell: Cell) -> str | None:
             setting = described(node).get
             listens = listens_to_batches(kind, setting) or listens_to_tests(kind, setting)
             listener = f"callbacks.{name}" if listens else None
-    return ENGINE.why_alone(listener) if listener else None
+    return engine_of(cell.config).why_alone(listener) if listener else None
 
 
 def describe_stack(model: Any) -> str:

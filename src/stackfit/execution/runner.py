@@ -15,7 +15,7 @@ from stackfit.data.dataset import SILENT
 from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising, said
 from stackfit.execution.cells import Cell
 from stackfit.execution.elsewhere import train_elsewhere
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.members import (
@@ -120,7 +120,8 @@ def run_cohort(
         ConfigError: a model cannot be built or traced; no folder was left.
         KeyboardInterrupt: the user stopped it; the status of every unfinished folder is *interrupted*.
     """
-    if all(ENGINE.fits(settings_of(job.cell.config)) for job in jobs):
+    engine = engine_of(jobs[0].cell.config)
+    if all(engine.fits(settings_of(job.cell.config)) for job in jobs):
         return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds, check)
     return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds, check)
 
@@ -146,25 +147,26 @@ def _run_here(
         adapt_layers(job.cell, job.model, dataset, job.say)
         interrupts.check()
     settings = [settings_of(job.cell.config) for job in jobs]
-    feeds = ENGINE.feeds(dataset)
+    engine = engine_of(jobs[0].cell.config)
+    feeds = engine.feeds(dataset)
     members = []
     for job, each in zip(jobs, settings, strict=True):
         job.member = make_member(job.model, feeds, each, job.cell.config["epochs"])
         job.model = None
         members.append(job.member)
     try:
-        program = ENGINE.program(members)
-        with doing("Compiling the training step"):
+        program = engine.program(members)
+        with doing("Compiling the training step"), engine.building():
             program.trace()
     except (ValueError, TypeError, NotImplementedError) as error:
         raise as_config_error(error) from error
-    engine = ENGINE.describe()
+    described = engine.describe()
     interrupts.check()
     finish = Finisher(dataset, feeds, ended)
     reporter.begin([job.label for job in jobs], [member.epochs for member in members])
     try:
         for job in jobs:
-            _claim(job, dataset, claim, engine)
+            _claim(job, dataset, claim, described)
         began = heartbeat = time.monotonic()
         for event in loop.train(members, program):
             check()

@@ -15,7 +15,7 @@ from typing import Any
 from stackfit import files, interrupts
 from stackfit.errors import ConfigError, StackfitError
 from stackfit.execution.cohorts import CohortRunner
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import ENGINES
 from stackfit.execution.executors import JobComposer
 from stackfit.execution.jobs import BUSY, SETTLED, Job, claim_cell, find_state
 from stackfit.execution.progress import Reporter
@@ -134,7 +134,7 @@ class Worker:
 
     def _take(self) -> list[Record]:
         """Claim a cohort's worth of free cells, in one step: of its own share, and when that is used up, of the others'."""
-        most = min(self._max_members or ENGINE.limit(MANY, 1), self._most)
+        most = min(self._max_members or max(map(self._limit, self._records)), self._most)
         with files.writing(self.folder.path), files.locked(self.folder.path):
             own: list[Record] = []
             others: list[Record] = []
@@ -148,6 +148,10 @@ class Worker:
             taken = [record for record in own or others[: min(most, share)] if self._claim(record)]
         self._most -= len(taken)
         return taken
+
+    @staticmethod
+    def _limit(record: Record) -> int:
+        return ENGINES[record.get("engine", "tensorflow")].limit(MANY, 1, record.get("stack", 1))
 
     def _claim(self, record: Record) -> bool:
         about = {key: record[key] for key in ("overrides", "axes")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stackfit.errors import RunFolderError
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.execution.members import make_model, random_state_kept, settings_of
 from stackfit.files import reading, shown
 from stackfit.proof.loading import load_weights
@@ -40,7 +40,7 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
             f"{shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
             f"{config['save']}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
-    ENGINE.start(Settings(config["batch_size"], deterministic=config["deterministic"]))
+    engine_of(config).start(Settings(config["batch_size"], deterministic=config["deterministic"]))
     from stackfit.model.adapting import give_found
 
     with random_state_kept():
@@ -67,8 +67,9 @@ def reloads_equal(run: Run, trust: Iterable[str] = ()) -> bool:
 
 
 def _test_scores(run: Run, model: Any) -> np.ndarray:
-    feeds = ENGINE.feeds(load_data(run))
-    return ENGINE.evaluate([model], [feeds.feed("test", settings_of(run.config))])[0][1]
+    engine = engine_of(run.config)
+    feeds = engine.feeds(load_data(run))
+    return engine.evaluate([model], [feeds.feed("test", settings_of(run.config))])[0][1]
 
 
 @doing("Evaluating")
@@ -80,9 +81,10 @@ def evaluate_run(run: Run, say: Any = lambda line: None, trust: Iterable[str] = 
     """
     model = load_model(run, trust=trust)
     dataset = load_data(run, say, read_inputs(run))
-    feeds, settings = ENGINE.feeds(dataset), settings_of(run.config)
+    engine, settings = engine_of(run.config), settings_of(run.config)
+    feeds = engine.feeds(dataset)
     splits = [split for split in ("train", "validation", "test") if feeds.has(split)]
-    return {split: ENGINE.evaluate([model], [feeds.feed(split, settings)])[0][0] for split in splits}
+    return {split: engine.evaluate([model], [feeds.feed(split, settings)])[0][0] for split in splits}
 
 
 def evaluate_frame(run: Run, say: Any = lambda line: None, trust: Iterable[str] = ()) -> pd.DataFrame:

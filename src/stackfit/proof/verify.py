@@ -19,7 +19,7 @@ from stackfit.data import load_dataset
 from stackfit.errors import ConfigError, RunFolderError, TrainingError
 from stackfit.execution import runner
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Job
 from stackfit.execution.members import make_model, settings_of
 from stackfit.execution.progress import Reporter
@@ -200,8 +200,9 @@ def _are_scores_of(trained: Any, cell: Cell, was: Record, now: Rerun, tolerance:
         return False
     if trained is None:
         return bool(np.abs(stored - again).mean() <= tolerance)  # as far as a metric, which is a mean too
-    feeds = ENGINE.feeds(load_dataset(cell.config["data"], lambda line: None))
-    given = ENGINE.evaluate([trained], [feeds.feed("test", settings_of(cell.config))])[0][1]
+    engine = engine_of(cell.config)
+    feeds = engine.feeds(load_dataset(cell.config["data"], lambda line: None))
+    given = engine.evaluate([trained], [feeds.feed("test", settings_of(cell.config))])[0][1]
     return np.allclose(stored, given, rtol=tolerance, atol=tolerance)
 
 

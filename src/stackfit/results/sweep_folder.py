@@ -28,6 +28,7 @@ from stackfit.results.takeover import silent_seconds
 
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
+ENGINE_KEYS = ("engine", "stack")  # of a cell with another engine than tensorflow: what its workers train with
 EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
 RARELY = 20  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
 QUICK_SECONDS = 0.05  # what takes less is written each time
@@ -129,14 +130,14 @@ class SweepFolder:
             raise RunFolderError(
                 f"{shown(self.index)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
             )
-        known = {*CELL_KEYS, *EARLIER_KEYS}
+        known = {*CELL_KEYS, *ENGINE_KEYS, *EARLIER_KEYS}
         unknown = {*index} - {*KEYS} | {f"cells.{key}" for cell in index["cells"] for key in {*cell} - known}
         if unknown:
             raise RunFolderError(made_by_newer(shown(self.index), sorted(unknown)))
 
     def read_index(self) -> dict[str, Any]:
         """The content of `sweep.json`: `experiment`, `overrides`, `axes` (names) and `cells`, each with `overrides`,
-        `axes`, `fingerprint`, `folder` (its name) and `planned` (by the newest command).
+        `axes`, `fingerprint`, `folder` (its name) and `planned` (by the newest command), some with `engine` and `stack`.
 
         Raises:
             RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
@@ -153,6 +154,9 @@ class SweepFolder:
             texts = [index["experiment"], *index["overrides"], *index["axes"]]
             for cell in index["cells"]:
                 texts += [cell["fingerprint"], cell["folder"], *cell["overrides"], *cell["axes"], *cell["axes"].values()]
+                texts.append(cell.get("engine", ""))
+                if not isinstance(cell.get("stack", 1), int):
+                    raise TypeError("a stack is not a number")
                 if cell["folder"] != self.cell(cell["axes"], cell["fingerprint"]).name:
                     raise ValueError(f"{cell['folder']!r} is not the folder of these axes")
             if not all(isinstance(text, str) for text in texts):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -35,6 +36,9 @@ class Settings:
         data: equal for cells that train on the same data.
         threads: of one operation; `needs_threads`: another number may give other bits.
         lean: the cell names no code of the user's, which might want optional parts of the libraries.
+        alike: equal for cells whose models differ only in the values of their variables; empty: it shares no program.
+        stack: members that an engine stacks into one program; its bits depend on it.
+        cache: a folder for what an engine keeps between processes; empty for none.
     """
 
     batch_size: int = 32
@@ -49,6 +53,9 @@ class Settings:
     threads: int = 1
     needs_threads: bool = False
     lean: bool = False
+    alike: str = ""
+    stack: int = 1
+    cache: str = ""
 
 
 class Feed(Protocol):
@@ -163,8 +170,8 @@ class Engine(Protocol):
     def group_key(self, settings: Settings) -> Hashable:
         """Equal for cells that may train together."""
 
-    def limit(self, cells: int, largest: int) -> int:
-        """How many of so many cells train in one program, where the largest takes so many bytes."""
+    def limit(self, cells: int, largest: int, stack: int) -> int:
+        """How many of so many cells train in one cohort, where the largest takes so many bytes."""
 
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
         """The data set's batches; what earlier cohorts left in memory is released first."""
@@ -193,6 +200,9 @@ class Engine(Protocol):
 
     def count_flops(self, layer: keras.layers.Layer) -> int | None:
         """Floating-point operations of a layer that was called once, for one example; None where that is not known."""
+
+    def building(self) -> AbstractContextManager[None]:
+        """Inside, models and callbacks are built: what needs another engine's library is refused it."""
 
     def describe(self) -> dict[str, Any]:
         """What is in force: `cores`, `threads`, `devices`, `op_determinism`, `tensor_float_32`."""

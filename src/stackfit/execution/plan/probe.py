@@ -13,7 +13,7 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.dataset import Scaling, Split
 from stackfit.execution import members
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.training.engine import StepTime
 from stackfit.waiting import doing
 
@@ -58,12 +58,13 @@ def measure(cells: Sequence[Cell], dataset: Dataset | StreamedDataset) -> Pace:
         ConfigError: a model cannot be built or traced; TrainingError: its program raised.
     """
     members.start(cells[0], together=len(cells) > 1)
-    feeds = ENGINE.feeds(dataset)
+    engine = engine_of(cells[0].config)
+    feeds = engine.feeds(dataset)
     began = time.perf_counter()
     cohort = [members.build_member(cell, dataset, feeds) for cell in cells]
     tests = [feeds.feed("test", members.settings_of(cell.config)) for cell in cells if feeds.has("test")]
     each_step = any(members.trains_alone(cell) for cell in cells)
     built = time.perf_counter() - began
-    times = defaultdict(StepTime, ENGINE.measure(cohort, tests, each_step))
+    times = defaultdict(StepTime, engine.measure(cohort, tests, each_step))
     start = built + sum(time.first for time in times.values())
     return Pace(start, times["train"].step, times["validation"].step, times["test"].step)

@@ -11,7 +11,7 @@ from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.errors import ConfigError, ConfigErrors, Problems
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Job
 from stackfit.execution.plan import probe
 from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
@@ -56,7 +56,7 @@ def plan_sweep(
     index_layers: dict[str, list[Any]] = {}
 
     def look_at(cell: Cell, model: Any) -> None:
-        sizes[members.model_key(cell)] = size_model(model, ENGINE.count_flops)
+        sizes[members.model_key(cell)] = size_model(model, engine_of(cell.config).count_flops)
         index_layers[members.model_key(cell)] = members.find_index_layers(model)
 
     checks = cohorts.ModelChecks(look_at)
@@ -164,14 +164,14 @@ def _why_alone(cell: Cell, cells: Sequence[Cell], most: int | None) -> str:
         return reason
     own = _shared(cell)
     others = [_shared(other) for other in cells if other is not cell and not members.trains_alone(other)]
-    unlike = [key for key in ENGINE.shared if all(other[key] != own[key] for other in others)]
+    unlike = [key for key in own if all(other[key] != own[key] for other in others)]
     return f"no other cell has its {' and '.join(unlike)}" if unlike else "there is no room, or no other cell of its kind is left"
 
 
 def _shared(cell: Cell) -> dict[str, Any]:
     """What cells must have alike to train together."""
     settings = members.settings_of(cell.config)
-    return {key: getattr(settings, key) for key in ENGINE.shared}
+    return {key: getattr(settings, key) for key in engine_of(cell.config).shared}
 
 
 def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) -> None:

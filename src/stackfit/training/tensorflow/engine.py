@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from stackfit.data.dataset import Dataset, StreamedDataset
@@ -35,7 +36,7 @@ class TensorFlow:
     def group_key(self, settings: Settings) -> Hashable:
         return tuple(getattr(settings, name) for name in self.shared)
 
-    def limit(self, cells: int, largest: int) -> int:
+    def limit(self, cells: int, largest: int, stack: int) -> int:
         fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
         cohorts = -(-cells // fitting)
         return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
@@ -66,6 +67,9 @@ class TensorFlow:
         from stackfit.training.tensorflow.flops import count_flops
 
         return count_flops(layer)
+
+    def building(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def describe(self) -> dict[str, Any]:
         return runtime.describe()

@@ -1,18 +1,15 @@
-"""How long steps take: dozens of warm ones of throw-away models, through the graphs that train and test."""
+"""How long steps take: of throw-away models, through the graphs that train and test."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from stackfit.training.engine import Member, StepTime
 from stackfit.training.tensorflow.program import build_loops, call
-
-WARM, FEWEST = 8, 32  # steps: of the first call, which traces; at least as many are timed
-SECONDS = 0.3  # of a timed call
+from stackfit.training.timing import time_steps
 
 
 def measure(members: Sequence[Member], tests: Sequence[Any], each_step: bool) -> dict[str, StepTime]:
@@ -28,7 +25,8 @@ def measure(members: Sequence[Member], tests: Sequence[Any], each_step: bool) ->
     times = {}
     for split, (steps, feeds) in programs.items():
         if feeds:
-            times[split] = _time(build_loops(steps, feeds, jit_compile), feeds, each_step and split == "train")
+            begin = _beginning(build_loops(steps, feeds, jit_compile), feeds)
+            times[split] = time_steps(begin, max(feed.steps for feed in feeds), each_step and split == "train")
     return times
 
 
@@ -37,18 +35,11 @@ def _evaluation(model: Any) -> Any:
     return lambda batch: (model.test_step(batch), model(batch[0], training=False))
 
 
-def _time(program: Any, feeds: Sequence[Any], each: bool) -> StepTime:
+def _beginning(program: Any, feeds: Sequence[Any]) -> Callable[[], Callable[[int], Any]]:
     zeros = tf.zeros(len(feeds), tf.int32)
 
-    def run(steps: int) -> float:
+    def begin() -> Callable[[int], Any]:
         inputs = [feed.begin(0) for feed in feeds]
-        began = time.perf_counter()
-        for _ in range(steps if each else 1):
-            call(program, inputs, zeros, tf.fill([len(feeds)], 1 if each else steps))
-        return time.perf_counter() - began
+        return lambda steps: call(program, inputs, zeros, tf.fill([len(feeds)], steps))
 
-    most = max(feed.steps for feed in feeds)
-    first = run(min(WARM, most))
-    warm = run(min(FEWEST, most)) / min(FEWEST, most)
-    steps = min(most, max(FEWEST, int(SECONDS / max(warm, 1e-6))))
-    return StepTime(first, (run(steps) + run(steps)) / (2 * steps))
+    return begin

@@ -1,34 +1,16 @@
-"""Batches inside the graph: data as one resident constant, an epoch as a permutation of indices.
-
-The order is a pure function of (seed, epoch), never of what ran before in the process: a resumed, a fused and a
-single run see the same batches.
-"""
+"""Batches inside the graph: data as one resident constant, an epoch as a permutation of indices."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from stackfit.data.dataset import Dataset, Scaling, Split, StreamedDataset
-from stackfit.data.labels import balanced_weights
-from stackfit.errors import DataError
+from stackfit.training.batches import class_weights_of, epoch_order
 from stackfit.training.engine import Settings
-
-
-def epoch_order(examples: int, seed: int | None, epoch: int) -> np.ndarray:
-    """The order of one epoch: a permutation of `0 … examples - 1` as int32, or the stored order without a seed.
-
-    Args:
-        seed: the run's seed, or None for the stored order.
-        epoch: counted from 0.
-    """
-    if seed is None:
-        return np.arange(examples, dtype=np.int32)
-    return np.random.default_rng([seed, epoch]).permutation(examples).astype(np.int32)
 
 
 class GraphFeed(Protocol):
@@ -50,15 +32,12 @@ class Targets:
     Args:
         labels: `class`, `one_hot` or `value`.
         classes: number of classes, for `one_hot` and class weights.
-        class_weight: weight by class number; classes that are not named weigh 1, as in Keras.
+        weights: of each class, or None.
     """
 
-    def __init__(self, labels: str, classes: int, class_weight: Mapping[int, float] | None):
+    def __init__(self, labels: str, classes: int, weights: np.ndarray | None):
         self.labels, self.classes = labels, classes
-        weights = np.ones(classes, np.float32)
-        for number, weight in (class_weight or {}).items():
-            weights[int(number)] = weight
-        self.weights = tf.Variable(weights, trainable=False) if class_weight else None
+        self.weights = None if weights is None else tf.Variable(weights, trainable=False)
 
     def __call__(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, ...]:
         target = tf.one_hot(y, self.classes) if self.labels == "one_hot" else y
@@ -152,20 +131,9 @@ class Feeds:
             return bool(self.dataset.sizes.get(split))
         return getattr(self.dataset, split) is not None
 
-    def _weights(self, settings: Settings) -> Mapping[int, float] | None:
-        if settings.class_weight != "balanced":
-            return settings.class_weight
-        if isinstance(self.dataset, StreamedDataset):
-            raise DataError(
-                "task.class_weight is balanced, but the data are streamed: their labels are not known before. Expected "
-                "weights, or data that fit in data.max_memory_bytes. Write: 'task.class_weight={0: 2.0}'",
-                key="task.class_weight",
-            )
-        return balanced_weights(self.dataset.train.y, settings.classes)
-
     def feed(self, split: str, settings: Settings, training: bool = False) -> GraphFeed:
         size, seed = settings.batch_size, settings.order_seed if training else None
-        targets = Targets(settings.labels, settings.classes, self._weights(settings) if training else None)
+        targets = Targets(settings.labels, settings.classes, class_weights_of(self.dataset, settings) if training else None)
         if isinstance(self.dataset, StreamedDataset):
             return StreamedFeed(self.dataset, split, size, seed, targets)
         if split not in self._resident:

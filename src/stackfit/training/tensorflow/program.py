@@ -19,8 +19,8 @@ import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from stackfit.errors import TrainingError
-from stackfit.keys import value_names
 from stackfit.training.engine import Logs, Member
+from stackfit.training.logs import metrics_of
 from stackfit.training.tensorflow.pipeline import GraphFeed
 
 
@@ -64,15 +64,6 @@ class GraphProgram:
 
     def sync(self, number: int) -> None:
         """Nothing: the graph writes into the model's own variables."""
-
-
-def metrics_of(model: keras.Model) -> Logs:
-    """The model's loss and metrics so far in this epoch; of a metric with several values each by its number."""
-    found: Logs = {}
-    for name, value in model.get_metrics_result().items():
-        values = [float(each) for part in keras.tree.flatten(value) for each in np.ravel(part)]
-        found |= zip(value_names(name, value), values, strict=True)
-    return found
 
 
 def evaluate(models: Sequence[keras.Model], feeds: Sequence[GraphFeed]) -> list[tuple[Logs, np.ndarray]]:

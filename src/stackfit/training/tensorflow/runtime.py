@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stackfit.errors import ConfigError
+from stackfit.training.backend import PLOTS, check_backend, choose_backend, cores, import_keras, without
 from stackfit.waiting import doing
 
 
@@ -30,49 +31,16 @@ def start(deterministic: bool = True, threads: int = 1, together: bool = False, 
     Raises:
         ConfigError: Keras runs on another backend in this process already, or cannot be imported with its keras.json.
     """
-    check_backend()
-    with doing("Starting TensorFlow"), quiet(), _without("matplotlib", "sklearn") if lean else contextlib.nullcontext():
+    check_backend("tensorflow")
+    with doing("Starting TensorFlow"), quiet(), without(*PLOTS) if lean else contextlib.nullcontext():
         import absl.logging
 
-        keras, tf = _import_keras()
-    # Whatever this user's keras.json says, or a notebook has set: a fingerprint stands for these.
-    keras.config.set_floatx("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
+        import_keras()
+        import tensorflow as tf
     tf.get_logger().setLevel("ERROR")  # its advice on retracing is about programs, not about configs
     absl.logging.set_verbosity(absl.logging.ERROR)  # Keras's remarks on .h5 files
     _set_threads(threads, cores() if together else 1)
     _op_determinism().enable(deterministic)
-
-
-def _import_keras() -> tuple[Any, Any]:
-    try:
-        import keras
-        import tensorflow as tf
-    except (ValueError, AttributeError, TypeError) as error:  # what a wrong value in keras.json raises
-        folder = os.environ.get("KERAS_HOME") or "~/.keras"
-        if not os.path.exists(file := os.path.expanduser(os.path.join(folder, "keras.json"))):
-            raise
-        raise ConfigError(
-            f"Keras cannot be imported with {file}: {str(error).rstrip('.')}. Expected its own settings, or no such file. "
-            "Remove it, or set KERAS_HOME to another folder."
-        ) from error
-    return keras, tf
-
-
-def check_backend() -> None:
-    """Keras's backend is chosen when it is first imported, in a notebook perhaps by somebody else.
-
-    Raises:
-        ConfigError: it is another one than TensorFlow.
-    """
-    keras = sys.modules.get("keras")
-    backend = keras.backend.backend() if keras is not None and hasattr(keras, "backend") else "tensorflow"
-    if backend != "tensorflow":
-        raise ConfigError(
-            f"Keras was imported with the backend {backend!r} in this process. Expected 'tensorflow', which stackfit trains "
-            "with. Start a new process and set KERAS_BACKEND=tensorflow before Keras is imported, or call stackfit first."
-        )
 
 
 def _op_determinism() -> Any:
@@ -106,21 +74,6 @@ def gives_bits_of(threads: int) -> bool:
 
 
 @contextlib.contextmanager
-def _without(*names: str) -> Iterator[None]:
-    """Let imports of these optional packages fail inside the block, unless they are loaded already.
-
-    Keras 3.15 imports them if it can, for plots and wrappers that no run uses: 1.1 of 3.2 s.
-    """
-    blocked = [name for name in names if name not in sys.modules and "keras" not in sys.modules]
-    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in blocked:
-            del sys.modules[name]
-
-
-@contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep what TensorFlow's C++ side writes to file descriptor 2 while it is imported off the terminal.
 
@@ -128,9 +81,7 @@ def quiet() -> Iterator[None]:
     raises, they are shown after all. In a thread of a program nothing is kept off: the others would lose what they print.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # whatever the machine prefers for other programs
-    if os.path.expanduser("~") == "~":  # a user without a home folder: Keras would make one of that name here
-        os.environ.setdefault("KERAS_HOME", os.path.join(tempfile.gettempdir(), ".keras"))
+    choose_backend("tensorflow")
     if "tensorflow" in sys.modules or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -150,11 +101,6 @@ def quiet() -> Iterator[None]:
         finally:
             os.dup2(terminal, 2)
             os.close(terminal)
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe() -> dict[str, Any]:

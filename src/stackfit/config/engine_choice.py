@@ -1,0 +1,49 @@
+"""What `engine` asks of other keys, and how many members `stack: auto` means on this machine."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stackfit.errors import ConfigError
+
+GPU_STACK = 64  # measured on an H100: 64 members take 2.8 times as long as one
+LARGEST = 2**16
+NOT_ON_JAX = {
+    "precision": ("float64", "float64 is not an option of engine=jax: JAX computes in float32 at most here", "precision=float32"),
+    "jit_compile": (True, "jit_compile is an option of engine=tensorflow: JAX compiles every program", "jit_compile=false"),
+}
+
+
+def check_engine(config: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """One error for each key that does not go with the engine."""
+    engine, stack = config["engine"], config["stack"]
+    if stack != "auto" and (isinstance(stack, bool) or not isinstance(stack, int) or not 1 <= stack <= LARGEST):
+        yield ConfigError(f"stack is {stack!r}. Expected auto, or a number of members from 1 to {LARGEST}. Write: stack=auto", key="stack")
+    elif engine == "tensorflow" and stack != "auto":
+        yield ConfigError(
+            f"stack is {stack}, but engine is tensorflow, which does not stack members. Expected auto. Leave stack out, or "
+            "write: engine=jax",
+            key="stack",
+            among=("engine",),
+        )
+    if engine == "jax":
+        for key, (value, found, cure) in NOT_ON_JAX.items():
+            if config[key] == value:
+                yield ConfigError(f"{found}. Expected another value. Write: {cure}, or engine=tensorflow", key=key, among=("engine",))
+
+
+def stack_of(config: Mapping[str, Any]) -> Any:
+    """The value of `stack` that a cell trains with, wherever it trains: what `auto` means when it is planned."""
+    if config["engine"] != "jax" or config["stack"] != "auto":
+        return config["stack"]
+    return GPU_STACK if has_gpu() else 1
+
+
+def has_gpu() -> bool:
+    """Whether JAX would use a GPU: its CUDA wheel brings a plugin. Answers without importing JAX."""
+    if os.environ.get("JAX_PLATFORMS", "").lower() == "cpu" or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return any("cuda" in plugin.name or "rocm" in plugin.name for plugin in importlib.metadata.entry_points(group="jax_plugins"))

@@ -1,0 +1,248 @@
+"""Models trained on JAX, by Keras's own `train_step`: one compiled program for members that differ only in arrays.
+
+Members of one shape are stacked to a fixed size and mapped over. A member's bits depend on that size and on nothing
+else: not on who shares the stack, nor on how many of its rows are idle. So a stack that is not full is padded, and a member
+that has ended keeps its row as it was. With size 1 there is no stack, and the members run one after the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax import lax
+
+from stackfit.errors import TrainingError
+from stackfit.training.engine import Logs, Member
+from stackfit.training.jax.pipeline import JaxFeed, Resident
+from stackfit.training.jax.stacks import Rows
+from stackfit.training.logs import metrics_of
+
+State = tuple[list[jax.Array], ...]  # trainable, other, optimizer's and metrics' variables
+MAX_COMPILED = 16  # shapes whose programs are kept for the next cohort
+
+
+class Compiled:
+    """The programs for all members of one shape: compiled for the first that needs one."""
+
+    def __init__(self, model: keras.Model, feed: JaxFeed, size: int):
+        self.model, self.form, self.size = model, feed.form, size
+        self.train = self._program(self._train_step)
+        self.test = self._program(self._test_step)
+        rows, shared = (None, None) if size == 1 else (0, None)
+        outputs = self._outputs if size == 1 else jax.vmap(self._outputs, in_axes=(rows, shared))
+        self.outputs = jax.jit(outputs)
+
+    def _train_step(self, state: State, batch: Any) -> State:
+        return self.model.train_step(state, batch)[1]
+
+    def _test_step(self, state: State, batch: Any) -> State:
+        trainable, other, optimizer, metrics = state
+        trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
+        return trainable, other, optimizer, metrics
+
+    def _program(self, step: Callable[[State, Any], State]) -> Callable[..., State]:
+        """Steps `start` to `stop - 1` of an epoch; in a stack, rows that are not `active` stay as they are."""
+        batch_size, form = self.form.batch_size, self.form
+
+        def run(state: State, order: jax.Array, data: Resident, start: jax.Array, stop: jax.Array) -> State:
+            whole, rest = divmod(order.shape[0], batch_size)
+
+            def one(state: State, index: jax.Array) -> State:
+                return jax.tree.map(lambda new, old: new.astype(old.dtype), step(state, form.batch(data, index)), state)
+
+            def body(number: jax.Array, state: State) -> State:
+                return one(state, lax.dynamic_slice(order, (number * batch_size,), (batch_size,)))
+
+            if whole:
+                state = lax.fori_loop(start, jnp.minimum(stop, whole), body, state)
+            if rest:
+                last = (start <= whole) & (stop > whole)
+                state = lax.cond(last, lambda state: one(state, order[whole * batch_size :]), lambda state: state, state)
+            return state
+
+        if self.size == 1:
+            return jax.jit(run)
+        stacked = jax.vmap(run, in_axes=(0, 0, None, None, None))
+
+        def run_active(
+            state: State, order: jax.Array, data: Resident, start: jax.Array, stop: jax.Array, active: jax.Array
+        ) -> State:
+            def kept(new: jax.Array, old: jax.Array) -> jax.Array:
+                return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+            return jax.tree.map(kept, stacked(state, order, data, start, stop), state)
+
+        return jax.jit(run_active)
+
+    def _outputs(self, state: State, data: Resident) -> tuple[State, jax.Array]:
+        """The state after a pass in stored order, with the model's outputs `(examples, *output_shape)`."""
+        batch_size, examples = self.form.batch_size, data.y.shape[0]
+        whole, rest = divmod(examples, batch_size)
+
+        def one(state: State, index: jax.Array) -> tuple[State, jax.Array]:
+            batch = self.form.batch(data, index)
+            after = jax.tree.map(lambda new, old: new.astype(old.dtype), self._test_step(state, batch), state)
+            return after, self.model.stateless_call(state[0], state[1], batch[0], training=False)[0].astype(jnp.float32)
+
+        parts = []
+        if whole:
+            state, outputs = lax.scan(one, state, jnp.arange(whole * batch_size).reshape(whole, batch_size))
+            parts.append(outputs.reshape(whole * batch_size, *outputs.shape[2:]))
+        if rest:
+            state, outputs = one(state, jnp.arange(whole * batch_size, examples))
+            parts.append(outputs)
+        return state, jnp.concatenate(parts)
+
+
+_compiled: OrderedDict[Hashable, Compiled] = OrderedDict()
+
+
+def compiled_for(model: keras.Model, feed: JaxFeed) -> Compiled:
+    """The programs of the model's shape; models of a cell that names the user's code share none."""
+    if not feed.alike:
+        return Compiled(model, feed, feed.stack)
+    key = (feed.alike, feed.form, feed.stack)
+    if key not in _compiled:
+        _compiled[key] = Compiled(model, feed, feed.stack)
+        if len(_compiled) > MAX_COMPILED:
+            _compiled.popitem(last=False)
+    _compiled.move_to_end(key)
+    return _compiled[key]
+
+
+def stacks_of(feeds: Sequence[JaxFeed]) -> Iterator[list[int]]:
+    """The numbers of the feeds whose models share a stack."""
+    shapes: dict[Hashable, list[int]] = {}
+    for number, feed in enumerate(feeds):
+        shapes.setdefault((feed.alike or number, feed.form, feed.examples), []).append(number)
+    for numbers in shapes.values():
+        size = feeds[numbers[0]].stack
+        yield from (numbers[start : start + size] for start in range(0, len(numbers), size))
+
+
+class Stack:
+    """Members that run in one call."""
+
+    def __init__(self, numbers: Sequence[int], models: Sequence[keras.Model], feeds: Sequence[JaxFeed]):
+        self.numbers, self.models, self.feeds = numbers, models, feeds
+        self.size = feeds[0].stack
+        for model, feed in zip(models, feeds, strict=True):
+            build_metrics(model, feed)
+        self.compiled = compiled_for(models[0], feeds[0])
+        self.rows = Rows(models, self.size)
+
+    def order(self, feeds: Sequence[JaxFeed], epochs: Sequence[int]) -> jax.Array:
+        orders = [feed.order(epoch) for feed, epoch in zip(feeds, epochs, strict=True)]
+        if self.size == 1:
+            return jnp.asarray(orders[0])
+        return jnp.asarray(np.stack(orders + orders[:1] * (self.size - len(orders))))
+
+    def run(self, program: Any, order: jax.Array, data: Resident, spans: dict[int, tuple[int, int]]) -> None:
+        """Run steps; `spans`: from which step to which, by the member's place in the stack."""
+        self.rows.push()
+        for span in dict.fromkeys(spans.values()):
+            active = [place for place, own in spans.items() if own == span]
+            mask = () if self.size == 1 else (np.isin(np.arange(self.size), active),)
+            self.rows.take(program(self.rows.state(), order, data, *np.int32(span), *mask))
+
+
+class JaxProgram:
+    """See `stackfit.training.engine.Program`, whose methods these are."""
+
+    def __init__(self, members: Sequence[Member]):
+        feeds: list[Any] = [member.train for member in members]
+        self.validation: list[Any] = [member.validation for member in members]
+        self.stacks = [
+            Stack(numbers, [members[number].model for number in numbers], [feeds[number] for number in numbers])
+            for numbers in stacks_of(feeds)
+        ]
+        self.place = {number: (stack, place) for stack in self.stacks for place, number in enumerate(stack.numbers)}
+        self._orders: list[jax.Array] = []
+
+    def trace(self) -> None:
+        self.begin([0] * len(self.place))
+        for stack, order in zip(self.stacks, self._orders, strict=True):
+            stack.run(stack.compiled.train, order, stack.feeds[0].data, {0: (0, 0)})
+            break_off(stack)
+
+    def begin(self, epochs: Sequence[int]) -> None:
+        self._orders = [stack.order(stack.feeds, [epochs[number] for number in stack.numbers]) for stack in self.stacks]
+
+    def run(self, starts: Sequence[int], stops: Sequence[int]) -> None:
+        with stopping():
+            for stack, order in zip(self.stacks, self._orders, strict=True):
+                spans = {place: (starts[number], stops[number]) for place, number in enumerate(stack.numbers)}
+                spans = {place: span for place, span in spans.items() if span[1] > span[0]}
+                stack.run(stack.compiled.train, order, stack.feeds[0].data, spans)
+            for stack in self.stacks:
+                break_off(stack)
+
+    def logs(self, number: int) -> Logs:
+        stack, place = self.place[number]
+        stack.rows.pull(place, metrics_only=True)
+        return metrics_of(stack.models[place])
+
+    def validate(self, numbers: Sequence[int], start: int = 0, stop: int | None = None) -> dict[int, Logs]:
+        with stopping():
+            for stack in self.stacks:
+                places = [place for place, number in enumerate(stack.numbers) if number in numbers]
+                if not places:
+                    continue
+                feeds = [self.validation[number] for number in stack.numbers]
+                if start == 0:
+                    for place in places:
+                        stack.models[place].reset_metrics()
+                order = stack.order(feeds, [0] * len(feeds))
+                span = (start, feeds[0].steps if stop is None else stop)
+                stack.run(stack.compiled.test, order, feeds[0].data, dict.fromkeys(places, span))
+        return {number: self.logs(number) for number in numbers}
+
+    def sync(self, number: int) -> None:
+        stack, place = self.place[number]
+        stack.rows.pull(place)
+
+
+def evaluate(models: Sequence[keras.Model], feeds: Sequence[JaxFeed]) -> list[tuple[Logs, np.ndarray]]:
+    """Loss, metrics and outputs of several models; see `stackfit.training.engine.Engine`."""
+    found: dict[int, tuple[Logs, np.ndarray]] = {}
+    with stopping():
+        for numbers in stacks_of(feeds):
+            stack = Stack(numbers, [models[number] for number in numbers], [feeds[number] for number in numbers])
+            for model in stack.models:
+                model.reset_metrics()
+            stack.rows.push()
+            state, outputs = stack.compiled.outputs(stack.rows.state(), stack.feeds[0].data)
+            stack.rows.take(state)
+            scores = np.asarray(outputs)
+            for place, number in enumerate(numbers):
+                stack.rows.pull(place)
+                found[number] = metrics_of(stack.models[place]), scores if stack.size == 1 else scores[place]
+    return [found[number] for number in range(len(models))]
+
+
+def build_metrics(model: keras.Model, feed: JaxFeed) -> None:
+    """Make the variables of loss and metrics, as the first call of Keras's `fit` does."""
+    index = jax.ShapeDtypeStruct((min(feed.form.batch_size, feed.examples),), jnp.int32)
+    model._symbolic_build(data_batch=jax.eval_shape(feed.form.batch, feed.data, index))
+
+
+def break_off(stack: Stack) -> None:
+    """Wait until a stack's steps are done: JAX returns at once, and the loop measures how long a call takes."""
+    jax.block_until_ready(stack.rows.arrays)
+
+
+@contextlib.contextmanager
+def stopping() -> Iterator[None]:
+    """What XLA raises while it runs becomes a TrainingError."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        text = str(error).partition("\n")[0].rstrip(".")
+        raise TrainingError(f"JAX stopped: {text}.") from error
