@@ -38,7 +38,7 @@ def draw_mix(number: int) -> list[list[str]]:
     """The overrides of some cells that may train together."""
     rng = np.random.default_rng(number)
     size = int(rng.choice([7, 16, 25, 60]))
-    together = [f"batch_size={size}", "engine=jax", "stack=8", f"shuffle={bool(rng.random() < 0.7)}"]
+    together = [f"batch_size={size}", "engine=jax", "stack=8", "data.validation_split=0.2", f"shuffle={bool(rng.random() < 0.7)}"]
     shapes = [_draw_shape(rng) for _ in range(int(rng.integers(1, 4)))]
     cells = []
     for seed in range(int(rng.integers(3, 6))):

@@ -196,6 +196,7 @@ def check(
     max_epochs: int | None = None,
     max_parameters: int | None = None,
     max_minutes: float | None = None,
+    engine: str | None = None,
     trust: str | Iterable[str] = (),
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
@@ -207,6 +208,7 @@ def check(
         experiments: names, files, or patterns of them.
         claims: a rubric's file: it judges, not the experiments' own `expect`.
         max_epochs, max_parameters, max_minutes: the most that an item may ask for.
+        engine: `tensorflow` or `jax`: what trains every item, whatever it says itself.
         trust: modules of your project whose classes the configs may name.
         reporter: see `run`.
 
@@ -229,7 +231,7 @@ def check(
     if not words:
         raise ConfigError("No experiment was named. Expected at least one. Try: stackfit check gsp631_base")
     with turn:
-        marks = judge(words, reporter or reporter_of(), modules(trust), rubric=rubric, limits=limits)
+        marks = judge(words, reporter or reporter_of(), modules(trust), rubric=rubric, limits=limits, engine=engine)
     problems = [mark.problem for mark in marks if mark.problem is not None and not mark.outcomes]
     if marks and len(problems) == len(marks):
         raise problems[0]

@@ -35,6 +35,7 @@ def command(
     max_parameters: Annotated[int | None, option("The most parameters of an item's model.", metavar="N")] = None,
     max_minutes: Annotated[float | None, option("The longest that an item may train.", metavar="M")] = None,
     by: Annotated[str | None, option("Sums for groups of items: part, the first part of the paths that differs.", metavar="KEY")] = None,
+    engine: Annotated[str | None, option("What trains every item: tensorflow or jax.", metavar="NAME")] = None,
     quiet: Annotated[bool, option("Only the verdicts.", "--quiet", "-q")] = False,
     csv: Annotated[Path | None, option("Write the verdicts to a CSV file.", metavar="FILE")] = None,
     junit: Annotated[Path | None, option("Write them to a JUnit file.", metavar="FILE")] = None,
@@ -87,7 +88,7 @@ def command(
         sys.stdout.write(claim_line(outcome, widest) + "\n")
         sys.stdout.flush()
 
-    marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits)
+    marks = check(chosen, Reporter(0) if quiet else make_reporter(), trust or (), print_outcome, rubric, limits, engine)
     for mark in marks:
         if mark.problem:
             say(f"error: {_line(mark.item)}: {mark.problem}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,27 +13,36 @@ from stackfit.errors import ConfigError
 GPU_STACK = 64  # measured on an H100: 64 members take 2.8 times as long as one
 LARGEST = 2**16
 NOT_ON_JAX = {
-    "precision": ("float64", "float64 is not an option of engine=jax: JAX computes in float32 at most here", "precision=float32"),
-    "jit_compile": (True, "jit_compile is an option of engine=tensorflow: JAX compiles every program", "jit_compile=false"),
+    "precision": ("float64", "precision is float64, but engine is jax, which trains in float32. Expected at most that", "float32"),
+    "jit_compile": (True, "jit_compile is true, but engine is jax, which compiles every program. Expected false", "false"),
 }
+
+
+# The library of each engine, with what installs it.
+LIBRARIES = {"tensorflow": "tensorflow", "jax": "'stackfit[jax]'"}
 
 
 def check_engine(config: Mapping[str, Any]) -> Iterator[ConfigError]:
     """One error for each key that does not go with the engine."""
     engine, stack = config["engine"], config["stack"]
+    if engine in LIBRARIES and importlib.util.find_spec(engine) is None:
+        yield ConfigError(
+            f"engine is {engine}, and {engine} is not installed. Expected its library. Type: pip install {LIBRARIES[engine]}",
+            key="engine",
+        )
     if stack != "auto" and (isinstance(stack, bool) or not isinstance(stack, int) or not 1 <= stack <= LARGEST):
         yield ConfigError(f"stack is {stack!r}. Expected auto, or a number of members from 1 to {LARGEST}. Write: stack=auto", key="stack")
     elif engine == "tensorflow" and stack != "auto":
         yield ConfigError(
-            f"stack is {stack}, but engine is tensorflow, which does not stack members. Expected auto. Leave stack out, or "
-            "write: engine=jax",
+            f"stack is {stack}, but engine is tensorflow, which does not stack members. Expected auto. Leave stack out, or write: "
+            "engine=jax",
             key="stack",
             among=("engine",),
         )
     if engine == "jax":
         for key, (value, found, cure) in NOT_ON_JAX.items():
             if config[key] == value:
-                yield ConfigError(f"{found}. Expected another value. Write: {cure}, or engine=tensorflow", key=key, among=("engine",))
+                yield ConfigError(f"{found}. Write: {key}={cure}, or engine=tensorflow", key=key, among=("engine",))
 
 
 def stack_of(config: Mapping[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
+from stackfit.training.engine import Engine, Settings
 
 T = TypeVar("T")
 
@@ -91,17 +92,18 @@ def group_jobs(
     settings = [members.settings_of(job.cell.config) for job in jobs]
     sizes = {id(job): estimate_bytes(job.cell) for job in jobs}
     alone = [job.label if members.trains_alone(job.cell) else "" for job in jobs]
+    engines = [engine_of(job.cell.config) for job in jobs]
     groups: dict[Any, list[Job]] = {}
-    for job, each, name in zip(jobs, settings, alone, strict=True):
-        engine = engine_of(job.cell.config)
-        groups.setdefault((engine.name, engine.group_key(each), name), []).append(job)
+    about: dict[Any, tuple[Engine, Settings]] = {}
+    for job, engine, each, name in zip(jobs, engines, settings, alone, strict=True):
+        key = engine.name, engine.group_key(each), name
+        groups.setdefault(key, []).append(job)
+        about[key] = engine, each
     cohorts = []
-    for together in groups.values():
-        largest = 0
-        for job in together:
-            largest = max(largest, sizes[id(job)])
-        config = together[0].cell.config
-        size = max_members or engine_of(config).limit(len(together), largest, members.settings_of(config).stack)
+    for key, together in groups.items():
+        engine, each = about[key]
+        largest = max(sizes[id(job)] for job in together)
+        size = max_members or engine.limit(len(together), largest, each.stack)
         cohorts += [together[start : start + size] for start in range(0, len(together), size)]
     return cohorts
 

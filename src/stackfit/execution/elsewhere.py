@@ -1,6 +1,6 @@
-"""Cells that need another number of threads than this process has train in a process of their own.
+"""Cells that need another number of threads than this process has, or another engine, train in a process of their own.
 
-TensorFlow sets its threads once a process. The folder is claimed here and handed over; the other process (`guest`) trains
+TensorFlow sets its threads once a process, and Keras its backend. The folder is claimed here and handed over; the other process (`guest`) trains
 there and says in the folder's status what came of it.
 """
 
@@ -43,8 +43,8 @@ def train_elsewhere(
         for name, node in job.cell.config["callbacks"].items():
             if node is not None and find_given(str(node["_target_"]).rpartition(".")[0]):
                 raise ConfigError(
-                    f"callbacks has {name}, which only this process knows, and this cell needs another number of threads than "
-                    "this process has. Expected a new process: TensorFlow sets its threads once. Start Python again, and "
+                    f"callbacks has {name}, which only this process knows, and this cell needs another number of threads, or "
+                    "another engine, than this process has. Expected a new process: both are set once. Start Python again, and "
                     "train this cell first",
                     key=f"callbacks.{name}",
                 )

@@ -16,6 +16,7 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
     """The part of a resolved config that the engine needs."""
     task, data = config["task"], config["data"]
     return Settings(
+        **_stacking(config),
         batch_size=config["batch_size"],
         labels=task["labels"],
         classes=data["num_classes"],
@@ -27,7 +28,6 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
         data=json.dumps(data, sort_keys=True, default=str),
         threads=threads_of(config),
         needs_threads=need_threads(config),
-        **_stacking(config),
     )
 
 

@@ -5,11 +5,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stackfit.training.engine import Engine
+from stackfit.training.engine import Engine, Settings
 from stackfit.training.jax.engine import Jax
 from stackfit.training.tensorflow.engine import TensorFlow
 
 ENGINES: dict[str, Engine] = {"tensorflow": TensorFlow(), "jax": Jax()}
+
+
+_started: list[str] = []  # the engine of this process; Keras runs on one backend
+
+
+def start(config: Mapping[str, Any], settings: Settings, together: bool = False) -> None:
+    """Start the config's engine, unless another one has been started here: then the cell trains in a process of its own.
+
+    Raises:
+        ConfigError: see `Engine.start`.
+    """
+    if is_here(config):
+        engine_of(config).start(settings, together)
+        _started[:] = [engine_of(config).name]
+
+
+def is_here(config: Mapping[str, Any]) -> bool:
+    """Whether this process trains with the config's engine, or has not started any."""
+    return _started in ([], [engine_of(config).name])
+
+
+def here(config: Mapping[str, Any]) -> Engine:
+    """The engine of this process, which looks at a config's model although another one may train it."""
+    return ENGINES[_started[0]] if _started else engine_of(config)
 
 
 def engine_of(config: Mapping[str, Any]) -> Engine:

@@ -66,6 +66,7 @@ def describe_determinism(cell: Cell, model: Any, engine: Mapping[str, Any]) -> d
         "dtype_policies": sorted({layer.dtype_policy.name for layer in model.layers}),
         "tensor_float_32": engine["tensor_float_32"],
         "jit_compile": config["jit_compile"],
+        **({} if config.get("engine", "tensorflow") == "tensorflow" else {"stack": config["stack"]}),
     }
 
 

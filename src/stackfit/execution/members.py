@@ -21,9 +21,9 @@ from stackfit.config.threads import threads_of
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
+from stackfit.execution import engines
 from stackfit.execution.cells import Cell
 from stackfit.execution.engine_settings import settings_of, without_rate
-from stackfit.execution.engines import engine_of
 from stackfit.files import printed
 from stackfit.model.sizes import size_model
 from stackfit.results.run_files import is_own
@@ -35,14 +35,14 @@ DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_siz
 
 
 def start(cell: Cell, together: bool = False) -> None:
-    """Start the engine with the cell's settings; with all of Keras if its config names the user's code."""
+    """Start the cell's engine with its settings; with all of Keras if its config names the user's code."""
     settings = Settings(
         threads=threads_of(cell.config),
         deterministic=cell.config["deterministic"] is not False,
         lean=not cell.modules,
         cache=str(project.cache() / "compiled"),
     )
-    engine_of(cell.config).start(settings, together)
+    engines.start(cell.config, settings, together)
 
 
 @doing("Building the model")
@@ -60,7 +60,7 @@ def build_model(cell: Cell, input_shape: tuple[int, ...] | None, problems: Probl
 
     keras.config.set_dtype_policy(cell.config["precision"])
     try:
-        with engine_of(cell.config).building():
+        with engines.here(cell.config).building():
             keras.utils.set_random_seed(cell.config["seed"])
             return assemble(cell.config, input_shape, problems)
     finally:
@@ -212,7 +212,7 @@ def _build_callbacks(cell: Cell, folder: Path, problems: Problems) -> tuple[list
                 if given and given.made is not None:
                     built.append(given.made)
                     continue
-                with own.collect(), engine_of(cell.config).building():
+                with own.collect(), engines.here(cell.config).building():
                     placed = _place_files(node, folder, f"callbacks.{name}")
                     built.append(build(placed, f"callbacks.{name}", "callbacks", own))
     problems.errors += own.errors[known:]
@@ -273,7 +273,7 @@ def trains_alone(cell: Cell) -> str | None:
             setting = described(node).get
             listens = listens_to_batches(kind, setting) or listens_to_tests(kind, setting)
             listener = f"callbacks.{name}" if listens else None
-    return engine_of(cell.config).why_alone(listener) if listener else None
+    return engines.engine_of(cell.config).why_alone(listener) if listener else None
 
 
 def describe_stack(model: Any) -> str:

@@ -15,7 +15,7 @@ from stackfit.data.dataset import SILENT
 from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising, said
 from stackfit.execution.cells import Cell
 from stackfit.execution.elsewhere import train_elsewhere
-from stackfit.execution.engines import engine_of
+from stackfit.execution.engines import engine_of, is_here
 from stackfit.execution.finishing import Finisher
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.members import (
@@ -121,7 +121,7 @@ def run_cohort(
         KeyboardInterrupt: the user stopped it; the status of every unfinished folder is *interrupted*.
     """
     engine = engine_of(jobs[0].cell.config)
-    if all(engine.fits(settings_of(job.cell.config)) for job in jobs):
+    if is_here(jobs[0].cell.config) and all(engine.fits(settings_of(job.cell.config)) for job in jobs):
         return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds, check)
     return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds, check)
 
@@ -146,8 +146,8 @@ def _run_here(
             check_inputs(job.cell, find_index_layers(job.model), dataset, problems)
         adapt_layers(job.cell, job.model, dataset, job.say)
         interrupts.check()
-    settings = [settings_of(job.cell.config) for job in jobs]
     engine = engine_of(jobs[0].cell.config)
+    settings = [settings_of(job.cell.config) for job in jobs]
     feeds = engine.feeds(dataset)
     members = []
     for job, each in zip(jobs, settings, strict=True):
@@ -158,7 +158,7 @@ def _run_here(
         program = engine.program(members)
         with doing("Compiling the training step"), engine.building():
             program.trace()
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, NotImplementedError, ImportError) as error:
         raise as_config_error(error) from error
     described = engine.describe()
     interrupts.check()

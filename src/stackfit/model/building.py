@@ -115,6 +115,15 @@ def _construct(
     built, error = _call(target, arguments, extra)
     if error is None:
         return built, None
+    if isinstance(error, ImportError) and keras.backend.backend() != "tensorflow":
+        problems.add([
+            ConfigError(
+                f"{target.__name__} needs TensorFlow itself, and engine is {keras.backend.backend()}. Expected a class that does "
+                f"not, or the other engine. Write: {key}=null, or engine=tensorflow",
+                key=key,
+            )
+        ])  # fmt: skip
+        return None, None
     guilty, without = _find_guilty(target, arguments, extra, error)
     said = ConfigError(describe_refusal(node, guilty, error), key=f"{key}.{guilty}" if guilty else key)
     said.__cause__ = error

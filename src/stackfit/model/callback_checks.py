@@ -41,6 +41,13 @@ def find_idle(
             f"Expected one of the two. Write: {schedule}=0.001, or set this callback to null",
             among=(f"{key}._target_", schedule),
         )
+    if issubclass(target, keras.callbacks.TensorBoard) and config.get("engine") == "jax":
+        yield ConfigError(
+            f"{target.__name__} writes with TensorFlow itself, and engine is jax. Expected another callback, or the other "
+            f"engine. Write: {key}=null, or engine=tensorflow",
+            key=key,
+            among=(f"{key}._target_", "engine"),
+        )
     if target is keras.callbacks.TensorBoard and importlib.util.find_spec("tensorboard") is None:
         yield ConfigError(
             "TensorBoard is not installed. Expected the extra that this callback needs. "

@@ -79,6 +79,7 @@ def check(
     known: Callable[[Outcome], None] = lambda outcome: None,
     rubric: Sequence[Claim] | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    engine: str | None = None,
 ) -> list[Mark]:
     """Judge every item, whatever becomes of the others. Unfinished runs are trained first, together where possible.
 
@@ -86,17 +87,18 @@ def check(
         words: names, paths of experiment files, and patterns of both.
         known: called with every outcome as soon as it is known.
         rubric: claims that take the place of the items' own.
+        engine: what trains every item, whatever it says itself.
 
     Returns:
         A mark for each item, in the order of the words.
     """
-    listed = find_items(words, rubric, limits)
+    listed = find_items(words, rubric, limits, engine)
     items = dict(listed)
     for item in listed.values():
         needed = {claim.other: claim.seeds or 0 for claim in item.claims if claim.other}
         item.compose(max([claim.seeds or 0 for claim in item.claims], default=0), trust)
         for other, seeds in needed.items():
-            items.setdefault(other, Item(other, signed_only=rubric is not None)).compose(seeds, trust)
+            items.setdefault(other, Item(other, signed_only=rubric is not None, engine=engine)).compose(seeds, trust)
     return _Check(listed, items, reporter, known).run()
 
 

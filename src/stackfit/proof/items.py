@@ -55,6 +55,7 @@ class Item:
     judged: bool = False  # by claims from outside: what its own file expects, and what it silences, do not count
     signed_only: bool = False  # only runs that were made and signed here are reused
     limits: Limits = field(default_factory=Limits)
+    engine: str | None = None  # that trains it, whatever its file says
     claims: list[Claim] = field(default_factory=list)
     source: str = ""
     own: list[Cell] = field(default_factory=list)
@@ -118,9 +119,10 @@ class Item:
                 if self.exceeded:
                     return
                 points = [point for fixed, grid in grids for point in axes.expand(fixed, grid)]
-                self.own = [compose_cell(self.composer, p.overrides, trusted, problems, p.axes) for p in points]
+                fixed = [f"engine={self.engine}"] if self.engine else []
+                self.own = [compose_cell(self.composer, [*fixed, *p.overrides], trusted, problems, p.axes) for p in points]
                 self.seeded = [
-                    compose_cell(self.composer, [f"seed={seed}"], trusted, problems, {"seed": str(seed)})
+                    compose_cell(self.composer, [*fixed, f"seed={seed}"], trusted, problems, {"seed": str(seed)})
                     for seed in range(seeds)
                 ]
             epochs = sum(cell.config["epochs"] for cell in self.own)
@@ -190,7 +192,9 @@ class Item:
         return (path.parent for path in sorted(folder.glob(f"*/{STATUS}")))
 
 
-def find_items(words: Sequence[str], rubric: Sequence[Claim] | None, limits: Limits) -> dict[str, Item]:
+def find_items(
+    words: Sequence[str], rubric: Sequence[Claim] | None, limits: Limits, engine: str | None = None
+) -> dict[str, Item]:
     """The items that words and patterns name, each once, with their claims; by name.
 
     Args:
@@ -198,7 +202,7 @@ def find_items(words: Sequence[str], rubric: Sequence[Claim] | None, limits: Lim
     """
     items: dict[str, Item] = {}
     for word in dict.fromkeys(expand(words)):
-        item = Item(word, word, limits=limits, claims=list(rubric or ()))
+        item = Item(word, word, limits=limits, engine=engine, claims=list(rubric or ()))
         with item.keeping():
             located = find_experiment(word)
             item.name = located.name

@@ -149,10 +149,18 @@ class StepTime:
 
 
 class Engine(Protocol):
-    """A library that trains. `shared` names the settings that the cells of one group have in common."""
+    """A library that trains.
+
+    `shared` names the settings that the cells of one group have in common.
+    """
 
     name: str
     shared: tuple[str, ...]
+
+    @property
+    def building(self) -> Callable[[], AbstractContextManager[None]]:
+        """Inside of what it gives, models and callbacks are built: what needs another engine's library is refused it."""
+
 
     def start(self, settings: Settings, together: bool = False) -> None:
         """Import the library as these settings ask for; `together`: several models will train in one program.
@@ -200,9 +208,6 @@ class Engine(Protocol):
 
     def count_flops(self, layer: keras.layers.Layer) -> int | None:
         """Floating-point operations of a layer that was called once, for one example; None where that is not known."""
-
-    def building(self) -> AbstractContextManager[None]:
-        """Inside, models and callbacks are built: what needs another engine's library is refused it."""
 
     def describe(self) -> dict[str, Any]:
         """What is in force: `cores`, `threads`, `devices`, `op_determinism`, `tensor_float_32`."""

@@ -18,7 +18,7 @@ from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell, build_cell
-from stackfit.execution.engines import engine_of
+from stackfit.execution.engines import here
 from stackfit.execution.plan import probe
 from stackfit.files import shown
 from stackfit.model.sizes import size_layers, size_model
@@ -61,7 +61,7 @@ def plan_run(
         if not problems.covers("epochs", "batch_size"):
             plan["steps"] = count_steps(plan["data"], cell.config)
     if problems.errors:
-        plan["layers"] = [asdict(layer) for layer in size_layers(stack.called, engine_of(cell.config).count_flops)]
+        plan["layers"] = [asdict(layer) for layer in size_layers(stack.called, here(cell.config).count_flops)]
         return _end(plan, problems)
     plan["adapted"] = []
     plan |= _describe_model(cell, stack.model, plan["data"])
@@ -117,7 +117,7 @@ def look(cell: Cell) -> Dataset | StreamedDataset | None:
 
 
 def _describe_model(cell: Cell, built: Any, data: dict[str, Any]) -> dict[str, Any]:
-    model = size_model(built, engine_of(cell.config).count_flops)
+    model = size_model(built, here(cell.config).count_flops)
     described = asdict(model)
     memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
     activations = cell.config["batch_size"] * model.activation_bytes

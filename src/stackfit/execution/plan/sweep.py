@@ -11,7 +11,7 @@ from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.errors import ConfigError, ConfigErrors, Problems
 from stackfit.execution import cohorts, members
 from stackfit.execution.cells import Cell
-from stackfit.execution.engines import engine_of
+from stackfit.execution.engines import engine_of, here, is_here
 from stackfit.execution.jobs import Job
 from stackfit.execution.plan import probe
 from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
@@ -56,7 +56,7 @@ def plan_sweep(
     index_layers: dict[str, list[Any]] = {}
 
     def look_at(cell: Cell, model: Any) -> None:
-        sizes[members.model_key(cell)] = size_model(model, engine_of(cell.config).count_flops)
+        sizes[members.model_key(cell)] = size_model(model, here(cell.config).count_flops)
         index_layers[members.model_key(cell)] = members.find_index_layers(model)
 
     checks = cohorts.ModelChecks(look_at)
@@ -180,6 +180,8 @@ def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) 
     for group in groups:
         cells = sorted((job.cell for job in group["jobs"]), key=members.model_key)
         key = json.dumps([*map(members.model_key, cells), _shared(cells[0])], default=str)
+        if not is_here(cells[0].config):  # its engine needs a process of its own
+            continue
         if key not in known:
             known[key] = probe.measure(cells, data_of(cells[0]) or probe.stand_in(cells[0]))
         epochs = [row["steps"]["epochs"] for row in group["rows"]]

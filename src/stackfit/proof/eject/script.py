@@ -89,12 +89,13 @@ def eject(run: Run, trust: Iterable[str] = (), out: Path | None = None) -> str:
     kind = kind_of(config["data"]["kind"])
     check_out(out, run, kind.own)
     _check_code(cell, run)
-    if config["jit_compile"]:
-        raise ConfigError(
-            "jit_compile is true: stackfit lets XLA compile many steps as one program, Keras's fit each step, and the bits "
-            "differ. Expected jit_compile: false. Run it so, then eject that run.",
-            key="jit_compile",
-        )
+    for key, plain in (("engine", "tensorflow"), ("jit_compile", "false")):
+        if (found := str(config[key]).lower()) != plain:
+            raise ConfigError(
+                f"{key} is {found}: stackfit lets XLA compile many steps as one program, Keras's fit each step, and the bits "
+                f"differ. Expected {key}: {plain}. Run it so, then eject that run.",
+                key=key,
+            )
     for error in (*find_unlike_fit(config["optimizer"]), *find_unlike_layers(config["model"]["layers"])):
         raise error
     start(cell)

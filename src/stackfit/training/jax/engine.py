@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from stackfit.data.dataset import Dataset, StreamedDataset
@@ -22,6 +21,7 @@ class Jax:
 
     name = "jax"
     shared: tuple[str, ...] = ("data", "batch_size", "precision", "deterministic", "stack")
+    building = staticmethod(runtime.only_jax)
 
     def start(self, settings: Settings, together: bool = False) -> None:
         runtime.start(settings.deterministic, settings.lean, settings.cache)
@@ -62,10 +62,9 @@ class Jax:
         return measure(members, tests, each_step)
 
     def count_flops(self, layer: keras.layers.Layer) -> int | None:
-        return None
+        from stackfit.training.jax.flops import count_flops
 
-    def building(self) -> AbstractContextManager[None]:
-        return runtime.only_jax()
+        return count_flops(layer)
 
     def describe(self) -> dict[str, Any]:
         return runtime.describe()

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from jax import lax
 
-from stackfit.errors import TrainingError
+from stackfit.errors import ConfigError, StackfitError, TrainingError
 from stackfit.training.engine import Logs, Member
 from stackfit.training.jax.pipeline import JaxFeed, Resident
 from stackfit.training.jax.stacks import Rows
@@ -150,7 +150,7 @@ class Stack:
         for span in dict.fromkeys(spans.values()):
             active = [place for place, own in spans.items() if own == span]
             mask = () if self.size == 1 else (np.isin(np.arange(self.size), active),)
-            self.rows.take(program(self.rows.state(), order, data, *np.int32(span), *mask))
+            self.rows.take(program(self.rows.state(), order, data, *map(np.int32, span), *mask))
 
 
 class JaxProgram:
@@ -158,6 +158,7 @@ class JaxProgram:
 
     def __init__(self, members: Sequence[Member]):
         feeds: list[Any] = [member.train for member in members]
+        self.size = feeds[0].stack
         self.validation: list[Any] = [member.validation for member in members]
         self.stacks = [
             Stack(numbers, [members[number].model for number in numbers], [feeds[number] for number in numbers])
@@ -168,15 +169,16 @@ class JaxProgram:
 
     def trace(self) -> None:
         self.begin([0] * len(self.place))
-        for stack, order in zip(self.stacks, self._orders, strict=True):
-            stack.run(stack.compiled.train, order, stack.feeds[0].data, {0: (0, 0)})
-            break_off(stack)
+        with stopping(self.size, ConfigError):
+            for stack, order in zip(self.stacks, self._orders, strict=True):
+                stack.run(stack.compiled.train, order, stack.feeds[0].data, {0: (0, 0)})
+                break_off(stack)
 
     def begin(self, epochs: Sequence[int]) -> None:
         self._orders = [stack.order(stack.feeds, [epochs[number] for number in stack.numbers]) for stack in self.stacks]
 
     def run(self, starts: Sequence[int], stops: Sequence[int]) -> None:
-        with stopping():
+        with stopping(self.size):
             for stack, order in zip(self.stacks, self._orders, strict=True):
                 spans = {place: (starts[number], stops[number]) for place, number in enumerate(stack.numbers)}
                 spans = {place: span for place, span in spans.items() if span[1] > span[0]}
@@ -190,7 +192,7 @@ class JaxProgram:
         return metrics_of(stack.models[place])
 
     def validate(self, numbers: Sequence[int], start: int = 0, stop: int | None = None) -> dict[int, Logs]:
-        with stopping():
+        with stopping(self.size):
             for stack in self.stacks:
                 places = [place for place, number in enumerate(stack.numbers) if number in numbers]
                 if not places:
@@ -212,7 +214,7 @@ class JaxProgram:
 def evaluate(models: Sequence[keras.Model], feeds: Sequence[JaxFeed]) -> list[tuple[Logs, np.ndarray]]:
     """Loss, metrics and outputs of several models; see `stackfit.training.engine.Engine`."""
     found: dict[int, tuple[Logs, np.ndarray]] = {}
-    with stopping():
+    with stopping(feeds[0].stack):
         for numbers in stacks_of(feeds):
             stack = Stack(numbers, [models[number] for number in numbers], [feeds[number] for number in numbers])
             for model in stack.models:
@@ -239,10 +241,14 @@ def break_off(stack: Stack) -> None:
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[None]:
-    """What XLA raises while it runs becomes a TrainingError."""
+def stopping(size: int, kind: type[StackfitError] = TrainingError) -> Iterator[None]:
+    """What XLA raises becomes an error of this kind; `size` is that of the stacks."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         text = str(error).partition("\n")[0].rstrip(".")
-        raise TrainingError(f"JAX stopped: {text}.") from error
+        cure = ""
+        if "RESOURCE_EXHAUSTED" in text:
+            smaller = f"Write: stack={size // 2}" if size > 1 else "Lower batch_size"
+            cure = f" Expected a program that fits into the device's memory. {smaller}"
+        raise kind(f"JAX stopped: {text}.{cure}") from error

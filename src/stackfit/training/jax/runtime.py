@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from typing import Any
 
-from stackfit.errors import ConfigError
 from stackfit.training.backend import PLOTS, check_backend, choose_backend, cores, import_keras, without
 from stackfit.waiting import doing
 
@@ -34,19 +34,14 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
         cache: a folder for compiled programs, so that the next process need not compile them; empty for none.
 
     Raises:
-        ConfigError: JAX is not installed, Keras runs on another backend in this process already, or cannot be imported
-            with its keras.json.
+        ConfigError: Keras runs on another backend in this process already, or cannot be imported with its keras.json.
     """
-    if importlib.util.find_spec("jax") is None:
-        raise ConfigError(
-            "engine is jax, and JAX is not installed. Expected the extra. Type: pip install 'stackfit[jax]'", key="engine"
-        )
     check_backend("jax")
     choose_backend("jax")
     if deterministic and "jax" not in sys.modules:
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = flags if DETERMINISTIC in flags else f"{flags} {DETERMINISTIC}".strip()
-    with doing("Starting JAX"), without("tensorflow", *(PLOTS if lean else ())):
+    with doing("Starting JAX"), only_jax(), without(*(PLOTS if lean else ())):
         import_keras()
     import jax
 
@@ -61,15 +56,23 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
 @contextlib.contextmanager
 def only_jax() -> Iterator[None]:
     """Inside, TensorFlow cannot be imported: what needs it says so, and does not start a second engine in this process."""
-    there = sys.modules.get("tensorflow")
-    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    refusing = _Refusing()
+    sys.meta_path.insert(0, refusing)
     try:
         yield
     finally:
-        if there is None:
-            del sys.modules["tensorflow"]
-        else:
-            sys.modules["tensorflow"] = there
+        sys.meta_path.remove(refusing)
+
+
+class _Refusing(MetaPathFinder, Loader):
+    """Refuses the import alone: whether there is a TensorFlow may be asked (JAX's cache does), and an entry of `sys.modules`
+    would make Keras believe that it is loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == "tensorflow" else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        raise ModuleNotFoundError("TensorFlow is not imported with engine=jax", name=spec.name)
 
 
 def describe() -> dict[str, Any]:

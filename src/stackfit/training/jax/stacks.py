@@ -36,7 +36,7 @@ class Rows:
 
     def push(self) -> None:
         """Bring into the arrays what was assigned to the models' variables since they were last equal."""
-        arrays = self.arrays or [None] * len(self.variables[0])
+        arrays: list[Any] = self.arrays or [None] * len(self.variables[0])
         for column, array in enumerate(arrays):
             values = {number: each[column].value for number, each in enumerate(self.variables)}
             new = {number: value for number, value in values.items() if value is not self._marks[number][column]}

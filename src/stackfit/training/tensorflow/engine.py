@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from stackfit.data.dataset import Dataset, StreamedDataset
@@ -23,6 +23,7 @@ class TensorFlow:
 
     name = "tensorflow"
     shared: tuple[str, ...] = ("data", "batch_size", "precision", "jit_compile", "deterministic", "threads")
+    building = nullcontext
 
     def start(self, settings: Settings, together: bool = False) -> None:
         runtime.start(settings.deterministic, settings.threads, together, settings.lean)
@@ -67,9 +68,6 @@ class TensorFlow:
         from stackfit.training.tensorflow.flops import count_flops
 
         return count_flops(layer)
-
-    def building(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def describe(self) -> dict[str, Any]:
         return runtime.describe()

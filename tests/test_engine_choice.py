@@ -1,0 +1,87 @@
+"""`engine_choice`: what `engine` asks of other keys, and what `stack: auto` means."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from types import SimpleNamespace
+
+import pytest
+
+from stackfit.config import engine_choice
+from stackfit.errors import ConfigError, ConfigErrors
+from stackfit.execution.engines import ENGINES, engine_of
+
+
+@pytest.fixture(autouse=True)
+def both_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: SimpleNamespace())
+
+
+def refused(compose, *overrides: str) -> str:
+    with pytest.raises((ConfigError, ConfigErrors)) as caught:
+        compose("digits_quickstart", *overrides)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "overrides, says",
+    [
+        (["engine=jax", "precision=float64"], "precision is float64, but engine is jax, which trains in float32."),
+        (["engine=jax", "jit_compile=true"], "jit_compile is true, but engine is jax, which compiles every program. Expected false."),
+        (["engine=jax", "stack=0"], "stack is 0. Expected auto, or a number of members from 1 to 65536."),
+        (["engine=jax", "stack=true"], "stack is True. Expected auto, or a number"),
+        (["engine=jax", "stack=2.5"], "stack is 2.5. Expected auto, or a number"),
+        (["stack=4"], "stack is 4, but engine is tensorflow, which does not stack members."),
+        (["engine=jx"], "engine is 'jx'. Did you mean 'jax'?"),
+    ],
+)
+def test_what_does_not_go_with_the_engine_is_said_with_what_to_write(compose, overrides, says):
+    text = refused(compose, *overrides)
+    assert says in text and ("Write: " in text or "or write: " in text)
+
+
+@pytest.mark.parametrize("engine, package", [("jax", "'stackfit[jax]'"), ("tensorflow", "tensorflow")])
+def test_an_engine_whose_library_is_missing_is_one_line_with_what_installs_it(compose, monkeypatch, engine, package):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == engine else SimpleNamespace())
+    text = refused(compose, f"engine={engine}")
+    assert f"engine is {engine}, and {engine} is not installed." in text and f"Type: pip install {package}" in text
+
+
+def plugins(monkeypatch, *names: str) -> None:
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [SimpleNamespace(name=name) for name in names])
+
+
+def test_auto_is_resolved_when_a_cell_is_composed_and_only_for_jax(compose, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    plugins(monkeypatch)
+    assert compose("digits_quickstart", "engine=jax").config["stack"] == 1
+    plugins(monkeypatch, "xla_cuda13")
+    assert compose("digits_quickstart", "engine=jax").config["stack"] == engine_choice.GPU_STACK == 64
+    assert compose("digits_quickstart", "engine=jax", "stack=3").config["stack"] == 3
+    assert compose("digits_quickstart").config["stack"] == "auto"
+    for variable, value in (("CUDA_VISIBLE_DEVICES", ""), ("JAX_PLATFORMS", "cpu")):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, value)
+            assert not engine_choice.has_gpu()
+
+
+def test_stack_and_the_engines_library_are_part_of_a_jax_cells_fingerprint_alone(compose, monkeypatch):
+    plugins(monkeypatch)
+    versions = {"keras": "3", "tensorflow": "2", "jax": "0.10"}
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: versions[name])
+
+    def digest(*overrides: str) -> str:
+        return compose("digits_quickstart", *overrides).fingerprint("data")
+
+    tensorflow, one, four = digest(), digest("engine=jax"), digest("engine=jax", "stack=4")
+    assert len({tensorflow, one, four}) == 3 and digest("engine=tensorflow") == tensorflow
+    versions["jax"] = "0.11"
+    assert digest() == tensorflow and digest("engine=jax") != one
+    versions["tensorflow"] = "3"
+    assert digest() != tensorflow
+
+
+def test_a_run_from_before_there_was_a_choice_is_tensorflows():
+    assert engine_of({}) is engine_of({"engine": "tensorflow"}) is ENGINES["tensorflow"]

@@ -1,0 +1,222 @@
+"""The JAX engine, in processes of its own (Keras has one backend a process) where TensorFlow cannot be imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stackfit.errors import ConfigError, TrainingError
+from stackfit.results.run_files import read_environment, read_history, read_metrics, read_status
+
+pytestmark = [pytest.mark.extra, pytest.mark.tf]
+
+HERE = Path(__file__).parent
+SMALL = "digits_quickstart engine=jax epochs=2 model.layers.hidden.units=8"
+LISTENER = """
+import keras
+class Listener(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.steps = 0
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+    def on_train_end(self, logs=None):
+        print("steps:", self.steps, "rate:", round(float(self.model.optimizer.learning_rate), 4))
+class Setter(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.set_weights([0 * weight for weight in self.model.get_weights()])
+"""
+TENSORBOARD = "+callbacks.board={_target_: keras.callbacks.TensorBoard, log_dir: logs}"
+NORMALIZATION = "+model.layers.norm={_target_: keras.layers.Normalization, after: input}"
+
+
+@dataclass
+class Answer:
+    code: int
+    out: str
+    err: str
+    imports: list[str]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.out.splitlines()[-1])
+
+
+def python(script: str, *words: str, cwd: Path, given: str = "") -> list[Any]:
+    """What a script of this folder prints, one JSON value a line."""
+    paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80"}
+    command = [sys.executable, "-W", "error::UserWarning", str(HERE / script), *words]
+    done = subprocess.run(command, cwd=cwd, env=variables, input=given, capture_output=True, text=True, timeout=1500)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+COMMANDS = {
+    "run": f"run {SMALL} save=[keras,h5]",
+    "verify": "verify digits_quickstart",
+    "evaluate": "evaluate digits_quickstart",
+    "predict": "predict digits_quickstart",
+    "eject": "eject digits_quickstart",
+    "plan": f"plan {SMALL} --probe",
+    "stacked": f"run {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
+    "verify stacked": "verify {stacked}",
+    "again": f"run {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
+    "alone": f"run {SMALL} stack=4 seed=1",
+    "listened": f"run {SMALL} stack=4 seed=1 '+callbacks.mine={{_target_: mine.Listener}}' --trust mine",
+    "set": f"run {SMALL} data.validation_split=0.2 '+callbacks.mine={{_target_: mine.Setter}}' --trust mine",
+    "schedule": f"run {SMALL} optimizer=adam_cosine",
+    "adapted": f"run {SMALL} '{NORMALIZATION}'",
+    "verify adapted": "verify {adapted}",
+    "not finite": f"run {SMALL} optimizer=sgd optimizer.learning_rate=1e30",
+    "board": f"run {SMALL} '{TENSORBOARD}'",
+    "texts": f"run {SMALL} '+model.layers.words={{_target_: keras.layers.TextVectorization, after: input}}'",
+    "hashes": f"run {SMALL} '+model.layers.hash={{_target_: keras.layers.Hashing, num_bins: 9, after: input}}'",
+    "lookup": f"run {SMALL} '+model.layers.look={{_target_: keras.layers.IntegerLookup, after: input}}'",
+    "check": "check xor_needs_a_hidden_layer --engine jax",
+    "table": "table {stacked}",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("jax")
+
+
+@pytest.fixture(scope="module")
+def answers(home: Path) -> dict[str, Answer]:
+    """What each command said, in order; `{name}` stands for the folder that an earlier one printed."""
+    (home / "mine.py").write_text(LISTENER)
+    found = python("jax_commands.py", cwd=home, given=json.dumps(COMMANDS))
+    return {name: Answer(**each) for name, each in zip(COMMANDS, found, strict=True)}
+
+
+def metrics(home: Path, answer: Answer) -> dict[str, Any]:
+    return read_metrics(home / answer.folder)
+
+
+def test_nothing_that_a_command_does_imports_tensorflow(answers):
+    assert {name: answer.imports for name, answer in answers.items() if answer.imports} == {}
+
+
+def test_a_run_is_verified_evaluated_and_predicted_by_its_own_engine(answers, home):
+    assert [answers[name].code for name in ("run", "verify", "evaluate", "predict", "plan", "check")] == [0] * 6, answers
+    assert "bit-equal" in answers["verify"].out and "model.keras, model.h5" in answers["verify"].out
+    config = yaml.safe_load((home / answers["run"].folder / "config.yaml").read_text())
+    assert (config["engine"], config["stack"]) == ("jax", 1)
+    environment = read_environment(home / answers["run"].folder)
+    assert {"jax", "jaxlib", "keras"} <= environment["versions"].keys() and "tensorflow" not in environment["versions"]
+    assert environment["devices"] == ["CPU"] and environment["determinism"]["stack"] == 1
+    said = metrics(home, answers["run"])["test_accuracy"]
+    assert f"{said:.4f}" in answers["evaluate"].out
+
+
+def test_eject_says_why_not(answers):
+    assert answers["eject"].code == 2 and "engine is jax: stackfit lets XLA compile many steps as one program" in answers["eject"].err
+
+
+def test_plan_measures_the_speed_and_counts(answers):
+    flops = (2 * 64 * 8 + 8 + 8) + (2 * 8 * 10 + 10 + 5 * 10)  # products, biases, relu, softmax: as TensorFlow's own count
+    assert f"{flops:,}" in answers["plan"].out
+    assert "time    about" in answers["plan"].out, answers["plan"].out
+
+
+def test_cells_of_one_shape_share_a_stack_and_have_the_bits_that_each_has_alone(answers, home):
+    assert answers["stacked"].code == answers["verify stacked"].code == answers["again"].code == 0
+    assert answers["verify stacked"].out.count("bit-equal") == 6
+    assert "6 finished, 0 to run" in answers["again"].err
+    sweep = home / answers["stacked"].folder
+    index = json.loads((sweep / "sweep.json").read_text())
+    assert {(cell["engine"], cell["stack"]) for cell in index["cells"]} == {("jax", 4)}
+    by_axes = {(cell["axes"]["seed"], cell["axes"]["model.layers.hidden.units"]): sweep / cell["folder"] for cell in index["cells"]}
+    assert {read_history(folder)[0]["members"] for folder in by_axes.values()} == {3}
+    shas = {axes: read_metrics(folder)["weights_sha256"] for axes, folder in by_axes.items()}
+    assert len({*shas.values()}) == 6 and shas["1", "8"] == metrics(home, answers["alone"])["weights_sha256"]
+
+
+def test_a_callback_that_listens_to_batches_is_called_at_each_and_changes_no_bit(answers, home):
+    assert "steps: 90 rate: 0.001" in answers["listened"].err
+    assert metrics(home, answers["listened"])["weights_sha256"] == metrics(home, answers["alone"])["weights_sha256"]
+
+
+def test_weights_that_a_callback_sets_are_those_of_the_run_and_of_its_scores(answers, home):
+    found = metrics(home, answers["set"])
+    assert answers["set"].code == 0 and found["loss"] is None  # of no epoch
+    assert found["test_loss"] == pytest.approx(2.302585, abs=1e-4) and found["val_loss"] == pytest.approx(2.302585, abs=1e-4)
+
+
+def test_the_learning_rate_of_a_schedule_is_in_the_history(answers, home):
+    rates = [row["learning_rate"] for row in read_history(home / answers["schedule"].folder)]
+    assert rates[0] == pytest.approx(0.0005, rel=0.05) and rates[1] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_layer_is_adapted_to_the_data_and_verified(answers):
+    assert "norm: adapted to the 1,437 training examples" in answers["adapted"].err
+    assert answers["adapted"].code == answers["verify adapted"].code == 0 and "bit-equal" in answers["verify adapted"].out
+
+
+def test_a_loss_that_is_not_finite_fails_with_its_epoch(answers):
+    assert answers["not finite"].code == 1 and "loss is nan in epoch 1. Expected a finite number." in answers["not finite"].err
+
+
+@pytest.mark.parametrize(
+    "name, what", [("board", "TensorBoard"), ("texts", "TextVectorization"), ("hashes", "Hashing"), ("lookup", "IntegerLookup")]
+)
+def test_what_needs_tensorflow_itself_is_refused_by_name_before_anything_is_trained(answers, name, what):
+    assert (answers[name].code, answers[name].out) == (2, "")
+    assert what in answers[name].err and "engine=tensorflow" in answers[name].err and "epoch" not in answers[name].err
+
+
+def test_a_sweeps_table_shows_its_cells(answers):
+    assert answers["table"].code == 0 and answers["table"].out.count("units=") == 6
+
+
+def test_a_device_without_memory_for_the_stack_is_said_with_a_smaller_one():
+    pytest.importorskip("jax")
+    import jax
+
+    from stackfit.training.jax.program import stopping
+
+    for size, cure in ((64, "Write: stack=32"), (1, "Lower batch_size")):
+        with pytest.raises(TrainingError, match=r"^JAX stopped: RESOURCE_EXHAUSTED: .* the device's memory") as caught, stopping(size):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 80 GB.\nmore")
+        assert str(caught.value).endswith(cure)
+    with pytest.raises(ConfigError, match=r"^JAX stopped: INTERNAL: no.$"), stopping(1, ConfigError):
+        raise jax.errors.JaxRuntimeError("INTERNAL: no")
+
+
+# ---- exactness
+
+
+def unlike(first: int, last: int, cwd: Path) -> list[Any]:
+    """What differs between members of random mixes trained together, alone, and resumed after an epoch."""
+    mixes = python("jax_mixes.py", str(first), str(last), cwd=cwd)
+    assert len(mixes) == last - first and all(mix["distinct"] == len(mix["cells"]) for mix in mixes)
+    assert not any(failed for mix in mixes for failed in mix["failed"])
+    return [mix for mix in mixes if any(each["alone"] or each["resumed"] for each in mix["unlike"])]
+
+
+def test_a_member_has_the_same_bits_in_a_stack_alone_and_resumed(home):
+    assert unlike(0, 4, home) == []
+
+
+@pytest.mark.slow
+def test_a_member_has_the_same_bits_in_thirty_random_mixes(home):
+    assert unlike(4, 34, home) == []
+
+
+@pytest.mark.slow
+def test_a_sweep_over_both_engines_trains_each_in_its_own_process(lab, cli):
+    done = cli("run", "digits_quickstart", "epochs=1", "model.layers.hidden.units=8", "-m", "engine=tensorflow,jax")
+    assert done.code == 0, done.err
+    cells = [read_status(path.parent) for path in Path(done.out.splitlines()[-1]).glob("*/status.json")]
+    versions = [read_environment(path.parent)["versions"] for path in Path(done.out.splitlines()[-1]).glob("*/status.json")]
+    assert [cell["status"] for cell in cells] == ["finished"] * 2
+    assert sorted("jax" in each for each in versions) == [False, True]
