@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import json
 from types import SimpleNamespace
 
 import pytest
+from composing import plan_sweep
 
 from stackfit.config import engine_choice
-from stackfit.errors import ConfigError, ConfigErrors
+from stackfit.errors import ConfigError, ConfigErrors, RunFolderError
 from stackfit.execution.engines import ENGINES, engine_of
+from stackfit.execution.executors import JobComposer, describe_job
+from stackfit.execution.progress import Reporter
+from stackfit.results.sweep_folder import ENGINE_KEYS
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +90,31 @@ def test_stack_and_the_engines_library_are_part_of_a_jax_cells_fingerprint_alone
 
 def test_a_run_from_before_there_was_a_choice_is_tensorflows():
     assert engine_of({}) is engine_of({"engine": "tensorflow"}) is ENGINES["tensorflow"]
+
+
+def test_a_worker_on_another_device_trains_with_the_stack_that_was_planned(lab, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    plugins(monkeypatch, "xla_cuda13")
+    sweep = plan_sweep("digits_quickstart", ["engine=jax,tensorflow"], reporter=Reporter(0))
+    records = [describe_job(job) for job in sweep.jobs]
+    assert [{key: record.get(key) for key in ENGINE_KEYS} for record in records] == [
+        {"engine": "jax", "stack": 64},
+        {"engine": None, "stack": None},
+    ]
+    plugins(monkeypatch)  # no GPU here
+    jobs = JobComposer("digits_quickstart", sweep.folder.path, (), Reporter(0))(records)
+    assert [job.cell.config["stack"] for job in jobs] == [64, "auto"]
+    assert [job.fingerprint for job in jobs] == [record["fingerprint"] for record in records]
+    assert all("stack" not in " ".join(job.cell.overrides) for job in jobs)
+
+
+@pytest.mark.parametrize("wrong", [{"stack": "64"}, {"engine": 3}])
+def test_an_index_with_an_engine_that_is_none_is_damaged(lab, wrong):
+    sweep = plan_sweep("digits_quickstart", ["seed=0,1"], reporter=Reporter(0))
+    sweep.write_index()
+    index = json.loads(sweep.folder.index.read_text())
+    index["cells"][0] |= wrong
+    sweep.folder.index.write_text(json.dumps(index))
+    with pytest.raises(RunFolderError, match=r"sweep\.json"):
+        sweep.folder.read_index()

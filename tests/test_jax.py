@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stackfit.errors import ConfigError, TrainingError
+from stackfit.data.dataset import Scaling, StreamedDataset
+from stackfit.errors import ConfigError, DataError, TrainingError
 from stackfit.results.run_files import read_environment, read_history, read_metrics, read_status
 
 pytestmark = [pytest.mark.extra, pytest.mark.tf]
@@ -123,7 +124,8 @@ def test_eject_says_why_not(answers):
 
 
 def test_plan_measures_the_speed_and_counts(answers):
-    flops = (2 * 64 * 8 + 8 + 8) + (2 * 8 * 10 + 10 + 5 * 10)  # products, biases, relu, softmax: as TensorFlow's own count
+    # Products, biases, relu, and softmax, which here also holds its maximum against -inf.
+    flops = (2 * 64 * 8 + 8 + 8) + (2 * 8 * 10 + 10 + 5 * 10 + 1)
     assert f"{flops:,}" in answers["plan"].out
     assert "time    about" in answers["plan"].out, answers["plan"].out
 
@@ -190,6 +192,15 @@ def test_a_device_without_memory_for_the_stack_is_said_with_a_smaller_one():
         assert str(caught.value).endswith(cure)
     with pytest.raises(ConfigError, match=r"^JAX stopped: INTERNAL: no.$"), stopping(1, ConfigError):
         raise jax.errors.JaxRuntimeError("INTERNAL: no")
+
+
+def test_streamed_data_are_refused_with_what_to_raise():
+    pytest.importorskip("jax")
+    from stackfit.training.jax.pipeline import Feeds
+
+    streamed = StreamedDataset("big", {"train": 9}, (2,), (), Scaling(), "f", None)
+    with pytest.raises(DataError, match=r"streamed, which takes TensorFlow.*Raise data.max_memory_bytes, or write: engine=tensorflow"):
+        Feeds(streamed)
 
 
 # ---- exactness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stackfit.training.engine import Engine, Settings
+from stackfit.training.engine import Engine
 from stackfit.training.jax.engine import Jax
 from stackfit.training.tensorflow.engine import TensorFlow
 
@@ -15,15 +15,9 @@ ENGINES: dict[str, Engine] = {"tensorflow": TensorFlow(), "jax": Jax()}
 _started: list[str] = []  # the engine of this process; Keras runs on one backend
 
 
-def start(config: Mapping[str, Any], settings: Settings, together: bool = False) -> None:
-    """Start the config's engine, unless another one has been started here: then the cell trains in a process of its own.
-
-    Raises:
-        ConfigError: see `Engine.start`.
-    """
-    if is_here(config):
-        engine_of(config).start(settings, together)
-        _started[:] = [engine_of(config).name]
+def note_started(engine: Engine) -> None:
+    """From now on this process trains with it alone."""
+    _started[:] = [engine.name]
 
 
 def is_here(config: Mapping[str, Any]) -> bool:

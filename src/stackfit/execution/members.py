@@ -35,14 +35,21 @@ DEFAULTS = {"seed": 0, "precision": "float32", "deterministic": True, "batch_siz
 
 
 def start(cell: Cell, together: bool = False) -> None:
-    """Start the cell's engine with its settings; with all of Keras if its config names the user's code."""
+    """Start the cell's engine with its settings; with all of Keras if its config names the user's code.
+
+    If another engine has been started here, nothing: the cell trains in a process of its own.
+    """
+    if not engines.is_here(cell.config):
+        return
+    engine = engines.engine_of(cell.config)
     settings = Settings(
         threads=threads_of(cell.config),
         deterministic=cell.config["deterministic"] is not False,
         lean=not cell.modules,
         cache=str(project.cache() / "compiled"),
     )
-    engines.start(cell.config, settings, together)
+    engine.start(settings, together)
+    engines.note_started(engine)
 
 
 @doing("Building the model")
