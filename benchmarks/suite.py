@@ -57,6 +57,27 @@ def command(repeat: int, quick: bool) -> Result:
     return Result(claims, [rounds])
 
 
+def engines(repeat: int, quick: bool) -> Result:
+    """gsp631_base on TensorFlow and on JAX, whole commands; and 100 epochs of it."""
+    base, count = ("gsp631_base", "epochs=1") if quick else ("gsp631_base",), 2 if quick else 100
+    jax = run(1, *base, "engine=jax")
+    cold, warm, many, many_jax = "jax, nothing compiled", "jax", f"tensorflow, {count} epochs", f"jax, {count} epochs"
+    programs = {
+        "tensorflow": run(1, *base),
+        cold: replace(jax, argv=[sys.executable, str(HERE / "probes" / "cold.py"), *jax.argv[1:]]),
+        warm: jax,
+    }
+    rounds = side_by_side(programs, repeat)
+    long = {many: run(1, "gsp631_base", f"epochs={count}"), many_jax: run(1, "gsp631_base", f"epochs={count}", "engine=jax")}
+    later = side_by_side(long, repeat)
+    claims = [
+        Claim("the command on JAX against TensorFlow", rounds.ratio(cold, "tensorflow"), 1.0, "x"),
+        Claim("the same when it was compiled before", rounds.ratio(warm, "tensorflow"), 0.8, "x"),
+        Claim(f"{count} epochs", later.ratio(many_jax, many), 0.65, "x"),
+    ]
+    return Result(claims, [rounds, later])
+
+
 def startup(repeat: int, quick: bool) -> Result:
     """Commands that train nothing (`table` of 200 runs), and how soon the first training step starts."""
     targets = {"list": 0.2, "show gsp631_base": 0.2, "--help": 0.2, "table": 0.33}
@@ -226,5 +247,5 @@ def make_pictures(folder: Path, count: int, shape: tuple[int, ...], form: str) -
 
 BENCHMARKS = {
     benchmark.__name__: benchmark
-    for benchmark in (epochs, command, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint, own_table, own_pictures)
+    for benchmark in (epochs, command, engines, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint, own_table, own_pictures)
 }
