@@ -286,3 +286,13 @@ def test_standardizing_is_scikit_learns_partial_fit_to_the_bit(shape):
     scaling = Scaling.standardizing(parts)
     assert np.array_equal(scaling.offset, scaler.mean_.astype(np.float32).reshape(shape[1:]))
     assert np.array_equal(scaling.divisor, scaler.scale_.astype(np.float32).reshape(shape[1:]))
+
+
+def test_a_machine_without_tensorflow_datasets_is_told_where_the_arrays_come_from(monkeypatch):
+    from stackfit.data.dataset import SILENT
+    from stackfit.data.kinds import tfds
+
+    find_spec = tfds.importlib.util.find_spec
+    monkeypatch.setattr(tfds.importlib.util, "find_spec", lambda name: None if name == "tensorflow_datasets" else find_spec(name))
+    with pytest.raises(DataError, match=r"kmnist has not been prepared .* Expected its arrays in .*arrays\. Type `stackfit data fetch`"):
+        tfds.run_tfds({"name": "kmnist"}, SILENT)

@@ -194,6 +194,13 @@ def test_a_device_without_memory_for_the_stack_is_said_with_a_smaller_one():
         raise jax.errors.JaxRuntimeError("INTERNAL: no")
 
 
+def test_determinism_is_a_flag_of_xla_that_replaces_an_inherited_one():
+    from stackfit.training.jax.runtime import DETERMINISTIC, xla_flags
+
+    assert xla_flags("--xla_a=1", True) == xla_flags(f"{DETERMINISTIC} --xla_a=1", True) == f"--xla_a=1 {DETERMINISTIC}"
+    assert xla_flags(f"--xla_a=1 {DETERMINISTIC}", False) == xla_flags("--xla_a=1", False) == "--xla_a=1"
+
+
 def test_streamed_data_are_refused_with_what_to_raise():
     pytest.importorskip("jax")
     from stackfit.training.jax.pipeline import Feeds

@@ -36,13 +36,12 @@ def check_engine(config: Mapping[str, Any]) -> Iterator[ConfigError]:
         yield ConfigError(
             f"stack is {stack}, but engine is tensorflow, which does not stack members. Expected auto. Leave stack out, or write: "
             "engine=jax",
-            key="stack",
-            among=("engine",),
+            among=("stack", "engine"),
         )
     if engine == "jax":
         for key, (value, found, cure) in NOT_ON_JAX.items():
             if config[key] == value:
-                yield ConfigError(f"{found}. Write: {key}={cure}, or engine=tensorflow", key=key, among=("engine",))
+                yield ConfigError(f"{found}. Write: {key}={cure}, or engine=tensorflow", among=(key, "engine"))
 
 
 def stack_of(config: Mapping[str, Any]) -> Any:

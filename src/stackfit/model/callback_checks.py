@@ -45,7 +45,6 @@ def find_idle(
         yield ConfigError(
             f"{target.__name__} writes with TensorFlow itself, and engine is jax. Expected another callback, or the other "
             f"engine. Write: {key}=null, or engine=tensorflow",
-            key=key,
             among=(f"{key}._target_", "engine"),
         )
     if target is keras.callbacks.TensorBoard and importlib.util.find_spec("tensorboard") is None:

@@ -7,6 +7,7 @@ memory and waits minutes for a missing network: it runs in a child process, whos
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import math
 import os
@@ -120,6 +121,12 @@ def digest_of(*values: Any) -> str:
 
 def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
+    if importlib.util.find_spec("tensorflow_datasets") is None:
+        raise DataError(
+            f"{request['name']} has not been prepared on this machine: that takes tensorflow-datasets, which is not installed. "
+            f"Expected its arrays in {project.cache() / 'arrays'}. Type `stackfit data fetch` where it is installed, and copy that "
+            "folder, or pip install tensorflow-datasets"
+        )
     # -P: a module in the current folder must not replace a library's.
     command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
     paths = [str(project.PACKAGE.parent), os.environ.get("PYTHONPATH")]

@@ -27,7 +27,7 @@ class Jax:
         runtime.start(settings.deterministic, settings.lean, settings.cache)
 
     def fits(self, settings: Settings) -> bool:
-        return True
+        return runtime.gives_bits_of(settings.deterministic)
 
     def why_alone(self, listener: str | None) -> str | None:
         return f"{listener} listens to every batch" if listener else None

@@ -29,7 +29,7 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
     """Import JAX and Keras, without TensorFlow.
 
     Args:
-        deterministic: on a GPU; the first start of a process decides.
+        deterministic: on a GPU; the first start of a process decides, see `gives_bits_of`.
         lean: leave out what Keras imports for its plots and its scikit-learn wrappers.
         cache: a folder for compiled programs, so that the next process need not compile them; empty for none.
 
@@ -38,9 +38,8 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
     """
     check_backend("jax")
     choose_backend("jax")
-    if deterministic and "jax" not in sys.modules:
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = flags if DETERMINISTIC in flags else f"{flags} {DETERMINISTIC}".strip()
+    if "jax" not in sys.modules:  # XLA reads them once
+        os.environ["XLA_FLAGS"] = xla_flags(os.environ.get("XLA_FLAGS", ""), deterministic)
     with doing("Starting JAX"), only_jax(), without(*(PLOTS if lean else ())):
         import_keras()
     import jax
@@ -51,6 +50,19 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def xla_flags(others: str, deterministic: bool) -> str:
+    """XLA's flags with ours on or off, whatever another process has passed on."""
+    kept = [flag for flag in others.split() if flag != DETERMINISTIC]
+    return " ".join([*kept, DETERMINISTIC] if deterministic else kept)
+
+
+def gives_bits_of(deterministic: bool) -> bool:
+    """Whether this process trains with that determinism; a CPU always does."""
+    import jax
+
+    return jax.devices()[0].platform == "cpu" or deterministic == (DETERMINISTIC in os.environ.get("XLA_FLAGS", ""))
 
 
 @contextlib.contextmanager
