@@ -58,7 +58,7 @@ def same_name(name: str) -> str:
 
 
 @contextmanager
-def opened(path: Path, key: str | None = None) -> Iterator[Image.Image]:
+def opened(path: Path | str, key: str | None = None) -> Iterator[Image.Image]:
     """An upright picture of 8 bits a channel.
 
     Args:
@@ -77,7 +77,7 @@ def opened(path: Path, key: str | None = None) -> Iterator[Image.Image]:
             yield _eight_bits(upright, path, key)
 
 
-def _eight_bits(image: Image.Image, path: Path, key: str | None) -> Image.Image:
+def _eight_bits(image: Image.Image, path: Path | str, key: str | None) -> Image.Image:
     from PIL import Image
 
     if not image.mode.startswith(("I", "F")):
@@ -143,6 +143,32 @@ def read_picture(path: Path, shape: tuple[int, ...], background: str = "white", 
     """
     with opened(path, key) as image:
         return pixels_of(image, shape[2], background, shape[:2])
+
+
+class Misfit(DataError):
+    """A picture of another shape than the others; `found` is its own."""
+
+    def __init__(self, found: list[int]):
+        super().__init__(f"has the shape {found}")
+        self.found = found
+
+
+def read_fitting(path: Path | str, shape: list[int], background: str, resize: bool, key: str) -> np.ndarray:
+    """A picture among others as uint8 of `shape` `[height, width, 1 or 3]`.
+
+    Args:
+        resize: whether another height and width is brought to that of the shape.
+        key: the config key that an error names.
+
+    Raises:
+        DataError: see `opened`.
+        Misfit: its shape is another, or it has colours among grey ones.
+    """
+    with opened(path, key) as image:
+        found = shape_of(image, shape[2])
+        if found != shape and (found[2] != shape[2] or not resize):
+            raise Misfit(found)
+        return pixels_of(image, shape[2], background, tuple(shape[:2]))
 
 
 def describe(pictures: np.ndarray, white: float = 255) -> dict[str, Any]:

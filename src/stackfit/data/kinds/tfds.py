@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from functools import partial
@@ -120,10 +119,7 @@ def digest_of(*values: Any) -> str:
 
 def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
-    # -P: a module in the current folder must not replace a library's.
-    command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
-    paths = [str(project.PACKAGE.parent), os.environ.get("PYTHONPATH")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    command, environment = project.child("stackfit.data.tfds_worker", json.dumps(request))
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # training may want the GPU whole
     answer: dict[str, Any] = {"step": None}
     lock = project.cache() / "tfds" / digest_of(request["name"])[:16]  # TFDS must not prepare a data set twice at once
