@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import filecmp
 import os
-import sys
 import tomllib
 from pathlib import Path
 
@@ -19,14 +18,6 @@ def shipped(folder: str) -> Path:
     """`conf` or `experiments` as shipped: inside the wheel, or at the top of a source checkout."""
     inside = PACKAGE / folder
     return inside if inside.is_dir() else PACKAGE.parents[1] / folder
-
-
-def child(module: str, *words: str) -> tuple[list[str], dict[str, str]]:
-    """The command, and its environment, of another Python process that runs a module of ours."""
-    # -P: a module in the current folder must not replace a library's.
-    paths = [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
-    return [sys.executable, "-P", "-m", module, *words], environment
 
 
 def own(folder: str) -> Path | None:

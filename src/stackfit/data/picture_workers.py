@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from stackfit.config import project
+from stackfit.config.machine import child, cores
 from stackfit.data import pictures
 
 CHUNK = 200  # pictures from one report to the next
@@ -60,11 +60,6 @@ def read_all(
                     workers.append(stack.enter_context(_worker(files[first::count], arguments)))
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _receive(worker: IO[bytes], target: np.ndarray) -> bool:
     """Read a worker's next picture; false if it could not read this one, or is dead."""
     return worker.read(1) == READ and worker.readinto(target.data) == len(target)  # type: ignore[attr-defined, no-any-return]
@@ -73,7 +68,7 @@ def _receive(worker: IO[bytes], target: np.ndarray) -> bool:
 @contextlib.contextmanager
 def _worker(files: Sequence[str], arguments: dict[str, Any]) -> Iterator[IO[bytes]]:
     """What a process answers that reads these files."""
-    command, environment = project.child("stackfit.data.picture_workers")
+    command, environment = child("stackfit.data.picture_workers")
     request = json.dumps({"files": list(files), **arguments}).encode()
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
+from stackfit.config.machine import child
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored, absent, build_arrays
 from stackfit.data.dataset import Progress, Scaling, StreamedDataset
@@ -119,7 +120,7 @@ def digest_of(*values: Any) -> str:
 
 def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Let a child process prepare, describe and decode a data set; see `tfds_worker.work` for the request."""
-    command, environment = project.child("stackfit.data.tfds_worker", json.dumps(request))
+    command, environment = child("stackfit.data.tfds_worker", json.dumps(request))
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # training may want the GPU whole
     answer: dict[str, Any] = {"step": None}
     lock = project.cache() / "tfds" / digest_of(request["name"])[:16]  # TFDS must not prepare a data set twice at once
