@@ -208,8 +208,8 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
         return
     if name in table.sound:
         return
-    known, sound = len(faults.found), bool(column.min() >= -LARGEST and column.max() <= LARGEST)  # with a gap both are NaN
-    if not sound:
+    known, low, high = len(faults.found), column.min(), column.max()
+    if not (sound := bool(low >= -LARGEST and high <= LARGEST)):  # with a gap both are NaN
         high = np.isfinite(column) & (np.abs(column) > LARGEST)
         for bad, expected in (
             (np.isinf(column), "a number"),
@@ -222,7 +222,7 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
     if settings.decimal is None and settings.thousands is None:
         _check_grouping(table, name, faults)
     if sound and len(faults.found) == known:
-        table.sound.add(name)
+        table.sound[name] = (low, high)
 
 
 def check_gaps(table: Table, name: str, gaps: np.ndarray, settings: Data, faults: Faults) -> None:

@@ -154,9 +154,9 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
     """Fill values and bases, fitted on the rows `training`.
 
     Returns:
-        The encoding, and the names of the columns that float32 makes constant.
+        The encoding, and the names of the columns whose differences float32 does not hold.
     """
-    columns, constant = [], []
+    columns, coarse = [], []
     training = np.sort(training)
     some = np.empty(len(training))
     for column in encoding.columns:
@@ -169,15 +169,14 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
             given = given | {"base": float(np.nanmin(values[:, 3]))}
         if column.kind == "number":
             seen = values if given["fill"] is None else np.where(np.isnan(values), given["fill"], values)
-            if _is_narrow(seen) and seen.min() < seen.max():
-                rounded = seen.astype(np.float32)
-                if settings.scale == "standardize" and np.abs(seen - rounded).max() > RESOLUTION * seen.std():
+            narrow = _is_narrow(seen) and seen.min() < seen.max()
+            if narrow and np.abs(seen - seen.astype(np.float32)).max() > RESOLUTION * seen.std():
+                if settings.scale == "standardize":
                     given = given | {"base": float(seen.mean())}
-                    rounded = (seen - given["base"]).astype(np.float32)
-                if rounded.min() == rounded.max():
-                    constant.append(column.name)
+                else:
+                    coarse.append(column.name)
         columns.append(Column(**given))
-    return Encoding(tuple(columns)), constant
+    return Encoding(tuple(columns)), coarse
 
 
 def _is_narrow(values: np.ndarray) -> bool:

@@ -27,7 +27,7 @@ class Table:
     rows: np.ndarray  # `(rows,)` int64: the row of the file, its header included
     left_out: list[int] = field(default_factory=list)  # rows that hold nothing but separators
     forced: frozenset[str] = frozenset()  # columns that are text on request, whatever they hold
-    sound: set[str] = field(default_factory=set)  # columns of numbers in which nothing is wrong; each is checked once
+    sound: dict[str, tuple[float, float]] = field(default_factory=dict)  # the ends of columns of numbers that were checked
     texts: Callable[[str], np.ndarray] = lambda name: np.empty(0, object)  # reads a column of numbers as text again
 
     def __len__(self) -> int:
