@@ -453,6 +453,7 @@ def test_whole_numbers_that_become_one_are_a_warning_and_decimals_are_not():
         ("PassengerId", np.random.default_rng(0).permutation(100) + 5, "has another whole number in each row"),
         ("customer_id", [7 * n * n for n in range(100)], "has another whole number in each row"),
         ("", np.random.default_rng(0).permutation(100), "has no name and has another whole number in each row"),
+        ("x", range(0, 200, 2), ""),
         ("paid", [7 * n * n for n in range(100)], ""),
         ("id", [n // 2 for n in range(100)], ""),  # a kind, not a row
         ("id", [n * n / 10 for n in range(100)], ""),

@@ -167,7 +167,7 @@ def find_counting(table: Table, names: Sequence[str]) -> Iterator[tuple[str, str
         if table.is_text(name) or (column[:COUNTED] % 1 != 0).any():
             continue
         steps = np.diff(column)
-        if (steps >= 1).all() and column[-1] - column[0] < 2 * len(column) and not (steps % 1).any():
+        if 2 * (steps == 1).sum() > len(steps) and (steps >= 1).all() and not (steps % 1).any():
             yield name, "counts the rows"
         elif _NAMED.search(name) and not (column % 1).any() and len(np.unique(column)) == len(column):
             yield name, "has another whole number in each row"
