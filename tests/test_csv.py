@@ -402,9 +402,11 @@ def test_seconds_since_1970_are_centred_before_float32_rounds_them():
     data = table(t=seconds, y=[int(n % 60 >= 30) for n in range(600)])
     dataset, _, _ = load(data, scale="standardize")
     assert agreement(dataset) == 1.0
-    said = []
-    load_dataset({**data, "input_shape": [1], "num_classes": 2}, said.append)
-    assert "Column 't' of t.csv is constant in float32" in said[0]
+    (warning,) = load(data)[0].warnings
+    assert "Column 't' of t.csv loses its differences in float32, which holds 7 digits." in warning.message
+    assert warning.kind == "lost_digits"
+    data = table(day=[2460000.5 + n % 60 / 100 for n in range(600)], y=[n % 2 for n in range(600)])  # a relative: not constant, but coarse
+    assert "Column 'day'" in load(data)[0].warnings[0].message and load(data, scale="standardize")[0].warnings == ()
 
 
 def test_only_columns_that_float32_does_not_hold_are_a_revision():
@@ -421,7 +423,65 @@ def test_only_columns_that_float32_does_not_hold_are_a_revision():
     assert raw.fingerprint == plain(raw)  # as it was: nothing is subtracted
 
 
+def lost(data, form=None, **changes):
+    return [warning.message for warning in load(data, form, **changes)[0].warnings if warning.kind == "lost_digits"]
+
+
+def test_whole_numbers_that_become_one_are_a_warning_and_decimals_are_not():
+    label, far = [n % 3 // 2 for n in range(60)], [n * 997 for n in range(60)]
+    keys = [33_554_432 + n // 2 * 10**6 + n % 2 for n in range(60)]
+    (line,) = lost(table(key=keys, y=label))
+    assert line.startswith("Column 'key' of t.csv has different whole numbers that are one in float32, such as 33554432 and 33554433, ")
+    assert "Expected whole numbers up to 16,777,216. If it names the rows, type 'data.columns={key:drop}'" in line
+    assert lost(table(key=[16_777_220 + 4000 * n * n for n in range(60)], y=label)) == []  # none becomes another
+    big = [2**60 + 1 + n * 2**40 for n in range(58)]
+    (line,) = lost(table(key=[*big, 9_007_199_254_740_992, 9_007_199_254_740_993], a=far, y=label))  # one in float64, too
+    assert "such as 9007199254740992 and 9007199254740993. Expected" in line
+    assert lost(table(key=[*big, 9_007_199_254_740_993, 9_007_199_254_740_993], a=far, y=label)) == []
+    (line,) = lost(table(a=far, y=[1_700_000_000 + n * n for n in range(60)]), "value", num_classes=0)  # the values to predict
+    assert line.startswith("Column 'y'") and line.endswith("Subtract an offset, or divide them, in the file")
+    assert lost(table(a=[f"{n / 7:.17g}" for n in range(60)] , b=[f"{value:.17f}" for value in A[:60]], y=label)) == []
+    (line,) = lost(write("key,a,y\n" + "".join(f"{'' if n == 5 else keys[n]},{n * n},{n % 2}\n" for n in range(60))), impute="median")
+    assert "'key'" in line  # with a gap
+
+
+@pytest.mark.parametrize(
+    "name, cells, how",
+    [
+        ("row", range(1001, 1101), "counts the rows"),
+        ("n", [n + n // 3 for n in range(100)], "counts the rows"),  # rows were taken out
+        ("PassengerId", np.random.default_rng(0).permutation(100) + 5, "has another whole number in each row"),
+        ("customer_id", [7 * n * n for n in range(100)], "has another whole number in each row"),
+        ("", np.random.default_rng(0).permutation(100), "has no name and has another whole number in each row"),
+        ("x", range(0, 200, 2), ""),
+        ("paid", [7 * n * n for n in range(100)], ""),
+        ("id", [n // 2 for n in range(100)], ""),  # a kind, not a row
+        ("id", [n * n / 10 for n in range(100)], ""),
+        ("age", np.random.default_rng(0).permutation(100), ""),
+    ],
+)
+def test_a_column_that_stands_for_the_row_is_a_warning_with_its_cure(name, cells, how):
+    data, found = table(**{name: cells, "a": A[:100], "y": np.arange(100) % 7 // 4}), []
+    declare(data, "class", found.append)
+    assert [warning.kind for warning in found] == ["row_numbers"] * bool(how)
+    for warning in found:
+        drop = name or r"Unnamed\: 0"
+        assert f"{how}: in a file" in warning.message and f"Type 'data.columns={{{drop}:drop}}'" in warning.message
+
+
 # ---- files
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;\r", '"sep=;"', "\nsep=;\n"])
+def test_excels_line_about_the_separator_is_read(first):
+    rows = [f"1,{number};{number};{number % 2}" for number in range(30)]
+    dataset, _, _ = load(write("\n".join([f"\ufeff{first}", "a;b;y", *rows, ""])), decimal=",")
+    assert dataset.encoding.features == ["a", "b"]
+    assert sorted(dataset.rows["train"].tolist() + dataset.rows["test"].tolist())[0] == 3 + first.count("\n")
+    refused(write("\n".join(["sep=,", "a,b,y", *["1,2,0"] * 3, "1,x,0", ""])), "Column 'b' of t.csv is 'x' in row 6")
+    assert load(write("\n".join(["sep=:", "a:b:y", *["1:2:0", "3:2:1"] * 9])))[0].train.x.shape[1] == 2
+    refused(write("sep=;\n"), "has no line below sep=", form=None)
+
 
 
 def test_packed_files_are_read_and_their_unpacked_size_is_counted():

@@ -447,6 +447,10 @@ def test_features_that_float32_makes_equal_are_a_warning():
         "warning: 1 of 2 features in mine.npz lose their differences in float32, such as number 0 (from 0), 1700000000 to "
         "1700000059. Expected numbers whose first 7 digits tell them apart. Subtract an offset before you save them."
     ]
+    said.clear()
+    keys = 33_554_432 + np.arange(60) // 2 * 10**6 + np.arange(60) % 2  # far apart, but two of them are one
+    load_dataset({**npz(x=np.stack([np.arange(60), keys], 1), y=np.arange(60) // 30), "scale": "none"}, said.append)
+    assert "1 of 2 features" in said[0] and "number 1 (from 0), 33554432 to 62554433" in said[0]
     refused(npz(x=np.full((40, 2), 1e39), y=np.arange(40) // 20), "path", "holds inf in example")
     said.clear()
     load_dataset({**npz(x=np.stack([seconds - seconds[0], np.arange(60)], 1), y=np.arange(60) // 30), "scale": "none"}, said.append)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import stackfit
-from stackfit.data import declare, load_dataset
+from stackfit.data import declare, load_dataset, pictures
 from stackfit.data.pictures import describe, read_picture, suffixes, unlike
 from stackfit.errors import DataError
 from stackfit.execution.progress import Reporter
@@ -317,6 +317,45 @@ def test_training_and_prediction_resize_alike(lab):
     whole = load_dataset({**data, "resize": [5, 6], "test_split": 0})
     again = [read_picture(file, (5, 6, 1)) for file in sorted(Path("photos").glob("*/*.png"))]
     assert sorted(map(bytes, whole.train.x)) == sorted(map(bytes, again))
+
+
+PLAIN = [{}, {"quality": 5}, {"progressive": True}, {"optimize": True}, {"subsampling": 0}, {"restart_marker_rows": 1}, {"dpi": (300, 300)}]
+TURNED = Image.Exif()
+TURNED[0x0112] = 3
+OTHERS = [{"exif": TURNED}, {"comment": b"a cat"}, {"icc_profile": b"profile"}]
+
+
+def read_both(path, shape, monkeypatch):
+    """What a file's picture is by the short way through a JPEG's header, and by Pillow's own."""
+    found = []
+    for quick in (pictures._plain_jpeg, lambda path, shape: None):
+        monkeypatch.setattr(pictures, "_plain_jpeg", quick)
+        try:
+            found.append(pictures.read_fitting(path, shape, "white", False, "data.path").tobytes())
+        except DataError as error:
+            found.append(str(error) or error.found)
+        monkeypatch.undo()
+    return found
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_has_the_pixels_that_pillow_gives_it(tmp_path, monkeypatch, mode):
+    array = NOISE.integers(0, 256, (19, 23, len(mode)) if mode != "L" else (19, 23)).astype(np.uint8)
+    shape = [19, 23, 1 if mode == "L" else 3]
+    for number, options in enumerate([*PLAIN, *OTHERS]):
+        Image.fromarray(array, mode if mode == "CMYK" else None).save(path := tmp_path / f"{number}.jpg", **options)
+        quick = pictures._plain_jpeg(path, shape)
+        assert (quick is not None) == (options in PLAIN and mode != "CMYK"), options
+        first, second = read_both(path, shape, monkeypatch)
+        assert first == second and isinstance(first, bytes)
+        assert pictures._plain_jpeg(path, [23, 19, shape[2]]) is pictures._plain_jpeg(path, [19, 23, 4 - shape[2]]) is None
+    whole = (tmp_path / "0.jpg").read_bytes()
+    for number in range(150):  # damaged files: the same pixels, or the same sentence
+        damaged = bytearray(whole[: NOISE.integers(1, len(whole))] if number % 3 == 0 else whole)
+        damaged[NOISE.integers(0, len(damaged))] = NOISE.integers(0, 256)
+        path.write_bytes(damaged)
+        first, second = read_both(path, shape, monkeypatch)
+        assert first == second
 
 
 def test_what_is_read_is_counted_for_a_progress_bar(lab):

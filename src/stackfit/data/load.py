@@ -110,7 +110,7 @@ def load_dataset(
         encoding=facts.get("encoding"),
         rows=facts.get("rows", {}),
         white=_white(settings, kind.white, x),
-        warnings=tuple(find_gaps(parts, settings, names, kind.own)),
+        warnings=(*facts.get("warnings", ()), *find_gaps(parts, settings, names, kind.own)),
     )
 
 

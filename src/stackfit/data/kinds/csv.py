@@ -20,6 +20,7 @@ from stackfit.data.settings import wrong
 from stackfit.data.tables.columns import Faults, decide_columns, declared_columns
 from stackfit.data.tables.encoding import Encoding, fit_numbers, fit_words
 from stackfit.data.tables.header import plain
+from stackfit.data.tables.precision import find_lost
 from stackfit.data.tables.roles import (
     check_test_columns,
     find_column,
@@ -70,14 +71,10 @@ def read(settings: Data, progress: Progress) -> Stored:
             "at least two classes in the training part",
             f"Set another data.{key}",
         )
-    constant: list[str] = []
+    warnings: list[DataError] = []
     if trained is None:
-        encoding, constant = fit_numbers(encoding, table, division.train[: division.cut], settings)
-    for name in constant:
-        progress.say(
-            f"Column {name!r} of {table.name} is constant in float32: its values differ by less than that can hold. "
-            "With data.scale=standardize, differences are taken before."
-        )
+        encoding, coarse = fit_numbers(encoding, table, division.train[: division.cut], settings)
+        warnings += find_lost(table, encoding, coarse, None if num_classes else label)
     x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=trained is None)
     arrays = {"train_x": x_train, "train_y": y[division.train]}
     rows = {"train": table.rows[division.train]}
@@ -93,7 +90,7 @@ def read(settings: Data, progress: Progress) -> Stored:
     elif len(division.test):
         arrays |= {"test_x": x_test, "test_y": y[division.test]}
         rows["test"] = table.rows[division.test]
-    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding}
+    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding, "warnings": warnings}
     if any(column.base and column.kind == "number" for column in encoding.columns):
         facts["revisions"] = {"csv_scaling": 2}  # statistics of these columns in float64
     return Stored(arrays, facts)
@@ -116,16 +113,14 @@ def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
     faults.raise_all()
     num_classes, class_names = find_classes(settings, labels, form)
     columns = _explicit(table, kinds, settings)
-    for name in find_counting(table, [name for name, kind in kinds.items() if kind == "number"]):
-        unnamed = name.startswith("Unnamed: ")
-        found = (
-            f"The first column of {table.name} has no name and counts the rows"
-            if unnamed
-            else (f"Column {name!r} of {table.name} counts the rows")
-        )
+    numbers = [name for name, kind in kinds.items() if kind == "number" and name != plain(settings.split_by or "")]
+    for name, how in find_counting(table, numbers):
+        what = f"Column {name!r} of {table.name} {how}"
+        if name == "Unnamed: 0":
+            what = f"The first column of {table.name} has no name and {how}"
         drop = override_text("data.columns", {**columns, name: "drop"})
         warn(DataError(
-            f"{found}: in a file sorted by class it gives the label away. Expected features only. Type {drop}, "
+            f"{what}: in a file sorted by class it gives the label away. Expected features only. Type {drop}, "
             f"or write the file with index=False.", key="data.path", kind="row_numbers",
         ))  # fmt: skip
     for first, second in look_alikes(class_names):

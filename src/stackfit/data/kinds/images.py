@@ -6,7 +6,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from stackfit.data import pictures
 from stackfit.data.dataset import SILENT, Progress
 from stackfit.data.division import divide
 from stackfit.data.own import Pair, own_kind
+from stackfit.data.picture_workers import read_all
 from stackfit.data.settings import check_declared, check_size, wrong
 from stackfit.files import shown
 
-CHUNK, WORKERS = 200, min(8, os.cpu_count() or 1)  # pictures that a thread reads before it reports, and threads
 DIVISIONS = (("train", "training"), ("test", "testing", "val", "valid", "validation"))
 """What folders of a set that is divided already are called."""
 
@@ -41,20 +40,18 @@ def read(folder: Path, settings: Data, key: str, progress: Progress) -> dict[str
     place = np.argsort(order)
     x = np.empty((len(files), *shape), np.uint8)
 
-    def fill(start: int) -> int:
-        for number, file in enumerate(files[start : start + CHUNK], start):
-            with pictures.opened(file, f"data.{key}") as image:
-                if (found := pictures.shape_of(image, shape[2])) != shape and (found[2] != shape[2] or not settings.resize):
-                    raise _misfit(files, file, found, settings)
-                x[place[number]] = pictures.pixels_of(image, shape[2], settings.background, tuple(shape[:2]))
-        return min(start + CHUNK, len(files))
+    arguments: dict[str, Any] = {"shape": shape, "background": settings.background, "resize": bool(settings.resize), "key": f"data.{key}"}
 
-    pool = ThreadPoolExecutor(WORKERS)  # Pillow decodes outside of Python's lock
-    try:
-        for done in pool.map(fill, range(0, len(files), CHUNK)):
-            progress.step(f"reading {folder.name}", done, len(files))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def read_one(number: int) -> np.ndarray:
+        try:
+            return pictures.read_fitting(files[number], **arguments)
+        except pictures.Misfit as error:
+            raise _misfit(files, files[number], error.found, settings) from None
+
+    def told(done: int) -> None:
+        progress.step(f"reading {folder.name}", done, len(files))
+
+    read_all(files, arguments, read_one, x, place, told)
     words = np.array([*classes])[labels[order]]
     parts = {"train": (x[:trained], words[:trained]), "test": (x[trained:], words[trained:])}
     return {part: pair for part, pair in parts.items() if len(pair[0])}
@@ -70,7 +67,7 @@ def declare(folder: Path, settings: Data) -> dict[str, Any]:
     }
 
 
-def _shape(first: Path, settings: Data) -> list[int]:
+def _shape(first: str, settings: Data) -> list[int]:
     """`[height, width, channels]` of every example; DataError if what is declared cannot be a picture's."""
     declared, size = settings.input_shape, settings.resize
     pictures.colour_of(settings.background)
@@ -86,7 +83,7 @@ def _shape(first: Path, settings: Data) -> list[int]:
     return declared or found_shape
 
 
-def _misfit(files: Sequence[Path], file: Path, found: list[int], settings: Data) -> Exception:
+def _misfit(files: Sequence[str], file: str, found: list[int], settings: Data) -> Exception:
     """The error about a picture of another size, or a coloured one among grey ones."""
     shape = settings.input_shape
     fact = f"data.input_shape is {shape}, but {shown(file)!r} has {found}."
@@ -105,7 +102,7 @@ def _misfit(files: Sequence[Path], file: Path, found: list[int], settings: Data)
     return wrong("input_shape", fact, "both the same", cure)
 
 
-def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], None]) -> dict[str, list[Path]]:
+def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], None]) -> dict[str, list[str]]:
     """Class name → its files, sorted; classes in the declared order, else sorted. `say` is told what is left out."""
     loose, found = _entries(folder)
     tested = [str(name) for name in settings.class_names] if key == "test_path" else []  # a part may lack a class
@@ -123,11 +120,12 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
     declared = sorted(map(pictures.same_name, names))
     if not (tested and place_of.keys() <= {*declared}):
         check_declared(replace(settings, class_names=declared), shown(folder), class_names=sorted(place_of))
-    classes, other = {}, Counter(map(_end, loose))
+    classes, other, known = {}, Counter(map(_end, loose)), pictures.suffixes()
     for name in [name for name in names if pictures.same_name(name) in place_of]:
         place = place_of[pictures.same_name(name)]
         files, below = _entries(place)
-        classes[name] = [place / file for file in files if _end(file) in pictures.suffixes()]
+        kept = [file for file in files if _end(file) in known]
+        classes[name] = [f"{place}{os.sep}{file}" for file in kept]  # texts: a hundred thousand Paths take a while
         deeper = {path: count for path in below if (count := _count(place / path))}
         if not classes[name]:
             raise _empty(folder, found, place, deeper, key)
@@ -135,7 +133,8 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
             where = ", ".join(deeper)
             say(f"warning: {shown(place)} has {sum(deeper.values())} pictures in subfolders ({where}), which are left out. "
                 f"Expected them in {shown(place)} itself. Move them there.")  # fmt: skip
-        other.update(end for file in files if (end := _end(file)) not in pictures.suffixes())
+        if len(kept) < len(files):
+            other.update(end for file in files if (end := _end(file)) not in known)
     if other:
         kinds = ", ".join(f"{end or 'no suffix'} ({count})" for end, count in other.most_common(5))
         many = f"{other.total()} files in {shown(folder)} are" if other.total() > 1 else f"1 file in {shown(folder)} is"

@@ -13,6 +13,7 @@ from stackfit.data.settings import wrong
 from stackfit.errors import DataError, did_you_mean
 from stackfit.files import reading, shown
 
+EXACT = 2**24  # up to here, float32 holds every whole number
 FEW = 100  # steps of float32 between the lowest and the highest value of a feature: fewer are rounded away
 
 
@@ -59,6 +60,11 @@ def _warn_of_rounding(exact: np.ndarray, path: Path, progress: Progress) -> None
     low, high = exact.min(axis=0).astype(np.float64).ravel(), exact.max(axis=0).astype(np.float64).ravel()
     step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
     lost = np.flatnonzero((high > low) & (high - low < FEW * step))
+    if exact.dtype.kind in "iu":  # and keys, of which different ones become one
+        flat = exact.reshape(len(exact), -1)
+        large = np.flatnonzero(np.maximum(-low, high) > EXACT)
+        merged = [at for at in large if len(np.unique(flat[:, at])) > len(np.unique(flat[:, at].astype(np.float32)))]
+        lost = np.union1d(lost, np.array(merged, int))
     if len(lost):
         first = lost[0]
         progress.say(

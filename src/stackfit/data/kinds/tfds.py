@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from functools import partial
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
+from stackfit.config.machine import child
 from stackfit.config.schema import Data
 from stackfit.data.arrays import Stored, absent, build_arrays
 from stackfit.data.dataset import Progress, Scaling, StreamedDataset
@@ -127,10 +127,7 @@ def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
             f"Expected its arrays in {project.cache() / 'arrays'}. Type `stackfit data fetch` where it is installed, and copy that "
             "folder, or pip install tensorflow-datasets"
         )
-    # -P: a module in the current folder must not replace a library's.
-    command = [sys.executable, "-P", "-m", "stackfit.data.tfds_worker", json.dumps(request)]
-    paths = [str(project.PACKAGE.parent), os.environ.get("PYTHONPATH")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+    command, environment = child("stackfit.data.tfds_worker", json.dumps(request))
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}  # training may want the GPU whole
     answer: dict[str, Any] = {"step": None}
     lock = project.cache() / "tfds" / digest_of(request["name"])[:16]  # TFDS must not prepare a data set twice at once

@@ -206,7 +206,10 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
     if table.is_text(name):
         _check_words(table, name, settings, faults, filled)
         return
-    if not np.abs(column).max() <= LARGEST:
+    if name in table.sound:
+        return
+    known, low, high = len(faults.found), column.min(), column.max()
+    if not (sound := bool(low >= -LARGEST and high <= LARGEST)):  # with a gap both are NaN
         high = np.isfinite(column) & (np.abs(column) > LARGEST)
         for bad, expected in (
             (np.isinf(column), "a number"),
@@ -218,6 +221,8 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
             check_gaps(table, name, np.isnan(column), settings, faults)
     if settings.decimal is None and settings.thousands is None:
         _check_grouping(table, name, faults)
+    if sound and len(faults.found) == known:
+        table.sound[name] = (low, high)
 
 
 def check_gaps(table: Table, name: str, gaps: np.ndarray, settings: Data, faults: Faults) -> None:

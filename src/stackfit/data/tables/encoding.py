@@ -5,12 +5,15 @@ An `Encoding` is plain data, so that a run folder can hold it and new rows are e
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from stackfit.config.machine import cores
 from stackfit.config.schema import Data
 from stackfit.data.tables.columns import TRUE, Faults, check_gaps, check_numbers, words_in
 from stackfit.data.tables.dates import FORMS, PARTS, date_forms, date_parts
@@ -18,6 +21,7 @@ from stackfit.data.tables.table import Table, missing
 from stackfit.errors import did_you_mean
 
 EPSILON = float(np.finfo(np.float32).eps)
+CELLS = 1 << 20  # that one thread places in no time
 RESOLUTION = 1e-3  # of a column's deviation: the coarsest rounding of float32 that leaves its statistics as they are
 
 
@@ -110,11 +114,17 @@ class Encoding:
             columns += [values] if values.ndim == 1 else [*values.T]
         faults.raise_all()
         encoded = [np.empty((len(part), len(columns)), np.float32) for part in parts]
-        single, some = np.empty((2, len(table)), np.float32)  # used again: fresh memory costs more than what is done in it
-        for number, values in enumerate(columns):
-            np.copyto(single, values, casting="unsafe")  # float32 first: a column then fits the processor's cache
-            for part, rows in zip(encoded, parts, strict=True):
-                part[:, number] = single.take(rows, out=some[: len(rows)], mode="clip")
+
+        def place(numbers: range) -> None:
+            single, some = np.empty((2, len(table)), np.float32)  # used again: fresh memory costs more than what is done in it
+            for number in numbers:
+                np.copyto(single, columns[number], casting="unsafe")  # float32 first: a column then fits the processor's cache
+                for part, rows in zip(encoded, parts, strict=True):
+                    part[:, number] = single.take(rows, out=some[: len(rows)], mode="clip")
+
+        threads = min(cores(), 1 + len(table) * len(columns) // CELLS)
+        with ThreadPoolExecutor(threads) as pool:  # NumPy copies outside of Python's lock
+            deque(pool.map(place, [range(first, len(columns), threads) for first in range(threads)]))
         return encoded
 
 
@@ -144,9 +154,9 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
     """Fill values and bases, fitted on the rows `training`.
 
     Returns:
-        The encoding, and the names of the columns that float32 makes constant.
+        The encoding, and the names of the columns whose differences float32 does not hold.
     """
-    columns, constant = [], []
+    columns, coarse = [], []
     training = np.sort(training)
     some = np.empty(len(training))
     for column in encoding.columns:
@@ -159,15 +169,14 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
             given = given | {"base": float(np.nanmin(values[:, 3]))}
         if column.kind == "number":
             seen = values if given["fill"] is None else np.where(np.isnan(values), given["fill"], values)
-            if _is_narrow(seen) and seen.min() < seen.max():
-                rounded = seen.astype(np.float32)
-                if settings.scale == "standardize" and np.abs(seen - rounded).max() > RESOLUTION * seen.std():
+            narrow = _is_narrow(seen) and seen.min() < seen.max()
+            if narrow and np.abs(seen - seen.astype(np.float32)).max() > RESOLUTION * seen.std():
+                if settings.scale == "standardize":
                     given = given | {"base": float(seen.mean())}
-                    rounded = (seen - given["base"]).astype(np.float32)
-                if rounded.min() == rounded.max():
-                    constant.append(column.name)
+                else:
+                    coarse.append(column.name)
         columns.append(Column(**given))
-    return Encoding(tuple(columns)), constant
+    return Encoding(tuple(columns)), coarse
 
 
 def _is_narrow(values: np.ndarray) -> bool:

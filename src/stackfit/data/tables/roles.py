@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -19,6 +20,7 @@ from stackfit.errors import did_you_mean
 LARGEST_WHOLE = 2**53  # above it, float64 does not hold every whole number
 TRUTH = {"True": 1, "TRUE": 1, "true": 1, "False": 0, "FALSE": 0, "false": 0}
 COUNTED = 20  # rows from which numbers 0, 1, 2, … are hardly a feature
+_NAMED = re.compile(r"^Unnamed: [\d.]+$|[a-z]I[Dd]$|(^|[\W_])(?i:id|idx|index|key)$")  # as pandas and databases call such columns
 
 
 def find_column(table: Table, settings: Data, key: str) -> str:
@@ -157,16 +159,18 @@ def check_test_columns(table: Table, test: Table, settings: Data, label: str, ki
         )
 
 
-def find_counting(table: Table, names: Sequence[str]) -> list[str]:
-    """The columns that count the rows, from 0 or 1."""
-    if len(table) < COUNTED:
-        return []
-    counting = []
-    for name in names:
+def find_counting(table: Table, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The columns of numbers that stand for the row they are in, each with how: they count the rows, maybe with gaps where
+    rows were taken out; or are called so, and have another whole number in each row."""
+    for name in names if len(table) >= COUNTED else ():
         column = table.columns[name]
-        if column.dtype != object and column[0] in (0, 1) and column[-1] - column[0] == len(column) - 1:
-            counting += [name] if (np.diff(column) == 1).all() else []
-    return counting
+        if table.is_text(name) or (column[:COUNTED] % 1 != 0).any():
+            continue
+        steps = np.diff(column)
+        if 2 * (steps == 1).sum() > len(steps) and (steps >= 1).all() and not (steps % 1).any():
+            yield name, "counts the rows"
+        elif _NAMED.search(name) and not (column % 1).any() and len(np.unique(column)) == len(column):
+            yield name, "has another whole number in each row"
 
 
 def look_alikes(names: Sequence[str]) -> Iterator[tuple[str, str]]:

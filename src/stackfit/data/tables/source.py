@@ -36,6 +36,7 @@ OTHERS = {
 }
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 BLOCK = 1 << 20  # bytes
+_EXCEL = re.compile(r'(?i:"?sep=(.)"?)[\r\n]*')  # its first line, maybe: the separator of the others
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Source:
     encoding: str
     separator: str
     first: tuple[str, ...]  # the cells of its first line that is not blank, as written
-    blank: int  # blank lines before that
+    blank: int  # blank lines before that, and Excel's line sep=;
 
     def open(self) -> IO[Any]:
         """The unpacked bytes."""
@@ -92,11 +93,15 @@ def open_source(path: Path, settings: Data, key: str) -> Source:
         raise wrong(key, f"{shown(path)} is empty.", "a header line and rows", "Correct the file")
     lines = io.StringIO(text, newline="")
     blank = 0
-    while not (line := lines.readline()).strip():
+    said: set[str] = set()
+    while not (line := lines.readline()).strip() or (not said and _EXCEL.fullmatch(line)):
         blank += 1
+        said |= {*_EXCEL.findall(line)}
+        if not line:
+            raise wrong(key, f"{shown(path)} has no line below sep=.", "a header line and rows", "Correct the file")
     rest = line + lines.read()
     separator = {"tab": "\t", "\\t": "\t"}.get(settings.separator or "", settings.separator)
-    separator = separator or max(
+    separator = separator or "".join(said) or max(
         f"{SEPARATORS}|", key=lambda one: (_cells(rest, one) > 1, one != "|", _cells(rest, one))
     )
     if len(separator) != 1 or separator in '"\r\n':

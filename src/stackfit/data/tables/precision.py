@@ -1,0 +1,66 @@
+"""Columns of which float32 does not hold what tells their rows apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from stackfit.config.override_text import override_text
+from stackfit.data.tables.encoding import Encoding
+from stackfit.data.tables.table import Table
+from stackfit.errors import DataError
+
+EXACT32, EXACT64 = 2**24, 2**53  # up to these, float32 and float64 hold every whole number
+_WHOLE = re.compile(r"[+-]?\d+")
+
+
+def find_lost(table: Table, encoding: Encoding, coarse: Sequence[str], target: str | None) -> Iterator[DataError]:
+    """A warning for each column whose values are made equal, or nearly so.
+
+    Args:
+        coarse: columns whose values differ by little more than float32 rounds.
+        target: the label's column, if labels are values.
+    """
+    for name in coarse:
+        yield _warning(
+            f"Column {name!r} of {table.name} loses its differences in float32, which holds 7 digits. Expected numbers whose first 7 "
+            "digits tell them apart. Type data.scale=standardize: then differences are taken before; or subtract an offset in the file"
+        )
+    bases = {column.name: column.base for column in encoding.columns if column.kind == "number" and column.name not in coarse}
+    for name, base in [*bases.items(), *((name, 0.0) for name in [target] if name)]:
+        if pairs := _merged(table, name, base):
+            (first, second), count = pairs[0], len(pairs)
+            more = f", and {count - 1:,} more pairs" if count > 1 else ""
+            cure = (
+                "Subtract an offset, or divide them, in the file"
+                if name == target
+                else f"If it names the rows, type {override_text('data.columns', {name: 'drop'})}; if it names kinds, category for drop"
+            )
+            yield _warning(
+                f"Column {name!r} of {table.name} has different whole numbers that are one in float32, such as {first} and "
+                f"{second}{more}. Expected whole numbers up to {EXACT32:,}. {cure}"
+            )
+
+
+def _merged(table: Table, name: str, base: float) -> list[tuple[int, int]]:
+    """Neighbouring whole numbers of a column that are one as float32; none for decimals, whose last digits are noise."""
+    column = table.columns[name]
+    if table.is_text(name):
+        return []
+    low, high = table.sound.get(name) or (np.nanmin(column), np.nanmax(column))
+    if max(-low, high) <= EXACT32:
+        return []
+    values = np.unique(column[~np.isnan(column)])
+    if (values % 1).any():
+        return []
+    whole = [*map(int, values)]
+    if max(-low, high) > EXACT64:  # float64 has made some of them one
+        whole = sorted({int(cell) for cell in table.texts(name) if cell is not None and _WHOLE.fullmatch(cell.strip())})
+    seen = (np.array(whole, np.float64) - base).astype(np.float32)
+    return [(whole[at], whole[at + 1]) for at in np.flatnonzero(seen[1:] == seen[:-1])]
+
+
+def _warning(sentences: str) -> DataError:
+    return DataError(sentences, key="data.path", kind="lost_digits")
