@@ -1,0 +1,164 @@
+"""What workers do on a shared disk with bad habits, which are emulated at the file-system calls of other processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from shared_disk import HABITS, machine
+
+from stackfit.results import owner
+
+ABOUT = {"experiment": "base", "overrides": [], "axes": {}, "seed": 0, "settings": {}}
+
+
+class Client:
+    """A Python process on a machine of its own that evaluates one expression after another."""
+
+    START = (
+        "import fcntl, json, os, socket, sys, time\n"
+        "from pathlib import Path\n"
+        "for line in sys.stdin:\n"
+        "    try:\n"
+        "        said = eval(line)\n"
+        "    except BaseException as error:\n"
+        "        said = f'{type(error).__name__}: {error}'\n"
+        "    print(json.dumps(said), flush=True)\n"
+    )
+
+    def __init__(self, disk: Path, number: int, *habits: str, more: str = ""):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", more + self.START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=machine(disk, number, *habits), cwd=disk,
+        )  # fmt: skip
+
+    def ask(self, expression: str) -> None:
+        self.process.stdin.write(expression + "\n")
+        self.process.stdin.flush()
+
+    def answer(self) -> Any:
+        return json.loads(self.process.stdout.readline())
+
+    def __call__(self, expression: str) -> Any:
+        self.ask(expression)
+        return self.answer()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.communicate(timeout=30)
+
+
+# ---- the emulation itself
+
+
+def test_what_others_write_shows_late_or_once_its_folder_is_listed(lab):
+    (lab / "a").write_text("old")
+    past = time.time() - 60
+    with Client(lab, 0, "names that show late") as client:
+        assert client("os.path.exists('b')") is False and client("open('a').read()") is not None
+        time.sleep(3.1)  # what it knew is forgotten
+        assert client("open('a').read()") == "old" and client("os.path.exists('b')") is False
+        for name in ("a", "b"):
+            (lab / f"{name}.new").write_text("new")
+            os.utime(lab / f"{name}.new", (past, past))
+            os.replace(lab / f"{name}.new", lab / name)
+        assert client("open('a').read()") == "old" and client("os.stat('a').st_nlink") == 0
+        assert client("abs(time.time() - os.stat('a').st_mtime) < 30")
+        assert client("open('b').read()").startswith("FileNotFoundError")
+        assert client("os.access('b', os.R_OK)") is False and client("os.unlink('b')").startswith("FileNotFoundError")
+        assert client("os.open('b', os.O_CREAT | os.O_EXCL)").startswith("FileExistsError")  # the server decides
+        assert client("open('b').read()") == "new"
+        assert client("open('a').read()") == "old"
+        assert client("sorted(os.listdir())") == ["a", "b"] and client("open('a').read()") == "new"
+        assert client("[open('own', 'w').close(), os.replace('own', 'a'), open('a').read()]")[2] == ""  # its own shows at once
+        (lab / "folder").mkdir()
+        assert client("os.path.isdir('folder')") is False
+        time.sleep(3.1)
+        assert client("os.path.isdir('folder')") is True
+
+
+def test_listings_come_from_memory(lab):
+    with Client(lab, 0, "listings from memory") as client:
+        assert client("os.listdir()") == []
+        (lab / "a").write_text("")
+        assert client("[os.listdir(), [*os.scandir()], [*Path().glob('*')]]") == [[], [], []]
+        assert client("os.path.exists('a')") is True
+        assert client("[os.mkdir('own'), sorted(os.listdir())]")[1] == ["a", "own"]
+        (lab / "b").write_text("")
+        time.sleep(3.1)
+        assert client("sorted(os.listdir())") == ["a", "b", "own"]
+
+
+def test_locks_are_held_by_everyone_and_clocks_are_apart(lab):
+    (lab / "a").write_text("")
+    nobody = "locks that lock nobody out"
+    with Client(lab, 0, nobody, "clocks an hour apart") as one, Client(lab, 1, nobody, "clocks an hour apart") as two:
+        for lock in ("flock", "lockf"):
+            for client in (one, two):
+                assert client(f"globals().update(held=open('a', 'w')) or fcntl.{lock}(held, fcntl.LOCK_EX | fcntl.LOCK_NB)") is None
+        assert 7190 < one("time.time()") - two("time.time()") < 7210
+        assert abs(one("[open('b', 'w').close(), os.stat('b').st_mtime]")[1] - time.time()) < 10
+        assert (one("socket.gethostname()"), two("socket.gethostname()")) == ("machine-0", "machine-1")
+    with Client(lab, 0) as one, Client(lab, 1) as two:  # and without the habit they are not
+        assert one("globals().update(held=open('a', 'w')) or fcntl.flock(held, fcntl.LOCK_EX)") is None
+        assert two("fcntl.flock(open('a', 'w'), fcntl.LOCK_EX | fcntl.LOCK_NB)").startswith("BlockingIOError")
+
+
+# ---- one owner
+
+
+def left_behind(folder: Path, silent: float = owner.SILENT_SECONDS + 60) -> None:
+    """A cell whose owner, on a machine that is gone, took it and was not heard of again."""
+    folder.mkdir()
+    held = owner.this_process() | {"host": "gone", "boot_id": "gone", "token": "gone"}
+    status = {"format": 1, "status": "running", "fingerprint": "f", "claim": 1, "owner": held, **ABOUT}
+    then = time.time() - silent
+    for name, content in ((".claim-1", held), ("status.json", status)):
+        (folder / name).write_text(json.dumps(content))
+        os.utime(folder / name, (then, then))
+
+
+RACER = (
+    "from stackfit.results.run_folder import RunFolder\n"
+    "from stackfit.results.run_files import read_status_if_any\n"
+    f"about = {ABOUT!r}\n"
+    "held = {}\n"
+    "def claim(cell):\n"
+    "    folder = RunFolder(Path(cell))\n"
+    "    if folder.claim('f', about):\n"
+    "        held[cell] = folder\n"
+    "    return cell in held\n"
+    "def look(cell):\n"
+    "    status = read_status_if_any(Path(cell))\n"
+    "    return status and status['state']\n"
+)
+
+
+@pytest.mark.parametrize("habits", [*([habit] for habit in HABITS), [*HABITS]], ids=lambda habits: " and ".join(habits))
+def test_of_three_machines_that_take_a_dead_cell_at_once_one_has_it(lab, habits):
+    rounds = 120 if len(habits) > 1 else 25
+    racers = [Client(lab, number, *habits, more=RACER) for number in range(3)]
+    winners = []
+    for number in range(rounds):
+        cell, racing = f"cell-{number}", racers[: 2 + number % 2]
+        left_behind(lab / cell)
+        for racer in racing:
+            racer(f"look({cell!r})")
+        for racer in racing:
+            racer.ask(f"claim({cell!r})")
+        answers = [racer.answer() for racer in racing]
+        assert sorted(map(str, answers)) == sorted(["True", *["False"] * (len(racing) - 1)]), (cell, answers)
+        winners.append(answers.index(True))
+    status = json.loads((lab / "cell-0" / "status.json").read_text())
+    assert status["claim"] == 2 and status["owner"]["host"] == f"machine-{winners[0]}"
+    assert len(set(winners)) > 1  # else nobody has raced
+    for racer in racers:
+        racer.__exit__()
