@@ -154,7 +154,7 @@ static void forget(struct name *name) {
 }
 
 static enum state look(struct name *name) { /* what the name is, as far as this process is told; locked */
-  if (late <= 0) return FRESH;
+  if (late <= 0 || !strcmp(name->path, root)) return FRESH;
   double time = now();
   if (name->state != UNKNOWN && time - name->when >= late) forget(name);
   if (name->state != UNKNOWN) return name->state;

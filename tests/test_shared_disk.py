@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -136,6 +137,8 @@ RACER = (
     "    if folder.claim('f', about):\n"
     "        held[cell] = folder\n"
     "    return cell in held\n"
+    "def get_to_know(cell):\n"
+    "    return [os.listdir(), os.listdir(cell), look(cell)][2]\n"
     "def look(cell):\n"
     "    status = read_status_if_any(Path(cell))\n"
     "    return status and status['state']\n"
@@ -144,21 +147,52 @@ RACER = (
 
 @pytest.mark.parametrize("habits", [*([habit] for habit in HABITS), [*HABITS]], ids=lambda habits: " and ".join(habits))
 def test_of_three_machines_that_take_a_dead_cell_at_once_one_has_it(lab, habits):
-    rounds = 120 if len(habits) > 1 else 25
-    racers = [Client(lab, number, *habits, more=RACER) for number in range(3)]
     winners = []
-    for number in range(rounds):
-        cell, racing = f"cell-{number}", racers[: 2 + number % 2]
-        left_behind(lab / cell)
-        for racer in racing:
-            racer(f"look({cell!r})")
-        for racer in racing:
-            racer.ask(f"claim({cell!r})")
-        answers = [racer.answer() for racer in racing]
-        assert sorted(map(str, answers)) == sorted(["True", *["False"] * (len(racing) - 1)]), (cell, answers)
-        winners.append(answers.index(True))
+    with contextlib.ExitStack() as stack:
+        racers = [stack.enter_context(Client(lab, number, *habits, more=RACER)) for number in range(3)]
+        for number in range(120 if len(habits) > 1 else 25):
+            cell, racing = f"cell-{number}", racers[: 2 + number % 2]
+            left_behind(lab / cell)
+            for racer in racing:
+                assert racer(f"get_to_know({cell!r})") == "interrupted"
+            for racer in racing:
+                racer.ask(f"claim({cell!r})")
+            answers = [racer.answer() for racer in racing]
+            assert sorted(map(str, answers)) == sorted(["True", *["False"] * (len(racing) - 1)]), (cell, answers)
+            winners.append(answers.index(True))
     status = json.loads((lab / "cell-0" / "status.json").read_text())
     assert status["claim"] == 2 and status["owner"]["host"] == f"machine-{winners[0]}"
     assert len(set(winners)) > 1  # else nobody has raced
-    for racer in racers:
-        racer.__exit__()
+
+
+def test_who_remembers_a_dead_owner_does_not_train_what_another_has_finished(lab):
+    """The one that finished it is gone as well, and its claim with it: only the status can tell."""
+    with Client(lab, 0, *HABITS, more=RACER) as one, Client(lab, 1, *HABITS, more=RACER) as two:
+        left_behind(lab / "cell")
+        assert two("get_to_know('cell')") == "interrupted" and one("claim('cell')") is True
+        assert one("held['cell'].finish({'loss': 1.0}, {'loss': 1.0})") is None
+        then = time.time() - owner.SILENT_SECONDS - 60
+        os.utime(lab / "cell" / ".claim-2", (then, then))
+        assert two("look('cell')") == "interrupted"  # it still believes what it knew
+        assert two("claim('cell')") is False
+        assert json.loads((lab / "cell" / "status.json").read_text())["status"] == "finished"
+
+
+def test_a_folder_that_is_given_up_while_another_takes_it_is_free_or_taken_and_never_an_error(lab):
+    with Client(lab, 0, *HABITS, more=RACER) as one, Client(lab, 1, *HABITS, more=RACER) as two:
+        taken = 0
+        for number in range(150):
+            cell = f"cell-{number}"
+            assert one(f"claim({cell!r})") is True
+            one.ask(f"held[{cell!r}].give_up('it trains with others')")
+            two.ask(f"claim({cell!r})")
+            assert one.answer() is None
+            got = two.answer()
+            assert got in (True, False), got
+            if got:
+                taken += 1
+                held = json.loads((lab / cell / "status.json").read_text())
+                assert (held["status"], held["owner"]["host"]) == ("running", "machine-1")
+            else:
+                assert two(f"claim({cell!r})") is True
+        assert 0 < taken < 150  # both have happened

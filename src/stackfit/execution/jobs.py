@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,8 +22,9 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
 from stackfit.results import owner
-from stackfit.results.run_files import read_status_if_any
-from stackfit.results.run_folder import RunFolder, find_continuable
+from stackfit.results.run_files import STATUS, read_status, read_status_if_any, state_of
+from stackfit.results.run_folder import RunFolder
+from stackfit.results.selection import order
 
 NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
 SETTLED = (FINISHED, BUSY, PRUNED)  # this command does not train them
@@ -141,6 +144,30 @@ def claim_single(job: Job, fresh: bool) -> RunFolder:
         job.reporter.line(f"{shown(left.path)} was interrupted: resuming there (--fresh makes a new folder).")
         return left
     return RunFolder.create(folder, job.fingerprint, about)
+
+
+def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | None:
+    """The newest single run with this fingerprint, if it was interrupted; None if it ended otherwise or there is none."""
+    if not experiment_folder.is_dir():
+        return None
+    found = []
+    for name in os.listdir(experiment_folder):
+        if re.match(r"\d{4}-\d\d-\d\d_", name) and _mentions(f"{experiment_folder}/{name}/{STATUS}", fingerprint):
+            folder = experiment_folder / name
+            status = read_status(folder, damaged_is_empty=True)
+            if status.get("fingerprint") == fingerprint:
+                found.append((str(status.get("started")), order(name), folder, state_of(status)))
+    *_, newest, state = max(found, default=("", experiment_folder, "finished"))
+    return RunFolder(newest) if state == "interrupted" else None
+
+
+def _mentions(file: str, text: str) -> bool:
+    """Whether the text stands in the file: of 10,000 folders, a quarter of the time that parsing them takes."""
+    try:
+        with open(file, "rb") as stream:
+            return text.encode() in stream.read()
+    except OSError:
+        return False
 
 
 def single_claim(fresh: bool) -> Claim:

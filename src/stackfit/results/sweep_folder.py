@@ -24,7 +24,7 @@ from stackfit.results import owner
 from stackfit.results.bounds import read_bounded
 from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
-from stackfit.results.takeover import silent_seconds
+from stackfit.results.takeover import exists, silent_seconds
 
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
@@ -142,7 +142,7 @@ class SweepFolder:
             RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
         """
         again = "Run the sweep's command again: it writes the file from the cells' folders."
-        if not self.index.is_file():
+        if not exists(self.index):
             raise RunFolderError(
                 f"{shown(self.path)} is not a sweep's folder: it has no sweep.json. Expected a folder that "
                 "`stackfit run NAME -m …` printed. Try: ls outputs/*/"
