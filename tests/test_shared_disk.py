@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -12,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from composing import plan_sweep, start_sweep
 from shared_disk import HABITS, machine
 
+from stackfit.execution.progress import Reporter
 from stackfit.results import owner
+from stackfit.results.run_files import read_metrics, read_status
 
 ABOUT = {"experiment": "base", "overrides": [], "axes": {}, "seed": 0, "settings": {}}
 
@@ -196,3 +201,43 @@ def test_a_folder_that_is_given_up_while_another_takes_it_is_free_or_taken_and_n
             else:
                 assert two(f"claim({cell!r})") is True
         assert 0 < taken < 150  # both have happened
+
+
+# ---- workers
+
+
+def work_together(lab: Path, number: int, *habits: str) -> None:
+    """Workers on so many machines train a sweep that was planned just now: each cell once, with the digest of the fused sweep."""
+    words = ("epochs=2", "batch_size=100", "model.layers.hidden.units=4,8", "seed=range(8)")
+    folder = start_sweep("digits_quickstart", words, reporter=Reporter(0)).run().folder
+    cells = [folder.path / cell["folder"] for cell in folder.read_index()["cells"]]
+    expected = {cell.name: read_metrics(cell)["weights_sha256"] for cell in cells}
+    shutil.rmtree(lab / "outputs")
+    plan_sweep("digits_quickstart", words, reporter=Reporter(0)).write_index()
+    command = [sys.executable, "-m", "stackfit", "work", str(folder.path), "--max-members", "3"]
+    workers = [
+        subprocess.Popen([*command, "--rank", str(rank), "--of", str(number)], cwd=lab, env=machine(lab, rank, *habits),
+                         stderr=subprocess.PIPE, text=True)  # fmt: skip
+        for rank in range(number)
+    ]
+    said = [worker.communicate(timeout=300)[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0] * number, said
+    trained = [re.findall(r"^(\S.*\S)  test  loss", text, re.M) for text in said]
+    assert all(trained) and len(set(sum(trained, []))) == len(sum(trained, [])) == 16
+    assert {cell.name: read_metrics(cell)["weights_sha256"] for cell in cells} == expected
+    assert {(read_status(cell)["status"], read_status(cell)["claim"]) for cell in cells} == {("finished", 1)}
+    assert len({read_status(cell)["owner"]["host"] for cell in cells}) == number
+    assert folder.results.read_text().count(",finished,") == 16 and not [*folder.jobs.glob("worker-*.json")]
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+def test_workers_on_three_machines_train_each_cell_once_whatever_the_disk_does(lab):
+    work_together(lab, 3, *HABITS)
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.parametrize("habit", HABITS)
+def test_workers_on_two_machines_train_each_cell_once_on_a_disk_with(lab, habit):
+    work_together(lab, 2, habit)
