@@ -215,15 +215,14 @@ def work_together(lab: Path, number: int, *habits: str) -> None:
     shutil.rmtree(lab / "outputs")
     plan_sweep("digits_quickstart", words, reporter=Reporter(0)).write_index()
     command = [sys.executable, "-m", "stackfit", "work", str(folder.path), "--max-members", "3"]
-    workers = [
-        subprocess.Popen([*command, "--rank", str(rank), "--of", str(number)], cwd=lab, env=machine(lab, rank, *habits),
-                         stderr=subprocess.PIPE, text=True)  # fmt: skip
-        for rank in range(number)
-    ]
+    workers = []
+    for rank in range(number):
+        words, variables = ["--rank", str(rank), "--of", str(number)], machine(lab, rank, *habits)
+        workers.append(subprocess.Popen([*command, *words], cwd=lab, env=variables, stderr=subprocess.PIPE, text=True))
     said = [worker.communicate(timeout=300)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * number, said
     trained = [re.findall(r"^(\S.*\S)  test  loss", text, re.M) for text in said]
-    assert all(trained) and len(set(sum(trained, []))) == len(sum(trained, [])) == 16
+    assert all(trained) and len({cell for cells in trained for cell in cells}) == sum(map(len, trained)) == 16
     assert {cell.name: read_metrics(cell)["weights_sha256"] for cell in cells} == expected
     assert {(read_status(cell)["status"], read_status(cell)["claim"]) for cell in cells} == {("finished", 1)}
     assert len({read_status(cell)["owner"]["host"] for cell in cells}) == number

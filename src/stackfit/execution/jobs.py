@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import re
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.config import project
-from stackfit.errors import StackfitError
+from stackfit.errors import StackfitError, VanishedError
 from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
@@ -30,6 +31,7 @@ NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
 SETTLED = (FINISHED, BUSY, PRUNED)  # this command does not train them
 CHANGED = "changed since it ran"
 ABSENT = "unknown"  # its data are not here, so it has no fingerprint
+GONE_SECONDS = 0.5  # for `rm -r` to come from a run's folder to those around it
 
 
 @dataclass
@@ -168,6 +170,21 @@ def _mentions(file: str, text: str) -> bool:
             return text.encode() in stream.read()
     except OSError:
         return False
+
+
+def check_there(folder: Path, error: BaseException) -> None:
+    """Whether a run's folder is lost because everything around it is.
+
+    Raises:
+        VanishedError: it is; `error` came of it.
+    """
+    if not folder.is_dir():
+        time.sleep(GONE_SECONDS)
+        if not folder.parent.is_dir():
+            raise VanishedError(
+                f"{shown(folder.parent)} is gone: something has removed it while its runs were trained. Expected it to stay. "
+                "Nothing more is written there. To train them again, run their command again."
+            ) from error
 
 
 def single_claim(fresh: bool) -> Claim:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit import files
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, TakenError
 from stackfit.files import shown, writing
 from stackfit.results import owner, takeover
 from stackfit.results.duration import share_of
@@ -209,10 +209,10 @@ class RunFolder(RunFiles):
         """Whether this process still has the folder: one that was silent for long, such as a suspended one, may have lost it.
 
         Raises:
-            RunFolderError: another process has taken it; this one must not write in it any more.
+            TakenError: another process has taken it; this one must not write in it any more.
         """
         if takeover.is_taken(self.path, self._take):
-            raise RunFolderError(
+            raise TakenError(
                 f"{shown(self.path)} was taken by another process, because this one was silent for more than "
                 f"{owner.SILENT_SECONDS:.0f} s. Expected to have it. The other one trains it to its end: stackfit table"
             )
