@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
+import json
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,27 +98,61 @@ def _lose(slurm: Slurm, job: str, node: str, with_worker: bool) -> None:
     TIMES,
 )
 def ray_kill(number: int, folder: Path) -> str:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    try:
-        from ray.cluster_utils import Cluster
-    except ImportError as error:
-        raise NotHere("ray is not installed") from error
+    if importlib.util.find_spec("ray") is None:
+        raise NotHere("ray is not installed")
     chance = draw(number)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    try:
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    with Nodes() as nodes:
         words = ("hydra/launcher=ray", "hydra.launcher.workers=2", "hydra.launcher.retries=99")
-        process = Process(folder, (*WORDS, *words, f"hydra.launcher.address={cluster.address}"))
+        process = Process(folder, (*WORDS, *words, f"hydra.launcher.address={nodes.address}"))
         for moment in moments(number, TIMES):
             process.wait_until(lambda moment=moment: progress(folder) >= moment and pids(folder), LIMIT)
-            cluster.remove_node(nodes.pop(chance.randrange(2)), allow_graceful=False)
-            for pid in pids(folder):
-                with contextlib.suppress(psutil.Error):
-                    if (lost := psutil.Process(pid)).ppid() == 1:  # its node is gone; a machine would take it along
-                        lost.kill()
-            nodes.append(cluster.add_node(num_cpus=1))
+            nodes.replace(chance.randrange(2), pids(folder))
         decent(process.finish(LIMIT), (0,))
-    finally:
-        cluster.shutdown()
     all_once(folder, TIMES)
     return "the tasks were started again and trained what was left, identical digests"
+
+
+class Nodes:
+    """A Ray cluster of two nodes besides its head, in a process of its own: Ray wants its main thread."""
+
+    START = (
+        "import json, sys\n"
+        "from ray.cluster_utils import Cluster\n"
+        "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 0, 'include_dashboard': False})\n"
+        "nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]\n"
+        "def tell():\n"
+        "    print(json.dumps([cluster.address, [node.all_processes['raylet'][0].process.pid for node in nodes]]), flush=True)\n"
+        "tell()\n"
+        "for line in sys.stdin:\n"
+        "    cluster.remove_node(nodes.pop(int(line)), allow_graceful=False)\n"
+        "    nodes.append(cluster.add_node(num_cpus=1))\n"
+        "    tell()\n"
+        "cluster.shutdown()\n"
+    )
+
+    def __init__(self) -> None:
+        pipe, variables = subprocess.PIPE, os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.START], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=variables
+        )
+        self.address, self.daemons = json.loads(self.process.stdout.readline())  # type: ignore[union-attr]
+
+    def replace(self, number: int, workers: list[int]) -> None:
+        """Lose a node with the worker that runs there, as when a machine goes down, and add another."""
+        lost = []
+        for pid in workers:
+            with contextlib.suppress(psutil.Error):  # it ends just now
+                worker = psutil.Process(pid)
+                lost += [worker] if self.daemons[number] in [parent.pid for parent in worker.parents()] else []
+        self.process.stdin.write(f"{number}\n")  # type: ignore[union-attr]
+        self.process.stdin.flush()  # type: ignore[union-attr]
+        for worker in lost:
+            with contextlib.suppress(psutil.Error):
+                worker.kill()
+        self.address, self.daemons = json.loads(self.process.stdout.readline())  # type: ignore[union-attr]
+
+    def __enter__(self) -> Nodes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.communicate(timeout=60)
