@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ class Client:
         "    print(json.dumps(said), flush=True)\n"
     )
 
-    def __init__(self, disk: Path, number: int, *habits: str, more: str = ""):
+    def __init__(self, disk: Path, number: int, *habits: str, more: str = "", inside: Sequence[str] = ()):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", more + self.START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [*inside, sys.executable, "-c", more + self.START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=machine(disk, number, *habits), cwd=disk,
         )  # fmt: skip
 
@@ -201,6 +202,31 @@ def test_a_folder_that_is_given_up_while_another_takes_it_is_free_or_taken_and_n
             else:
                 assert two(f"claim({cell!r})") is True
         assert 0 < taken < 150  # both have happened
+
+
+CONTAINER = ("unshare", *(() if os.geteuid() == 0 else ("--map-root-user",)), "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
+@pytest.mark.skipif(subprocess.run([*CONTAINER, "true"], capture_output=True).returncode != 0, reason="no namespaces for this user")
+def test_in_containers_every_owner_is_number_1_of_a_machine_with_the_same_name(lab):
+    with contextlib.ExitStack() as stack:
+        one, two, three = (Client(lab, 0, *HABITS, more=RACER, inside=CONTAINER) for _ in range(3))
+        for client in (two, three):
+            stack.enter_context(client)
+        assert {client("(os.getpid(), socket.gethostname())")[0] for client in (one, two, three)} == {1}
+        assert one("claim('cell')") is True and two("claim('cell')") is False and three("claim('cell')") is False
+        for number in range(40):
+            left_behind(lab / f"cell-{number}")
+            for client in (one, two, three):
+                client.ask(f"claim('cell-{number}')")
+            assert sorted(client.answer() for client in (one, two, three)) == [False, False, True]
+        assert one("held['cell'].append_history({'epoch': 1, 'loss': 1.0})") is None  # nobody has taken it since
+        one.__exit__()
+        assert two("claim('cell')") is False  # its silence must tell
+        for file in ("status.json", ".claim-1"):
+            os.utime(lab / "cell" / file, (time.time() - owner.SILENT_SECONDS - 60,) * 2)
+        time.sleep(3.1)
+        assert sorted([two("claim('cell')"), three("claim('cell')")]) == [False, True]
 
 
 # ---- workers
