@@ -229,6 +229,25 @@ def test_in_containers_every_owner_is_number_1_of_a_machine_with_the_same_name(l
         assert sorted([two("claim('cell')"), three("claim('cell')")]) == [False, True]
 
 
+@pytest.mark.skipif(subprocess.run([*CONTAINER, "true"], capture_output=True).returncode != 0, reason="no namespaces for this user")
+def test_a_worker_finds_what_was_planned_just_now_and_the_wish_to_stop_in_a_container_too(lab):
+    sweep = plan_sweep("digits_quickstart", ["epochs=1", "seed=range(4)"], reporter=Reporter(0))
+    sweep.write_index()
+    more = f"from pathlib import Path\nfrom stackfit.results.sweep_folder import SweepFolder\nsweep = SweepFolder(Path({str(sweep.folder.path)!r}))\n"
+    more += "entry = sweep.registered()\n"
+    with Client(lab, 0, *HABITS, more=more, inside=CONTAINER) as one, Client(lab, 0, *HABITS, more=more, inside=CONTAINER) as two:
+        for client in (one, two):
+            assert client("len(sweep.read_index()['cells'])") == 4
+            assert client("globals().update(began=entry.__enter__())") is None
+        assert one("began.name") != two("began.name")  # both are number 1 of a machine with this name
+        assert one("entry.__exit__(None, None, None)") is False  # no error is swallowed
+        assert two("sweep.must_stop(began)") is False
+        sweep.folder.ask_to_stop()
+        time.sleep(3.1)
+        assert two("sweep.must_stop(began)") is True
+        assert len({sweep.folder.begin_launch(1) for _ in range(2)}) == 2
+
+
 # ---- workers
 
 

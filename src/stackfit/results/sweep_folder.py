@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import time
@@ -59,7 +60,7 @@ class SweepFolder:
         Yields:
             The file whose time says when the worker began: its launch's, or its own entry.
         """
-        entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
+        entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}-{owner.token()}.json"
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
             files.write_json(entry, {"owner": owner.this_process()})
@@ -72,7 +73,7 @@ class SweepFolder:
         """Note that workers are started now, whenever each of them begins; the name of the note."""
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
-            name = f"launch-{1 + sum(1 for _ in self.jobs.glob('launch-*'))}"
+            name = f"launch-{secrets.token_hex(4)}"
             files.write_text(self.jobs / name, f"{workers} workers\n")
         return name
 
