@@ -81,10 +81,10 @@ def _wait(slurm: Slurm, condition: Callable[[], object], what: str) -> None:
 def _lose(slurm: Slurm, job: str, node: str, with_worker: bool) -> None:
     """A node's daemons end, with the worker as when the machine goes down, or without it; then the node is back."""
     slurm.kill(node)
-    for process in psutil.process_iter(["cmdline"]):
+    for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             is_ours = Path(process.exe()).is_relative_to(slurm.root)
-            if is_ours and re.match(rf"slurmstepd: \[{job}\.", " ".join(process.info["cmdline"])):
+            if is_ours and re.match(rf"slurmstepd: \[{job}\.", " ".join(process.cmdline())):
                 for each in [process, *(process.children(recursive=True) if with_worker else [])]:
                     each.kill()
     slurm.start_node(node)
