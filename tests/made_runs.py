@@ -52,6 +52,7 @@ def make_run(
         "settings": settings,
         "seed": settings["seed"],
     }
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
     assert folder.claim(str(path), about)
     for epoch in range(1, history + 1):
         folder.append_history({"epoch": epoch, "loss": 1 / epoch, "seconds": 0.5, "members": 1})
@@ -80,6 +81,7 @@ def claim(
 ) -> RunFolder:
     """A running cell of a sweep, with these rows of its history."""
     folder = RunFolder(path / cell)
+    path.mkdir(parents=True, exist_ok=True)
     assert folder.claim(cell, {"experiment": "base", "settings": {**SETTINGS, "epochs": epochs, **(settings or {})}})
     for row in rows:
         folder.append_history(dict(row))

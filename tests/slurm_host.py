@@ -67,7 +67,7 @@ class Slurm:
         }
 
     def __enter__(self) -> Slurm:
-        self._unpack()
+        self.unpacked()
         for name in ("state", "spool-n1", "spool-n2"):
             (self.folder / name).mkdir(exist_ok=True)
         host = socket.gethostname()
@@ -90,15 +90,21 @@ class Slurm:
         for name in list(self.daemons):
             self.kill(name)
 
-    def _unpack(self) -> None:
+    def unpacked(self) -> Slurm:
+        """With its packages fetched and unpacked.
+
+        Raises:
+            OSError, CalledProcessError: they cannot be.
+        """
         if (self.root / "usr/sbin/slurmd-wlm").exists():
-            return
+            return self
         debs = self.folder / "debs"
         debs.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "-o", "Acquire::Retries=0", "download", *PACKAGES], cwd=debs, check=True, timeout=300,
                        capture_output=True)  # fmt: skip
         for package in debs.glob("*.deb"):
             subprocess.run(["dpkg", "-x", str(package), str(self.root)], check=True)
+        return self
 
     def _start(self, name: str, *words: str, label: str | None = None) -> None:
         program = self.root / "usr/sbin" / f"{name}-wlm"
@@ -112,7 +118,7 @@ class Slurm:
         self._start("slurmd", "-D", "-N", node, "-d", str(self.root / "usr/sbin/slurmstepd-wlm"), label=node)
 
     def kill(self, name: str) -> None:
-        """Kill a daemon, `slurmctld` or a node's name; of a node its jobs as well, as when a machine goes down."""
+        """Kill a daemon, `slurmctld` or a node's name; its tasks go on."""
         daemon = self.daemons.pop(name)
         daemon.send_signal(signal.SIGKILL)
         daemon.wait()

@@ -1,14 +1,16 @@
 """The array cache: what is damaged is built again, and any number of processes may build at once."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
 from stackfit.data import Progress
-from stackfit.data.arrays import build_arrays, fingerprint
+from stackfit.data.arrays import DAY_SECONDS, build_arrays, fingerprint
 from stackfit.errors import DataError
 
 ARRAYS = {"train_x": np.arange(24, dtype=np.uint8).reshape(6, 4), "train_y": np.arange(6)}
@@ -109,12 +111,16 @@ def test_a_build_that_fails_leaves_nothing_and_does_not_touch_what_was_there(cac
     assert build_arrays(cache.folder, fail, Progress()).facts["source"] == "here"
 
 
-def test_what_a_killed_process_left_behind_is_cleared_away(cache):
-    left_over = cache.folder.with_name(".tiny") / "new"
-    left_over.mkdir(parents=True)
-    (left_over / "half.npy").write_bytes(b"half")
+def test_what_a_killed_process_left_behind_is_cleared_away_after_a_day(cache):
+    """Not at once: on a disk without locks it may be alive."""
+    lock = cache.folder.with_name(".tiny")
+    for name, days in (("new-old", 2), ("new-young", 0.5)):
+        (lock / name).mkdir(parents=True)
+        (lock / name / "half.npy").write_bytes(b"half")
+        os.utime(lock / name, (time.time() - days * DAY_SECONDS,) * 2)
     cache.open()
     assert sorted(path.name for path in cache.folder.parent.iterdir()) == [".tiny", "tiny"]
+    assert [path.name for path in lock.iterdir()] == ["new-young"]
 
 
 def test_a_cache_that_cannot_be_written_says_what_to_set(tmp_path):
@@ -125,21 +131,45 @@ def test_a_cache_that_cannot_be_written_says_what_to_set(tmp_path):
     assert "Set STACKFIT_CACHE to a folder that you can write to" in caught.value.message
 
 
-def test_of_several_processes_one_builds_and_all_get_the_same(tmp_path):
-    code = (
-        "import sys, time, numpy as np\n"
-        "from pathlib import Path\n"
-        "from stackfit.data.arrays import build_arrays\n"
-        "from stackfit.data import Progress\n"
-        "def write(folder):\n"
-        "    open(sys.argv[1] + '/builds', 'a').write('x')\n"
-        "    np.save(folder / 'a.npy', np.arange(1000)); time.sleep(0.3)\n"
-        "    return {'arrays': ['a']}\n"
-        "sys.stdout.write(build_arrays(Path(sys.argv[1]) / 'cache', write, Progress()).fingerprint)\n"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    answers = [process.communicate()[0] for process in processes]
-    assert answers == [fingerprint([np.arange(1000)])] * 4
+BUILD = (
+    "import sys, time, numpy as np\n"
+    "from pathlib import Path\n"
+    "from stackfit import files\n"
+    "from stackfit.data.arrays import build_arrays\n"
+    "from stackfit.data import Progress\n"
+    "files.fcntl = files.fcntl if sys.argv[2] == 'locks' else None\n"
+    "def write(folder):\n"
+    "    open(sys.argv[1] + '/builds', 'a').write('x')\n"
+    "    np.save(folder / 'a.npy', np.arange(1000)); time.sleep(0.5)\n"
+    "    return {'arrays': ['a']}\n"
+    "print('ready', flush=True)\n"
+    "sys.stdin.readline()\n"
+    "print(build_arrays(Path(sys.argv[1]) / 'cache', write, Progress(print)).fingerprint)\n"
+)
+
+
+def build_at_once(folder, locks, number=4):
+    """What each of several processes prints that build the same arrays from the same moment on."""
+    command, pipe = [sys.executable, "-W", "ignore", "-c", BUILD, str(folder), locks], subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(number)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return [process.communicate()[0].splitlines() for process in processes]
+
+
+@pytest.mark.parametrize("number", [2, 4])
+def test_of_several_processes_one_builds_and_the_others_say_that_they_wait(tmp_path, number):
+    answers = sorted(build_at_once(tmp_path, "locks", number), key=len)
+    made = fingerprint([np.arange(1000)])
+    assert answers == [[made], *[["Another process is preparing cache: waiting for it.", made]] * (number - 1)]
     assert (tmp_path / "builds").read_text() == "x"
     assert sorted(path.name for path in tmp_path.iterdir()) == [".cache", "builds", "cache"]
+
+
+def test_on_a_disk_without_locks_all_get_the_same(tmp_path):
+    assert build_at_once(tmp_path, "no locks") == [[fingerprint([np.arange(1000)])]] * 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache", "builds", "cache"]
+    assert not [*(tmp_path / ".cache").iterdir()]

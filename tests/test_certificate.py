@@ -112,7 +112,7 @@ def test_the_copy_of_the_metrics_is_compared_where_there_is_no_manifest(run):
 
 
 def test_a_run_at_work_is_not_judged_and_an_interrupted_one_has_nothing_to_judge(lab):
-    folder = RunFolder(lab / "outputs" / "run")
+    folder = RunFolder(lab / "run")
     folder.claim("f", {})
     assert says(folder, whole=True) == ""
     folder.fail("Because.")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import stackfit
-from stackfit.errors import ConfigError, TrainingError
+from stackfit.errors import ConfigError, TrainingError, VanishedError
 from stackfit.execution.engines import ENGINES
 from stackfit.execution.progress import Reporter
 from stackfit.results.run import Run
@@ -128,6 +128,15 @@ def test_the_time_limit_and_who_waits_stop_a_run_elsewhere(conv, foreign, lab, m
     with pytest.raises(KeyboardInterrupt):
         conv("epochs=3")
     assert sorted(read_status(path)["status"] for path in (lab / "outputs/conv").iterdir()) == ["failed", "interrupted"]
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_removed_under_a_run_elsewhere_is_one_message(conv, foreign, lab):
+    foreign()
+    (lab / "mine.py").write_text("import shutil\n" + SAY.replace('print(f"said after {epoch}")', 'shutil.rmtree("outputs", ignore_errors=True)'))
+    with pytest.raises(VanishedError, match="outputs/conv is gone: something has removed it while its runs were trained"):
+        conv()
+    assert not (lab / "outputs").exists()
 
 
 @pytest.mark.slow

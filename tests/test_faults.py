@@ -32,6 +32,13 @@ def test_a_few_of_each_fault_do_no_harm(name):
 
 
 @pytest.mark.tf
+@pytest.mark.extra
+@pytest.mark.parametrize("name", ["slurm-kill", "ray-kill"])
+def test_a_cluster_that_loses_tasks_does_no_harm(name):
+    inject(name, 1)
+
+
+@pytest.mark.tf
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAULTS)
 def test_no_fault_does_harm(name):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stackfit.execution.sweep import Sweep
 from stackfit.results.run_files import read_metrics, read_status
 from stackfit.results.sweep_folder import SweepFolder
 
@@ -72,6 +73,7 @@ def test_an_address_where_nobody_answers_ends_in_one_message_and_no_folder(lab):
     assert err.count("error:") == 1 and "Ray's cluster 127.0.0.1:9 cannot be reached: " in err
 
 
-def test_detached_tasks_are_refused(cli, lab):
+def test_detached_tasks_are_refused_before_a_cell_is_composed(cli, lab, monkeypatch):
+    monkeypatch.setattr(Sweep, "plan_cells", None)
     answer = cli("run", "digits_quickstart", "-m", "epochs=1", "seed=0,1", "hydra/launcher=ray", "--detach")
     assert answer.code == 2 and "--detach is not possible" in answer.err and not (lab / "outputs").exists()

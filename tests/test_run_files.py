@@ -21,6 +21,7 @@ def create(lab) -> RunFolder:
 
 def test_run_folders_are_found_at_any_depth_and_not_inside_one_another(lab):
     deep = RunFolder(lab / "outputs" / "base" / "sweep-1" / "cell")
+    deep.path.parent.mkdir(parents=True)
     deep.claim("f", {})
     (deep.path / "inside").mkdir()
     RunFolder(deep.path / "inside").claim("f", {})

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from stackfit.errors import RunFolderError
+from stackfit.execution import jobs
+from stackfit.execution.jobs import find_continuable
 from stackfit.results import owner, run_files, run_folder
 from stackfit.results.certificate import Standing
 from stackfit.results.run_files import read_status, state_of
-from stackfit.results.run_folder import RunFolder, find_continuable
+from stackfit.results.run_folder import RunFolder
 
 ABOUT = {"experiment": "base", "overrides": ["epochs=2"], "axes": {}, "seed": 0, "settings": {"epochs": 2}}
 DEAD = owner.this_process() | {"process_start": "another process"}
@@ -103,7 +105,7 @@ def test_the_log_grows(lab):
 
 
 def test_a_cell_whose_owner_lives_cannot_be_claimed(lab):
-    path = lab / "outputs" / "base" / "sweep-1" / "a"
+    path = lab / "a"
     assert RunFolder(path).claim("f", ABOUT)
     change_status(RunFolder(path), owner=owner.this_process() | {"host": "another.host"})
     assert not RunFolder(path).claim("f", ABOUT)
@@ -219,7 +221,7 @@ def test_only_statuses_of_the_same_fingerprint_are_parsed_to_find_the_run_to_con
     wanted = create(lab)
     change_status(wanted, owner=DEAD)
     parsed = []
-    monkeypatch.setattr(run_folder, "read_status", lambda path, **options: parsed.append(path) or read_status(path))
+    monkeypatch.setattr(jobs, "read_status", lambda path, **options: parsed.append(path) or read_status(path))
     assert find_continuable(lab / "outputs" / "base", "f" * 64).path == wanted.path
     assert parsed == [wanted.path]
 

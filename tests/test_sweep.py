@@ -280,6 +280,7 @@ def test_cells_of_a_living_process_are_left_to_it(done):
 def test_a_pruned_cell_is_settled_for_the_sweep_that_pruned_it_and_a_paused_one_is_not(lab):
     for job, state in zip(planned_waiting(), ("pruned", "paused"), strict=True):
         folder = RunFolder(job.path)
+        folder.path.parent.mkdir(parents=True, exist_ok=True)
         assert folder.claim(job.fingerprint, {"axes": job.cell.axes})
         folder.fail("rank 9 of 16 at epoch 2", status=state)
     assert [job.cell.axes["seed"] for job in planned_waiting()] == ["1"]

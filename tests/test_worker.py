@@ -19,6 +19,7 @@ from stackfit.execution.progress import Reporter
 from stackfit.execution.worker import Worker
 from stackfit.results import owner
 from stackfit.results.run_files import read_metrics, read_status, state_of
+from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -239,3 +240,72 @@ def test_shares_do_not_overlap_and_leave_nothing_out(lab):
     folder = planned(*SMALL, "seed=range(20)")
     shares = [Worker(folder.path, Reporter(0), rank=rank, of=3)._own for rank in range(3)]
     assert sorted(name for share in shares for name in share) == sorted(cell.name for cell in cells_of(folder))
+
+
+# ---- what happens to its folders while it trains
+
+
+@pytest.fixture
+def after_an_epoch(monkeypatch):
+    """`after_an_epoch(act)`: `act(folder)` is called once, after the first epoch that a cell has written."""
+
+    def prepare(act):
+        append, done = RunFolder.append_history, []
+
+        def append_and_act(folder, row, printed=""):
+            append(folder, row, printed)
+            if not done:
+                done.append(folder)
+                act(folder)
+
+        monkeypatch.setattr(RunFolder, "append_history", append_and_act)
+
+    return prepare
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("gone", ["outputs", "the experiment's", "the sweep's"])
+def test_a_folder_that_is_removed_under_a_worker_is_one_message_and_is_not_made_again(lab, cli, after_an_epoch, gone):
+    folder = planned("epochs=3", "batch_size=100", "seed=range(3)")
+    top = {"outputs": lab / "outputs", "the experiment's": folder.path.parent, "the sweep's": folder.path}[gone]
+    after_an_epoch(lambda cell: shutil.rmtree(top))
+    answer = cli("work", str(folder.path), "--max-members", "2", "--quiet")
+    assert (answer.code, answer.out) == (1, "") and answer.err.count("\n") == 1
+    assert f"{folder.path.relative_to(lab)} is gone: something has removed it while its runs were trained." in answer.err
+    assert not top.exists()
+
+
+@pytest.mark.tf
+def test_a_worker_that_has_lost_a_cell_goes_on_with_the_others(lab, capsys, after_an_epoch):
+    """Another machine has taken one of the cohort and finished it, while this one was suspended."""
+    folder = planned("epochs=3", "batch_size=100", "seed=range(3)")
+
+    def take(cell: RunFolder) -> None:
+        status = json.loads(cell.status.read_text())
+        status |= {"status": "finished", "claim": 2, "owner": status["owner"] | {"host": "elsewhere", "token": "0"}}
+        (cell.path / ".claim-2").write_text(json.dumps(status["owner"]))
+        cell.status.write_text(json.dumps(status))
+
+    after_an_epoch(take)
+    assert Worker(folder.path, Reporter(0)).work() == 0
+    lost, *others = [read_status(cell) for cell in cells_of(folder)]
+    assert lost["owner"]["host"] == "elsewhere" and [status["status"] for status in others] == ["finished"] * 2
+    assert "was taken by another process" in capsys.readouterr().err
+
+
+def test_a_sweeps_folder_that_cannot_be_written(lab, cli):
+    folder = planned(*SMALL, "seed=0,1")
+    (folder.path / "jobs").write_text("in the way")
+    answer = cli("work", str(folder.path))
+    assert answer.code == 2 and "jobs cannot be written: " in answer.err and not any(cell.exists() for cell in cells_of(folder))
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root, and no setpriv to give up its rights")
+def test_a_sweeps_folder_that_is_read_only(lab):
+    folder = planned(*SMALL, "seed=0,1")
+    unprivileged = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    folder.path.chmod(0o555)
+    done = subprocess.run([*unprivileged, sys.executable, "-m", "stackfit", "work", str(folder.path)], capture_output=True, text=True)
+    folder.path.chmod(0o755)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "jobs cannot be written: Permission denied" in done.stderr

@@ -180,6 +180,16 @@ class RunFolderError(StackfitError):
     """A path is not a run folder, or a file in it cannot be read or written."""
 
 
+class TakenError(RunFolderError):
+    """Another process has taken a run's folder, because this one was silent for too long."""
+
+
+class VanishedError(RunFolderError):
+    """Something has removed the folder of the runs that a command trains."""
+
+    exit_code = 1
+
+
 class LaunchError(StackfitError):
     """A launcher could not start its workers."""
 

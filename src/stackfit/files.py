@@ -140,13 +140,21 @@ def reading(
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `folder` among the processes of this host; the kernel frees it when its holder dies."""
+def locked(folder: Path, must_wait: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Hold an exclusive lock on `folder` among the processes of this host; the kernel frees it when its holder dies.
+
+    Args:
+        must_wait: called if another process has it.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if fcntl is not None:
             with contextlib.suppress(OSError):  # a network file system without locks: the owner check remains
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    must_wait()
+                    fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -38,7 +38,7 @@ class Fault:
     """One kind of fault.
 
     `cases` lists what can be injected; `inject(case, folder)` injects one in an empty folder and returns the outcome
-    in a few words, or raises `Wrong`. `few` cases are enough for `make test`.
+    in a few words, or raises `Wrong`. `few` cases are enough for `make test`. A case injects it `times` times.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Fault:
     few: int
     cases: Callable[[], Sequence[Any]]
     inject: Callable[[Any, Path], str]
+    times: int = 1
 
 
 @dataclass
@@ -63,12 +64,12 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    name: str, what: str, few: int, cases: Callable[[], Sequence[Any]]
+    name: str, what: str, few: int, cases: Callable[[], Sequence[Any]], times: int = 1
 ) -> Callable[[Callable[[Any, Path], str]], Callable[[Any, Path], str]]:
     """Add the decorated `inject` to the list of faults."""
 
     def enter(inject: Callable[[Any, Path], str]) -> Callable[[Any, Path], str]:
-        FAULTS[name] = Fault(name, what, few, cases, inject)
+        FAULTS[name] = Fault(name, what, few, cases, inject, times)
         return inject
 
     return enter
@@ -87,12 +88,12 @@ def run_fault(one: Fault, count: int | None = None, said: Callable[[str], None] 
             if isinstance(outcome, NotHere):
                 result.impossible.append(str(outcome))
                 continue
-            result.injected += 1
+            result.injected += one.times
             if isinstance(outcome, Wrong):
                 result.wrong.append(f"{case}: {outcome}")
                 said(f"{one.name}: WRONG: {case}: {outcome}")
             else:
-                result.outcomes[outcome] += 1
+                result.outcomes[outcome] += one.times
                 said(f"{one.name}: {case}: {outcome}")
     result.seconds = time.perf_counter() - began
     return result

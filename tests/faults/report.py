@@ -32,6 +32,11 @@ half from its life with a run folder. *Identical digest* means that `metrics.jso
 the process sees, or a limit on the size of files. A test cannot set the machine's clock: instead, the process's `time.time` is
 shifted, or the times in the folder are. The seconds of a row were measured on a machine that may have been busy: they do not
 measure speed.
+
+Where workers are killed, each kill counts as injected, and each comes after a number of epochs of the whole sweep that is drawn.
+That no cell is trained to its end twice is counted in its `log.txt`, which has a line for each epoch that any worker has
+trained, and one for each time that the end was reached: the last epoch may be there again only if the cell was resumed before it,
+the end only if it was resumed after the last epoch. All together, a kill may cost one epoch of each of the worker's cells.
 """
 
 

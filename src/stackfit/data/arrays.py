@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +19,8 @@ from stackfit.config import project
 from stackfit.data.dataset import SILENT, Progress
 from stackfit.errors import AbsentError, DataError
 from stackfit.files import locked, shown, write_json, writing
+
+DAY_SECONDS = 86_400.0  # preparing takes less
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
@@ -90,24 +94,32 @@ def build_arrays(folder: Path, write: Callable[[Path], dict[str, Any]], progress
     if not progress.build:
         raise absent(folder.name)
     lock = folder.with_name(f".{folder.name}")
-    private = lock / "new"  # ours alone while we hold the lock
     cure = "Set STACKFIT_CACHE to a folder that you can write to and that has room."
+    waits = f"Another process is preparing {folder.name}: waiting for it."
     with writing(folder, "a folder for prepared data", cure, DataError):
         lock.mkdir(parents=True, exist_ok=True)
-        if private.exists():
-            progress.say(f"Another process is building {folder.name}, or was killed; waiting while it runs.")
-        with locked(lock):
+        with locked(lock, lambda: progress.say(waits)):
             if stored := open_arrays(folder, progress):
                 return stored
-            shutil.rmtree(private, ignore_errors=True)
-            private.mkdir()
+            private = Path(tempfile.mkdtemp(prefix="new-", dir=lock))  # ours alone, even on a disk without locks
             try:
+                _clear_leftovers(lock, private)
                 stored = read_arrays(private, write(private))
                 facts = {**stored.facts, "arrays": list(stored.arrays)}
                 known = {"fingerprint": stored.fingerprint, "facts_sha256": _digest(facts)}
                 write_json(private / "manifest.json", {**known, "facts": facts, "arrays": facts["arrays"]})
-                shutil.rmtree(folder, ignore_errors=True)
-                private.rename(folder)
+                private.chmod(0o755)  # mkdtemp makes it private; others may share the cache
+                if not open_arrays(folder, SILENT):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    private.rename(folder)
             finally:
                 shutil.rmtree(private, ignore_errors=True)
             return stored
+
+
+def _clear_leftovers(lock: Path, private: Path) -> None:
+    """Remove what killed processes have left: other folders than `private` that are a day older, by the clock of the disk."""
+    for path in lock.iterdir():
+        with contextlib.suppress(OSError):
+            if private.stat().st_mtime - path.stat().st_mtime > DAY_SECONDS:
+                shutil.rmtree(path)

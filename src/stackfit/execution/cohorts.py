@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from stackfit import interrupts
-from stackfit.errors import AbsentError, ConfigError, Problems
+from stackfit.errors import AbsentError, ConfigError, Problems, TakenError
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import engine_of
@@ -176,6 +176,9 @@ class CohortRunner:
             return runner.run_cohort(
                 cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast, limit, self.check
             )
+        except TakenError as error:  # the other cells of the cohort are free again
+            self.reporter.line(f"warning: {error}", always=True)
+            return []
         except ConfigError as error:  # while the graph was traced: nothing is claimed yet
             if len(cohort) > 1:
                 return cohort

@@ -20,7 +20,7 @@ import yaml
 
 from stackfit.config import project
 from stackfit.config.given import find_given
-from stackfit.errors import ConfigError, TrainingError
+from stackfit.errors import ConfigError, StackfitError, TakenError, TrainingError, VanishedError
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 from stackfit.results.run_files import read_status
@@ -70,7 +70,8 @@ def train_elsewhere(
         for job in owned:
             job.folder.give_up(answer["error"])  # type: ignore[union-attr]
             job.folder = None
-        raise ConfigError(answer["error"])
+        kinds: dict[str, type[StackfitError]] = {kind.__name__: kind for kind in (TakenError, VanishedError)}
+        raise kinds.get(answer["kind"], ConfigError)(answer["error"])
     again = [owned[number] for number in answer["again"]]
     for job in owned:
         if job not in again:

@@ -60,6 +60,10 @@ class Executor(Protocol):
     def is_here(self) -> bool:
         """Whether they train in this process."""
 
+    @property
+    def no_detach(self) -> str:
+        """Why its workers cannot go on without this process; empty if they can."""
+
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Train every job; return when all have ended."""
 
@@ -69,7 +73,7 @@ class InProcess:
     """Trains one cohort after another, in this process."""
 
     max_members: int | None = None
-    is_here = True
+    is_here, no_detach = True, ""  # for --detach another takes its place
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Train every job."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.inputs import Inputs
-from stackfit.errors import StackfitError, TrainingError
+from stackfit.errors import StackfitError, TakenError, TrainingError
 from stackfit.execution.engines import engine_of
-from stackfit.execution.jobs import Job
+from stackfit.execution.jobs import Job, check_there
 from stackfit.execution.members import settings_of
 from stackfit.files import printed
 from stackfit.keys import value_names
@@ -78,6 +78,12 @@ class Finisher:
 
     def failed(self, job: Job, error: BaseException) -> None:
         """Mark the job as failed: it ends here."""
+        if job.folder is not None:
+            check_there(job.folder.path, error)
+        if isinstance(error, TakenError):  # the other process says what comes of it
+            job.ended = True
+            job.reporter.line(f"warning: {error}", always=True)
+            return
         job.fail(error)
         self._end(job, "failed")
 
@@ -91,7 +97,7 @@ class Finisher:
         for job in jobs:
             if job.folder is None or job.ended:
                 continue
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, (KeyboardInterrupt, TakenError)):
                 with contextlib.suppress(OSError, StackfitError):
                     job.end_line()
                     job.folder.append_log(job.take_lines())

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from stackfit import interrupts
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
 from stackfit.execution.jobs import Job
@@ -56,8 +56,8 @@ def _train(order: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
         if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in jobs):
             raise ConfigError("Data or code have changed since this command started. Expected the same. Run it again.")
         again = runner.run_cohort(jobs, dataset, _take_over, reporter, **limits)
-    except ConfigError as error:
-        return {"error": str(error)}
+    except (ConfigError, RunFolderError) as error:
+        return {"error": str(error), "kind": type(error).__name__}
     return {"again": [jobs.index(job) for job in again]}
 
 

@@ -36,7 +36,7 @@ class Processes:
     workers: int | None = None
     max_members: int | None = None
     trust: tuple[str, ...] = ()
-    is_here = False
+    is_here, no_detach = False, ""
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Start the workers and wait for them. Ctrl-C stops them."""

@@ -45,6 +45,11 @@ class Ray:
     max_members: int | None = None
     trust: tuple[str, ...] = ()
     is_here = False
+    no_detach = (
+        "Tasks of Ray end with the program that started them, so --detach is not possible. Expected a launcher whose "
+        "workers go on: processes or slurm. Leave --detach out, or start the whole command with: ray job submit -- "
+        "stackfit run …"
+    )
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Start the tasks and wait until they have ended. Ctrl-C stops them."""
@@ -65,18 +70,6 @@ class Ray:
                     ray.cancel(each, force=False)
                 ray.wait(waiting, num_returns=len(waiting), timeout=5)
                 raise
-
-    def start(self, sweep: Path, cells: int) -> list[Any]:
-        """Refused: tasks of Ray end with the program that started them.
-
-        Raises:
-            LaunchError: always.
-        """
-        raise LaunchError(
-            "Tasks of Ray end with the program that started them, so --detach is not possible. Expected a launcher whose "
-            "workers go on: processes or slurm. Leave --detach out, or start the whole command with: ray job submit -- "
-            "stackfit run …"
-        )
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[Any]:

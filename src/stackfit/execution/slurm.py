@@ -52,7 +52,7 @@ class Slurm:
     cluster: str = "slurm"
     max_members: int | None = None
     trust: tuple[str, ...] = ()
-    is_here = False
+    is_here, no_detach = False, ""
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Submit the job and wait until its tasks have ended. Ctrl-C cancels it."""

@@ -144,6 +144,8 @@ class Sweep:
             )
         if detach and isinstance(self.executor, InProcess):
             self.executor = Processes(1, self.executor.max_members, self.trusted)
+        if detach and self.executor.no_detach:
+            raise LaunchError(self.executor.no_detach)
         if not self.axes.points:
             self.problems.raise_errors()
         sampler = Grid(self.axes.points)

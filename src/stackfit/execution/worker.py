@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import files, interrupts
-from stackfit.errors import ConfigError, StackfitError
+from stackfit.errors import ConfigError, RunFolderError, StackfitError
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.engines import ENGINES
 from stackfit.execution.executors import JobComposer
-from stackfit.execution.jobs import BUSY, SETTLED, Job, claim_cell, find_state
+from stackfit.execution.jobs import BUSY, SETTLED, Job, check_there, claim_cell, find_state
 from stackfit.execution.progress import Reporter
 from stackfit.keys import label_of
 from stackfit.results import owner
@@ -94,6 +94,7 @@ class Worker:
 
         Raises:
             ConfigError: a cell no longer composes, or has another fingerprint; nothing of its cohort was trained.
+            VanishedError: the sweep's folder was removed.
             KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
         """
         with self.folder.registered(self._launch) as self._began:
@@ -107,6 +108,9 @@ class Worker:
                 if interrupts.by_user():
                     raise
                 self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
+            except RunFolderError as error:
+                check_there(self.folder.jobs, error)
+                raise
             finally:
                 self.folder.write_results(at_once=True)
         if left := sum(1 for _ in self._unsettled()):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit import files
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, TakenError
 from stackfit.files import shown, writing
 from stackfit.results import owner, takeover
 from stackfit.results.duration import share_of
 from stackfit.results.final_metrics import RESULTS_FORMAT
 from stackfit.results.manifest import write_manifest
-from stackfit.results.run_files import FORMAT, STATUS, RunFiles, read_environment, read_history, read_status, state_of
+from stackfit.results.run_files import FORMAT, RunFiles, read_environment, read_history, read_status, state_of
 from stackfit.results.sealing import write_sealed
-from stackfit.results.selection import order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,20 +67,30 @@ class RunFolder(RunFiles):
         are replaced one by one. A finished run with the same fingerprint is never claimed.
         """
         with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            with files.locked(self.path):
-                before = read_status(self.path, damaged_is_empty=True) if self.status.exists() else {}
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir()
+            with contextlib.suppress(FileNotFoundError), files.locked(self.path):  # who had it has just given it up
+                before = self._read_again()
                 mine = owner.is_me(before.get("owner")) and before.get("status") == "running"
-                same = before.get("fingerprint") == fingerprint
-                if (state_of(before) == "running" and not mine) or (same and before.get("status") == "finished"):
+                if (state_of(before) == "running" and not mine) or _is_finished(before, fingerprint):
                     return False
                 last = before.get("claim") or 0
                 number = last if mine else takeover.take(self.path, last)
                 if number is None:
                     return False
+                if number > 1 and not mine:
+                    before = self._read_again()  # with all that the one before has written to its end
+                    if _is_finished(before, fingerprint):
+                        return False
                 self._take = number
                 self._start(fingerprint, about_run, before)
                 return True
+            return False
+
+    def _read_again(self) -> dict[str, Any]:
+        """The status as the disk has it, not as this machine remembers it; empty if there is none."""
+        takeover.ask_again(self.path)
+        return read_status(self.path, damaged_is_empty=True) if self.status.exists() else {}
 
     def _start(self, fingerprint: str, about_run: dict[str, Any], before: dict[str, Any]) -> None:
         files.clear_leftovers(self.path)
@@ -123,10 +129,13 @@ class RunFolder(RunFiles):
             with contextlib.suppress(OSError):
                 self._end("interrupted", reason=reason)
             return
-        shutil.rmtree(self.path, ignore_errors=True)
-        parent = self.path.parent
-        if parent.is_dir() and not any(parent.iterdir()):
-            parent.rmdir()
+        with contextlib.suppress(OSError):
+            for file in sorted(self.path.iterdir(), key=self.status.__eq__):  # the status last, and then the claim
+                if not file.name.startswith(".claim-"):
+                    file.unlink()
+        takeover.give_back(self.path, self._take)
+        with contextlib.suppress(OSError):  # it holds other runs
+            self.path.parent.rmdir()
 
     def reset(self) -> None:
         """Forget the epochs of an earlier attempt."""
@@ -200,10 +209,10 @@ class RunFolder(RunFiles):
         """Whether this process still has the folder: one that was silent for long, such as a suspended one, may have lost it.
 
         Raises:
-            RunFolderError: another process has taken it; this one must not write in it any more.
+            TakenError: another process has taken it; this one must not write in it any more.
         """
         if takeover.is_taken(self.path, self._take):
-            raise RunFolderError(
+            raise TakenError(
                 f"{shown(self.path)} was taken by another process, because this one was silent for more than "
                 f"{owner.SILENT_SECONDS:.0f} s. Expected to have it. The other one trains it to its end: stackfit table"
             )
@@ -274,25 +283,5 @@ class RunFolder(RunFiles):
         files.write_json(self.status, self._status)
 
 
-def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | None:
-    """The newest single run with this fingerprint, if it was interrupted; None if it ended otherwise or there is none."""
-    if not experiment_folder.is_dir():
-        return None
-    found = []
-    for name in os.listdir(experiment_folder):
-        if re.match(r"\d{4}-\d\d-\d\d_", name) and _mentions(f"{experiment_folder}/{name}/{STATUS}", fingerprint):
-            folder = experiment_folder / name
-            status = read_status(folder, damaged_is_empty=True)
-            if status.get("fingerprint") == fingerprint:
-                found.append((str(status.get("started")), order(name), folder, state_of(status)))
-    *_, newest, state = max(found, default=("", experiment_folder, "finished"))
-    return RunFolder(newest) if state == "interrupted" else None
-
-
-def _mentions(file: str, text: str) -> bool:
-    """Whether the text stands in the file: of 10,000 folders, a quarter of the time that parsing them takes."""
-    try:
-        with open(file, "rb") as stream:
-            return text.encode() in stream.read()
-    except OSError:
-        return False
+def _is_finished(status: Mapping[str, Any], fingerprint: str) -> bool:
+    return status.get("status") == "finished" and status.get("fingerprint") == fingerprint

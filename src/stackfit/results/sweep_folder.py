@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import time
@@ -24,7 +25,7 @@ from stackfit.results import owner
 from stackfit.results.bounds import read_bounded
 from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
-from stackfit.results.takeover import silent_seconds
+from stackfit.results.takeover import exists, silent_seconds
 
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
@@ -60,7 +61,7 @@ class SweepFolder:
         Yields:
             The file whose time says when the worker began: its launch's, or its own entry.
         """
-        entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
+        entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}-{owner.token()}.json"
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
             files.write_json(entry, {"owner": owner.this_process()})
@@ -73,7 +74,7 @@ class SweepFolder:
         """Note that workers are started now, whenever each of them begins; the name of the note."""
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
-            name = f"launch-{1 + sum(1 for _ in self.jobs.glob('launch-*'))}"
+            name = f"launch-{secrets.token_hex(4)}"
             files.write_text(self.jobs / name, f"{workers} workers\n")
         return name
 
@@ -143,7 +144,7 @@ class SweepFolder:
             RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
         """
         again = "Run the sweep's command again: it writes the file from the cells' folders."
-        if not self.index.is_file():
+        if not exists(self.index):
             raise RunFolderError(
                 f"{shown(self.path)} is not a sweep's folder: it has no sweep.json. Expected a folder that "
                 "`stackfit run NAME -m …` printed. Try: ls outputs/*/"

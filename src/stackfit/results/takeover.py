@@ -74,9 +74,30 @@ def take(folder: Path, last: int) -> int | None:
 
 def is_taken(folder: Path, number: int) -> bool:
     """Whether somebody has taken the folder since the take with this number."""
-    with contextlib.suppress(OSError):
-        os.listdir(folder)  # a network file system believes for a while what it knew of a name; a listing asks again
+    ask_again(folder)
     return _file(folder, number + 1).exists()
+
+
+def give_back(folder: Path, number: int) -> None:
+    """Undo the take with this number and remove the folder, which holds nothing else; others may want it at the same time."""
+    with contextlib.suppress(OSError):
+        for each in range(number, 0, -1):  # the last one first: the earlier ones are of the dead
+            _file(folder, each).unlink(missing_ok=True)
+        folder.rmdir()  # unless another has made its claim by now
+
+
+def ask_again(*folders: Path) -> None:
+    """A network file system believes for a while what it knew of a name; after a listing of its folder it asks again."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.listdir(folder)
+
+
+def exists(file: Path) -> bool:
+    """Whether there is such a file, which another machine may just have made, with the two folders around it."""
+    if not file.exists():
+        ask_again(*reversed(file.parents[:3]))
+    return file.exists()
 
 
 def _file(folder: Path, number: int) -> Path:

@@ -19,10 +19,10 @@ from stackfit.errors import AbsentError, ConfigError, Problems
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell, build_cell
 from stackfit.execution.engines import here
+from stackfit.execution.jobs import find_continuable
 from stackfit.execution.plan import probe
 from stackfit.files import shown
 from stackfit.model.sizes import size_layers, size_model
-from stackfit.results.run_folder import find_continuable
 
 FORMAT = 1  # of the document
 RATES = 30  # steps at which a schedule is asked
