@@ -5,11 +5,11 @@ Hydra's exceptions become ConfigErrors with file and line, or the override as ty
 
 from __future__ import annotations
 
-import copy
 import itertools
+import pickle
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from stackfit.config.claims import Claim, check_claims, read_claims
 from stackfit.config.experiments import Located, find_experiment
 from stackfit.config.given import add_callbacks
 from stackfit.config.hydra.errors import translated
-from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_overrides
+from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_override, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository, Experiments
 from stackfit.config.near_keys import cure_written, with_cure
 from stackfit.config.origins import ConfigFile, Origins
@@ -141,11 +141,13 @@ class Composer:
         self.loader = _Loader(search_path(located))
         self.repository = CheckedRepository(self.loader.repository)
         self.loader.repository = self.repository
-        self._bases: dict[tuple[str, ...], Composition] = {}
+        parser = OverridesParser.create(self.loader)  # glob(…) asks the loader for a group's options
+        self._parse = cache(partial(parse_override, parser, self.repository))  # the cells of a sweep share most overrides
+        self._bases: dict[tuple[str, ...], tuple[Composition, bytes]] = {}
 
     def parse(self, overrides: Iterable[str], problems: Problems) -> list[Override]:
         """The parsed overrides; one with a problem is left out."""
-        return parse_overrides(overrides, self.loader, problems)
+        return parse_overrides(overrides, self._parse, problems)
 
     def compose(self, overrides: Iterable[str | Override], problems: Problems) -> Composition:
         """Compose the experiment. The result equals Hydra's own, but each choice of groups is composed only once.
@@ -163,9 +165,9 @@ class Composer:
             parsed += self.parse(given, problems) if are_words else given
         fixed = [override for override in parsed if not override.is_sweep_override()]
         chooses = [override.is_hydra_override() or is_group(override, self.repository) for override in fixed]
-        base = self._base(tuple(o.input_line or "" for o, choice in zip(fixed, chooses, strict=True) if choice))
+        base, pickled = self._base(tuple(o.input_line or "" for o, choice in zip(fixed, chooses, strict=True) if choice))
         problems.errors += base.faults  # a line's own problem is not a consequence of another
-        config, added = copy.deepcopy(base.config), set()
+        config, added = pickle.loads(pickled), set()  # a copy: copy.deepcopy takes 1.6 ms, this 0.3
         for override, choice in zip(fixed, chooses, strict=True):
             if not choice:
                 if adds_argument(override, config):
@@ -177,9 +179,10 @@ class Composer:
         lines = tuple(o.input_line or "" for o in fixed)
         return replace(base, config=config, overrides=lines, parsed=tuple(parsed), added=frozenset(added))
 
-    def _base(self, groups: tuple[str, ...]) -> Composition:
+    def _base(self, groups: tuple[str, ...]) -> tuple[Composition, bytes]:
         if groups not in self._bases:
-            self._bases[groups] = self._compose(groups)
+            base = self._compose(groups)
+            self._bases[groups] = base, pickle.dumps(base.config)
         return self._bases[groups]
 
     def _compose(self, groups: tuple[str, ...]) -> Composition:
