@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -26,6 +27,7 @@ from stackfit.keys import label_of
 from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
+LONG_SECONDS = 5.0  # what composing took is said if it is more
 MANY_MODELS = 50  # that are checked when there are other problems, or when they train elsewhere
 
 
@@ -74,7 +76,10 @@ class Sweep:
         Raises:
             DataError: the data of a cell are not available.
         """
+        began = time.monotonic()
         cells = self._compose(points, at_once=build)
+        if (took := time.monotonic() - began) > LONG_SECONDS:
+            self.reporter.line(f"Composed {len(points):,} cells in {took:.0f} s.")
         if self.problems.errors:
             return []
         fingerprint_of = fingerprints(self.reporter, build)

@@ -69,8 +69,7 @@ class Composition:
     @cached_property
     def origins(self) -> Origins:
         """Where every key was set."""
-        parser = OverridesParser.create()
-        return Origins(list(self.chain), self.overrides, lambda typed: parser.parse_override(typed).value(), self.path)
+        return Origins(list(self.chain), self.overrides, _value_of, self.path)
 
     @property
     def replaced(self) -> list[str]:
@@ -254,6 +253,10 @@ class _Loader(ConfigLoaderImpl):
     def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
         self.defaults = defaults
         return super()._compose_config_from_defaults_list(defaults, repo)
+
+
+def _value_of(typed: str) -> Any:
+    return OverridesParser.create().parse_override(typed).value()
 
 
 def _misfits_of(file: ConfigFile) -> Iterator[ConfigError]:
