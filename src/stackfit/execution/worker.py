@@ -24,6 +24,7 @@ from stackfit.results import owner
 from stackfit.results.run_files import RunFiles, read_status_if_any
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_rows import names_in
 
 MANY = 1_000_000
 FEWEST = 4  # cells to take of another's share at least: they train together
@@ -118,12 +119,14 @@ class Worker:
     # ---- taking
 
     def _unsettled(self) -> Iterator[tuple[Record, str]]:
-        """The cells that are not settled, in this worker's order, each with its state."""
+        """The cells that are not settled, in this worker's order, each with its state. A settled one is not looked at again,
+        and one that has not begun costs nothing: of thousands of files a shared disk is asked for one listing."""
+        begun = names_in(self.folder.path)
         for record in self._records:
             if record["folder"] in self._settled:
                 continue
             path = self.folder.path / record["folder"]
-            status = read_status_if_any(path)
+            status = read_status_if_any(path) if record["folder"] in begun else None
             state = BUSY if status and status["state"] == "running" else find_state(status, record["fingerprint"])[0]
             if state == "failed before" and RunFiles(path).status.stat().st_mtime_ns > self._planned_at:
                 state = "failed"  # since the sweep was planned: only a new command tries again

@@ -22,14 +22,14 @@ from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import csv_text, reading, shown, writing
 from stackfit.results import owner
 from stackfit.results.bounds import read_bounded
-from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
+from stackfit.results.sweep_rows import Stamp, SweepRows, stamp_of
 from stackfit.results.takeover import silent_seconds
 
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
 EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
-RARELY = 20  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
+RARELY = 50  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
 QUICK_SECONDS = 0.05  # what takes less is written each time
 
 
@@ -38,7 +38,9 @@ class SweepFolder:
 
     def __init__(self, path: Path):
         self.path = path
-        self._next = 0.0  # when `results.csv` may be written again
+        self._pause = 0.0  # seconds before `results.csv` is written again, by whoever
+        self._rows = SweepRows(path)
+        self._read: tuple[Stamp, dict[str, Any]] = ((), {})  # the index
 
     index = property(lambda self: self.path / "sweep.json")
     results = property(lambda self: self.path / "results.csv")
@@ -148,6 +150,9 @@ class SweepFolder:
                 "`stackfit run NAME -m …` printed. Try: ls outputs/*/"
             )
         with reading(self.index, "JSON as stackfit writes it", again):
+            stamp = stamp_of(self.index)
+            if stamp == self._read[0]:
+                return self._read[1]
             index = json.loads(read_bounded(self.index))
             self._check_version(index)
             texts = [index["experiment"], *index["overrides"], *index["axes"]]
@@ -157,6 +162,7 @@ class SweepFolder:
                     raise ValueError(f"{cell['folder']!r} is not the folder of these axes")
             if not all(isinstance(text, str) for text in texts):
                 raise TypeError("a text is missing")
+            self._read = stamp, index
         return index
 
     def write_index(
@@ -182,7 +188,7 @@ class SweepFolder:
                 content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 try:
                     files.write_json(self.index, content)
-                    self._write_results(content["cells"], there)
+                    self._write_results(content["cells"])
                 except OSError:
                     with contextlib.suppress(OSError):  # it holds cells
                         self.path.rmdir()
@@ -198,23 +204,22 @@ class SweepFolder:
 
     def write_results(self, at_once: bool = False) -> None:
         """Write `results.csv` again from the cells' own status; of a large sweep rarely, unless `at_once`."""
-        began = time.monotonic()
-        if began < self._next and not at_once:
-            return
         if not self.path.is_dir():
             return
+        with contextlib.suppress(OSError):  # there is none yet
+            if self._pause and not at_once and silent_seconds(self.results) < self._pause:
+                return
+        began = time.monotonic()
         with writing(self.path), files.locked(self.path):
             listed: list[Mapping[str, Any]] = []
             with contextlib.suppress(RunFolderError):  # a damaged index: the folders are enough
                 listed = self.read_index()["cells"]
-            self._write_results(listed, self.read())
+            self._write_results(listed)
         passed = time.monotonic() - began
-        self._next = began + RARELY * passed if passed > QUICK_SECONDS else 0.0
+        self._pause = RARELY * passed if passed > QUICK_SECONDS else 0.0
 
-    def _write_results(self, cells: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> None:
-        left = {row["folder"]: row for row in there}
-        rows = [{"state": "waiting", "status": {}, **left.pop(cell["folder"], {}), **cell} for cell in cells]
-        files.write_text(self.results, csv_text([self._row(row) for row in [*rows, *left.values()]]))
+    def _write_results(self, cells: Sequence[Mapping[str, Any]]) -> None:
+        files.write_text(self.results, csv_text(self._rows.read(cells)))
 
     def ask_to_stop(self) -> int:
         """Ask the workers that have begun by now to stop, wherever they run.
@@ -240,17 +245,6 @@ class SweepFolder:
                 if owner.is_alive(held, silent_seconds(entry)):
                     found.append(held)
         return found
-
-    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        status = row["status"]
-        return {
-            **row["axes"],
-            **(status.get("metrics") or {}),
-            **times_of(self.path / row["folder"], status),
-            "state": row["state"],
-            "reason": status.get("reason"),
-            "folder": shown(self.path / row["folder"]),
-        }
 
 
 def _numbered(base: str, number: int) -> str:
