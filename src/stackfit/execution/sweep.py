@@ -57,7 +57,10 @@ class Sweep:
         self.composer, self.reporter, self.problems = composer, reporter, problems
         self.experiment, self.trusted = composition.experiment, trusted_modules(trust)
         self.axes = read_spread(composition, confirm, problems)
-        self.executor: Executor = executor_of(composition.hydra.launcher, self.trusted)
+        try:
+            self.executor: Executor = executor_of(composition.launcher, self.trusted)
+        except ConfigError as error:
+            raise composition.origins.add_place(error) from None
         self.folder = SweepFolder.find(
             project.outputs() / self.experiment, self.experiment, self.axes.named, self.axes.names, fresh
         )

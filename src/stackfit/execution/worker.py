@@ -97,10 +97,14 @@ class Worker:
             ConfigError: a cell no longer composes, or has another fingerprint; nothing of its cohort was trained.
             KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
         """
+        began, taking = time.monotonic(), 0.0
         with self.folder.registered(self._launch) as self._began:
             try:
                 while self._most > 0 and not self._must_stop():
-                    if records := self._take():
+                    asked = time.monotonic()
+                    records = self._take()
+                    taking += time.monotonic() - asked
+                    if records:
                         self._train(records)
                     elif not self._wait():
                         break
@@ -110,6 +114,7 @@ class Worker:
                 self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
             finally:
                 self.folder.write_results(at_once=True)
+        self.reporter.line(f"Of {time.monotonic() - began:.0f} s, taking cells took {taking:.1f}.")
         if left := sum(1 for _ in self._unsettled()):
             self.reporter.line(f"Stopped with {left:,} cell{'s' * (left != 1)} left.", always=True)
             return STOPPED

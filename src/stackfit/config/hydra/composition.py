@@ -28,6 +28,7 @@ from stackfit.config.claims import Claim, check_claims, read_claims
 from stackfit.config.experiments import Located, find_experiment
 from stackfit.config.given import add_callbacks
 from stackfit.config.hydra.errors import translated
+from stackfit.config.hydra.launcher_keys import Launchers, check_conf, forced
 from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_override, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository, Experiments
 from stackfit.config.near_keys import cure_written, with_cure
@@ -84,6 +85,11 @@ class Composition:
         return read_claims(OmegaConf.to_container(self.config.expect))  # type: ignore[arg-type]
 
     @property
+    def launcher(self) -> dict[str, Any]:
+        """The launcher with its settings, texts as they are written: in a batch script `${HOME}` is the shell's."""
+        return OmegaConf.to_container(self.hydra.launcher, resolve=False)  # type: ignore[return-value]
+
+    @property
     def declared_axes(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """`hydra.sweeper.params` and `hydra.sweeper.union`, as plain containers."""
         sweeper = OmegaConf.to_container(self.hydra.sweeper, resolve=True)
@@ -112,8 +118,11 @@ def search_path(experiment: Located) -> ConfigSearchPathImpl:
     path = ConfigSearchPathImpl()
     path.append("hydra", "pkg://hydra.conf")
     path.append("main", f"{Experiments.scheme()}://{experiment.path if experiment.by_path else ''}")
-    for folder in filter(None, (project.own("conf"), project.shipped("conf"))):
-        path.append("stackfit", f"file://{folder}")
+    own, shipped = project.own("conf"), project.shipped("conf")
+    if own:
+        path.append(Launchers.scheme(), f"{Launchers.scheme()}://{own}")
+        path.append("stackfit", f"file://{own}")
+    path.append("stackfit", f"file://{shipped}")
     path.append("schema", "structured://")
     return path
 
@@ -134,7 +143,7 @@ class Composer:
         located = find_experiment(experiment)
         self.experiment, self.path, self.judged = located.name, located.path, judged
         self.callbacks = dict(callbacks or {})
-        _check_own_conf()
+        check_conf()
         Plugins.instance()
         setup_globals()
         self.loader = _Loader(search_path(located))
@@ -188,7 +197,7 @@ class Composer:
         try:
             with translated(self.path, groups):
                 config = self.loader.load_configuration(
-                    self.experiment, [*groups, *OWN_SETTINGS], RunMode.RUN, validate_sweep_overrides=False
+                    self.experiment, [*map(forced, groups), *OWN_SETTINGS], RunMode.RUN, validate_sweep_overrides=False
                 )
             chain = tuple(self._chain())
         except ConfigError:
@@ -284,14 +293,3 @@ def _fit(config: DictConfig, origins: Origins) -> tuple[DictConfig, list[ConfigE
             message = with_cure(message.partition(" Expected ")[0], cure)
         errors.append(ConfigError(message, key=key, where=origins.locate(key), kind=None if known else "name"))
     return OmegaConf.merge(OmegaConf.structured(schema.Experiment), plain), errors  # type: ignore[return-value]
-
-
-def _check_own_conf() -> None:
-    own = project.own("conf")
-    for name in ("hydra", "stackfit_schema.yaml"):
-        if own and (own / name).exists():
-            raise ConfigError(
-                f"{name!r} in ./conf is a name that stackfit uses itself. Expected only groups there: data, model, "
-                "optimizer, task, callbacks. Rename or remove it.",
-                where=shown(own / name),
-            )
