@@ -103,9 +103,8 @@ def test_all_else_of_hydra_in_the_projects_conf_is_refused_by_its_name(write, na
 def test_an_experiment_sets_nothing_of_a_launcher(write, text, line):
     write(SLURM, "partition: short\n")
     write("experiments/mine.yaml", text)
-    with pytest.raises(ConfigError) as error:
-        with raising() as problems:
-            Composer("mine").compose([], problems)
+    with pytest.raises(ConfigError) as error, raising() as problems:
+        Composer("mine").compose([], problems)
     assert error.value.where == f"experiments/mine.yaml:{line}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from stackfit import files, interrupts
 from stackfit.errors import ConfigError, StackfitError
 from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.core_shares import share_of_cores, usable_cores, use_cores
 from stackfit.execution.engines import ENGINE
 from stackfit.execution.executors import JobComposer
 from stackfit.execution.jobs import BUSY, SETTLED, Job, claim_cell, find_state
@@ -30,6 +31,7 @@ MANY = 1_000_000
 FEWEST = 4  # cells to take of another's share at least: they train together
 POLL_SECONDS = 2.0  # while others have the last cells
 LOOK_SECONDS = 1.0  # between two looks for the wish to stop, while cells train
+SHARE_SECONDS = 10.0  # between two looks for other workers on this machine
 STOPPED = 75  # the exit code of a worker that was told to stop and leaves work (sysexits.h: EX_TEMPFAIL)
 
 Record = Mapping[str, Any]  # of a cell, as `sweep.json` holds it
@@ -80,7 +82,8 @@ class Worker:
         self._of, self._max_members = of, max_members
         self._most = MANY if most_cells is None else most_cells
         self._deadline = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
-        self._looked = 0.0
+        self._looked = self._shared = 0.0
+        self._cores = usable_cores()
         self.was_terminated = False
         self._launch = launch
         self.runner = CohortRunner(
@@ -98,13 +101,14 @@ class Worker:
             KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
         """
         began, taking = time.monotonic(), 0.0
-        with self.folder.registered(self._launch) as self._began:
+        with self.folder.registered(self._launch, self._cores) as self._began:
             try:
                 while self._most > 0 and not self._must_stop():
                     asked = time.monotonic()
                     records = self._take()
                     taking += time.monotonic() - asked
                     if records:
+                        self._share_cores()
                         self._train(records)
                     elif not self._wait():
                         break
@@ -113,6 +117,7 @@ class Worker:
                     raise
                 self.was_terminated = not self._must_stop()  # by SIGTERM, and not because somebody wants the sweep to stop
             finally:
+                use_cores(self._cores)
                 self.folder.write_results(at_once=True)
         self.reporter.line(f"Of {time.monotonic() - began:.0f} s, taking cells took {taking:.1f}.")
         if left := sum(1 for _ in self._unsettled()):
@@ -232,3 +237,10 @@ class Worker:
         interrupts.check()
         if time.monotonic() - self._looked > LOOK_SECONDS and self._must_stop():
             raise KeyboardInterrupt
+        if time.monotonic() - self._shared > SHARE_SECONDS:
+            self._share_cores()
+
+    def _share_cores(self) -> None:
+        """Divide the cores with the workers that have come, and take those of workers that have gone."""
+        self._shared = time.monotonic()
+        use_cores(share_of_cores(self._cores, self.folder.workers()))

@@ -52,11 +52,12 @@ class SweepFolder:
         return self.jobs / f"worker-{rank}.log"
 
     @contextlib.contextmanager
-    def registered(self, launch: str | None = None) -> Iterator[Path]:
+    def registered(self, launch: str | None = None, cores: Sequence[int] = ()) -> Iterator[Path]:
         """Inside, this process is listed among the sweep's workers.
 
         Args:
             launch: the name that `begin_launch` gave.
+            cores: that it may use.
 
         Yields:
             The file whose time says when the worker began: its launch's, or its own entry.
@@ -64,7 +65,7 @@ class SweepFolder:
         entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}.json"
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
-            files.write_json(entry, {"owner": owner.this_process()})
+            files.write_json(entry, {"owner": owner.this_process() | {"cores": [*cores]}})
         try:
             yield self.jobs / launch if launch else entry
         finally:
@@ -237,7 +238,8 @@ class SweepFolder:
         return len(self.workers())
 
     def workers(self) -> list[dict[str, Any]]:
-        """The owner entry of each worker that lives, as far as this machine can tell; see `owner.this_process`."""
+        """The owner entry of each worker that lives, as far as this machine can tell, with its `cores`; see
+        `owner.this_process`."""
         found = []
         for entry in sorted(self.jobs.glob("worker-*.json")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it ends just now, or is damaged
