@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -28,6 +29,7 @@ from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
 LONG_SECONDS = 5.0  # what composing took is said if it is more
+MANY_LINES = 40  # cells that run again for the same reason are counted if they are more
 MANY_MODELS = 50  # that are checked when there are other problems, or when they train elsewhere
 
 
@@ -205,11 +207,16 @@ class Sweep:
         finished = len(jobs) - len(waiting) - busy
         elsewhere = f", {busy} with another process" if busy else ""
         self.reporter.line(
-            f"{self.experiment}: {len(jobs)} cell{'s' * (len(jobs) != 1)}: {finished} finished, {len(waiting)} to run{elsewhere}."
+            f"{self.experiment}: {len(jobs):,} cell{'s' * (len(jobs) != 1)}: {finished:,} finished, {len(waiting):,} to run{elsewhere}."
         )
         if any(job.why != "new" for job in jobs):
+            counts = Counter(job.why for job in waiting)
             for job in waiting:
-                self.reporter.line(f"  {job.label}: {job.why}")
+                if counts[job.why] <= MANY_LINES:
+                    self.reporter.line(f"  {job.label}: {job.why}")
+            for why, count in counts.items():
+                if count > MANY_LINES:
+                    self.reporter.line(f"  {count:,} cells: {why}")
         self.reporter.sweep(len(jobs), finished, self.folder.path)
 
     @cached_property
