@@ -189,7 +189,7 @@ class SweepFolder:
                 content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 try:
                     files.write_json(self.index, content)
-                    self._write_results(content["cells"])
+                    self._write_results(listed)
                 except OSError:
                     with contextlib.suppress(OSError):  # it holds cells
                         self.path.rmdir()

@@ -65,7 +65,9 @@ def check_conf() -> None:
         ConfigError: see above.
     """
     own = project.own("conf")
-    for path in [*sorted(own.glob("hydra/**/*.y*ml")), own / "stackfit_schema.yaml"] if own else ():
+    if own is None:
+        return
+    for path in [*sorted(own.glob("hydra/**/*.y*ml")), own / "stackfit_schema.yaml"]:
         name = path.relative_to(own).as_posix()
         if path.exists() and name not in SETTINGS:
             raise ConfigError(
