@@ -173,6 +173,33 @@ def sweep_scale(repeat: int, quick: bool) -> Result:
     return Result(claims, [rounds])
 
 
+def launchers(repeat: int, quick: bool) -> Result:
+    """16 cells of codelab_base_128, 2 epochs each, by each launcher of one machine; whole commands."""
+    cells, count = (2, 1) if quick else (16, 2)
+    words = (*CODELAB, f"seed=range({cells})", f"epochs={count}")
+    fused, processes, basic = "hydra/launcher=fused", "hydra/launcher=processes, 2 workers", "hydra/launcher=basic"
+    programs = {
+        fused: run(cells, *words),
+        processes: run(cells, *words, "hydra/launcher=processes", "hydra.launcher.workers=2"),
+        basic: run(cells, *words, basic),
+    }
+    rounds = side_by_side(programs, repeat)
+    claims = [
+        Claim("fused against basic", rounds.ratio(fused, basic), 0.8, "x"),
+        Claim("fused against processes", rounds.ratio(fused, processes), 1.0, "x"),
+        Claim("processes against basic", rounds.ratio(processes, basic), 1.0, "x"),
+    ]
+    return Result(claims, [rounds])
+
+
+def queue(repeat: int, quick: bool) -> Result:
+    """A sweep of 10,000 cells that is left to its workers, and what four workers spend on taking cells of 2,000."""
+    rounds = side_by_side({"claiming.py": script("probes/claiming.py", *((50, 10) if quick else (10_000, 120)))}, repeat)
+    limits = {"detach": (15, "s"), "overhead": (5, "s"), "claiming": (2, "%")}
+    claims = [Claim(name, rounds.median("claiming.py", name), *limit) for name, limit in limits.items()]
+    return Result(claims, [rounds])
+
+
 def checkpoint(repeat: int, quick: bool) -> Result:
     """A checkpoint beside the epoch of gsp631_base that it follows."""
     rounds = side_by_side({"run": script("probes/checkpoint.py")}, repeat)
@@ -247,5 +274,5 @@ def make_pictures(folder: Path, count: int, shape: tuple[int, ...], form: str) -
 
 BENCHMARKS = {
     benchmark.__name__: benchmark
-    for benchmark in (epochs, command, engines, startup, sweep_widths, sweep_seeds, sweep_scale, resume, checkpoint, own_table, own_pictures)
+    for benchmark in (epochs, command, engines, startup, sweep_widths, sweep_seeds, sweep_scale, launchers, queue, resume, checkpoint, own_table, own_pictures)
 }

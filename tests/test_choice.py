@@ -64,6 +64,24 @@ def test_an_unknown_metric_is_named(outputs):
         choose_run(Path("mine@best:val_los"))
 
 
+@pytest.mark.parametrize("word", ["mine@best:nope", "outputs/mine@best:nope", "outputs/mine/sweep-1@best:nope"])
+def test_an_unknown_metric_is_placed_at_the_word_that_names_it(outputs, cli, word):
+    answer = cli("predict", word, "x.png")
+    assert answer.code == 2 and answer.err.startswith(f"error: {word}\n  There is no column 'nope'.")
+
+
+def test_the_best_of_a_choice_is_said_once(outputs, cli):
+    answer = cli("best", "mine@best")
+    assert answer.out == "outputs/mine/sweep-1/units=32-01\n" and len(answer.err.splitlines()) == 1
+    assert cli("best", answer.out.strip()).err == ""
+
+
+@pytest.mark.parametrize("other", ["mine@best", "outputs/mine/sweep-1/units=32-01", "./outputs/mine/../mine/sweep-1/units=32-01"])
+def test_a_run_is_not_compared_with_itself(outputs, cli, other):
+    answer = cli("compare", "outputs/mine/sweep-1/units=32-01", other)
+    assert answer.code == 2 and "Both are the same run, outputs/mine/" in answer.err and "Expected two. Give another one;" in answer.err
+
+
 def test_a_path_with_the_sign_in_it_is_a_path(outputs):
     odd = make_run(Path("outputs/me@best"))
     assert choose_run(odd) == (odd, "", [])

@@ -328,14 +328,6 @@ def test_a_missing_parent_or_option_has_its_line(write, defaults, said):
     assert error.where == "experiments/mine.yaml:2" and said in error.message
 
 
-@pytest.mark.parametrize("name", ["conf/stackfit_schema.yaml", "conf/hydra/launcher/mine.yaml"])
-def test_the_schema_and_hydras_groups_are_stackfits_own(write, name):
-    write(name, "epochs: 3\n")
-    error = refusal("digits_quickstart")
-    assert "is a name that stackfit uses itself. Expected only groups there: data, model" in error.message
-    assert error.message.endswith("Rename or remove it.")
-
-
 @pytest.mark.parametrize("line", ["null: 1", "~: 1", "yes: 1", "model: {layers: {true: null}}"])
 def test_a_key_that_yaml_does_not_read_as_a_name_has_its_line(write, line):
     write("experiments/mine.yaml", HEAD + line + "\n")

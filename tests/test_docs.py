@@ -98,10 +98,19 @@ def test_the_page_about_launchers_has_every_setting_of_each_and_its_default():
         assert said.keys() == default.keys() and said.items() >= {(key, text) for key, text in default.items() if text.isdigit()}
 
 
+def test_the_settings_of_a_cluster_that_the_page_shows_are_read(write):
+    from stackfit.config.hydra.launcher_keys import read_settings
+
+    settings = re.findall(r"```yaml\n(.*?)```", SCALE, re.DOTALL)[0]
+    path = settings.partition("\n")[0].removeprefix("# ")
+    write(path, settings)
+    assert read_settings(Path(path))["partition"] == "short"
+
+
 def test_the_workers_that_the_page_starts_know_their_options():
     from stackfit.cli.working import command
 
-    (manifest,) = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", SCALE, re.DOTALL)]
+    manifest = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", SCALE, re.DOTALL)[1])
     pod = manifest["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     (words,) = container["args"]

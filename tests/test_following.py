@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
-from made_runs import make_run
+from made_runs import make_run, write_sweep
 
 from stackfit.execution import following
 from stackfit.execution.progress import LiveReporter, Reporter
+from stackfit.results.run_files import read_status_if_any
 
 
 @pytest.fixture
@@ -16,6 +17,7 @@ def sweep(tmp_path, monkeypatch):
     monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(following, "SAY_SECONDS", 0.0)
     folder = tmp_path / "sweep-1a2b3c4d"
+    write_sweep(folder, ["seed=0", "seed=1", "seed=2", "seed=3"])
     for seed, failed in ((0, None), (1, "The loss is not finite.")):
         make_run(folder / f"seed={seed}", {"seed": seed}, {"loss": 0.5}, axes={"seed": str(seed)}, failed=failed, sweep=folder.name)
     return folder
@@ -35,9 +37,16 @@ def looks(number):
 
 
 def test_without_a_screen_a_line_says_how_many_are_in_each_state_and_again_only_after_a_change(sweep, capsys):
-    jobs = [Here(path) for path in sweep.iterdir()]
+    jobs = [Here(sweep / f"seed={seed}") for seed in range(3)]
     assert following.follow(sweep, jobs, looks(5), Reporter()) == 1
-    assert capsys.readouterr().err == "2 cells: 1 failed, 1 finished\n"
+    assert capsys.readouterr().err == "3 cells: 1 failed, 1 finished, 1 waiting\n"
+
+
+def test_a_cell_is_read_again_only_when_it_has_changed_however_often_one_looks(sweep, monkeypatch):
+    read = []
+    monkeypatch.setattr("stackfit.results.underway.read_status_if_any", lambda path: read.append(path.name) or read_status_if_any(path))
+    assert following.follow(sweep, [Here(sweep / "seed=1")], looks(5), Reporter()) == 1
+    assert sorted(read) == ["seed=0", "seed=1"]
 
 
 def test_on_a_terminal_the_screen_of_the_sweep_stands_as_long_as_others_work(sweep, monkeypatch):

@@ -89,6 +89,15 @@ def test_a_partition_that_does_not_exist_is_refused_and_no_folder_is_left(run, l
     assert "The cluster did not take the job: sbatch: error: Batch job submission failed: Invalid partition" in answer.stderr
 
 
+def test_the_projects_conf_and_typed_options_reach_the_batch_script(run, lab, write):
+    write("conf/hydra/launcher/slurm.yaml", 'partition: urgent\nsetup: ["export MARK=${HOME}/x"]\noptions: {comment: ours}\n')
+    answer = run("epochs=1", "batch_size=100", "seed=0,1", *LAUNCHER, "hydra.launcher.options={nice: 5}")
+    assert answer.returncode == 0, answer.stderr
+    script = next(folder_of(answer, lab).jobs.glob("*submission.sh")).read_text()
+    for line in ("#SBATCH --partition=urgent", "#SBATCH --comment=ours", "#SBATCH --nice=5", "export MARK=${HOME}/x"):
+        assert f"\n{line}\n" in script
+
+
 def test_submitits_local_executor_trains_without_slurm(run, lab):
     answer = run("epochs=1", "batch_size=100", "seed=0,1,2,3", *LAUNCHER, "hydra.launcher.cluster=local")
     assert answer.returncode == 0, answer.stderr

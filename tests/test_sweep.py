@@ -637,6 +637,19 @@ def test_many_cells_are_asked_about_and_yes_is_an_answer(lab, monkeypatch):
         start_sweep("digits_quickstart", ["seed=range(3)"], reporter=Lines(), confirm=lambda cells: False)
 
 
+def test_of_many_cells_the_reasons_are_counted_and_what_composing_took_is_said(lab, monkeypatch):
+    monkeypatch.setattr("stackfit.execution.sweep.LONG_SECONDS", 0.0)
+    reporter = Lines()
+    planned = plan_sweep("digits_quickstart", ["epochs=1", "seed=range(50)"], reporter=reporter)
+    planned.jobs[0].state = "finished"
+    planned.jobs[1].state, planned.jobs[1].reason = "failed before", "out of memory"
+    planned._announce(planned.jobs, planned.jobs[1:])
+    assert reporter.text.splitlines()[0].startswith("Composed 50 cells in ")
+    assert reporter.text.splitlines()[1:] == [
+        "digits_quickstart: 50 cells: 1 finished, 49 to run.", "  seed=1: failed before: out of memory", "  48 cells: new",
+    ]  # fmt: skip
+
+
 # ---- a folder of another version, or damaged
 
 

@@ -402,6 +402,21 @@ def test_a_filter_that_compares_unlike_things_or_nothing_says_so(query):
         build_table(sweep(), filter=query)
 
 
+@pytest.mark.parametrize(
+    "query, said",
+    [
+        ("test_accuracy > 'a'", "test_accuracy holds numbers, and 'a' is a text."),
+        ("experiment > 3", "experiment holds texts, and 3 is a number."),
+        ("experiment < test_accuracy", "experiment holds texts, and test_accuracy holds numbers."),
+        ("units + seed", "it gives values and not true or false."),
+    ],
+)
+def test_a_filter_that_cannot_be_answered_says_what_meets_and_not_what_pandas_says(query, said):
+    with pytest.raises(ConfigError) as error:
+        build_table(sweep(), filter=query)
+    assert error.value.message.startswith(f"{query!r} cannot be answered: {said} Expected comparisons of like with like")
+
+
 def test_two_shapes_at_once_are_refused():
     with pytest.raises(ConfigError, match="make different tables"):
         build_table(sweep(), over="seed", epochs=True)

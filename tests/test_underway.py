@@ -107,6 +107,20 @@ def test_a_dead_owner_is_noticed_though_no_file_changes(tmp_path, clock, monkeyp
     assert later(clock, underway).cells[0].state == "interrupted"
 
 
+def test_a_cell_that_failed_is_followed_when_it_is_tried_again_and_one_that_was_given_back_waits(tmp_path, clock):
+    write_sweep(tmp_path, ["1", "2"])
+    claim(tmp_path, "1", 2).fail("out of memory")
+    given_back = claim(tmp_path, "2", 2)
+    underway = Underway(tmp_path)
+    assert dict(underway.look().counts) == {"failed": 1, "running": 1}
+    given_back.give_up("it trains with others")
+    again = claim(tmp_path, "1", 2)
+    assert dict(later(clock, underway).counts) == {"running": 1, "waiting": 1}
+    finish(again, accuracy=0.6)
+    underway.look(at_once=True)
+    assert underway.states == {"1": "finished", "2": "waiting"}
+
+
 def test_owners_are_named_where_there_are_several(tmp_path, clock, monkeypatch):
     write_sweep(tmp_path, ["1", "2"])
     claim(tmp_path, "1", 4)

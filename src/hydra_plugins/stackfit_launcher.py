@@ -14,15 +14,19 @@ from omegaconf import DictConfig
 
 @dataclass
 class FusedConfig:
+    """In this process, cells together."""
+
     _target_: str = "hydra_plugins.stackfit_launcher.FusedLauncher"
-    max_members: int | None = None  # None: chosen by memory
+    max_members: int | None = None  # cells in one graph; null: as many as fit
 
 
 @dataclass
 class ProcessesConfig:
+    """In processes on this machine, which share its cores."""
+
     _target_: str = "hydra_plugins.stackfit_launcher.ProcessesLauncher"
-    workers: int | None = None  # None: one for each core
-    max_members: int | None = None
+    workers: int | None = None  # null: one for each core
+    max_members: int | None = None  # cells in one graph; null: as many as fit
 
 
 class FusedLauncher(Launcher):
@@ -44,17 +48,19 @@ class ProcessesLauncher(FusedLauncher):
 
 @dataclass
 class SlurmConfig:
+    """In the tasks of a Slurm array job."""
+
     _target_: str = "hydra_plugins.stackfit_launcher.SlurmLauncher"
-    workers: int = 4
-    partition: str | None = None  # None: the cluster's own default
+    workers: int = 4  # tasks of the array job
+    partition: str | None = None  # null: the cluster's own default
     minutes: int = 60  # of a task
-    memory_gb: float | None = None
-    cores: int = 1
+    memory_gb: float | None = None  # of a task; null: the cluster's own default
+    cores: int = 1  # of a task
     setup: list[str] = field(default_factory=list)  # lines of the batch script before the worker starts
     options: dict[str, Any] = field(default_factory=dict)  # of sbatch, by their long names
-    requeues: int = 3
+    requeues: int = 3  # how often a task that was told to stop goes back into the queue
     cluster: str = "slurm"  # or local: processes on this machine, as submitit starts them
-    max_members: int | None = None
+    max_members: int | None = None  # cells in one graph; null: as many as fit
 
 
 class SlurmLauncher(FusedLauncher):
@@ -63,12 +69,14 @@ class SlurmLauncher(FusedLauncher):
 
 @dataclass
 class RayConfig:
+    """In the tasks of a Ray cluster."""
+
     _target_: str = "hydra_plugins.stackfit_launcher.RayLauncher"
-    workers: int | None = None  # None: as many as the cluster has room for
-    address: str | None = None  # None: a cluster on this machine, for as long as the command
+    workers: int | None = None  # null: as many as the cluster has room for
+    address: str | None = None  # null: a cluster on this machine, for as long as the command
     cores: float = 1  # that a task reserves
     retries: int = 3  # of a task whose node was lost
-    max_members: int | None = None
+    max_members: int | None = None  # cells in one graph; null: as many as fit
 
 
 class RayLauncher(FusedLauncher):

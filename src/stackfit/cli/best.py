@@ -23,5 +23,6 @@ def command(
 
     folder, said, problems = find_best(paths or (), metric, direction, filter)
     complain(problems)
-    say(said)
+    if [str(path) for path in paths or ()] != [folder]:  # else the run was named, or chosen by `@best`, which has said why
+        say(said)
     sys.stdout.write(f"{folder}\n")

@@ -50,8 +50,9 @@ def command(
 
 
 def _overview(groups: dict[str, list[str]], keys: list[Setting]) -> Iterator[str]:
+    width = 1 + max(map(len, groups))
     for group, options in groups.items():
-        yield from _fill(f"{group:<11}", ", ".join(options))
+        yield from _fill(f"{group:<{width}}", ", ".join(options))
     yield ""
     yield from _settings(keys)
     yield ""
@@ -62,11 +63,13 @@ def _group(group: str, found: list[Choice], keys: list[Setting]) -> Iterator[str
     width = max(len(choice.name) for choice in found)
     for choice in found:
         yield from _fill(f"{group}={choice.name:<{width}}  ", choice.about + "  (yours)" * choice.own)
+        yield from (f"  {line}" for line in _settings(choice.settings, 2))
     if keys:
         yield ""
         yield from _settings(keys)
-    yield ""
-    yield f"Its keys:  stackfit options {group}={found[0].name}"
+    if not any(choice.settings for choice in found):
+        yield ""
+        yield f"Its keys:  stackfit options {group}={found[0].name}"
 
 
 def _choice(choice: Choice) -> Iterator[str]:
@@ -75,8 +78,8 @@ def _choice(choice: Choice) -> Iterator[str]:
     yield from _settings(choice.settings)
 
 
-def _settings(settings: list[Setting]) -> Iterator[str]:
-    """Key, type and default, then what it is: on the same line where there is room."""
+def _settings(settings: list[Setting], indent: int = 0) -> Iterator[str]:
+    """Key, type and default, then what it is: on the same line where there is room beside the indent."""
     width = min(36, max((len(setting.key) for setting in settings), default=0))
     for setting in settings:
         given = flow(setting.default, LONGEST) if setting.is_set else "Keras's default"
@@ -85,15 +88,15 @@ def _settings(settings: list[Setting]) -> Iterator[str]:
         head = f"{setting.key:<{width}}  {given}{kind}"
         if not setting.about:
             yield head
-        elif len(head) + len(setting.about) + 2 <= line_width():
+        elif indent + len(head) + len(setting.about) + 2 <= line_width():
             yield f"{head}  {setting.about}"
         else:
             yield head
-            yield from _fill("    ", setting.about)
+            yield from _fill("    ", setting.about, indent)
 
 
-def _fill(head: str, text: str) -> list[str]:
+def _fill(head: str, text: str, less: int = 0) -> list[str]:
     indent = " " * len(head) if len(head) < 30 else "    "
     return textwrap.wrap(
-        text, line_width(), initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text, line_width() - less, initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ) or [head.rstrip()]

@@ -14,6 +14,7 @@ from stackfit.config.origins import GROUPS
 from stackfit.config.targets import definition
 from stackfit.errors import ConfigError, did_you_mean
 
+LAUNCHER = "hydra/launcher"  # of a sweep; not part of an experiment
 _TYPED = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "array": "a list"}
 
 
@@ -39,8 +40,8 @@ class Choice:
 
 
 def groups() -> dict[str, list[str]]:
-    """The groups with the names of their options."""
-    return {group: list(options_of(group)) for group in GROUPS}
+    """The groups with the names of their options; last the launchers."""
+    return {**{group: list(options_of(group)) for group in GROUPS}, LAUNCHER: [choice.name for choice in _launchers()]}
 
 
 def top_settings() -> list[Setting]:
@@ -61,6 +62,8 @@ def choices_of(group: str) -> list[Choice]:
         ConfigError: there is no such group.
     """
     _check_group(group)
+    if group == LAUNCHER:
+        return list(_launchers())
     return [_read(group, name, content) for name, content in options_of(group).items()]
 
 
@@ -71,21 +74,41 @@ def find_choice(group: str, name: str) -> Choice:
         ConfigError: there is no such group, or no such option.
     """
     _check_group(group)
-    options = options_of(group)
+    launchers = {choice.name: choice for choice in (_launchers() if group == LAUNCHER else ())}
+    options = launchers or options_of(group)
     if name not in options:
         raise ConfigError(
             f"{name!r} is not an option of the group {group!r}.{did_you_mean(name, options)} Expected one of: "
             f"{', '.join(options)}. Try: stackfit options {group}"
         )
+    if launchers:
+        return launchers[name]
     choice = _read(group, name, options[name])
     return Choice(choice.name, choice.about, choice.own, list(_settings(options[name], group)))
 
 
 def _check_group(group: str) -> None:
-    if group not in GROUPS:
+    if group not in (known := (*GROUPS, LAUNCHER)):
         raise ConfigError(
-            f"There is no group {group!r}.{did_you_mean(group, GROUPS)} Expected one of: {', '.join(GROUPS)}. Try: stackfit options"
+            f"There is no group {group!r}.{did_you_mean(group, known)} Expected one of: {', '.join(known)}. Try: stackfit options"
         )
+
+
+def _launchers() -> Iterator[Choice]:
+    """Each launcher with its settings: the project's own value, else the default."""
+    from hydra_plugins.stackfit_launcher import OPTIONS
+    from stackfit.config.hydra.launcher_keys import hints_of, words_of
+
+    yield Choice("basic", "In this process, one cell after another", False)
+    given = options_of(LAUNCHER)
+    for name, kind in OPTIONS.items():
+        comments, own = lines_of(kind), given.get(name)
+        own = own if isinstance(own, Mapping) else {}
+        settings = [
+            Setting(f"hydra.launcher.{key}", own.get(key, default_of(kind, key)), words_of(hint), comments[key][1])
+            for key, hint in hints_of(name).items()
+        ]
+        yield Choice(name, str(kind.__doc__).rstrip("."), name in given, settings)
 
 
 def _read(group: str, name: str, content: Any) -> Choice:

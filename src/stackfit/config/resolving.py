@@ -46,13 +46,11 @@ def resolve(config: DictConfig, problems: Problems) -> dict[str, Any]:
     return resolved
 
 
-def is_readable(section: DictConfig) -> bool:
-    """Whether every interpolation in a section leads to a value."""
-    try:
-        OmegaConf.to_container(section, resolve=True)
-    except (RecursionError, OmegaConfBaseException):
-        return False
-    return True
+def read_section(section: DictConfig) -> dict[str, Any] | None:
+    """A section as plain containers, `???` where a value is missing; None if an interpolation leads to no value."""
+    with contextlib.suppress(RecursionError, OmegaConfBaseException):
+        return OmegaConf.to_container(section, resolve=True)  # type: ignore[return-value]
+    return None
 
 
 def missing_keys(section: DictConfig) -> list[str]:

@@ -16,7 +16,7 @@ from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.overrides import refuse_axes, refuse_launchers
 from stackfit.config.origins import Origins
 from stackfit.config.own_units import LAYER, own_units
-from stackfit.config.resolving import is_readable, missing_keys, resolve
+from stackfit.config.resolving import missing_keys, read_section, resolve
 from stackfit.config.schedules import fill_steps, find_schedules, find_unfit
 from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
@@ -68,19 +68,20 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
             A cell with errors must not be trained.
     """
     data = composition.config.data
-    if not is_readable(data):  # `resolve` says why
+    plain = read_section(data)
+    if plain is None:  # `resolve` says why
         problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
     elif not problems.covers("data"):
         try:
             # A user's table has columns and classes that the model may read.
             warnings: list[ConfigError] = []
             form = composition.config.task.get("labels")
-            for key, value in declare(data, form, warnings.append).items():
-                data[key] = value
+            for key, value in declare(plain, form, warnings.append).items():
+                data[key] = plain[key] = value
             for warning in warnings:
                 if warning.kind not in (composition.config.silence or ()):
                     problems.warnings.append(warning)
-            if data.get("scale_target") and (scale := target_scale_of(data, form)):
+            if plain.get("scale_target") and (scale := target_scale_of(plain, form)):
                 composition.config.model.layers.setdefault(LAYER, own_units(**scale))
         except ConfigError as error:
             problems.add([error])

@@ -10,7 +10,7 @@ from pathlib import Path
 from stackfit import interrupts
 from stackfit.execution.jobs import Job
 from stackfit.execution.progress import Reporter
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.underway import Underway
 
 POLL_SECONDS = 0.5
 SAY_SECONDS = 5.0  # between two looks at the cells' folders
@@ -25,7 +25,7 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
     Raises:
         KeyboardInterrupt: the user has asked to stop.
     """
-    folder, names = SweepFolder(sweep), {job.path.name for job in jobs if job.path}
+    underway, names = Underway(sweep), {job.path.name for job in jobs if job.path}
     said, looked = "", time.monotonic()
     reporter.begin([], [])
     try:
@@ -34,14 +34,15 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
             time.sleep(POLL_SECONDS)
             reporter.step(1, 0.0, [])  # nobody trains here, but a screen in a notebook is drawn now
             if time.monotonic() - looked > SAY_SECONDS:
-                text = ", ".join(f"{number} {state}" for state, number in sorted(_states(folder, names).items()))
+                text = ", ".join(f"{number:,} {state}" for state, number in sorted(_states(underway, names).items()))
                 if text and text != said:
-                    reporter.detail(f"{len(names)} cells: {text}")
+                    reporter.detail(f"{len(names):,} cells: {text}")
                 said, looked = text, time.monotonic()
     finally:
         reporter.end()
-    return _states(folder, names)["failed"]
+    return _states(underway, names)["failed"]
 
 
-def _states(folder: SweepFolder, cells: set[str]) -> Counter[str]:
-    return Counter(row["state"] for row in folder.read() if row["folder"] in cells)
+def _states(underway: Underway, cells: set[str]) -> Counter[str]:
+    underway.look(at_once=True)
+    return Counter(state for folder, state in underway.states.items() if folder in cells)

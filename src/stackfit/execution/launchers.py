@@ -25,7 +25,8 @@ def executor_of(launcher: Mapping[str, Any], trust: tuple[str, ...]) -> Executor
     for key in ("workers", "max_members", "cores", "minutes", "memory_gb"):
         if (value := launcher.get(key)) is not None and not value > 0:
             raise ConfigError(
-                f"hydra.launcher.{key} is {value}. Expected a number above 0. Write for example: hydra.launcher.{key}=2"
+                f"hydra.launcher.{key} is {value}. Expected a number above 0. Write for example: hydra.launcher.{key}=2",
+                key=f"hydra.launcher.{key}",
             )
     name = str(launcher["_target_"]).rpartition(".")[2]
     if name == "ProcessesLauncher":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import time
@@ -15,6 +14,7 @@ import psutil
 
 from stackfit import files
 from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.core_shares import usable_cores
 from stackfit.execution.following import follow
 from stackfit.execution.jobs import Job
 from stackfit.execution.launching import worker_commands
@@ -65,7 +65,7 @@ class Processes:
         Raises:
             RunFolderError: the sweep's folder cannot be written.
         """
-        cores = sorted(_cores())
+        cores = usable_cores()
         number = min(self.workers or len(cores), cells)
         started = []
         for rank, words in enumerate(worker_commands(sweep, number, self.max_members, self.trust)):
@@ -97,10 +97,3 @@ def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _cores() -> list[int]:
-    """The numbers of the cores that this process may use."""
-    with contextlib.suppress(AttributeError):  # not on macOS
-        return psutil.Process().cpu_affinity() or [*range(os.cpu_count() or 1)]
-    return [*range(os.cpu_count() or 1)]

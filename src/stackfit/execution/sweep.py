@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -26,6 +28,8 @@ from stackfit.keys import label_of
 from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
+LONG_SECONDS = 5.0  # what composing took is said if it is more
+MANY_LINES = 40  # cells that run again for the same reason are counted if they are more
 MANY_MODELS = 50  # that are checked when there are other problems, or when they train elsewhere
 
 
@@ -55,7 +59,10 @@ class Sweep:
         self.composer, self.reporter, self.problems = composer, reporter, problems
         self.experiment, self.trusted = composition.experiment, trusted_modules(trust)
         self.axes = read_spread(composition, confirm, problems)
-        self.executor: Executor = executor_of(composition.hydra.launcher, self.trusted)
+        try:
+            self.executor: Executor = executor_of(composition.launcher, self.trusted)
+        except ConfigError as error:
+            raise composition.origins.add_place(error) from None
         self.folder = SweepFolder.find(
             project.outputs() / self.experiment, self.experiment, self.axes.named, self.axes.names, fresh
         )
@@ -74,7 +81,10 @@ class Sweep:
         Raises:
             DataError: the data of a cell are not available.
         """
+        began = time.monotonic()
         cells = self._compose(points, at_once=build)
+        if (took := time.monotonic() - began) > LONG_SECONDS:
+            self.reporter.line(f"Composed {len(points):,} cells in {took:.0f} s.")
         if self.problems.errors:
             return []
         fingerprint_of = fingerprints(self.reporter, build)
@@ -199,11 +209,16 @@ class Sweep:
         finished = len(jobs) - len(waiting) - busy
         elsewhere = f", {busy} with another process" if busy else ""
         self.reporter.line(
-            f"{self.experiment}: {len(jobs)} cell{'s' * (len(jobs) != 1)}: {finished} finished, {len(waiting)} to run{elsewhere}."
+            f"{self.experiment}: {len(jobs):,} cell{'s' * (len(jobs) != 1)}: {finished:,} finished, {len(waiting):,} to run{elsewhere}."
         )
         if any(job.why != "new" for job in jobs):
+            counts = Counter(job.why for job in waiting)
             for job in waiting:
-                self.reporter.line(f"  {job.label}: {job.why}")
+                if counts[job.why] <= MANY_LINES:
+                    self.reporter.line(f"  {job.label}: {job.why}")
+            for why, count in counts.items():
+                if count > MANY_LINES:
+                    self.reporter.line(f"  {count:,} cells: {why}")
         self.reporter.sweep(len(jobs), finished, self.folder.path)
 
     @cached_property

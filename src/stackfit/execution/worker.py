@@ -15,6 +15,7 @@ from typing import Any
 from stackfit import files, interrupts
 from stackfit.errors import ConfigError, RunFolderError, StackfitError
 from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.core_shares import share_of_cores, usable_cores, use_cores
 from stackfit.execution.engines import ENGINES
 from stackfit.execution.executors import JobComposer
 from stackfit.execution.jobs import BUSY, SETTLED, Job, check_there, claim_cell, find_state
@@ -24,11 +25,13 @@ from stackfit.results import owner
 from stackfit.results.run_files import RunFiles, read_status_if_any
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_rows import names_in
 
 MANY = 1_000_000
 FEWEST = 4  # cells to take of another's share at least: they train together
 POLL_SECONDS = 2.0  # while others have the last cells
 LOOK_SECONDS = 1.0  # between two looks for the wish to stop, while cells train
+SHARE_SECONDS = 10.0  # between two looks for other workers on this machine
 STOPPED = 75  # the exit code of a worker that was told to stop and leaves work (sysexits.h: EX_TEMPFAIL)
 
 Record = Mapping[str, Any]  # of a cell, as `sweep.json` holds it
@@ -79,7 +82,8 @@ class Worker:
         self._of, self._max_members = of, max_members
         self._most = MANY if most_cells is None else most_cells
         self._deadline = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
-        self._looked = 0.0
+        self._looked = self._shared = 0.0
+        self._cores = usable_cores()
         self.was_terminated = False
         self._launch = launch
         self.runner = CohortRunner(
@@ -97,10 +101,15 @@ class Worker:
             VanishedError: the sweep's folder was removed.
             KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
         """
-        with self.folder.registered(self._launch) as self._began:
+        began, taking = time.monotonic(), 0.0
+        with self.folder.registered(self._launch, self._cores) as self._began:
             try:
                 while self._most > 0 and not self._must_stop():
-                    if records := self._take():
+                    asked = time.monotonic()
+                    records = self._take()
+                    taking += time.monotonic() - asked
+                    if records:
+                        self._share_cores()
                         self._train(records)
                     elif not self._wait():
                         break
@@ -112,7 +121,9 @@ class Worker:
                 check_there(self.folder.jobs, error)
                 raise
             finally:
+                use_cores(self._cores)
                 self.folder.write_results(at_once=True)
+        self.reporter.line(f"Of {time.monotonic() - began:.0f} s, taking cells took {taking:.1f}.")
         if left := sum(1 for _ in self._unsettled()):
             self.reporter.line(f"Stopped with {left:,} cell{'s' * (left != 1)} left.", always=True)
             return STOPPED
@@ -122,12 +133,14 @@ class Worker:
     # ---- taking
 
     def _unsettled(self) -> Iterator[tuple[Record, str]]:
-        """The cells that are not settled, in this worker's order, each with its state."""
+        """The cells that are not settled, in this worker's order, each with its state. A settled one is not looked at again,
+        and one that has not begun costs nothing: of thousands of files a shared disk is asked for one listing."""
+        begun = names_in(self.folder.path)
         for record in self._records:
             if record["folder"] in self._settled:
                 continue
             path = self.folder.path / record["folder"]
-            status = read_status_if_any(path)
+            status = read_status_if_any(path) if record["folder"] in begun else None
             state = BUSY if status and status["state"] == "running" else find_state(status, record["fingerprint"])[0]
             if state == "failed before" and RunFiles(path).status.stat().st_mtime_ns > self._planned_at:
                 state = "failed"  # since the sweep was planned: only a new command tries again
@@ -232,3 +245,10 @@ class Worker:
         interrupts.check()
         if time.monotonic() - self._looked > LOOK_SECONDS and self._must_stop():
             raise KeyboardInterrupt
+        if time.monotonic() - self._shared > SHARE_SECONDS:
+            self._share_cores()
+
+    def _share_cores(self) -> None:
+        """Divide the cores with the workers that have come, and take those of workers that have gone."""
+        self._shared = time.monotonic()
+        use_cores(share_of_cores(self._cores, self.folder.workers()))

@@ -59,7 +59,8 @@ def find_best(
     best = values.max() if direction == "max" else values.min()
     about = runs.about[values == best]
     oldest = min(about.itertuples(), key=lambda run: (str(run.started), order(run.folder)))
-    said = f"{name} {best:.6g}, the {'highest' if direction == 'max' else 'lowest'} of {len(values)} run{'s' * (len(values) != 1)}"
+    rank = f"the {'highest' if direction == 'max' else 'lowest'} of {len(values)} runs" if len(values) > 1 else "the only run"
+    said = f"{name} {best:.6g}, {rank}"
     if len(about) > 1:
         said += f"; {len(about)} runs have it, and this is the oldest"
     return oldest.folder, said, problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stackfit.config import project
-from stackfit.errors import RunFolderError, did_you_mean
+from stackfit.errors import ConfigError, RunFolderError, did_you_mean
 from stackfit.files import shown
 from stackfit.results.best import find_best
 from stackfit.results.naming import folder_of, newest_below, newest_run
@@ -40,7 +40,11 @@ def choose_run(path: Path) -> tuple[Path, str, list[str]]:
     if word == "newest" and not metric:
         return (run := newest_below(where, str(where))), f"its newest finished run is {shown(run)}", []
     if word == "best":
-        best, said, doubts = find_best([where], metric or None)
+        try:
+            best, said, doubts = find_best([where], metric or None)
+        except ConfigError as error:
+            error.where = error.where and str(path)  # nobody has typed the option that it names
+            raise
         return Path(best), f"{best} has {said}", doubts
     run = _named(where, which)
     return run, f"it is {shown(run)}", []

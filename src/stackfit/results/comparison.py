@@ -83,6 +83,11 @@ def compare(
     folders = {os.path.abspath(folder) for folder in runs.about["folder"]}
     if problems and len(paths) == 2 and len(folders) < 2:
         raise RunFolderError("\n".join(problems))
+    if by is None and len(paths) == 2 and len({os.path.abspath(path) for path in paths} | folders) == 1:
+        raise ConfigError(
+            f"Both are the same run, {runs.about['folder'].iloc[0]}. Expected two. Give another one; for those of its experiment "
+            f"type: stackfit table {runs.settings['experiment'].iloc[0]}"
+        )
     if by is None and len(paths) == len(folders) == 2 and folders == {os.path.abspath(path) for path in paths}:
         for name, value in (("--metric", metric), ("--filter", filter), ("--direction", direction)):
             if value is not None:

@@ -66,12 +66,31 @@ def rows_where(frame: pd.DataFrame, query: str) -> pd.DataFrame:
         check_column(name, frame, "--filter")
     try:
         return frame[_never_of_blanks(frame, query)]
-    except Exception as error:  # whatever the values' own operators raise
+    except Exception as error:  # whatever the values' own operators raise; their sentences are about pandas
         raise ConfigError(
-            f"{query!r} cannot be answered: {error}. Expected comparisons of like with like, such as "
+            f"{query!r} cannot be answered: {error if isinstance(error, _NotAnswered) else _kinds(frame, query)}. Expected comparisons of like with like, such as "
             f"{EXAMPLE}. All columns with their values: stackfit table --csv -",
             where="--filter",
         ) from None
+
+
+class _NotAnswered(Exception):
+    """A query's fault in our words."""
+
+
+def _kinds(frame: pd.DataFrame, query: str) -> str:
+    """What meets in a query that cannot be answered: `loss holds numbers, and 'a' is a text`."""
+    held = []
+    for name in sorted(names_in(query)):
+        values = [*frame[name].dropna()]
+        numbers = sum(isinstance(value, (int, float)) for value in values)
+        kinds = {0: "texts", len(values): "numbers"}.get(numbers, "numbers and texts")
+        held.append(f"{name} holds {'lists' if any(isinstance(value, list) for value in values) else kinds}")
+    tree = ast.parse(re.sub(r"`[^`]*`", "x", query).strip(), mode="eval")
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    given = [f"{value!r} is a {'text' if isinstance(value, str) else 'number'}" for value in constants if isinstance(value, (str, int, float))]
+    parts = [*held, *given]
+    return ", and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _never_of_blanks(frame: pd.DataFrame, query: str) -> pd.Series:
@@ -98,7 +117,7 @@ def _holds(node: ast.AST, frame: pd.DataFrame, blank: bool) -> pd.Series:
     names = sorted({part.id for part in ast.walk(node) if isinstance(part, ast.Name)})
     holds = frame.eval(ast.unparse(node), engine="python")
     if not names or holds.dtype.kind != "b":
-        raise TypeError("it gives values and not true or false")
+        raise _NotAnswered("it gives values and not true or false")
     return holds.where(frame[names].notna().all(axis=1), blank).astype(bool)
 
 

@@ -23,15 +23,15 @@ from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import csv_text, reading, shown, writing
 from stackfit.results import owner
 from stackfit.results.bounds import read_bounded
-from stackfit.results.duration import times_of
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
+from stackfit.results.sweep_rows import Stamp, SweepRows, stamp_of
 from stackfit.results.takeover import exists, silent_seconds
 
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
 ENGINE_KEYS = ("engine", "stack")  # of a cell with another engine than tensorflow: what its workers train with
 EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
-RARELY = 20  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
+RARELY = 50  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
 QUICK_SECONDS = 0.05  # what takes less is written each time
 
 
@@ -40,7 +40,9 @@ class SweepFolder:
 
     def __init__(self, path: Path):
         self.path = path
-        self._next = 0.0  # when `results.csv` may be written again
+        self._pause = 0.0  # seconds before `results.csv` is written again, by whoever
+        self._rows = SweepRows(path)
+        self._read: tuple[Stamp, dict[str, Any]] = ((), {})  # the index
 
     index = property(lambda self: self.path / "sweep.json")
     results = property(lambda self: self.path / "results.csv")
@@ -52,11 +54,12 @@ class SweepFolder:
         return self.jobs / f"worker-{rank}.log"
 
     @contextlib.contextmanager
-    def registered(self, launch: str | None = None) -> Iterator[Path]:
+    def registered(self, launch: str | None = None, cores: Sequence[int] = ()) -> Iterator[Path]:
         """Inside, this process is listed among the sweep's workers.
 
         Args:
             launch: the name that `begin_launch` gave.
+            cores: that it may use.
 
         Yields:
             The file whose time says when the worker began: its launch's, or its own entry.
@@ -64,7 +67,7 @@ class SweepFolder:
         entry = self.jobs / f"worker-{socket.gethostname()}-{os.getpid()}-{owner.token()}.json"
         with writing(self.jobs):
             self.jobs.mkdir(exist_ok=True)
-            files.write_json(entry, {"owner": owner.this_process()})
+            files.write_json(entry, {"owner": owner.this_process() | {"cores": [*cores]}})
         try:
             yield self.jobs / launch if launch else entry
         finally:
@@ -150,6 +153,9 @@ class SweepFolder:
                 "`stackfit run NAME -m …` printed. Try: ls outputs/*/"
             )
         with reading(self.index, "JSON as stackfit writes it", again):
+            stamp = stamp_of(self.index)
+            if stamp == self._read[0]:
+                return self._read[1]
             index = json.loads(read_bounded(self.index))
             self._check_version(index)
             texts = [index["experiment"], *index["overrides"], *index["axes"]]
@@ -162,6 +168,7 @@ class SweepFolder:
                     raise ValueError(f"{cell['folder']!r} is not the folder of these axes")
             if not all(isinstance(text, str) for text in texts):
                 raise TypeError("a text is missing")
+            self._read = stamp, index
         return index
 
     def write_index(
@@ -187,7 +194,7 @@ class SweepFolder:
                 content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 try:
                     files.write_json(self.index, content)
-                    self._write_results(content["cells"], there)
+                    self._write_results(listed)
                 except OSError:
                     with contextlib.suppress(OSError):  # it holds cells
                         self.path.rmdir()
@@ -203,23 +210,22 @@ class SweepFolder:
 
     def write_results(self, at_once: bool = False) -> None:
         """Write `results.csv` again from the cells' own status; of a large sweep rarely, unless `at_once`."""
-        began = time.monotonic()
-        if began < self._next and not at_once:
-            return
         if not self.path.is_dir():
             return
+        with contextlib.suppress(OSError):  # there is none yet
+            if self._pause and not at_once and silent_seconds(self.results) < self._pause:
+                return
+        began = time.monotonic()
         with writing(self.path), files.locked(self.path):
             listed: list[Mapping[str, Any]] = []
             with contextlib.suppress(RunFolderError):  # a damaged index: the folders are enough
                 listed = self.read_index()["cells"]
-            self._write_results(listed, self.read())
+            self._write_results(listed)
         passed = time.monotonic() - began
-        self._next = began + RARELY * passed if passed > QUICK_SECONDS else 0.0
+        self._pause = RARELY * passed if passed > QUICK_SECONDS else 0.0
 
-    def _write_results(self, cells: Sequence[Mapping[str, Any]], there: Sequence[Mapping[str, Any]]) -> None:
-        left = {row["folder"]: row for row in there}
-        rows = [{"state": "waiting", "status": {}, **left.pop(cell["folder"], {}), **cell} for cell in cells]
-        files.write_text(self.results, csv_text([self._row(row) for row in [*rows, *left.values()]]))
+    def _write_results(self, cells: Sequence[Mapping[str, Any]]) -> None:
+        files.write_text(self.results, csv_text(self._rows.read(cells)))
 
     def ask_to_stop(self) -> int:
         """Ask the workers that have begun by now to stop, wherever they run.
@@ -237,7 +243,8 @@ class SweepFolder:
         return len(self.workers())
 
     def workers(self) -> list[dict[str, Any]]:
-        """The owner entry of each worker that lives, as far as this machine can tell; see `owner.this_process`."""
+        """The owner entry of each worker that lives, as far as this machine can tell, with its `cores`; see
+        `owner.this_process`."""
         found = []
         for entry in sorted(self.jobs.glob("worker-*.json")):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # it ends just now, or is damaged
@@ -245,17 +252,6 @@ class SweepFolder:
                 if owner.is_alive(held, silent_seconds(entry)):
                     found.append(held)
         return found
-
-    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        status = row["status"]
-        return {
-            **row["axes"],
-            **(status.get("metrics") or {}),
-            **times_of(self.path / row["folder"], status),
-            "state": row["state"],
-            "reason": status.get("reason"),
-            "folder": shown(self.path / row["folder"]),
-        }
 
 
 def _numbered(base: str, number: int) -> str:

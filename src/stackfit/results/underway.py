@@ -17,8 +17,10 @@ from stackfit.results.bounds import read_bounded
 from stackfit.results.directions import BY_CLASS, DIRECTIONS
 from stackfit.results.run_files import RunFiles, read_history, read_status_if_any
 from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_rows import Stamp, names_in, stamp_of
 
 SETTLED = ("finished", "failed", "pruned")
+FINAL = ("finished", "pruned")  # a failed cell is tried again by a new command
 NOT_MEASURES = ("epoch", "learning_rate", "seconds", "members")  # columns of history.csv
 AFTER_SECONDS = 1.0  # the files are not looked at more often
 
@@ -65,21 +67,22 @@ class Underway:
 
     def __init__(self, path: Path):
         self.folder = SweepFolder(path)
-        self._known: dict[str, tuple[tuple[int, ...], CellView]] = {}  # by folder
-        self._index: tuple[tuple[int, ...], list[dict[str, Any]]] = ((), [])
+        self._known: dict[str, tuple[Stamp, CellView]] = {}  # by folder
+        self._index: tuple[Stamp, list[dict[str, Any]]] = ((), [])
         self._view, self._read = SweepView([]), -AFTER_SECONDS
         self._first: tuple[float, int, int] | None = None  # when it was first seen with cells; epochs, settled cells then
 
-    def look(self) -> SweepView:
-        """What the files say now, or said within the last second."""
+    def look(self, at_once: bool = False) -> SweepView:
+        """What the files say now, or without `at_once`: said within the last second."""
         now = time.monotonic()
-        if now - self._read >= AFTER_SECONDS:
+        if at_once or now - self._read >= AFTER_SECONDS:
             self._read = now
             self._view = self._look(now)
         return self._view
 
     def _look(self, now: float) -> SweepView:
-        cells = [self._cell(row) for row in self._rows()]
+        rows, begun = self._rows(), names_in(self.folder.path)
+        cells = [self._cell(row, row["folder"] in begun) for row in rows]
         hosts = {cell.owner for cell in cells if cell.state == "running"}
         for cell in cells:
             cell.owner = cell.owner if len(hosts) > 1 else ""
@@ -107,18 +110,20 @@ class Underway:
 
     def _rows(self) -> list[dict[str, Any]]:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # not written yet, or damaged
-            stamp = _stamp(self.folder.index)
+            stamp = stamp_of(self.folder.index)
             if stamp != self._index[0]:
                 cells = json.loads(read_bounded(self.folder.index))["cells"]
                 self._index = stamp, [{"folder": str(row["folder"]), "axes": dict(row["axes"])} for row in cells if row.get("planned", True)]
         return self._index[1]
 
-    def _cell(self, row: Mapping[str, Any]) -> CellView:
-        stamp, known = self._known.get(row["folder"], ((), CellView(label_of(row["axes"]))))
-        if known.state in SETTLED:
+    def _cell(self, row: Mapping[str, Any], has_begun: bool) -> CellView:
+        if row["folder"] not in self._known:
+            self._known[row["folder"]] = (), CellView(label_of(row["axes"]))
+        stamp, known = self._known[row["folder"]]
+        if known.state in FINAL or not (has_begun or stamp):
             return known
         files = RunFiles(self.folder.path / row["folder"])
-        new = _stamp(files.status) + _stamp(files.history)
+        new = stamp_of(files.status) + stamp_of(files.history)
         # A running cell is read again as well: its owner may have died.
         if new != stamp or known.state == "running":
             with contextlib.suppress(OSError, RunFolderError, ValueError):  # half a file of somebody else's
@@ -126,13 +131,10 @@ class Underway:
             self._known[row["folder"]] = new, known
         return known
 
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    try:
-        about = path.stat()
-    except OSError:
-        return ()
-    return about.st_mtime_ns, about.st_size
+    @property
+    def states(self) -> dict[str, str]:
+        """The state of each cell by the name of its folder, as it was at the last look."""
+        return {folder: cell.state for folder, (_, cell) in self._known.items()}
 
 
 def _read(files: RunFiles, label: str) -> CellView:

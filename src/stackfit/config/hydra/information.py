@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import get_args_parser
@@ -35,6 +36,7 @@ def print_information(experiment: str, overrides: list[str], flags: dict[str, st
     handlers, level = list(root.handlers), root.level
     app = Hydra.create_main_hydra2("stackfit", search_path(find_experiment(experiment)))
     try:
+        warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/\w+' is validated against")  # as it must be
         if "--cfg" in flags:
             app.show_cfg(name, settings, flags["--cfg"], flags.get("--package"), "--resolve" in flags)
         elif "--info" in flags:

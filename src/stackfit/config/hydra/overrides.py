@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -32,11 +31,11 @@ _TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.\w+(\.[\
 _OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
 
 
-def parse_overrides(overrides: Iterable[str], loader: ConfigLoaderImpl, problems: Problems) -> list[Override]:
+def parse_overrides(overrides: Iterable[str], parse: Callable[[str], Override], problems: Problems) -> list[Override]:
     """Parse overrides by Hydra's grammar; refuse those that reach beyond a run.
 
     Args:
-        loader: knows the groups and their options.
+        parse: `parse_override`, or what remembers its answers.
         problems: takes an override's problem, with the override as typed in `where`; that override is left out.
     """
     parsed, words = [], list(overrides)
@@ -47,7 +46,7 @@ def parse_overrides(overrides: Iterable[str], loader: ConfigLoaderImpl, problems
         with problems.collect():
             if whole:
                 raise _refused(typed, "These words are one override with blanks in it", f"Write: {shlex.quote(whole)}")
-            parsed.append(_parse(typed, loader))
+            parsed.append(parse(typed))
     return check_launcher(parsed, problems)
 
 
@@ -55,17 +54,24 @@ def _refused(typed: str, found: str, cure: str) -> ConfigError:
     return ConfigError(f"{found}. Expected key=value. {cure}", where=typed, kind="name")
 
 
-def _parse(typed: str, loader: ConfigLoaderImpl) -> Override:
+def parse_override(parser: OverridesParser, repository: CheckedRepository, typed: str) -> Override:
+    """Parse one override.
+
+    Args:
+        repository: knows the groups and their options.
+
+    Raises:
+        ConfigError: it is not one, or reaches beyond a run.
+    """
     if len(re.sub(r"[^\[{(]", "", typed)) > MOST_BRACKETS:  # the parser takes seconds for thousands
         raise _refused(typed, f"This has more than {MOST_BRACKETS} brackets", f"Write for example: {EXAMPLE}")
     try:
-        override = OverridesParser.create(loader).parse_override(typed)  # glob(…) asks for a group's options
+        override = parser.parse_override(typed)
     except (HydraException, RecursionError, ValueError):
         raise _refused(typed, *describe(typed, quoted_form)) from None
     if not override.key_or_group:
         raise _refused(typed, *describe(typed, quoted_form))
     check_override(override, typed)
-    repository = loader.repository
     if not override.is_sweep_override() and not override.is_delete() and is_group(override, repository):
         chosen = override.value()
         options = chosen if isinstance(chosen, list) else [chosen]

@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from stackfit.config import project
 from stackfit.config.experiments import by_folder_name, find_experiments, folder_name, name_of
 from stackfit.config.file_rules import OPTION, find_faults
+from stackfit.config.hydra.launcher_keys import Launchers
 from stackfit.config.origins import ConfigFile, read_config_file
 from stackfit.config.override_text import override_text
 from stackfit.config.project import foreign_root
@@ -82,9 +83,14 @@ class CheckedRepository(CachingConfigRepository):
         Raises:
             ConfigError: the file cannot be used at all.
         """
-        if f"config_path={config_path}" not in self.cache and (path := self.file(config_path)):
+        is_ours = not config_path.startswith("hydra/")  # else it is checked where it is read
+        if is_ours and f"config_path={config_path}" not in self.cache and (path := self.file(config_path)):
             self._load_checked(config_path, path)
-        return copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
+        result = copy.deepcopy(super().load_config(config_path))  # Hydra merges into what it is given
+        if result and result.provider == Launchers.scheme():
+            result.config = OmegaConf.merge(self.get_schema_source().load_config(config_path).config, result.config)
+            result.is_schema_source = True  # Hydra would merge them as well, with a warning
+        return result
 
     def file(self, config_path: str) -> Path | None:
         """The YAML file of a config, or None if Hydra does not load it from a file."""
