@@ -44,15 +44,17 @@ def test_every_command_shown_exists_and_names_a_known_experiment(page):
             assert words[2] in known or words[2].endswith(".yaml"), command
 
 
-def test_the_readme_says_what_new_writes(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "page, words", [("own-experiment", ["new", "my_net", "--from", "gsp631_base"]), ("own-callback", ["new", "--callback", "StopAt84"])]
+)
+def test_a_page_says_what_new_writes(page, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for words in (["new", "my_net", "--from", "gsp631_base"], ["new", "--callback", "StopAt84"]):
-        with pytest.raises(SystemExit) as done:
-            main(words)
-        assert done.value.code == 0
-        for line in capsys.readouterr().out.splitlines():
-            assert line in readme, line
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as done:
+        main(words)
+    assert done.value.code == 0
+    for line in capsys.readouterr().out.splitlines():
+        assert line in text, line
 
 
 def test_what_a_page_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
@@ -65,9 +67,10 @@ def test_what_a_page_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
         assert capsys.readouterr().out == printed
 
 
-def test_the_yaml_in_the_readme_composes_as_an_experiment_of_ones_own(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("page", ["README.md", "docs/own-experiment.md"])
+def test_the_yaml_of_a_page_composes_as_an_experiment_of_ones_own(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", (ROOT / page).read_text(), re.DOTALL)
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "my_net.yaml").write_text(block)
     with pytest.raises(SystemExit) as done:
