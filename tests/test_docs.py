@@ -15,7 +15,7 @@ from stackfit.config.experiments import find_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
-COMMANDS = {"work", "watch", "stop", "list", "show", "options", "explain", "plan", "schema", "run", "table", "compare", "best", "check", "verify", "eject", "evaluate",
+COMMANDS = {"work", "watch", "stop", "list", "show", "options", "explain", "plan", "schema", "run", "table", "compare", "report", "best", "check", "verify", "eject", "evaluate",
             "predict", "new", "data"}  # fmt: skip
 
 

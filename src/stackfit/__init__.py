@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         load_model,
         plan,
         predict,
+        report,
         run,
         show,
         sweep,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Run", "best", "check", "compare", "eject", "evaluate", "experiments", "explain", "load_model", "plan", "predict",
-           "run", "show", "sweep", "table", "verify"]  # fmt: skip
+           "report", "run", "show", "sweep", "table", "verify"]  # fmt: skip
 debug = os.environ.get("STACKFIT_DEBUG", "0") not in ("", "0")
 
 
