@@ -53,4 +53,4 @@ def compiled(chart: Any) -> dict[str, Any]:
     record = json.loads(chart.to_json(validate=False))
     record.pop("config", None)
     spec: dict[str, Any] = vl_convert.vegalite_to_vega(record, vl_version=VEGA_LITE)
-    return spec
+    return {name: value for name, value in spec.items() if name != "background"}

@@ -6,14 +6,15 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
-from stackfit.report import charts, theme
-from stackfit.report.bundle import compiled, drawing_program
-from stackfit.report.figures import Columns, Figure, Pool, Section
-from stackfit.report.runs_table import Column
+import stackfit
+from stackfit.reports import charts, theme
+from stackfit.reports.bundle import compiled, drawing_program
+from stackfit.reports.figures import Columns, Figure, Pool, Section
+from stackfit.reports.runs_table import Column
 
 
 @dataclass
@@ -66,6 +67,11 @@ def render(page: Page) -> str:
     )
 
 
+def made() -> str:
+    """When the page was made, and by which version."""
+    return f"{stackfit.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def policy(scripts: Sequence[str]) -> str:
     """The Content-Security-Policy: these scripts, pictures and styles in the file, and nothing else."""
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
@@ -83,7 +89,7 @@ def policy(scripts: Sequence[str]) -> str:
 
 def _source(name: str) -> str:
     """One of the files next to this module; no other template is ever read."""
-    return files("stackfit.report").joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _style(table: Table | None) -> str:
@@ -126,12 +132,3 @@ def _data(figures: Sequence[Figure], table: Table | None) -> dict[str, Any]:
         }
     found["columns"] = pool.columns
     return found
-
-
-def write_page(text: str, path: Path) -> None:
-    """Write the page whole, or not at all."""
-    from stackfit.errors import ConfigError
-    from stackfit.files import write_text, writing
-
-    with writing(path, "a file's name in a folder that exists", "Write for example: --out report.html", ConfigError):
-        write_text(path, text)

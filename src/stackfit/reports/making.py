@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shlex
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import stackfit
-from stackfit.errors import RunFolderError, StackfitError
-from stackfit.report.figures import Section
-from stackfit.report.overview import Overview
-from stackfit.report.page import Page, Table, render
-from stackfit.report.runs_table import addresses, columns_of_page, commands, opened
+from stackfit.errors import ConfigError, RunFolderError, StackfitError
+from stackfit.files import shown, write_text, writing
+from stackfit.reports.figures import Section
+from stackfit.reports.overview import Overview
+from stackfit.reports.page import Page, Table, made, render
+from stackfit.reports.runs_table import addresses, columns_of_page, commands, opened
+from stackfit.reports.words import duration
 from stackfit.results import run_files
-from stackfit.results.differences import in_order
+from stackfit.results.differences import columns_of, in_order
 from stackfit.results.directions import check_direction
 from stackfit.results.frames import Paths, Runs, read_runs
+from stackfit.results.selection import no_match, rows_where
 from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
@@ -25,21 +29,48 @@ MOST_COMMANDS = 12
 LONGEST = 10_000  # characters of a question
 
 
-def report_of(paths: Paths, out: Path, metric: str | None = None, direction: str | None = None) -> tuple[str, list[str]]:
+def report_of(
+    paths: Paths, out: Path, metric: str | None = None, direction: str | None = None, filter: str | None = None
+) -> tuple[str, list[str]]:
     """The page about all runs at or below `paths`, and what could not be read.
 
     Args:
         out: where it will lie: its links lead to the runs' folders from there.
         metric: by which runs are held against each other; `test_accuracy` if there is one.
         direction: `max` or `min`, where the metric's class does not say it.
+        filter: a query that picks runs, as in `tables.build_table`.
 
     Raises:
         RunFolderError: a path holds no run; ConfigError: there is no such metric or direction.
     """
     check_direction(direction)
     runs, problems = read_runs(paths)
+    if filter is not None:
+        runs = runs.pick(rows_where(columns_of(runs), filter).index)
+        if runs.about.empty:
+            raise ConfigError(no_match(filter))
     runs = in_order(runs)
     return _render(page_of(runs, problems, out, metric, direction)), problems
+
+
+def check_out(path: Path) -> None:
+    """Find out whether the page can be written before anything is read or trained; ConfigError if not."""
+    if path.is_dir():
+        raise ConfigError(f"{shown(path)} is a folder. Expected a file's name. Write for example: --out {shown(path / 'report.html')}")
+    with _writing(path):
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            os.listdir(path.parent)  # says what is the matter, or the next line does
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def write_report(text: str, path: Path) -> None:
+    """Write the page whole, or not at all; ConfigError if that is not possible."""
+    with _writing(path):
+        write_text(path, text)
+
+
+def _writing(path: Path) -> Any:
+    return writing(path, "a file's name in a folder that exists", "Write for example: --out report.html", ConfigError)
 
 
 @doing("Drawing the charts")
@@ -51,9 +82,9 @@ def _render(page: Page) -> str:
 def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, direction: str | None) -> Page:
     """The page of one run, or of several."""
     if len(runs.about) == 1:
-        from stackfit.report.portrait import portrait
+        from stackfit.reports.portrait import portrait
 
-        return portrait(runs, problems, out)
+        return portrait(runs, problems)
     overview = Overview.of(runs, problems, metric, direction)
     folders = runs.about["folder"].tolist()
     table = Table(
@@ -75,11 +106,6 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         table=table,
         made=made(),
     )
-
-
-def made() -> str:
-    """When the page was made, and by which version."""
-    return f"{stackfit.__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def questions(runs: Runs, experiments: list[str]) -> list[tuple[str, str]]:
@@ -111,14 +137,6 @@ def facts(overview: Overview) -> list[tuple[str, str]]:
     if seconds > 0:
         found.append((duration(seconds), "of training in all"))
     return found
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3.5 min`, `1.2 h`."""
-    for size, unit in ((3600.0, "h"), (60.0, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
 
 
 def _repeat(runs: Runs, folders: list[str]) -> Section:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Columns = Mapping[str, Sequence[Any]]
@@ -24,7 +24,6 @@ class Figure:
         rows: by the name under which the chart asks for them: columns of equal length.
         note: how to read it.
         wide: needs the whole width of the page.
-        nominal: its first axis has words.
     """
 
     title: str
@@ -37,12 +36,20 @@ class Figure:
 
 @dataclass(frozen=True)
 class Grid:
-    """A small table, with a heading for its first column's cells."""
+    """A small table, with a heading for its first column's cells; it stands beside figures unless it is `wide`."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[Any]]
     caption: str
     numbers: frozenset[int] = frozenset()  # the columns that are set to the right
+    wide: bool = True
+
+    def without_blanks(self) -> Grid:
+        """The same without the columns in which no row has anything."""
+        kept = [number for number in range(len(self.head)) if any(row[number] for row in self.rows)]
+        numbers = frozenset(place for place, number in enumerate(kept) if number in self.numbers)
+        rows = [[row[number] for number in kept] for row in self.rows]
+        return replace(self, head=[self.head[number] for number in kept], rows=rows, numbers=numbers)
 
 
 @dataclass(frozen=True)
@@ -98,13 +105,13 @@ class Pool:
         characters of the one before it.
         """
         distinct = {_dumped(value): value for value in values}
-        if 3 * len(distinct) <= len(values):
+        if 0 < 3 * len(distinct) <= len(values):
             at = {text: number for number, text in enumerate(distinct)}
             return {"of": self._place([*distinct.values()]), "at": [at[_dumped(value)] for value in values]}
         if values and all(isinstance(value, str) for value in values):
             front: list[Any] = []
             for before, value in zip(["", *values], values, strict=False):
-                shared = len(os.path.commonprefix([before, value]))
+                shared = len(os.path.commonprefix([before, value]))  # noqa: RUF071 - characters are meant
                 front += [shared, value[shared:]]
             if len(_dumped(front)) < size:
                 return {"front": front}
@@ -113,6 +120,13 @@ class Pool:
 
 def _dumped(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def named(name: str) -> Any:
+    """The rows of a chart that come later, by this name."""
+    import altair as alt
+
+    return alt.NamedData(name)
 
 
 def plain(value: Any) -> Any:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.report import charts
-from stackfit.report.figures import Columns, Figure, Grid, Section, plain, rounded
-from stackfit.report.scales import kind_of_costs, kind_of_values, unbeaten
+from stackfit.reports import charts
+from stackfit.reports.figures import Columns, Figure, Grid, Section, named, plain, rounded
+from stackfit.reports.scales import kind_of_costs, kind_of_values, unbeaten
 from stackfit.results.comparison import compare_configurations
 from stackfit.results.dependence import following
-from stackfit.results.differences import choose_metric, differing, names_of
+from stackfit.results.differences import choose_metric, differing
 from stackfit.results.directions import direction_of
 from stackfit.results.frames import Runs
 from stackfit.results.numbers import as_typed, measured
@@ -32,6 +32,7 @@ MOST_PAIRS = 3  # of settings with a heat map
 MOST_CELLS = 400  # of a heat map
 MOST_COMPARED = 30  # configurations in a chart
 MOST_GROUPS = 6  # values of a setting that have colours of their own
+MOST_TICKS = 12  # values that an axis names itself
 MOST_POINTS = 40_000  # of all curves
 MOST_SHOWN = 50  # runs that did not finish
 
@@ -142,7 +143,7 @@ class Overview:
                 f"{self.metric} of each configuration",
                 f"{best} configurations with mean and 95 % interval of {self.metric} over seeds. "
                 f"First: {rows['configuration'][0]}, {rows['mean'][0]}.",
-                charts.compare(_named("compared"), self.metric, len(frame)),
+                charts.compare(named("compared"), self.metric, len(frame)),
                 {"compared": {**rows, "n": frame["n"].tolist()}},
                 "" if len(frame) == len(table) else f"The {len(frame)} best of {len(table)} configurations.",
                 wide=True,
@@ -164,7 +165,7 @@ class Overview:
 
     def _axis(self, key: str) -> Figure:
         name = self.short[key]
-        finished = self.runs.pick((self.runs.about["state"] == "finished"))
+        finished = self.runs.pick(self.runs.about["state"] == "finished")
         has = [number for number in range(len(self.values)) if self.values[number] is not None]
         column = [plain(value) for value in self.runs.settings[key]]
         kind = kind_of_values([column[number] for number in has])
@@ -183,7 +184,7 @@ class Overview:
             f"{self.metric} by {name}",
             f"{self.metric} for {len(x)} values of {name}."
             + (f" {'Highest' if self.direction != 'min' else 'Lowest'} mean: {means['mean'][best]} at {_short(str(x[best]))}." if best is not None else ""),
-            charts.axis(_named("means"), _named("points"), name, str(self.metric), kind),
+            charts.axis(named("means"), named("points"), name, str(self.metric), kind, x if len(x) <= MOST_TICKS else None),
             {"points": self.rows(has, x=column, value=self.values), "means": {"x": x, **means, "n": n}},
             f"Large dots: {seeds}{interval}. Small dots: runs.{others}",
         )
@@ -212,7 +213,7 @@ class Overview:
             f"{self.metric} by {names[0]} and {names[1]}",
             f"Mean {self.metric} for {len(rows)} values of {names[0]} and {len(columns)} of {names[1]}, from "
             f"{min(means):.4g} to {max(means):.4g}.",
-            charts.heatmap(_named("cells"), *names, str(self.metric), len(rows)),
+            charts.heatmap(named("cells"), *names, str(self.metric), len(rows)),
             {
                 "cells": {
                     "row": [_word(a) for a, _ in cells],
@@ -251,7 +252,7 @@ class Overview:
                     f"{self.metric} against {name}",
                     f"{self.metric} of {len(has)} runs against {name}. Not beaten in both: {len(best)} runs"
                     + (f", such as {best[-1]}." if best else "."),
-                    charts.pareto(_named("costs"), name, self.metric, kind_of_costs(chosen)),
+                    charts.pareto(named("costs"), name, self.metric, kind_of_costs(chosen)),
                     {"costs": self.rows(has, cost=costs, value=self.values, front=front)},
                     "The line joins the runs that no other run beats in both." if best else "",
                 )
@@ -266,10 +267,12 @@ class Overview:
             return section
         group = next((key for key in self.axes if 1 < self.runs.settings[key].nunique(dropna=False) <= MOST_GROUPS), None)
         words = [_word(plain(value)) for value in self.runs.settings[group]] if group else [""] * len(self.histories)
+        values = [_word(value) for value in sorted({*self.runs.settings[group].map(plain)}, key=order)] if group else []
         strong = {*self.ranks[:STRONG]} if self.direction else {*range(STRONG)}
         step = max(1, -(-sum(map(len, self.histories)) // MOST_POINTS))
         columns: dict[str, list[Any]] = {"run": [], "label": [], "epoch": [], "value": [], "strong": [], "group": []}
-        for number, history in enumerate(self.histories):
+        for number in sorted(range(len(self.histories)), key=strong.__contains__):  # what is drawn last is above the others
+            history = self.histories[number]
             for place, row in enumerate(history):
                 if (place % step == 0 or place == len(history) - 1) and row.get(name) is not None:
                     cells = (number, self.labels[number], row.get("epoch"), rounded(row[name]), number in strong, words[number])
@@ -280,7 +283,7 @@ class Overview:
             Figure(
                 f"{name} of all runs",
                 f"{name} of {len({*columns['run']})} runs over up to {max(columns['epoch'], default=0)} epochs.",
-                charts.curves(_named("epochs"), name, self.short[group] if group else None),
+                charts.curves(named("epochs"), name, self.short[group] if group else None, values, max(0.03, min(0.3, 20 / len(words)))),
                 {"epochs": columns},
                 (which if len(self.histories) > STRONG else "") + (f" Every {step}th epoch is drawn." if step > 1 else ""),
                 wide=True,
@@ -312,20 +315,9 @@ class Overview:
         return section
 
 
-def _named(name: str) -> Any:
-    import altair as alt
-
-    return alt.NamedData(name)
-
-
 def _word(value: Any) -> str:
     return "none" if value is None else _short(str(value))
 
 
 def _short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def names_in(runs: Runs) -> dict[str, str]:
-    """The short name of each setting."""
-    return names_of(runs)

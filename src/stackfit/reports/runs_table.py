@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from stackfit.report.figures import plain, rounded
-from stackfit.report.overview import Overview
+from stackfit.reports.figures import plain, rounded
+from stackfit.reports.overview import Overview
 from stackfit.results import run_files
 from stackfit.results.formats import texts_of
 from stackfit.results.frames import COUNTS
@@ -58,10 +58,10 @@ def columns_of_page(overview: Overview) -> list[Column]:
         if constant and (key in COUNTS or key == "metrics_of"):
             continue
         count += is_setting
-        hidden = constant and key in ("experiment", "state") or (is_setting and count > MOST_SETTINGS)
+        hidden = (constant and key in ("experiment", "state")) or (is_setting and count > MOST_SETTINGS)
         texts = [shorten(text, LONGEST) for text in texts_of(key, values, is_setting)]
         is_number = all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values)
-        found.append(Column(key, short[key] if key in short else key, values, texts, is_number, not hidden))
+        found.append(Column(key, dict(short).get(key, key), values, texts, is_number, not hidden))
     return found
 
 

@@ -5,11 +5,12 @@ In a page, `picked` holds the numbers of the runs that somebody chose (`some`: w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
-from stackfit.report.theme import signals
+from stackfit.reports.theme import signals
 
 HEIGHT = 260
 PICKED = "!some || picked[datum.run]"
@@ -19,6 +20,7 @@ SHOWN = ".4~g"  # of a measured value in an axis
 def _finished(chart: Any, height: Any = HEIGHT) -> Any:
     """The chart with the parameters that its marks name, as wide as its place."""
     named = [alt.param(name=name, value=value) for name, value in signals("light").items()]
+    named.append(alt.param(name="room", value=420))  # for names next to an axis, in pixels
     picked = [alt.param(name="picked", value={}), alt.param(name="some", value=False)]
     return chart.add_params(*named, *picked).properties(width="container", height=height)
 
@@ -59,17 +61,19 @@ def learning(lines: Any, gap: Any, metric: str) -> Any:
     return _finished(area + line)
 
 
-def curves(data: Any, metric: str, group: str | None = None) -> Any:
+def curves(data: Any, metric: str, group: str | None = None, values: Sequence[str] = (), faint: float = 0.3) -> Any:
     """The curves of many runs.
 
     Args:
         data: `run`, `epoch`, `value`, `strong` (one of the best) and `group`.
         group: what the groups are called; None where there are none.
+        values: the groups, in their order.
+        faint: how much is seen of a curve that is not one of the best, from 0 to 1.
     """
     colour: Any = alt.value(alt.ExprRef("accent"))
     if group is not None:
-        colour = alt.Color("group:N", sort=None, legend=alt.Legend(title=group, orient="top"))
-    opacity = alt.condition("some ? picked[datum.run] : datum.strong", alt.value(0.9), alt.value(0.1))
+        colour = alt.Color("group:N", scale=alt.Scale(domain=list(values)), legend=alt.Legend(title=group, orient="top", symbolOpacity=1))
+    opacity = alt.condition("some ? picked[datum.run] : datum.strong", alt.value(0.9), alt.value(faint))
     return _finished(
         alt.Chart(data)
         .mark_line(strokeWidth=1.6, clip=True)
@@ -86,18 +90,20 @@ def _of_run(value: str, metric: str, *more: str) -> list[Any]:
     ]
 
 
-def axis(means: Any, points: Any, setting: str, metric: str, kind: str) -> Any:
+def axis(means: Any, points: Any, setting: str, metric: str, kind: str, ticks: Sequence[float] | None = None) -> Any:
     """A metric against a setting: every run, and the mean over the seeds with its interval.
 
     Args:
         means: `x`, `mean`, `low`, `high`, `n`.
         points: `x`, `value`, `run`, `label`.
         kind: of the setting's values: `linear`, `log` or `nominal`.
+        ticks: the values that the axis names; None: as it comes.
     """
     if kind == "nominal":
         x: Any = alt.X("x:N", sort=None, axis=alt.Axis(title=setting, labelAngle=0, labelOverlap=True))
     else:
-        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format="~g", labelOverlap=True))
+        named = {} if ticks is None else {"values": list(ticks)}
+        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format="~g", labelOverlap=True, **named))
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
     dots = alt.Chart(points).mark_circle(size=26, color=_ink("quiet")).encode(
         x, _y("value", metric), opacity=alt.condition(PICKED, alt.value(0.5), alt.value(0.06)), tooltip=_of_run("value", metric)
@@ -148,7 +154,7 @@ def pareto(data: Any, cost: str, metric: str, kind: str) -> Any:
         data: `run`, `label`, `cost`, `value`, `front` (whether no other run is better and cheaper).
         kind: of the cost's scale, `linear` or `log`.
     """
-    x = alt.X("cost:Q", scale=_scale(kind, padding=12), axis=alt.Axis(title=cost, grid=False, format="~s", tickCount=5, labelOverlap=True))
+    x = alt.X("cost:Q", scale=_scale(kind, padding=12), axis=alt.Axis(title=cost, grid=False, format="~s" if cost == "parameters" else "~g", tickCount=5, labelOverlap=True))
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
     dots = alt.Chart(data).mark_circle(size=34).encode(
         x,
@@ -170,7 +176,7 @@ def compare(data: Any, metric: str, rows: int) -> Any:
         data: `configuration`, `mean`, `low`, `high`, `n`, in their order.
         rows: how many there are.
     """
-    base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=280)))
+    base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=_ink("room"))))
     x = alt.X("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=f"{metric}, mean and 95 % interval over seeds", format=SHOWN, tickCount=5))
     bars = base.mark_rule(color=_ink("accent"), strokeWidth=2).encode(x=alt.X("low:Q", scale=alt.Scale(zero=False), title=""), x2="high:Q")
     dots = base.mark_circle(size=80, opacity=1, color=_ink("accent")).encode(
@@ -181,15 +187,16 @@ def compare(data: Any, metric: str, rows: int) -> Any:
     return _finished(bars + dots, max(90, 22 * rows))
 
 
-def confusion(data: Any, classes: int) -> Any:
+def confusion(data: Any, classes: int, longest: int) -> Any:
     """Test items by their class and by what they were taken for.
 
     Args:
         data: `true`, `predicted` (in the classes' order), `count`, `share` of the class, `text`, `bright`.
         classes: how many there are.
+        longest: characters of the longest name.
     """
     base = alt.Chart(data).encode(
-        alt.X("predicted:N", sort=None, axis=alt.Axis(title="predicted", labelAngle=-45, labelLimit=90)),
+        alt.X("predicted:N", sort=None, axis=alt.Axis(title="predicted", labelAngle=-45 if longest > 3 else 0, labelLimit=90)),
         alt.Y("true:N", sort=None, axis=alt.Axis(title="true", labelLimit=90)),
         tooltip=[
             alt.Tooltip("true:N"),
@@ -212,7 +219,7 @@ def layers(data: Any, rows: int) -> Any:
         .mark_bar(color=_ink("accent"), cornerRadiusEnd=2)
         .encode(
             alt.X("parameters:Q", axis=alt.Axis(title="parameters", format="~s", tickCount=5)),
-            alt.Y("layer:N", sort=None, axis=alt.Axis(title=None, labelLimit=200)),
+            alt.Y("layer:N", sort=None, axis=alt.Axis(title=None, labelLimit=_ink("room"))),
             tooltip=["layer:N", "class:N", "shape:N", alt.Tooltip("parameters:Q", format=",")],
         ),
         max(80, 24 * rows),
@@ -225,7 +232,7 @@ def times(data: Any) -> Any:
         alt.Chart(data)
         .mark_bar(color=_ink("accent"))
         .encode(
-            alt.X("epoch:Q", axis=alt.Axis(title="epoch", tickMinStep=1, format="d", grid=False), scale=alt.Scale(padding=10, zero=False, nice=False)),
+            alt.X("epoch:O", axis=alt.Axis(title="epoch", labelAngle=0, labelOverlap=True)),
             alt.Y("seconds:Q", axis=alt.Axis(title="seconds", tickCount=4)),
             tooltip=[alt.Tooltip("epoch:Q"), alt.Tooltip("seconds:Q", format=".3~g")],
         ),

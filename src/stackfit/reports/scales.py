@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 
@@ -17,8 +18,8 @@ def kind_of_values(values: Iterable[Any]) -> str:
         return "linear"
     if len(numbers) < 3:
         return "log" if numbers[-1] >= 10 * numbers[0] else "linear"
-    steps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
-    ratios = [math.log(b / a) for a, b in zip(numbers, numbers[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(numbers)]
+    ratios = [math.log(b / a) for a, b in pairwise(numbers)]
     return "log" if _uneven(ratios) < _uneven(steps) and numbers[-1] >= 4 * numbers[0] else "linear"
 
 
