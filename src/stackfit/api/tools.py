@@ -1,4 +1,4 @@
-"""Runs for other tools: models in other forms, an archive, MLflow."""
+"""Runs for other tools and for papers: figures, models in other forms, an archive, MLflow."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackfit.api.proofs import modules, open_run, warn
+from stackfit.api.views import flat
 from stackfit.api.wording import spoken, turn
 from stackfit.errors import RunFolderError, printable
 from stackfit.results.frames import Paths
 
 if TYPE_CHECKING:
     from stackfit.api.proofs import RunLike
+    from stackfit.reports.plotting import Plot
 
 
 @spoken
@@ -50,6 +52,48 @@ def export(
             f"{made.path}: its answers differ by {made.difference:.2g} from {made.against}. Expected equal ones. Do not use it."
         )
     return made.path
+
+
+@spoken
+def plot(
+    *paths: Paths,
+    out: str | PathLike[str] | None = None,
+    kind: str | None = None,
+    metric: str | None = None,
+    by: str | Iterable[str] = (),
+    width: float = 85.0,
+    direction: str | None = None,
+    filter: str | None = None,
+) -> Plot:
+    """One figure, which a notebook shows: `stackfit.plot("gsp631_base", kind="axis", by="units", out="widths.pdf")`.
+
+    Args:
+        paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
+        out: write it here as well: `.png`, `.svg` or `.pdf`.
+        kind: `curves`, `axis`, `heatmap`, `pareto` or `compare`; of one run `curves`, `confusion` or `layers`.
+        metric: what is shown; `test_accuracy` if there is one.
+        by: the setting of an axis, two of a heat map, the colours of curves.
+        width: in millimetres.
+        direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
+        filter: a pandas query that picks runs.
+
+    Returns:
+        The figure; `write(path)` and `svg()` give it in other forms.
+
+    Raises:
+        RunFolderError: a path holds no run.
+        ConfigError: no such kind, metric or setting, these runs have no such figure, or the file cannot be written.
+    """
+    from stackfit.reports.plotting import check_file, plot_of
+
+    if out is not None:
+        check_file(Path(out))
+    given = [by] if isinstance(by, str) else [*by]
+    drawn, problems = plot_of(flat(paths), kind, metric, given, width, direction, filter)
+    warn(problems)
+    if out is not None:
+        drawn.write(Path(out))
+    return drawn
 
 
 @spoken

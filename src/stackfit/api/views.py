@@ -135,7 +135,7 @@ def table(
 
     axes = [part.strip() for part in pivot.split(",")] if isinstance(pivot, str) else pivot and [*pivot]
     frame, problems = read_table(
-        _flat(paths),
+        flat(paths),
         over=over,
         epochs=epochs,
         pivot=axes,
@@ -180,7 +180,7 @@ def compare(
     from stackfit.results.comparison import compare as compare_paths
     from stackfit.results.naming import stands_for_run
 
-    chosen = [Path(path) for path in _flat(paths)]
+    chosen = [Path(path) for path in flat(paths)]
     if len(chosen) == 2 and all(map(stands_for_run, chosen)):
         chosen = chosen_runs(chosen)
     comparison = compare_paths(chosen, metric, filter, direction, by)
@@ -216,7 +216,7 @@ def report(
 
     file = Path(out)
     check_out(file)
-    text, problems = report_of(_flat(paths), file, metric, direction, filter)
+    text, problems = report_of(flat(paths), file, metric, direction, filter)
     warn(problems)
     write_report(text, file)
     return file
@@ -240,19 +240,19 @@ def best(
     """
     from stackfit.results.best import find_best
 
-    folder, _, problems = find_best(_flat(paths), metric, direction, filter)
+    folder, _, problems = find_best(flat(paths), metric, direction, filter)
     warn(problems)
     return Run(Path(folder).absolute())
 
 
-def _flat(paths: Iterable[Any]) -> list[Any]:
+def flat(paths: Iterable[Any]) -> list[Any]:
     """Paths, and lists of paths, as one list."""
     found: list[Any] = []
     for path in paths:
         if isinstance(path, (str, PathLike)):
             found.append(path)
         elif isinstance(path, Iterable) and not isinstance(path, Mapping):
-            found += _flat(path)
+            found += flat(path)
         else:
             raise TypeError(f"{path!r} is not a run. Expected a run, a folder, or an experiment's name.")
     return found

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "table": ("tabulating", "One row a run: the settings that differ, then the metrics."),
     "compare": ("comparing", "Whether the difference between runs is real."),
     "report": ("reporting", "Runs, or a class's claims, as one HTML page that opens offline."),
+    "plot": ("plotting", "One figure for a paper: PNG, SVG or PDF."),
     "best": ("best", "The folder of the best run by a metric."),
     "check": ("checking", "Hold experiments against what their sources published."),
     "verify": ("verifying", "Train a run again and compare it bit by bit."),

@@ -91,6 +91,7 @@ def _confusion(matrix: np.ndarray, names: Sequence[str]) -> Figure:
         {"matrix": columns},
         "Rows are the true classes. The colour is the share of the row.",
         wide=len(names) > 12,
+        kind="confusion",
     )
 
 

@@ -24,6 +24,7 @@ class Figure:
         rows: by the name under which the chart asks for them: columns of equal length.
         note: how to read it.
         wide: needs the whole width of the page.
+        kind: what `stackfit plot` calls it, and `by` the settings or the metric that it is about.
     """
 
     title: str
@@ -32,6 +33,8 @@ class Figure:
     rows: Mapping[str, Columns]
     note: str = ""
     wide: bool = False
+    kind: str = ""
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,18 @@ def report_of(
         RunFolderError: a path holds no run; ConfigError: there is no such metric or direction.
     """
     check_direction(direction)
+    runs, problems = chosen_runs(paths, filter)
+    return _render(page_of(runs, problems, out, metric, direction)), problems
+
+
+def chosen_runs(paths: Paths, filter: str | None = None) -> tuple[Runs, list[str]]:
+    """The runs that a query picks, in the order of their settings, and what could not be read."""
     runs, problems = read_runs(paths)
     if filter is not None:
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
         if runs.about.empty:
             raise ConfigError(no_match(filter))
-    runs = in_order(runs)
-    return _render(page_of(runs, problems, out, metric, direction)), problems
+    return in_order(runs), problems
 
 
 def check_out(path: Path) -> None:

@@ -46,6 +46,7 @@ class Overview:
     metric: str | None
     asked_direction: str | None = None
     histories: list[list[dict[str, Any]]] = field(default_factory=list)
+    asked_group: str | None = None  # the setting whose values have colours of their own among the curves
 
     @classmethod
     def of(cls, runs: Runs, problems: list[str], metric: str | None, direction: str | None) -> Overview:
@@ -147,6 +148,7 @@ class Overview:
                 {"compared": {**rows, "n": frame["n"].tolist()}},
                 "" if len(frame) == len(table) else f"The {len(frame)} best of {len(table)} configurations.",
                 wide=True,
+                kind="compare",
             )
         )
         return section
@@ -187,6 +189,8 @@ class Overview:
             charts.axis(named("means"), named("points"), name, str(self.metric), kind, x if len(x) <= MOST_TICKS else None),
             {"points": self.rows(has, x=column, value=self.values), "means": {"x": x, **means, "n": n}},
             f"Large dots: {seeds}{interval}. Small dots: runs.{others}",
+            kind="axis",
+            by=(key,),
         )
 
     def _best_of(self, means: Sequence[Any]) -> int | None:
@@ -226,6 +230,8 @@ class Overview:
             },
             "Each cell is the mean of its runs.",
             wide=len(columns) > 8,
+            kind="heatmap",
+            by=(row, column),
         )
 
     def costs(self) -> Section:
@@ -255,6 +261,8 @@ class Overview:
                     charts.pareto(named("costs"), name, self.metric, kind_of_costs(chosen)),
                     {"costs": self.rows(has, cost=costs, value=self.values, front=front)},
                     "The line joins the runs that no other run beats in both." if best else "",
+                    kind="pareto",
+                    by=(name,),
                 )
             )
         return section
@@ -265,7 +273,7 @@ class Overview:
         name = self.curve_metric
         if name is None:
             return section
-        group = next((key for key in self.axes if 1 < self.runs.settings[key].nunique(dropna=False) <= MOST_GROUPS), None)
+        group = self.asked_group or next((key for key in self.axes if 1 < self.runs.settings[key].nunique(dropna=False) <= MOST_GROUPS), None)
         words = [_word(plain(value)) for value in self.runs.settings[group]] if group else [""] * len(self.histories)
         values = [_word(value) for value in sorted({*self.runs.settings[group].map(plain)}, key=order)] if group else []
         strong = {*self.ranks[:STRONG]} if self.direction else {*range(STRONG)}
@@ -287,6 +295,8 @@ class Overview:
                 {"epochs": columns},
                 (which if len(self.histories) > STRONG else "") + (f" Every {step}th epoch is drawn." if step > 1 else ""),
                 wide=True,
+                kind="curves",
+                by=(name,),
             )
         )
         return section

@@ -59,6 +59,14 @@ def portrait(runs: Runs, problems: list[str]) -> Page:
     )
 
 
+def figures_of(run: Run, problems: list[str]) -> Iterator[Figure]:
+    """The figures of one run: its curves, what it takes for what, its layers."""
+    config = _config(run, problems)
+    for part in (_learning, _test_items, _layers):
+        for section in part(run, config, problems):
+            yield from section.figures
+
+
 def _config(run: Run, problems: list[str]) -> dict[str, Any]:
     try:
         return run.config
@@ -139,6 +147,8 @@ def _curve(base: str, history: list[dict[str, Any]]) -> Figure:
         charts.learning(named("lines"), named("gap"), base),
         {"lines": lines, "gap": gap},
         "The area is the gap between training and validation." if gap["epoch"] else "",
+        kind="curves",
+        by=(base,),
     )
 
 
@@ -183,7 +193,7 @@ def _layers(run: Run, config: Mapping[str, Any], problems: list[str]) -> Iterato
             columns: dict[str, list[Any]] = {"layer": names, "class": [row[1] for row in rows], "shape": shapes, "parameters": counts}
             largest = max(range(len(counts)), key=counts.__getitem__)
             said = f"{len(layers)} layers with {sum(counts):,} parameters; most are in {layers[largest]['name']}: {counts[largest]:,}."
-            section.figures = [Figure("Parameters of each layer", said, charts.layers(named("layers"), len(layers)), {"layers": columns}, wide=True)]
+            section.figures = [Figure("Parameters of each layer", said, charts.layers(named("layers"), len(layers)), {"layers": columns}, wide=True, kind="layers")]
     yield section
 
 
