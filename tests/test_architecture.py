@@ -20,7 +20,7 @@ ROOT = SOURCE.parents[1]
 # The rooms, from left to right: a module imports from its own room and from those to its left. Rooms that share a line
 # do not know each other.
 DOORS = ("errors", "files", "interrupts", "keys", "layers", "callbacks", "waiting", "terminal")
-ROOMS = [DOORS, ("config",), ("data", "model", "results"), ("training",), ("execution",), ("proof",), ("cli",), ("api",),
+ROOMS = [DOORS, ("config",), ("data", "model", "results"), ("training",), ("execution",), ("proof",), ("reports",), ("cli",), ("api",),
          ("__init__", "__main__")]  # fmt: skip
 CLOSED = {"training": {*DOORS, "data"}}  # knows neither config nor folder
 
@@ -39,6 +39,9 @@ ALLOWED = {
     "tensorflow_datasets": "data.kinds.tfds|data.tfds_worker",
     "tensorflow": "training.tensorflow",
     "jax": "training.jax",
+    "altair": "reports",
+    "vl_convert": "reports.bundle",
+    "jinja2": "reports.page",
 }
 LONGEST = 300  # lines of a module
 OPEN: set[str] = set()  # still to be split

@@ -3,6 +3,8 @@
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,13 @@ import yaml
 
 import stackfit
 from stackfit.cli import main
+from stackfit.cli.app import COMMANDS
 from stackfit.config.claims import read_claims
 from stackfit.config.experiments import find_experiments
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("*/README.md")])
-COMMANDS = {"work", "watch", "stop", "list", "show", "options", "explain", "plan", "schema", "run", "table", "compare", "best", "check", "verify", "eject", "evaluate",
-            "predict", "new", "data"}  # fmt: skip
+TYPED = {name.partition(" ")[0] for name in COMMANDS}
 
 
 def typed_commands(text):
@@ -24,30 +26,35 @@ def typed_commands(text):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_to_a_file(page):
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(page):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+    for target, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        titles = re.findall(r"^#+ (.*)$", (page.parent / target if target else page).read_text(encoding="utf-8"), re.MULTILINE)
+        assert heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}, heading
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_shown_exists_and_names_a_known_experiment(page):
-    known = {*find_experiments(), "my_net", "NAME", "EXPERIMENT"}
+    known = {*find_experiments(), "my_net"}
     for command in typed_commands(page.read_text(encoding="utf-8")):
         words = shlex.split(command)
-        assert words[1] in COMMANDS or words[1].startswith("-"), command
-        if words[1] in ("run", "show", "plan") and len(words) > 2:
+        assert words[1] in {*TYPED, "COMMAND"} or words[1].startswith("-"), command
+        if words[1] in ("run", "show", "plan") and len(words) > 2 and not words[2].isupper():
             assert words[2] in known or words[2].endswith(".yaml"), command
 
 
-def test_the_readme_says_what_new_writes(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    "page, words", [("own-experiment", ["new", "my_net", "--from", "gsp631_base"]), ("own-callback", ["new", "--callback", "StopAt84"])]
+)
+def test_a_page_says_what_new_writes(page, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for words in (["new", "my_net", "--from", "gsp631_base"], ["new", "--callback", "StopAt84"]):
-        with pytest.raises(SystemExit) as done:
-            main(words)
-        assert done.value.code == 0
-        for line in capsys.readouterr().out.splitlines():
-            assert line in readme, line
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as done:
+        main(words)
+    assert done.value.code == 0
+    for line in capsys.readouterr().out.splitlines():
+        assert line in text, line
 
 
 def test_what_a_page_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
@@ -60,9 +67,10 @@ def test_what_a_page_shows_of_explain_is_what_it_prints(monkeypatch, capsys):
         assert capsys.readouterr().out == printed
 
 
-def test_the_yaml_in_the_readme_composes_as_an_experiment_of_ones_own(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("page", ["README.md", "docs/own-experiment.md"])
+def test_the_yaml_of_a_page_composes_as_an_experiment_of_ones_own(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", (ROOT / page).read_text(), re.DOTALL)
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "my_net.yaml").write_text(block)
     with pytest.raises(SystemExit) as done:
@@ -207,7 +215,8 @@ def test_every_make_target_in_the_readme_exists():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-LAB = script("lab").commands((ROOT / "docs" / "lab.md").read_text(encoding="utf-8"))
+CONSOLE = script("console")
+LAB = CONSOLE.commands("lab")
 
 
 def test_the_lab_page_covers_every_step_and_every_exercise_of_both_labs():
@@ -243,10 +252,31 @@ def test_the_python_page_names_every_function():
     assert not [name for name in stackfit.__all__ if f"stackfit.{name}(" not in page and name != "Run"]
 
 
+@pytest.mark.tf
+@pytest.mark.parametrize("page, said", [("own-layer", ["64 -> 256", "64 -> 128 -> 64"]), ("own-callback", ["stopped after epoch"])])
+def test_the_class_that_a_page_shows_is_trusted_and_trained(page, said, write, keras, cli):
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    write("pyproject.toml", re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1])
+    write(*re.search(r"```python\n# (experiments/\w+\.py)\n(.*?)```", text, re.DOTALL).groups())
+    found = []
+    for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL):
+        write("experiments/my_net.yaml", block)
+        answer = cli("run", "my_net", "epochs=9")
+        assert answer.code == 0, answer.err
+        found.append(answer.err)
+    assert all(any(words in printed for printed in found) for words in said), found
+    assert "experiments.my_" in (Path(answer.out.split()[-1]) / "environment.json").read_text()  # its code is on record
+
+
 @pytest.mark.slow
-def test_the_commands_of_the_lab_page_run(tmp_path):
-    page = script("lab")
-    for command in LAB:
-        code, printed = page.run(command, tmp_path)
-        assert code == page.expected(command), f"{command}\n{printed}"
+@pytest.mark.parametrize("page", ["lab", "tutorial"])
+def test_the_commands_of_a_page_run(tmp_path, page):
+    for command in CONSOLE.commands(page):
+        code, printed = CONSOLE.run(command, tmp_path)
+        assert code == CONSOLE.expected(command), f"{command}\n{printed}"
         assert "Traceback" not in printed and "tensorflow/" not in printed
+
+
+def test_the_reference_is_what_the_program_says():
+    made = subprocess.run([sys.executable, ROOT / "docs" / "reference.py", "-"], capture_output=True, text=True, check=True, encoding="utf-8")
+    assert made.stdout == (ROOT / "docs" / "reference.md").read_text(encoding="utf-8"), "python docs/reference.py"

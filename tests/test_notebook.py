@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import types
+from pathlib import Path
 
 import pytest
+from made_runs import make_run
 
 from stackfit.api.notebook import NotebookReporter, in_notebook, reporter_of
 from stackfit.execution.progress import Reporter
@@ -156,3 +158,35 @@ def test_in_a_real_kernel_the_progress_is_one_output_and_an_error_one_message(la
     assert 0 <= float(result) <= 1
     (error,) = (message["content"] for message in said if message["msg_type"] == "error")
     assert error["traceback"][0].startswith("ConfigError: No experiment 'nothing_like_this'") and len(error["traceback"]) == 1
+
+
+@pytest.mark.tf
+@pytest.mark.extra
+def test_the_notebook_of_the_docs_runs_and_shows_runs_figures_and_comparisons(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(Path(__file__).resolve().parents[1] / "docs" / "notebook.ipynb", as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells)  # what it shows is made when it runs
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [output["data"] for cell in notebook.cells for output in cell.get("outputs", ()) if "data" in output]
+    forms = [form for data in shown for form in data]
+    assert forms.count("image/svg+xml") == 3
+    assert forms.count("text/html") >= 4
+    assert any("test_accuracy" in data.get("text/html", "") and "<b>digits_quickstart</b>" in data["text/html"] for data in shown)
+    assert any("95 %" in data.get("text/html", "") for data in shown)
+    assert any("bit-equal" in data.get("text/plain", "") for data in shown)
+    assert (tmp_path / "report.html").stat().st_size > 100_000
+
+
+def test_texts_of_a_config_are_escaped_where_a_notebook_shows_them(lab):
+    import pandas as pd
+
+    from stackfit.api import Run
+    from stackfit.results.comparison import Comparison
+
+    hostile = "<script>alert(1)</script>"
+    folder = make_run(lab / "run", experiment=hostile, failed=hostile)
+    assert hostile not in Run(folder)._repr_html_() and "&lt;script&gt;" in Run(folder)._repr_html_()
+    compared = Comparison({hostile: pd.DataFrame({"configuration": [hostile]})}, [hostile])._repr_html_()
+    assert hostile not in compared and compared.count("&lt;script&gt;") == 3

@@ -59,7 +59,7 @@ def test_every_message_speaks_python_and_every_call_in_it_can_be_made(where, tex
     assert in_python(said) == said
 
 
-COMMANDS = {"list", "show", "explain", "run", "plan", "table", "compare", "best", "check", "verify", "eject", "evaluate", "predict",
+COMMANDS = {"list", "show", "explain", "run", "plan", "table", "compare", "report", "best", "check", "verify", "eject", "evaluate", "predict",
             "new", "schema", "data"}  # fmt: skip
 
 

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
         evaluate,
         experiments,
         explain,
+        export,
         load_model,
+        log_to_mlflow,
         plan,
+        plot,
         predict,
+        report,
         run,
         show,
         sweep,
@@ -37,8 +41,8 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
-__all__ = ["Run", "best", "check", "compare", "eject", "evaluate", "experiments", "explain", "load_model", "plan", "predict",
-           "run", "show", "sweep", "table", "verify"]  # fmt: skip
+__all__ = ["Run", "best", "check", "compare", "eject", "evaluate", "experiments", "explain", "export", "load_model",
+           "log_to_mlflow", "plan", "plot", "predict", "report", "run", "show", "sweep", "table", "verify"]  # fmt: skip
 debug = os.environ.get("STACKFIT_DEBUG", "0") not in ("", "0")
 
 

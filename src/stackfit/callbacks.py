@@ -54,3 +54,22 @@ class EpochSchedule(keras.callbacks.Callback):
         reached = [start for start in self.learning_rates if start <= epoch + 1]
         if reached:
             self.model.optimizer.learning_rate = self.learning_rates[max(reached)]
+
+
+class MLflow(keras.callbacks.Callback):
+    """Log the run to MLflow: settings, metrics by epoch, then the final metrics and files; a sweep's cells below one run.
+
+    Where to is said by MLFLOW_TRACKING_URI. stackfit sets `log` when the run folder is made; without it nothing is logged.
+    """
+
+    log: Any = None
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Begin the run there, or go on with it."""
+        if self.log is not None:
+            self.log.begin()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Log the epoch's metrics."""
+        if self.log is not None:
+            self.log.epoch(epoch + 1, dict(logs or {}))

@@ -50,6 +50,11 @@ class Run(results.Run):
         known = {name: value for name, value in self.metrics.items() if name.startswith("test_") and value is not None}
         return "  ".join([f"Run {shown(self.folder)}", self.state, *(f"{name} {value:.4f}" for name, value in known.items())])
 
+    def _repr_html_(self) -> str:
+        from stackfit.api.html import run_html
+
+        return run_html(self)
+
     @spoken
     def predict(self, examples: Any, trust: str | Iterable[str] = (), invert: bool = False) -> pd.DataFrame:
         """Predict unscaled examples; the run's own scaling is applied.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.api.proofs import Run, warn
@@ -134,7 +135,7 @@ def table(
 
     axes = [part.strip() for part in pivot.split(",")] if isinstance(pivot, str) else pivot and [*pivot]
     frame, problems = read_table(
-        _flat(paths),
+        flat(paths),
         over=over,
         epochs=epochs,
         pivot=axes,
@@ -175,18 +176,50 @@ def compare(
         RunFolderError: a path holds no run, or the runs were measured on different items.
         ConfigError: there are fewer than two configurations, or no such metric.
     """
-    from pathlib import Path
-
     from stackfit.cli.arguments import chosen_runs
     from stackfit.results.comparison import compare as compare_paths
     from stackfit.results.naming import stands_for_run
 
-    chosen = [Path(path) for path in _flat(paths)]
+    chosen = [Path(path) for path in flat(paths)]
     if len(chosen) == 2 and all(map(stands_for_run, chosen)):
         chosen = chosen_runs(chosen)
     comparison = compare_paths(chosen, metric, filter, direction, by)
     warn(comparison.problems)
     return comparison
+
+
+@spoken
+def report(
+    *paths: Paths,
+    out: str | PathLike[str] = "report.html",
+    metric: str | None = None,
+    direction: str | None = None,
+    filter: str | None = None,
+) -> Path:
+    """One HTML page that opens offline: `stackfit.report("gsp631_base", out="base.html")`.
+
+    Args:
+        paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
+        out: the file to write.
+        metric: compare by this metric; `test_accuracy` if there is one.
+        direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
+        filter: a pandas query that picks runs.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunFolderError: a path holds no run.
+        ConfigError: there is no such metric, or the file cannot be written.
+    """
+    from stackfit.reports.making import check_out, report_of, write_report
+
+    file = Path(out)
+    check_out(file)
+    text, problems = report_of(flat(paths), file, metric, direction, filter)
+    warn(problems)
+    write_report(text, file)
+    return file
 
 
 @spoken
@@ -205,23 +238,21 @@ def best(
         RunFolderError: a path holds no run.
         ConfigError: there is no such metric, or no run has a value of it.
     """
-    from pathlib import Path
-
     from stackfit.results.best import find_best
 
-    folder, _, problems = find_best(_flat(paths), metric, direction, filter)
+    folder, _, problems = find_best(flat(paths), metric, direction, filter)
     warn(problems)
     return Run(Path(folder).absolute())
 
 
-def _flat(paths: Iterable[Any]) -> list[Any]:
+def flat(paths: Iterable[Any]) -> list[Any]:
     """Paths, and lists of paths, as one list."""
     found: list[Any] = []
     for path in paths:
         if isinstance(path, (str, PathLike)):
             found.append(path)
         elif isinstance(path, Iterable) and not isinstance(path, Mapping):
-            found += _flat(path)
+            found += flat(path)
         else:
             raise TypeError(f"{path!r} is not a run. Expected a run, a folder, or an experiment's name.")
     return found

@@ -29,10 +29,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("planning", "What a run or a sweep (-m) would do, and every error in it."),
     "table": ("tabulating", "One row a run: the settings that differ, then the metrics."),
     "compare": ("comparing", "Whether the difference between runs is real."),
+    "report": ("reporting", "Runs, or a class's claims, as one HTML page that opens offline."),
+    "plot": ("plotting", "One figure for a paper: PNG, SVG or PDF."),
     "best": ("best", "The folder of the best run by a metric."),
     "check": ("checking", "Hold experiments against what their sources published."),
     "verify": ("verifying", "Train a run again and compare it bit by bit."),
     "eject": ("ejecting", "The run as a plain Keras script, without stackfit."),
+    "export": ("exporting", "The model as SavedModel, ONNX or TensorFlow Lite; the run as an RO-Crate."),
+    "log-to": ("", "Finished runs into the tools that others use."),
+    "log-to mlflow": ("log_to_mlflow", "Runs and sweeps into MLflow."),
     "evaluate": ("evaluating", "Training and test split side by side, with the gap between them."),
     "predict": ("predicting", "Classes with probabilities, or values: of pictures, rows or test items."),
     "new": ("writing", "Write an experiment or a callback of your own to start from."),
@@ -63,17 +68,16 @@ class Commands(TyperGroup):
         return name, load_command(f"{self.above} {name}".strip()) if known else None, rest
 
 
-class DataCommands(Commands):
-    """The commands after `data`."""
-
-    above = "data"
+def group_of(name: str) -> type[Commands]:
+    """The commands after a group's name."""
+    return type("GroupCommands", (Commands,), {"above": name})
 
 
 def load_command(name: str) -> Any:
     """The Typer command with this name in the table: a group, or the function `command` of its module."""
     module, line = COMMANDS[name]
     if not module:
-        app = typer.Typer(cls=DataCommands, help=line, no_args_is_help=True, **PLAIN)
+        app = typer.Typer(cls=group_of(name), help=line, no_args_is_help=True, **PLAIN)
         app.callback()(lambda: None)
         return typer.main.get_command(app)
     loaded = importlib.import_module(f"stackfit.cli.{module}")

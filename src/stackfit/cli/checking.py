@@ -110,9 +110,7 @@ def _check_writable(path: Path | None) -> None:
 
 def claim_line(outcome: Outcome, width: int) -> str:
     """`passed  NAME  what is claimed  ->  what was found`, and where it was published."""
-    from stackfit.cli.gradebook import published
-
-    seen = f"  published {text}" if (text := published(outcome.claim)) else ""
+    seen = f"  published {text}" if (text := outcome.claim.published_text()) else ""
     source = f"  [{text}]" if (text := outcome.claim.source or outcome.source) else ""
     said = f"{outcome.claim.text()}  ->  {' '.join(outcome.verdict.found.split())}"
     return _line(f"{outcome.verdict.state:<8}{outcome.experiment:<{width}}  {said}{seen}{source}")

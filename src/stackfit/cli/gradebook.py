@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from stackfit.config.claims import Claim
 from stackfit.errors import StackfitError, printable
 from stackfit.files import csv_text as as_csv
 from stackfit.files import shown
@@ -28,13 +27,6 @@ POINTS = ("points", "max_points")
 def refused(name: str, error: StackfitError) -> Mark:
     """The mark of what could not be judged at all, such as a rubric that is wrong."""
     return Mark(name, "error", say(error), (), problem=error)
-
-
-def published(claim: Claim) -> str:
-    """`0.8706, 0.8709 (n=2)`, or an empty text."""
-    values = ", ".join(f"{value:g}" for value in claim.published)
-    seen = f" (n={claim.n})" if claim.n else ""
-    return f"{values}{seen}" if values else ""
 
 
 def csv_text(marks: Sequence[Mark]) -> str:
@@ -66,7 +58,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "seed": seeds[0] if len(seeds) == 1 else ", ".join(map(str, seeds)),
         "folder": "; ".join(shown(run.folder) for run in outcome.runs),
         "reason": " ".join(verdict.found.split()),
-        "published": published(outcome.claim),
+        "published": outcome.claim.published_text(),
         "source": outcome.claim.source or outcome.source,
         "points": outcome.claim.points if verdict.state == "passed" else 0,
         "max_points": outcome.claim.points,

@@ -65,6 +65,12 @@ class Claim:
         """The experiment that this one is compared with."""
         return self.mean_at_least or self.mean_within or self.mean_below or self.rises_less_than
 
+    def published_text(self) -> str:
+        """What its source shows: `0.8706, 0.8709 (n=2)`, or an empty text."""
+        values = ", ".join(f"{value:g}" for value in self.published)
+        seen = f" (n={self.n})" if self.n else ""
+        return f"{values}{seen}" if values else ""
+
     def text(self) -> str:
         """The claim in words."""
         if self.subject == "metric":

@@ -14,6 +14,7 @@ from typing import Any
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.inputs import Inputs
 from stackfit.errors import StackfitError, TakenError, TrainingError
+from stackfit.execution.afterwards import run_ended
 from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Job, check_there
 from stackfit.execution.members import settings_of
@@ -90,6 +91,7 @@ class Finisher:
     def _end(self, job: Job, state: str) -> None:
         job.ended = True
         job.reporter.ended(job.label, state)
+        run_ended(job)
         self.ended(job)
 
     def abort(self, jobs: Sequence[Job], error: BaseException) -> None:
@@ -102,6 +104,7 @@ class Finisher:
                     job.end_line()
                     job.folder.append_log(job.take_lines())
                     job.folder.fail(f"Interrupted in epoch {job.epoch + 1}.", status="interrupted")
+                run_ended(job)
                 with contextlib.suppress(OSError, StackfitError):
                     self.ended(job)
             else:

@@ -13,6 +13,7 @@ from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.data.dataset import SILENT
 from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising, said
+from stackfit.execution.afterwards import attach
 from stackfit.execution.cells import Cell
 from stackfit.execution.elsewhere import train_elsewhere
 from stackfit.execution.engines import engine_of, is_here
@@ -242,6 +243,7 @@ def _claim(job: Job, dataset: Dataset | StreamedDataset, claim: Claim, engine: M
     name = f"{job.label}: " if job.alone else ""
     job.say(f"{name}{describe_stack(model)}, {model.count_params():,} parameters, {examples} examples", detail=True)
     job.folder.write_start(config, environment, job.take_lines(), describe_layers(model))
+    attach(job)
 
 
 def _resume(job: Job) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from stackfit.callbacks import MLflow
 from stackfit.config.given import described
 from stackfit.errors import ConfigError, did_you_mean
 from stackfit.keys import without_number
@@ -20,6 +21,7 @@ from stackfit.model.metric_checks import Trial
 
 HOOKS = [name for name in dir(keras.callbacks.Callback) if name.startswith("on_")]
 RATE = ("learning_rate", "lr")
+EXTRAS = {keras.callbacks.TensorBoard: ("tensorboard", "tensorboard"), MLflow: ("mlflow", "mlflow")}  # the module, the extra
 
 
 def find_idle(
@@ -47,12 +49,13 @@ def find_idle(
             f"engine. Write: {key}=null, or engine=tensorflow",
             among=(f"{key}._target_", "engine"),
         )
-    if target is keras.callbacks.TensorBoard and importlib.util.find_spec("tensorboard") is None:
-        yield ConfigError(
-            "TensorBoard is not installed. Expected the extra that this callback needs. "
-            "Type: pip install 'stackfit[tensorboard]'",
-            key=key,
-        )
+    for kind, (module, extra) in EXTRAS.items():
+        if target is kind and importlib.util.find_spec(module) is None:
+            yield ConfigError(
+                f"{kind.__name__} needs {module}, which is not installed. Expected the extra that this callback needs. "
+                f"Type: pip install 'stackfit[{extra}]'",
+                key=key,
+            )
 
 
 def _find_monitor(

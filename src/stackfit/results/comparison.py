@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,11 @@ class Comparison:
 
     def __repr__(self) -> str:
         return self.render(width=WIDTH).rstrip()
+
+    def _repr_html_(self) -> str:
+        """For a notebook; what stands in the runs is escaped."""
+        parts = [f"<p>{escape(name)}</p>{table.to_html(index=False, border=0, na_rep='')}" for name, table in self.tables.items()]
+        return "".join([*parts, *(f"<p>{escape(sentence)}</p>" for sentence in self.sentences)])
 
     def render(self, format: str = "text", width: int | None = None) -> str:
         """All of it as text, Markdown or JSON; as CSV the last table alone."""

@@ -146,11 +146,11 @@ def _cells(columns: dict[str, list[Any]], short: dict[str, str], settings: set[s
         shown_in = {"n": stem, "sd": f"{stem}_mean", "low": f"{stem}_mean", "high": f"{stem}_mean"}.get(part)
         if shown_in in columns:
             continue
-        texts = _texts(name, values, name in settings)
+        texts = texts_of(name, values, name in settings)
         if part == "mean" and f"{stem}_high" in columns:
             name, pairs = stem, zip(values, columns[f"{stem}_high"], strict=True)
             halves = [None if high is None else high - mean for mean, high in pairs]
-            texts = _texts(stem, [*values, *halves], False)
+            texts = texts_of(stem, [*values, *halves], False)
             pairs = zip(texts[: len(values)], texts[len(values) :], strict=True)
             texts = [f"{mean} ± {half}" if half else mean for mean, half in pairs]
         elif f"{name}_n" in columns:
@@ -160,7 +160,7 @@ def _cells(columns: dict[str, list[Any]], short: dict[str, str], settings: set[s
     return cells
 
 
-def _texts(name: str, values: list[Any], is_setting: bool) -> list[str]:
+def texts_of(name: str, values: list[Any], is_setting: bool) -> list[str]:
     """A column's cells; of folders what they share, of classes the last word where that tells them apart."""
     if name == "folders":
         counts = [f" ({len(paths)} runs)" if len(paths) > 1 else "" for paths in values]

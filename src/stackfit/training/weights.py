@@ -8,13 +8,13 @@ from typing import Any
 
 import keras
 
-from stackfit.callbacks import EpochSchedule, StopAt
+from stackfit.callbacks import EpochSchedule, MLflow, StopAt
 
 # Callbacks that never set a weight; a class derived from one of them may.
 HARMLESS = (
     *(keras.callbacks.History, keras.callbacks.CSVLogger, keras.callbacks.ModelCheckpoint, keras.callbacks.TensorBoard),
     *(keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler, keras.callbacks.TerminateOnNaN),
-    *(StopAt, EpochSchedule),
+    *(StopAt, EpochSchedule, MLflow),
 )
 
 

@@ -1,0 +1,1 @@
+"""What was measured, as pictures: charts of runs, and one HTML page that holds them. No engine."""

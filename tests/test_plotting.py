@@ -1,0 +1,131 @@
+"""`plotting`: figures for papers, at a width in millimetres, with the numbers of the table."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_runs import make_run
+from PIL import Image
+
+import stackfit
+from stackfit.reports.plotting import KINDS, plot_of
+
+UNITS, RATES, SEEDS = (16, 64, 256), (0.001, 0.01), range(3)
+
+
+@pytest.fixture
+def sweep(lab):
+    """Eighteen runs whose accuracy is a function of their settings, with a seed that moves it a little."""
+    for units in UNITS:
+        for rate in RATES:
+            for seed in SEEDS:
+                accuracy = 0.6 + units / 1000 + 10 * rate + seed / 1000
+                make_run(
+                    lab / "outputs" / "base" / f"{units}-{rate}-{seed}",
+                    {"model.layers.hidden.units": units, "optimizer.learning_rate": rate, "seed": seed},
+                    {"loss": 0.5, "test_accuracy": accuracy, "stopped_epoch": 3, "parameters": 10 * units},
+                    history=3,
+                )
+    return lab
+
+
+def rows(plot, name):
+    return plot.spec["datasets"][name]
+
+
+@pytest.mark.parametrize(
+    "kind, ending", [*((kind, "png") for kind in KINDS if kind not in ("confusion", "layers")), ("axis", "svg"), ("axis", "pdf")]
+)
+def test_each_kind_is_written_in_each_form_as_wide_as_it_is_asked_for(sweep, cli, kind, ending):
+    answer = cli("plot", "base", "--kind", kind, "--out", f"figure.{ending}", "--width", "90")
+    assert (answer.code, answer.out) == (0, f"figure.{ending}\n"), answer.err
+    content = Path(f"figure.{ending}").read_bytes()
+    if ending == "png":
+        with Image.open("figure.png") as picture:
+            assert picture.width == pytest.approx(90 / 25.4 * 300, abs=2)
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 20  # something is drawn
+    elif ending == "svg":
+        assert re.search(rb'width="90\.00mm"', content)
+    else:
+        (width, _) = map(float, re.search(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", content).groups())
+        assert width == pytest.approx(90 / 25.4 * 72, abs=1)
+
+
+def test_an_axis_shows_the_mean_over_seeds_with_its_interval_and_says_so(sweep):
+    plot, problems = plot_of(["base"], "axis", by=["learning_rate"])
+    assert problems == []
+    assert [row["x"] for row in rows(plot, "means")] == [*RATES]
+    table = stackfit.table("base").groupby("optimizer.learning_rate")["test_accuracy"]
+    assert [row["mean"] for row in rows(plot, "means")] == pytest.approx(list(table.mean()), rel=1e-5)
+    assert [row["n"] for row in rows(plot, "means")] == [3, 3]  # seeds: the other setting is averaged
+    assert len(rows(plot, "points")) == 18
+    assert "bars are its 95 % interval" in " ".join(plot.spec["title"]["text"])
+
+
+def test_a_heat_map_has_the_mean_of_each_pair(sweep):
+    plot, _ = plot_of(["base"], "heatmap", by=["units", "learning_rate"])
+    means = {(row["row"], row["column"]): row["mean"] for row in rows(plot, "cells")}
+    assert means[("256", "0.01")] == pytest.approx(0.6 + 0.256 + 0.1 + 0.001, rel=1e-5)
+    assert len(means) == 6
+
+
+def test_curves_are_coloured_by_the_setting_that_is_asked_for(sweep):
+    plot, _ = plot_of(["base"], "curves", by=["learning_rate"])
+    assert {row["group"] for row in rows(plot, "epochs")} == {"0.001", "0.01"}
+    assert len(rows(plot, "epochs")) == 18 * 3
+
+
+def test_without_a_kind_several_runs_are_shown_by_their_first_setting_and_one_by_its_curves(sweep):
+    assert plot_of(["base"])[0].figure.kind == "axis"
+    alone, _ = plot_of(["outputs/base/16-0.001-0"])
+    assert alone.figure.kind == "curves"
+    assert [row["value"] for row in rows(alone, "lines")] == pytest.approx([1, 0.5, 1 / 3], rel=1e-5)
+
+
+@pytest.mark.tf
+def test_one_run_has_a_confusion_matrix_with_the_counts_of_its_predictions(finished, lab):
+    plot, _ = plot_of([finished], "confusion")
+    with np.load(finished / "predictions.npz") as stored:
+        said, true = stored["scores"].argmax(1), stored["labels"]
+    counts = {(row["true"], row["predicted"]): row["count"] for row in rows(plot, "matrix")}
+    assert counts[("3", "3")] == int(((said == 3) & (true == 3)).sum())
+    assert sum(counts.values()) == 360
+    layers, _ = plot_of([finished], "layers")
+    assert sum(row["parameters"] for row in rows(layers, "layers")) == 610
+
+
+def test_a_notebook_shows_it_as_svg(sweep):
+    plot, _ = plot_of(["base"], "pareto")
+    bundle = plot._repr_mimebundle_()
+    assert bundle["image/svg+xml"].startswith("<svg")
+    assert "parameters" in bundle["text/plain"]
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--kind", "axes"], "There is no kind 'axes'. Did you mean 'axis'? Expected one of: curves, axis"),
+        (["--metric", "test_acuracy"], "Did you mean 'test_accuracy'?"),
+        (["--by", "unit"], "--by: no setting 'unit' differs among these runs. Did you mean 'units'?"),
+        (["--kind", "confusion"], "A table of 18 runs has no figure of the kind confusion. Expected one of:"),
+        (["--out", "figure.jpg"], "Expected a name that ends with .png, .svg or .pdf. Write: --out figure.png"),
+        (["--out", "absent/figure.png"], "absent"),
+        (["--out", "outputs.png/x.png"], "outputs.png"),
+        (["--width", "5"], "--width is 5. Expected 40 to 500, in millimetres."),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_with_what_to_type(sweep, cli, words, said):
+    answer = cli("plot", "base", *words)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+    assert answer.err.count("error:") == 1
+
+
+def test_runs_without_numbers_have_no_figure(lab, cli):
+    make_run(lab / "outputs" / "base" / "one", failed="it failed")
+    answer = cli("plot", "base")
+    assert answer.code == 2
+    assert "has no figure of the kind" in answer.err
