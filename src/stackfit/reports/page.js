@@ -59,7 +59,7 @@
       renderer: "canvas", container: place, hover: true, expr: vega.expressionInterpreter, logLevel: 1,
     });
     view.tooltip(showTip);
-    for (const [name, value] of Object.entries({ ...signals, room: Math.min(420, 0.4 * place.clientWidth) })) setIf(view, name, value);
+    for (const [name, value] of Object.entries({ ...signals, room: Math.min(420, 0.5 * place.clientWidth) })) setIf(view, name, value);
     for (const [name, values] of Object.entries(rows)) view.data(name, values);
     const has = hasSignal(view, "brush");
     if (has) {
