@@ -132,7 +132,10 @@
     const place = details.lastElementChild;
     if (!details.open || place.hasChildNodes()) return;
     const caption = details.closest("figure").querySelector("figcaption").textContent;
-    for (const [name, places] of Object.entries(figureOf(details).rows)) place.append(...gridOf(columnsOf(places), `${caption}: ${name}`));
+    for (const [name, places] of Object.entries(figureOf(details).rows)) {
+      const columns = columnsOf(places);
+      if (Object.values(columns)[0].length) place.append(...gridOf(columns, `${caption}: ${name}`));
+    }
   }));
   all("button.save").forEach((button) => button.addEventListener("click", async () => {
     const place = document.querySelector(`.chart[data-figure="${button.dataset.figure}"]`);
