@@ -188,14 +188,33 @@
     return kind || (typeof a === "string" ? collator.compare(a, b) : a === null ? 0 : a - b);
   }
 
+  // Only the first rows that pass are laid out, as in the file itself; more follow as the reader comes to the end.
+  const STEP = 200;
+  let most = STEP;
+  function show() {
+    let left = 0;
+    for (const number of order) {
+      const out = chosen !== null && !chosen.has(number), hidden = out || ++left > most;
+      if (rows[number].hidden !== hidden) rows[number].hidden = hidden;
+      if (out) rows[number].dataset.out = ""; else delete rows[number].dataset.out;
+      if (opened.has(number)) opened.get(number).hidden = hidden;
+    }
+    end.hidden = left <= most;
+  }
   function place() {
     const fragment = document.createDocumentFragment();
+    most = STEP;
+    show();
     for (const number of order) {
       fragment.append(rows[number]);
       if (opened.has(number)) fragment.append(opened.get(number));
     }
     body.append(fragment);
   }
+  const scroll = table.parentElement, end = element("p", "More rows follow.", { class: "note", id: "end" });
+  scroll.append(end);
+  show();
+  new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) { most += STEP; show(); } }, { root: scroll, rootMargin: "400px" }).observe(end);
 
   function sort(column) {
     const descending = sorted === column ? !sorted_down : runs.columns[column].number && values[column].some((value) => value !== null);
@@ -232,16 +251,15 @@
 
   function choose() {
     const tests = filter.value.toLowerCase().split(/\s+/).filter(Boolean).map(testOf);
-    let left = 0;
     const found = new Set();
-    rows.forEach((row, number) => {
-      const is = (brush === null || brush.has(number)) && tests.every((test) => test(number));
-      if (is) { left++; found.add(number); }
-      if (row.hidden === is) row.hidden = !is;
-      if (opened.has(number)) opened.get(number).hidden = !is;
+    rows.forEach((_, number) => {
+      if ((brush === null || brush.has(number)) && tests.every((test) => test(number))) found.add(number);
     });
+    const left = found.size;
     const was = chosen;
     chosen = left === rows.length ? null : found;
+    most = STEP;
+    show();
     count.textContent = chosen === null ? `${rows.length.toLocaleString("en")} runs` : `${left.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
     clear.disabled = chosen === null && filter.value === "" && brush === null;
     if (was !== chosen) requestAnimationFrame(() => { for (const { view } of drawn.values()) { pick(view); view.runAsync(); } });
