@@ -18,7 +18,7 @@ class PageReader(HTMLParser):
         self.scripts: list[tuple[dict[str, str | None], str]] = []
         self.words: list[str] = []
         self.tables: list[list[list[str]]] = []
-        self._inside = ""
+        self._inside, self._in_table = "", False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -29,6 +29,7 @@ class PageReader(HTMLParser):
                 self.scripts.append((dict(attrs), ""))
         elif tag == "table":
             self.tables.append([])
+            self._in_table = True
         elif tag == "tr" and self.tables:
             self.tables[-1].append([])
         elif tag in ("th", "td") and self.tables:
@@ -37,6 +38,7 @@ class PageReader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == self._inside:
             self._inside = ""
+        self._in_table = self._in_table and tag != "table"
 
     def handle_data(self, data: str) -> None:
         if self._inside == "script":
@@ -44,7 +46,7 @@ class PageReader(HTMLParser):
             self.scripts[-1] = (attributes, text + data)
         elif not self._inside:
             self.words.append(data)
-            if self.tables and self.tables[-1] and self.tables[-1][-1] and data.strip():
+            if self._in_table and self.tables[-1] and self.tables[-1][-1] and data.strip():
                 self.tables[-1][-1][-1] += data.strip()
 
     @property

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from stackfit.cli.arguments import Direction, Filter, Paths, Trust, option
 from stackfit.cli.idle import Idle
-from stackfit.cli.text import complain
+from stackfit.cli.text import complain, say
 from stackfit.errors import ConfigError
 
 IDLE = (
@@ -38,7 +38,6 @@ def command(
 
     stackfit report --check --claims rubric.yaml 'hand-ins/*.yaml'
     """
-    from stackfit.cli.text import say
     from stackfit.files import shown
     from stackfit.reports.making import check_out, report_of, write_report
 
@@ -68,4 +67,9 @@ def _of_class(words: Sequence[str], claims: Path | None, most: Sequence[float | 
         raise ConfigError("No experiment was named. Expected names or files. Try: stackfit report --check gsp631_base")
     limits = Limits(*most)  # type: ignore[arg-type]
     marks = check(words, make_reporter(), trust, rubric=read_rubric(claims) if claims else None, limits=limits)
+    problems = [(mark.item, mark.problem) for mark in marks if mark.problem]
+    if problems and not any(mark.outcomes or mark.state != "error" for mark in marks):
+        raise problems[0][1]
+    for item, problem in problems:
+        say(f"error: {item}: {problem}")
     return render(class_page(marks)), 1 if any(mark.state in ("failed", "error") for mark in marks) else 0

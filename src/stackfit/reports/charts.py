@@ -177,7 +177,7 @@ def compare(data: Any, metric: str, rows: int) -> Any:
         rows: how many there are.
     """
     base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=_ink("room"))))
-    x = alt.X("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=f"{metric}, mean and 95 % interval over seeds", format=SHOWN, tickCount=5))
+    x = alt.X("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=metric, format=SHOWN, tickCount=5))
     bars = base.mark_rule(color=_ink("accent"), strokeWidth=2).encode(x=alt.X("low:Q", scale=alt.Scale(zero=False), title=""), x2="high:Q")
     dots = base.mark_circle(size=80, opacity=1, color=_ink("accent")).encode(
         x,

@@ -150,9 +150,8 @@ def _repeat(runs: Runs, folders: list[str]) -> Section:
     sweeps = {Path(folder).parent for folder, sweep in zip(folders, runs.about["sweep"], strict=True) if isinstance(sweep, str)}
     lines = [line for path in sorted(sweeps) if (line := _sweep_command(path))]
     section.commands = [("The sweep", line) for line in lines[:MOST_COMMANDS]]
-    if not sweeps:
-        names = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
-        section.commands += [("The table", f"stackfit table {shlex.join(names[:MOST_COMMANDS])}")]
+    names = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
+    section.commands.append(("The table", shlex.join(["stackfit", "table", *names[:MOST_COMMANDS]])))
     return section
 
 

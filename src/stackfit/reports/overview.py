@@ -146,7 +146,7 @@ class Overview:
                 f"First: {rows['configuration'][0]}, {rows['mean'][0]}.",
                 charts.compare(named("compared"), self.metric, len(frame)),
                 {"compared": {**rows, "n": frame["n"].tolist()}},
-                "" if len(frame) == len(table) else f"The {len(frame)} best of {len(table)} configurations.",
+                "Mean and 95 % interval over seeds." + ("" if len(frame) == len(table) else f" The {len(frame)} best of {len(table)}."),
                 wide=True,
                 kind="compare",
             )

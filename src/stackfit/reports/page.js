@@ -59,7 +59,7 @@
       renderer: "canvas", container: place, hover: true, expr: vega.expressionInterpreter, logLevel: 1,
     });
     view.tooltip(showTip);
-    for (const [name, value] of Object.entries({ ...signals, room: Math.min(420, 0.4 * place.clientWidth) })) setIf(view, name, value);
+    for (const [name, value] of Object.entries({ ...signals, room: Math.min(420, 0.5 * place.clientWidth) })) setIf(view, name, value);
     for (const [name, values] of Object.entries(rows)) view.data(name, values);
     const has = hasSignal(view, "brush");
     if (has) {
@@ -132,7 +132,10 @@
     const place = details.lastElementChild;
     if (!details.open || place.hasChildNodes()) return;
     const caption = details.closest("figure").querySelector("figcaption").textContent;
-    for (const [name, places] of Object.entries(figureOf(details).rows)) place.append(...gridOf(columnsOf(places), `${caption}: ${name}`));
+    for (const [name, places] of Object.entries(figureOf(details).rows)) {
+      const columns = columnsOf(places);
+      if (Object.values(columns)[0].length) place.append(...gridOf(columns, `${caption}: ${name}`));
+    }
   }));
   all("button.save").forEach((button) => button.addEventListener("click", async () => {
     const place = document.querySelector(`.chart[data-figure="${button.dataset.figure}"]`);
@@ -185,14 +188,33 @@
     return kind || (typeof a === "string" ? collator.compare(a, b) : a === null ? 0 : a - b);
   }
 
+  // Only the first rows that pass are laid out, as in the file itself; more follow as the reader comes to the end.
+  const STEP = 200;
+  let most = STEP;
+  function show() {
+    let left = 0;
+    for (const number of order) {
+      const out = chosen !== null && !chosen.has(number), hidden = out || ++left > most;
+      if (rows[number].hidden !== hidden) rows[number].hidden = hidden;
+      if (out) rows[number].dataset.out = ""; else delete rows[number].dataset.out;
+      if (opened.has(number)) opened.get(number).hidden = hidden;
+    }
+    end.hidden = left <= most;
+  }
   function place() {
     const fragment = document.createDocumentFragment();
+    most = STEP;
+    show();
     for (const number of order) {
       fragment.append(rows[number]);
       if (opened.has(number)) fragment.append(opened.get(number));
     }
     body.append(fragment);
   }
+  const scroll = table.parentElement, end = element("p", "More rows follow.", { class: "note", id: "end" });
+  scroll.append(end);
+  show();
+  new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) { most += STEP; show(); } }, { root: scroll, rootMargin: "400px" }).observe(end);
 
   function sort(column) {
     const descending = sorted === column ? !sorted_down : runs.columns[column].number && values[column].some((value) => value !== null);
@@ -229,16 +251,15 @@
 
   function choose() {
     const tests = filter.value.toLowerCase().split(/\s+/).filter(Boolean).map(testOf);
-    let left = 0;
     const found = new Set();
-    rows.forEach((row, number) => {
-      const is = (brush === null || brush.has(number)) && tests.every((test) => test(number));
-      if (is) { left++; found.add(number); }
-      if (row.hidden === is) row.hidden = !is;
-      if (opened.has(number)) opened.get(number).hidden = !is;
+    rows.forEach((_, number) => {
+      if ((brush === null || brush.has(number)) && tests.every((test) => test(number))) found.add(number);
     });
+    const left = found.size;
     const was = chosen;
     chosen = left === rows.length ? null : found;
+    most = STEP;
+    show();
     count.textContent = chosen === null ? `${rows.length.toLocaleString("en")} runs` : `${left.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
     clear.disabled = chosen === null && filter.value === "" && brush === null;
     if (was !== chosen) requestAnimationFrame(() => { for (const { view } of drawn.values()) { pick(view); view.runAsync(); } });
