@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import psutil
@@ -16,6 +18,7 @@ import pytest
 from PIL import Image
 
 from stackfit.data import declare, load_dataset, picture_workers
+from stackfit.data.picture_workers import Reading
 from stackfit.errors import DataError
 
 COUNT = 90  # pictures
@@ -50,18 +53,18 @@ def test_workers_give_the_bytes_of_one_process(folder, monkeypatch, changes):
     data, started = folder | changes, []
     clear = Image.fromarray(np.full((6, 5, 4), 90, np.uint8))
     clear.save("photos/b/zz.png")  # transparent, and a worker's
-    real = picture_workers._worker
-    monkeypatch.setattr(picture_workers, "_worker", lambda *args: started.append(args) or real(*args))
+    real = Reading._worker
+    monkeypatch.setattr(Reading, "_worker", lambda self, blocks: started.append(blocks) or real(self, blocks))
     steps = []
     many = load_dataset(data, step=lambda *step: steps.append(step))
-    assert len(started) == 2 and len(started[0][0]) + len(started[1][0]) == COUNT + 1 - 2  # two were read meanwhile
+    assert len(started) == 2 and sum(map(len, started[0] + started[1])) == COUNT + 1 - 2  # two were read meanwhile
     assert steps == [("reading photos", COUNT + 1, COUNT + 1)] and children() == []
     one = alone(data, monkeypatch)
     assert many.fingerprint == one.fingerprint and np.array_equal(many.train.x, one.train.x)
 
 
 def test_a_single_core_and_little_work_start_nothing(folder, monkeypatch):
-    monkeypatch.setattr(picture_workers, "_worker", lambda *args: pytest.fail("started"))
+    monkeypatch.setattr(Reading, "_worker", lambda *args: pytest.fail("started"))
     monkeypatch.setattr(picture_workers, "PATIENCE", 60.0)
     load_dataset(folder)
     alone(folder, monkeypatch)
@@ -93,18 +96,20 @@ def test_the_first_picture_that_is_wrong_is_named_as_by_one_process(folder, monk
 def test_who_is_killed_or_cannot_start_is_not_needed(folder, monkeypatch):
     expected = alone(folder, monkeypatch).fingerprint
     monkeypatch.setattr(picture_workers, "cores", lambda: 2)
-    real, received = picture_workers._receive, []
+    real, killed, answered = Reading._worker, [], []
 
-    def receive(worker, target):
-        if not received:  # both are starting
-            children()[0].kill()
-        received.append(real(worker, target))
-        return received[-1]
+    @contextlib.contextmanager
+    def worker(self, blocks):
+        with real(self, blocks) as answers:
+            if not killed:  # the first one, while it starts
+                killed.extend(children())
+                killed[0].kill()
+            yield SimpleNamespace(get=lambda: answered.append(answers.get()) or answered[-1])
 
-    monkeypatch.setattr(picture_workers, "_receive", receive)
+    monkeypatch.setattr(Reading, "_worker", worker)
     assert load_dataset(folder).fingerprint == expected
-    assert sum(received) == len(received) / 2  # every second one
-    monkeypatch.setattr(picture_workers, "_receive", real)
+    assert len(killed) == 1 and 0.4 < np.mean([bool(missed) for missed in answered]) < 0.6  # every second block
+    monkeypatch.setattr(Reading, "_worker", real)
     monkeypatch.setattr(sys, "executable", str(Path("nowhere").absolute()))
     assert load_dataset(folder).fingerprint == expected
 
@@ -123,7 +128,7 @@ def test_an_interruption_ends_the_workers(folder):
         "import time, sys, psutil\nfrom stackfit.data import load_dataset, picture_workers\n"
         "picture_workers.PATIENCE, picture_workers.CHUNK = 0, 1\npicture_workers.cores = lambda: 2\n"
         "def step(what, done, total):\n"
-        "    if done == 30:\n"
+        "    if done > 30:\n"
         "        print(*[child.pid for child in psutil.Process().children()], flush=True)\n        time.sleep(60)\n"
         f"load_dataset({folder}, step=step)\n"
     )

@@ -17,7 +17,7 @@ from stackfit.data import pictures
 from stackfit.data.dataset import SILENT, Progress
 from stackfit.data.division import divide
 from stackfit.data.own import Pair, own_kind
-from stackfit.data.picture_workers import read_all
+from stackfit.data.picture_workers import Reading
 from stackfit.data.settings import check_declared, check_size, wrong
 from stackfit.files import shown
 
@@ -51,7 +51,7 @@ def read(folder: Path, settings: Data, key: str, progress: Progress) -> dict[str
     def told(done: int) -> None:
         progress.step(f"reading {folder.name}", done, len(files))
 
-    read_all(files, arguments, read_one, x, place, told)
+    Reading(files, arguments, read_one, x, place, told).read_all()
     words = np.array([*classes])[labels[order]]
     parts = {"train": (x[:trained], words[:trained]), "test": (x[trained:], words[trained:])}
     return {part: pair for part, pair in parts.items() if len(pair[0])}
