@@ -38,6 +38,7 @@ def record(*words: str) -> tuple[dict, list[Path]]:
 @pytest.mark.tf
 def test_another_process_trains_a_cohort_from_its_record_with_the_bits_of_this_one(lab):
     work, folders = record(*SMALL)
+    folders[0].parent.mkdir(parents=True)
     done = subprocess.run([sys.executable, "-c", WORKER, json.dumps(work)], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip().splitlines()[-1:], done.returncode) == (["0"], 0), done.stderr
     there = [read_metrics(folder)["weights_sha256"] for folder in folders]

@@ -218,7 +218,9 @@ def vanished(case: Gone, folder: Path) -> str:
         shutil.rmtree(target, ignore_errors=True)
     answer = decent(process.finish(120))
     expect(answer.code == 1, f"ended with {answer.code}: {answer.err[-300:]}")
-    expect("cannot be written" in answer.err, f"says: {answer.err[-400:]}")
+    said = "cannot be written" if case.what == "the run's folder" else "is gone: something has removed it"
+    expect(said in answer.err, f"says: {answer.err[-400:]}")
+    expect(case.what == "the run's folder" or answer.err.count("error:") + answer.err.count("failed:") == 1, f"says more: {answer.err[-800:]}")
     if case.sweep and case.what == "the run's folder":
         expect("finished" in states(folder) or "failed" in states(folder), "the other cell is also lost")
     left_whole(folder)
