@@ -75,10 +75,10 @@ def test_a_report_of_runs_needs_no_engine(runs):
 
 @pytest.mark.tf
 def test_the_page_of_a_class_holds_the_verdicts_of_check(cli, write, lab):
-    rubric = "- {metric: test_accuracy, between: [0, 1], published: [0.5], n: 1, source: the <b>lecture</b>}\n- {metric: test_accuracy, between: [2, 3], points: 2}\n"
+    rubric = "expect:\n- {metric: test_accuracy, between: [0, 1], published: [0.5], n: 1, source: the <b>lecture</b>}\n- {metric: test_accuracy, between: [2, 3], points: 2}\n"
     write("rubric.yaml", rubric)
     for name in ("s01", "s02"):
-        text = "defaults: [digits_quickstart, _self_]\nabout: {question: Mine?}\nepochs: 1\n"
+        text = "defaults: [digits_quickstart, _self_]\nabout: {question: A net}\nepochs: 1\n"
         write(f"hand-ins/{name}/net.yaml", text if name == "s01" else f"{text}epochz: 3\n")
     words = ["--claims", "rubric.yaml", "hand-ins/*/net.yaml"]
     answer = cli("report", "--check", *words, "--out", "class.html")
