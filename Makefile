@@ -31,6 +31,8 @@ test-all: $(VENV)/.tested
 # what needs an optional dependency; installs it
 test-extras: $(VENV)/.tested
 	$(BIN)/python $(INSTALL) -e '.[slurm,ray,search,jax,mlflow,onnx,crate,tensorboard,notebook,browser]'
+	@test -x /usr/bin/chromium || apt-get install --yes --no-install-recommends chromium || \
+		{ echo "The report's tests need Debian's chromium. As root: apt-get install chromium" >&2; exit 1; }
 	$(PYTEST) -m extra
 
 # the same tests with the newest versions that pyproject.toml allows; says which newer version breaks what

@@ -27,6 +27,7 @@ def test_the_wheel_holds_every_config_every_experiment_and_both_plugins(wheel):
                 assert f"stackfit/{file.relative_to(ROOT)}" in names
     assert {"hydra_plugins/stackfit_launcher.py", "hydra_plugins/stackfit_sweeper.py"} <= names
     assert "stackfit/experiment.schema.json" in names
+    assert {f"stackfit/reports/page.{end}" for end in ("html.jinja", "js", "css")} <= names
     assert "hydra_plugins/__init__.py" not in names  # a namespace package: other Hydra plugins live there too
 
 

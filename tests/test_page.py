@@ -62,7 +62,7 @@ def test_the_table_of_the_page_is_the_table(page):
 
 
 def test_each_row_leads_to_its_folder_and_repeats_its_run(page):
-    read, text, folder = page
+    read, _, folder = page
     links = [attributes["href"] for tag, attributes in read.tags if tag == "a" and attributes["href"].startswith("./")]
     assert len(links) == 21
     assert all((folder.resolve().parent / link / "status.json").is_file() for link in links)

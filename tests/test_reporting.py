@@ -75,10 +75,10 @@ def test_a_report_of_runs_needs_no_engine(runs):
 
 @pytest.mark.tf
 def test_the_page_of_a_class_holds_the_verdicts_of_check(cli, write, lab):
-    rubric = "- {metric: test_accuracy, between: [0, 1], published: [0.5], n: 1, source: the <b>lecture</b>}\n- {metric: test_accuracy, between: [2, 3], points: 2}\n"
+    rubric = "expect:\n- {metric: test_accuracy, between: [0, 1], published: [0.5], n: 1, source: the <b>lecture</b>}\n- {metric: test_accuracy, between: [2, 3], points: 2}\n"
     write("rubric.yaml", rubric)
     for name in ("s01", "s02"):
-        text = "defaults: [digits_quickstart, _self_]\nabout: {question: Mine?}\nepochs: 1\n"
+        text = "defaults: [digits_quickstart, _self_]\nabout: {question: A net}\nepochs: 1\n"
         write(f"hand-ins/{name}/net.yaml", text if name == "s01" else f"{text}epochz: 3\n")
     words = ["--claims", "rubric.yaml", "hand-ins/*/net.yaml"]
     answer = cli("report", "--check", *words, "--out", "class.html")
@@ -87,7 +87,7 @@ def test_the_page_of_a_class_holds_the_verdicts_of_check(cli, write, lab):
     frame = stackfit.check("hand-ins/*/net.yaml", claims="rubric.yaml", reporter=Reporter(0))
     items, claims = read.tables
     assert answer.out.endswith("class.html\n")
-    assert [row[:4] for row in items[1:]] == [["hand-ins--s01--net", "failed", "1 of 2", "1 of 3"], ["hand-ins/s02/net.yaml", "error", "0 of 2", "0 of 3"]]
+    assert [row[:4] for row in items[1:]] == [["hand-ins--s01--net", "failed", "1 of 2", "1 of 3"], ["hand-ins--s02--net", "error", "0 of 2", "0 of 3"]]
     judged = frame[frame["claim"] != ""]
     assert [row[:3] for row in claims[1:]] == judged[["item", "claim", "state"]].to_numpy().tolist()
     assert claims[1][3] == "0.5 (n=1)" and claims[1][4] == judged["reason"].iloc[0] and claims[1][5] == "the <b>lecture</b>"

@@ -102,7 +102,7 @@ def axis(means: Any, points: Any, setting: str, metric: str, kind: str, ticks: S
     if kind == "nominal":
         x: Any = alt.X("x:N", sort=None, axis=alt.Axis(title=setting, labelAngle=0, labelOverlap=True))
     else:
-        named = {} if ticks is None else {"values": list(ticks)}
+        named: dict[str, Any] = {} if ticks is None else {"values": list(ticks)}
         x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format="~g", labelOverlap=True, **named))
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
     dots = alt.Chart(points).mark_circle(size=26, color=_ink("quiet")).encode(

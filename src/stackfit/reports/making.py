@@ -12,6 +12,7 @@ from typing import Any
 from stackfit.errors import ConfigError, RunFolderError, StackfitError
 from stackfit.files import shown, write_text, writing
 from stackfit.reports.figures import Section
+from stackfit.reports.findings import sections_of
 from stackfit.reports.overview import Overview
 from stackfit.reports.page import Page, Table, made, render
 from stackfit.reports.runs_table import addresses, columns_of_page, commands, opened
@@ -101,7 +102,7 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         best=overview.ranks[0] if overview.ranks and overview.direction else None,
     )
     experiments = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
-    sections = [*overview.sections(), _repeat(runs, folders)]
+    sections = [*sections_of(overview), _repeat(runs, folders)]
     return Page(
         title=experiments[0] if len(experiments) == 1 else f"{len(folders)} runs of {len(experiments)} experiments",
         questions=questions(runs, experiments),

@@ -249,6 +249,7 @@
     };
   }
 
+  let following;
   function choose() {
     const tests = filter.value.toLowerCase().split(/\s+/).filter(Boolean).map(testOf);
     const found = new Set();
@@ -262,7 +263,8 @@
     show();
     count.textContent = chosen === null ? `${rows.length.toLocaleString("en")} runs` : `${left.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
     clear.disabled = chosen === null && filter.value === "" && brush === null;
-    if (was !== chosen) requestAnimationFrame(() => { for (const { view } of drawn.values()) { pick(view); view.runAsync(); } });
+    clearTimeout(following);  // the table answers first, then the charts
+    if (was !== chosen) following = setTimeout(() => { for (const { view } of drawn.values()) { pick(view); view.runAsync(); } }, 150);
   }
   let waiting;
   filter.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(choose, 30); });

@@ -96,9 +96,10 @@ def _style(table: Table | None) -> str:
     """The page's style, with the colours of the charts and the sides of the table's columns."""
     lines = []
     for mode in theme.MODES:
-        colours = {"ground": theme.GROUND, "ink": theme.INK, "quiet": theme.QUIET, "line": theme.LINE}
-        text = "".join(f"--{name}:{value[mode]};" for name, value in colours.items())
-        text += f"--accent:{theme.CATEGORIES[mode][0]};--second:{theme.CATEGORIES[mode][1]};color-scheme:{mode}"
+        first, second = theme.CATEGORIES[mode][:2]
+        named = {"ground": theme.GROUND[mode], "ink": theme.INK[mode], "quiet": theme.QUIET[mode], "line": theme.LINE[mode]}
+        named |= {"accent": first, "second": second, "font": theme.FONT}
+        text = "".join(f"--{name}:{value};" for name, value in named.items()) + f"color-scheme:{mode}"
         if mode == "dark":
             lines.append(f"@media (prefers-color-scheme:dark){{:root:not([data-mode=light]){{{text}}}}}")
         lines.append(f":root[data-mode={mode}]{{{text}}}" if mode == "dark" else f":root{{{text}}}")
@@ -106,7 +107,7 @@ def _style(table: Table | None) -> str:
     if right:
         cells = ",".join(f"#table tr>:nth-child({number + 2})" for number in right)
         lines.append(f"{cells}{{text-align:right}}")
-    return "\n".join([_source("page.css"), f":root{{--font:{theme.FONT}}}", *lines])
+    return "\n".join([_source("page.css"), *lines])
 
 
 def _data(figures: Sequence[Figure], table: Table | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from stackfit.files import write_file, write_text
 from stackfit.reports import theme
 from stackfit.reports.bundle import VEGA_LITE
 from stackfit.reports.figures import Columns, Figure, plain
+from stackfit.reports.findings import sections_of
 from stackfit.reports.making import check_out, chosen_runs
 from stackfit.reports.overview import Overview
 from stackfit.results.frames import Paths, Runs
@@ -99,7 +100,7 @@ def plot_of(
         keys = tuple(_key(overview, name) for name in by) if kind != "pareto" else tuple(by)
         if kind == "curves" and keys:
             overview.asked_group, keys = keys[0], ()
-        found = [figure for section in overview.sections() for figure in section.figures]
+        found = [figure for section in sections_of(overview) for figure in section.figures]
         kind = kind or next((figure.kind for figure in found if figure.kind == "axis"), "curves")
         found = [figure for figure in found if not keys or {*keys} <= {*figure.by}]
     fitting = [figure for figure in found if figure.kind == kind]
