@@ -40,7 +40,7 @@ ALLOWED = {
     "tensorflow": "training.tensorflow",
     "jax": "training.jax",
     "altair": "reports",
-    "vl_convert": "reports.bundle",
+    "vl_convert": r"reports\.(bundle|plotting)",
     "jinja2": "reports.page",
 }
 LONGEST = 300  # lines of a module

@@ -74,17 +74,20 @@ def test_auto_is_resolved_when_a_cell_is_composed_and_only_for_jax(compose, monk
 
 def test_stack_and_the_engines_library_are_part_of_a_jax_cells_fingerprint_alone(compose, monkeypatch):
     plugins(monkeypatch)
-    versions = {"keras": "3", "tensorflow": "2", "jax": "0.10"}
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: versions[name])
+
+    def install(tensorflow: str, jax: str) -> None:
+        versions = {"keras": "3", "tensorflow": tensorflow, "jax": jax}
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: versions[name])  # another function: it is read once
 
     def digest(*overrides: str) -> str:
         return compose("digits_quickstart", *overrides).fingerprint("data")
 
+    install("2", "0.10")
     tensorflow, one, four = digest(), digest("engine=jax"), digest("engine=jax", "stack=4")
     assert len({tensorflow, one, four}) == 3 and digest("engine=tensorflow") == tensorflow
-    versions["jax"] = "0.11"
+    install("2", "0.11")
     assert digest() == tensorflow and digest("engine=jax") != one
-    versions["tensorflow"] = "3"
+    install("3", "0.11")
     assert digest() != tensorflow
 
 

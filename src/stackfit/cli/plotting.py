@@ -18,7 +18,7 @@ def _kinds() -> list[str]:
 
 def command(
     paths: Paths = None,
-    out: Annotated[Path, option("The file to write; its ending says the form: .png, .svg or .pdf.", metavar="FILE")] = Path("figure.png"),
+    out: Annotated[Path, option("A .png, .svg or .pdf file.", metavar="FILE")] = Path("figure.png"),
     kind: Annotated[
         str | None, option("curves, axis, heatmap, pareto, compare; of one run curves, confusion, layers.", offers=_kinds)
     ] = None,
@@ -32,7 +32,7 @@ def command(
 
     stackfit plot gsp631_base --kind axis --by units --out widths.pdf
 
-    stackfit plot gsp631_base@best --kind confusion --width 120 --out confusion.svg
+    stackfit plot gsp631_base@best --kind confusion --width 120 --out c.svg
     """
     from stackfit.files import shown
     from stackfit.reports.plotting import check_file, plot_of

@@ -14,24 +14,27 @@ from typing import Any
 
 from stackfit.results import run_files
 from stackfit.results.run import Run
+from stackfit.results.run_files import RunFiles
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+FILES = RunFiles(Path())
 WHAT = {
-    "config.yaml": "The resolved config: enough to run again",
-    "status.json": "State, times, settings and final metrics",
-    "environment.json": "Versions, machine, threads, and the fingerprint of the data",
-    "history.csv": "Loss and metrics after each epoch",
-    "metrics.json": "Final metrics, and the digest of the weights",
-    "predictions.npz": "Scores and labels of the test split",
-    "scaling.json": "How an example becomes the network's input",
-    "layers.json": "Name, class, output shape and parameters of each layer",
-    "model.keras": "The trained Keras model",
-    "manifest.json": "SHA-256 of the files, when the run finished",
-    "certificate.json": "What training the run again has found",
-    "log.txt": "What was printed",
+    FILES.config: "The resolved config: enough to run again",
+    FILES.status: "State, times, settings and final metrics",
+    FILES.environment: "Versions, machine, threads, and the fingerprint of the data",
+    FILES.history: "Loss and metrics after each epoch",
+    FILES.metrics: "Final metrics, and the digest of the weights",
+    FILES.predictions: "Scores and labels of the test split",
+    FILES.scaling: "How an example becomes the network's input",
+    FILES.layers: "Name, class, output shape and parameters of each layer",
+    FILES.model(): "The trained Keras model",
+    FILES.manifest: "SHA-256 of the files, when the run finished",
+    FILES.certificate: "What training the run again has found",
+    FILES.log: "What was printed",
 }
 KINDS = {".yaml": "application/yaml", ".keras": "application/zip", ".npz": "application/zip", ".h5": "application/x-hdf5"}
-TAKEN, MADE = ("config.yaml",), ("model.keras", "model.h5", "metrics.json", "predictions.npz", "history.csv")
+TAKEN = (FILES.config,)
+MADE = (*map(FILES.model, run_files.FORMS), FILES.metrics, FILES.predictions, FILES.history)
 
 
 def write_crate(run: Run, path: Path) -> None:
@@ -61,12 +64,12 @@ def write_crate(run: Run, path: Path) -> None:
         crate.root_dataset["citation"] = str(about["source"])
     entities = {}
     for file in sorted(each for each in run.folder.rglob("*") if each.is_file() and not each.name.startswith(".")):
-        inside = file.relative_to(run.folder).as_posix()
+        inside = file.relative_to(run.folder)
         kind = KINDS.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         told: dict[str, Any] = {"name": file.name, "encodingFormat": kind}
         if inside in WHAT:
             told["description"] = WHAT[inside]
-        entities[inside] = crate.add_file(file, inside, properties=told, record_size=True)
+        entities[inside] = crate.add_file(file, inside.as_posix(), properties=told, record_size=True)
     versions = environment.get("versions") or {}
     program = crate.add(
         SoftwareApplication(

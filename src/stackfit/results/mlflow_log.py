@@ -27,8 +27,7 @@ from stackfit.results.sweep_folder import SweepFolder
 
 RECORD = "mlflow.json"  # in a run's folder, and in a sweep's jobs/: the id there of the run, by tracking URI
 STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "FINISHED"}  # others: KILLED
-ARTIFACTS = ("config.yaml", "environment.json", "history.csv", "metrics.json", "layers.json", "scaling.json", "predictions.npz",
-             "model.keras", "model.h5", "log.txt", "manifest.json")  # fmt: skip
+ARTIFACTS = (*run_files.RESULTS, "manifest.json")
 LONGEST = 6000  # characters of a parameter's value (MLflow's limit)
 MOST_PARAMETERS, MOST_METRICS = 100, 1000  # in one call (MLflow's limits)
 # A server that does not answer must not hold a run up for minutes, as MLflow's own defaults do.
