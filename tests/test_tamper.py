@@ -28,6 +28,7 @@ def judged(finished, tmp_path_factory, keras) -> Iterator[tuple[Path, Path]]:
         one = Path(shutil.copytree(finished, top / "one"))  # its files have other times than the manifest says
         words = ("epochs=1", "model.layers.hidden.units=8", "save=[keras,h5]", "seed=1")
         other = stackfit.run("digits_quickstart", *words, reporter=QUIET).folder
+        (top / "rerun").mkdir()
         rerun = verify.execute(read_cell(Run(one)), FORMS, top / "rerun", QUIET)
         for run in (one, other):
             stackfit_verify(run)

@@ -64,11 +64,10 @@ def attach(job: Job) -> None:
     from stackfit.callbacks import MLflow
 
     assert job.folder is not None
-    folder = job.folder.path.resolve()
-    if folder.is_relative_to(project.outputs().resolve()):
-        for callback in job.member.callbacks:
-            if isinstance(callback, MLflow):
-                callback.log = RunLog(job.folder.path, job.reporter.line)
+    logging = [callback for callback in job.member.callbacks if isinstance(callback, MLflow)]
+    if logging and job.folder.path.resolve().is_relative_to(project.outputs().resolve()):
+        for callback in logging:
+            callback.log = RunLog(job.folder.path, job.reporter.line)
 
 
 def run_ended(job: Job) -> None:

@@ -46,7 +46,7 @@ def start(cell: Cell, together: bool = False) -> None:
         threads=threads_of(cell.config),
         deterministic=cell.config["deterministic"] is not False,
         lean=not cell.modules,
-        cache=str(project.cache() / "compiled"),
+        cache=str(project.cache() / "compiled") if engine.name == "jax" else "",
     )
     engine.start(settings, together)
     engines.note_started(engine)
