@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackfit.results.search_chance import Ending, Settled, best_so_far, endings, expected_best, one_epoch, random_search
+from stackfit.results.search_chance import (
+    Ending,
+    Settled,
+    best_so_far,
+    endings,
+    expected_best,
+    one_epoch,
+    random_search,
+)
 
 CURVE = st.lists(st.integers(0, 20).map(float), min_size=1, max_size=4)
 

@@ -35,6 +35,7 @@ class Trial:
     epochs: int  # trained in all, over seeds
     reason: str = ""
     values: tuple[float, ...] = ()  # of a finished trial, for each metric of the study
+    longest: int = 0  # epochs that it trains if nothing stops it, over seeds
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def _read_trial(
         sum(map(len, curves)),
         reason,
         values,
+        sum((row["status"].get("settings") or {}).get("epochs") or 0 for row in own),
     )
 
 
