@@ -115,6 +115,7 @@ def test_more_random_settings_than_were_tried_have_no_upper_end_unless_they_are_
     assert random_search(pool, 100).high == 0.9
     assert random_search(pool, 100, whole=False).high == math.inf
     assert random_search(pool, 4, whole=False).high == 0.9
+    assert [one_epoch([*pool, *pool], budget, whole=False).high for budget in (7, 8)] == [0.9, math.inf]
 
 
 def test_the_best_so_far_counts_the_epochs_of_all_that_train_side_by_side():

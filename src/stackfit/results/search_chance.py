@@ -110,18 +110,21 @@ def expected_best(values: Sequence[float], count: int) -> float:
     return math.fsum(value * (math.comb(i, count - 1) / subsets) for i, value in enumerate(sorted(values)))
 
 
-def one_epoch(pool: Sequence[Ending], budget: float, kept: int = KEPT) -> Baseline | None:
+def one_epoch(pool: Sequence[Ending], budget: float, whole: bool = True, kept: int = KEPT) -> Baseline | None:
     """One epoch of all settings, or of as many at random as the budget lasts for; then the best `kept` to their end.
 
     The kept ones are charged with the longest training, since how long they take is not known before. Of equal ones the
-    earlier is kept. None if the budget is too small for `kept` settings.
+    earlier is kept. None if the budget is too small for `kept` settings. For `whole` see `random_search`.
     """
     longest = max(ending.longest for ending in pool)
-    count = min(len(pool), int(budget + 1e-9) - kept * (longest - 1))
+    lasts = int(budget + 1e-9) - kept * (longest - 1)
+    count = min(len(pool), lasts)
     if count < kept:
         return None
     ranked = sorted(pool, key=lambda ending: -ending.first)
     low, high = (_best_kept(finals, count, kept) for finals in ([e.low for e in ranked], [e.high for e in ranked]))
+    if lasts > count and not whole:
+        high = math.inf
     return Baseline(low, high, count, count + kept * (longest - 1))
 
 
