@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from test_study import SETTINGS
 
+import stackfit
+from stackfit.errors import RunFolderError
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.search_lines import search_lines
-from stackfit.results.search_summary import BETTER, NO_BETTER, UNKNOWN, find_search, summarize_search
+from stackfit.results.search_summary import BETTER, NO_BETTER, UNKNOWN, summarize_search, summary_of
 from stackfit.results.sweep_folder import SweepFolder
 
 UNITS = "model.layers.hidden.units"
@@ -21,7 +23,7 @@ def write_trial(sweep, number, axes, curve, state="finished", final=None, *, lon
     """The entry of a trial's only cell in `sweep.json`, and its folder."""
     path = sweep.cell(axes, "0123456789")
     folder = RunFolder(path)
-    about = {"experiment": "xor_needs_a_hidden_layer", "overrides": [], "axes": axes, "settings": {"epochs": longest}, "seed": 0}
+    about = {"experiment": "xor_needs_a_hidden_layer", "overrides": [], "axes": axes, "settings": {"epochs": longest, "seed": 0, **axes}, "seed": 0}
     assert folder.claim("0123456789", about)
     for epoch, value in enumerate(curve, 1):
         folder.append_history({"epoch": epoch, "loss": 1.0, "val_accuracy": value, "seconds": 0.1, "members": 1})
@@ -153,10 +155,25 @@ def test_the_command_can_be_pasted_and_every_line_fits(search):
 def test_only_the_folder_of_a_search_has_a_summary(search, lab):
     search([([0.5], "finished")])
     sweep = Path("outputs/xor/sweep-1")
-    assert find_search([sweep]).path == sweep
-    assert find_search([Path("xor")]).path == lab / sweep  # of an experiment's name, its newest
-    assert find_search([sweep, sweep]) is None and find_search([]) is None
-    assert find_search([Path("outputs/xor")]) is None  # all runs of the experiment
+    assert summary_of([sweep])["folder"] == summary_of("xor")["folder"] == str(sweep)  # of a name, its newest sweep
+    assert summary_of([sweep, sweep]) is None and summary_of([]) is None
+    assert summary_of([Path("outputs/xor")]) is None  # all runs of the experiment
+    with pytest.raises(RunFolderError, match="grid is not a search"):
+        stackfit.search_summary(lab / "grid")
     grid = SweepFolder(lab / "grid")
     grid.write_index("xor_needs_a_hidden_layer", [], [UNITS], [])
-    assert find_search([grid.path]) is None and summarize_search(grid) is None
+    assert summary_of([grid.path]) is None and summarize_search(grid) is None
+
+
+def test_table_compare_and_python_say_the_same_below_the_runs(search, cli):
+    found = search([([0.5, 0.6, 0.7, 0.8], "finished"), ([0.4], "pruned"), ([0.5, 0.6, 0.7, 0.75], "finished")])
+    lines = "\n".join(search_lines(found))
+    assert repr(stackfit.search_summary(found["folder"])) == lines
+    for words in (["table"], ["compare", "--metric", "val_accuracy"]):
+        answer = cli(*words, found["folder"])
+        assert answer.code == 0 and answer.out.endswith(f"\n\n{lines}\n"), answer
+        assert max(map(len, answer.out.splitlines())) <= 80
+        assert f"```text\n{lines}\n```" in cli(*words, found["folder"], "--format", "md").out
+    said = json.loads(cli("compare", "--metric", "val_accuracy", found["folder"], "--format", "json").out)
+    assert said["search"] == found
+    assert len(json.loads(cli("table", found["folder"], "--format", "json").out)) == 3  # rows alone

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         plan,
         predict,
         run,
+        search_summary,
         show,
         sweep,
         table,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Run", "best", "check", "compare", "eject", "evaluate", "experiments", "explain", "load_model", "plan", "predict",
-           "run", "show", "sweep", "table", "verify"]  # fmt: skip
+           "run", "search_summary", "show", "sweep", "table", "verify"]  # fmt: skip
 debug = os.environ.get("STACKFIT_DEBUG", "0") not in ("", "0")
 
 

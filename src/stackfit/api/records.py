@@ -33,6 +33,15 @@ class Plan(dict[str, Any]):
         return "\n".join([*lines, *map(in_python, problem_lines(self))])
 
 
+class Search(dict[str, Any]):
+    """What a search found; shown as `stackfit table` prints it below the search's table."""
+
+    def __repr__(self) -> str:
+        from stackfit.results.search_lines import search_lines
+
+        return "\n".join(search_lines(self))
+
+
 class Certificate(dict[str, Any]):
     """What `verify` found, as in the run's certificate.json; shown as `stackfit verify` prints it."""
 

@@ -128,8 +128,8 @@ def _number(value: float) -> str:
 
 
 def render_search(found: Mapping[str, Any] | None, format: str, width: int) -> str:
-    """The lines below a table or a comparison; nothing in the formats that hold rows alone."""
-    if found is None or format not in ("text", "md"):
+    """The lines below a table or a comparison; nothing of a sweep that is not a search."""
+    if found is None:
         return ""
     lines: Sequence[str] = [*search_lines(found, width)]
     if format == "md":

@@ -7,12 +7,14 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from stackfit.errors import RunFolderError, StackfitError, raising
 from stackfit.files import shown
 from stackfit.results import search_chance
+from stackfit.results.frames import Paths
 from stackfit.results.naming import newest_sweep
 from stackfit.results.search_importance import find_importance
 from stackfit.results.study import SETTLED, Study, Trial, read_study
@@ -22,14 +24,14 @@ BLIND = ("random", "qmc", "grid")  # samplers that learn nothing: their trials a
 BETTER, NO_BETTER, UNKNOWN = "better", "no better", "not known"
 
 
-def find_search(paths: Sequence[Path]) -> SweepFolder | None:
-    """The search that the only path is: its folder, or the experiment's name if its newest sweep is one."""
-    if len(paths) != 1:
+def summary_of(paths: Paths) -> dict[str, Any] | None:
+    """`summarize_search` of the only path: a search's folder, or an experiment's name whose newest sweep is a search."""
+    given = [paths] if isinstance(paths, (str, PathLike)) else [*paths]
+    if len(given) != 1:
         return None
     with contextlib.suppress(OSError, RunFolderError):  # who reads the runs says it
-        folder = SweepFolder(newest_sweep(paths[0]))
-        if b'"study"' in folder.index.read_bytes():
-            return folder
+        folder = SweepFolder(newest_sweep(Path(given[0])))
+        return summarize_search(folder) if b'"study"' in folder.index.read_bytes() else None
     return None
 
 
