@@ -69,8 +69,10 @@ class InProcess:
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Train every job."""
-        for cohort in runner.plan_cohorts(jobs, self.max_members):
-            run_work(Work.of(cohort, sweep), runner.reporter, runner, cohort)
+        rounds: Iterable[Sequence[Job]] = runner.rungs.rounds(jobs) if runner.rungs else [jobs]
+        for ready in rounds:
+            for cohort in runner.plan_cohorts(ready, self.max_members):
+                run_work(Work.of(cohort, sweep), runner.reporter, runner, cohort)
 
 
 def run_work(

@@ -35,8 +35,8 @@ class TensorFlow:
     def group_key(self, settings: Settings) -> Hashable:
         return tuple(getattr(settings, name) for name in self.shared)
 
-    def limit(self, cells: int, largest: int) -> int:
-        fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
+    def limit(self, cells: int, largest: int, whole: bool = False) -> int:
+        fitting = max(1, min(cells if whole else MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
         cohorts = -(-cells // fitting)
         return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
