@@ -47,7 +47,8 @@ def search(lab):
         cells = []
         for number, (curve, state, *final) in enumerate(trials):
             cells.append(write_trial(sweep, number, {UNITS: str(number + 1)}, curve, state, *final, **more))
-        settings = {**SETTINGS, "sampler": "random", "pruner": "halving", **(settings or {})}
+        space = {"space": {UNITS: "interval(0,1)"}}
+        settings = {**SETTINGS, **space, "sampler": "random", "pruner": "halving", **(settings or {})}
         sweep.write_index("xor_needs_a_hidden_layer", [], [UNITS], cells, settings)
         return summarize_search(sweep)
 
@@ -72,7 +73,7 @@ def test_the_best_of_the_finished_ones_wins_and_chance_is_an_interval_where_tria
 
 def test_what_is_known_to_be_better_is_said_to_be_and_nothing_else(search):
     weak, strong = ([0.1, 0.2, 0.3, 0.4], "finished"), ([0.5, 0.6, 0.7, 0.8], "finished")
-    random, one = search([weak, weak, strong, weak, ([0.1], "pruned"), ([0.1], "pruned")], {"size": 6})["chance"]
+    random, one = search([weak, weak, strong, weak, ([0.1], "pruned"), ([0.1], "pruned")], {"space": {UNITS: "range(1,7)"}})["chance"]
     assert random["search"] == UNKNOWN and not random["exact"]  # both might have reached 0.8
     assert (one["settings"], one["epochs"], one["search"]) == (6, 15, NO_BETTER) and one["exact"]
     assert one["low"] == 0.8
@@ -80,7 +81,7 @@ def test_what_is_known_to_be_better_is_said_to_be_and_nothing_else(search):
 
 def test_chance_is_exact_where_all_trained_to_their_end_and_the_whole_space_was_tried(search):
     trials = [([0.1, 0.2, 0.3, value], "finished") for value in (0.5, 0.6, 0.7, 0.8)]
-    random, one = search(trials, {"size": 4, "sampler": "tpe"})["chance"]
+    random, one = search(trials, {"space": {UNITS: "range(1,5)"}, "sampler": "tpe"})["chance"]
     assert random["exact"] and random["low"] == 0.8 and random["search"] == NO_BETTER  # it trained everything, too
     assert one["exact"] and one["epochs"] == 13 and one["low"] == 0.7 and one["search"] == BETTER  # ties: the earlier ones
 
@@ -94,7 +95,7 @@ def test_of_a_sampler_that_learns_only_the_first_batch_counts_as_chance(search):
 
 
 def test_less_is_better_turns_every_sign(search):
-    loss = {"metric": ["loss"], "direction": ["min"], "size": 4}
+    loss = {"metric": ["loss"], "direction": ["min"], "space": {UNITS: "range(1,5)"}}
     trials = [([0.1, 0.1, 0.1, 0.1], "finished")] * 4
     found = search(trials, loss, others={"loss": 0.5})
     assert found["best"]["value"] == 0.5 and found["progress"] == [[16, 0.5]]
@@ -117,7 +118,7 @@ def test_two_metrics_have_a_front(tmp_path):
         write_trial(sweep, number, {UNITS: str(number)}, [accuracy], final=accuracy, others={"parameters": count})
         for number, (accuracy, count) in enumerate(values)
     ]
-    both = {**SETTINGS, "metric": ["val_accuracy", "parameters"], "direction": ["max", "min"], "pruner": "none"}
+    both = {**SETTINGS, "space": {}, "metric": ["val_accuracy", "parameters"], "direction": ["max", "min"], "pruner": "none"}
     sweep.write_index("xor_needs_a_hidden_layer", [], [UNITS], cells, both)
     found = summarize_search(sweep)
     assert [trial["trial"] for trial in found["front"]] == [0, 4, 1, 3]
@@ -134,7 +135,7 @@ def test_several_seeds_are_one_trial_in_epochs_of_all_of_them(tmp_path):
         for seed in range(2):
             axes = {UNITS: str(number), "seed": str(seed)}
             cells.append(write_trial(sweep, number, axes, [0.1 * number + 0.2 * seed] * 4))
-    sweep.write_index("xor_needs_a_hidden_layer", [], [UNITS, "seed"], cells, {**SETTINGS, "sampler": "random", "size": 3})
+    sweep.write_index("xor_needs_a_hidden_layer", [], [UNITS, "seed"], cells, {**SETTINGS, "sampler": "random", "space": {UNITS: "0,1,2"}})
     found = summarize_search(sweep)
     assert (found["seeds"], found["epochs"], found["full_epochs"]) == (2, 24, 24)
     assert found["best"]["axes"] == {UNITS: "2"} and found["best"]["value"] == pytest.approx(0.3)

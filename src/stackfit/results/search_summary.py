@@ -40,8 +40,8 @@ def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
 
     Returns:
         `experiment`, `folder`, `sampler`, `pruner`, `metrics`, `directions`, `seeds`; `trials`: how many by state; `epochs`
-        spent, and `full_epochs` that all these trials would take; `best`: its `trial`, `axes`, `value`, `folder`; `front`:
-        the same with `values`, of a search with two metrics; `progress`: `[epochs, best value so far]`; `chance`: see
+        spent, and `full_epochs` that all these trials would take; `best`: its `trial`, `axes`, `overrides`, `value`,
+        `values`, `folders`; `front`: several of these, of a search with two metrics; `progress`: `[epochs, best value so far]`; `chance`: see
         `_chance`; `importance`: a share for each axis, `importance_by_chance` and `importance_of`; `command`: trains the best.
 
     Raises:
@@ -70,20 +70,26 @@ def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
         "settled": all(trial.state in SETTLED for trial in study.trials),
         "epochs": sum(trial.epochs for trial in study.trials),
         "full_epochs": sum(trial.longest for trial in study.trials),
-        "best": None if best is None or several else _described(best, folder),
-        "front": [_described(trial, folder) for trial in front],
+        "best": None if best is None or several else _described(best, folder, index),
+        "front": [_described(trial, folder, index) for trial in front],
         "progress": [] if several else [[epochs, sign[0] * value] for epochs, value in search_chance.best_so_far(ends)],
         "chance": _chance(study, best, sign[0]) if best and not several else [],
         "importance": dict(importance.shares),
         "importance_by_chance": [*importance.by_chance],
         "importance_of": importance.said,
-        "command": None if best is None or several else command_of(index, best),
+        "command": None if best is None or several else _command(index["experiment"], _typed(index, best)),
     }
 
 
-def _described(trial: Trial, folder: SweepFolder) -> dict[str, Any]:
-    folders = [shown(folder.path / name) for name in trial.folders]
-    return {"trial": trial.number, "axes": dict(trial.axes), "value": trial.value, "values": [*trial.values], "folders": folders}
+def _described(trial: Trial, folder: SweepFolder, index: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "axes": dict(trial.axes),
+        "overrides": _typed(index, trial),
+        "value": trial.value,
+        "values": [*trial.values],
+        "folders": [shown(folder.path / name) for name in trial.folders],
+    }
 
 
 def find_front(trials: Sequence[Trial], sign: Sequence[float]) -> list[Trial]:
@@ -105,9 +111,11 @@ def _chance(study: Study, best: Trial, sign: float) -> list[dict[str, Any]]:
         For each its `name`, `low` and `high`, `exact`, `settings`, `epochs`; and `search`: whether it did better. Empty
         values where the budget is too small, or the histories lack the metric.
     """
+    from stackfit.config.hydra.space import Space
+
     seeds = len(best.folders)
     settled = [trial for trial in study.trials if trial.state in SETTLED]
-    whole = len(settled) == study.settings.get("size")
+    whole = len(settled) >= Space.read((), study.settings).size
     blind = [trial for trial in settled if whole or study.settings["sampler"] in BLIND or trial.batch == 0]
     pool = search_chance.endings([_settled(trial, sign) for trial in blind if trial.state != "pruned" or trial.curve])
     budget = sum(trial.epochs for trial in settled) / seeds
@@ -142,15 +150,19 @@ def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, s
     }
 
 
-def command_of(index: Mapping[str, Any], trial: Trial) -> str:
-    """The command that trains one trial's setting, whatever its experiment's file declares."""
-    experiment = str(index["experiment"])
+def _typed(index: Mapping[str, Any], trial: Trial) -> list[str]:
+    """The overrides of a trial's setting, without the seeds that the search gave it."""
     cell = next(cell for cell in index["cells"] if cell["folder"] == trial.folders[0])
-    words = [word for word in cell["overrides"] if not word.startswith(("hydra.", "hydra/"))]
+    words = [word for word in cell["overrides"] if not word.startswith("hydra")]
     if "seed" in cell["axes"] and "seed" not in trial.axes:
         words = [word for word in words if not word.startswith("seed=")]
+    return words
+
+
+def _command(experiment: str, overrides: Sequence[str]) -> str:
+    """The command that trains one setting, whatever its experiment's file declares."""
     once = ["hydra.mode=RUN"] if _declares_sweep(experiment) else []
-    return shlex.join(["stackfit", "run", experiment, *once, *words])
+    return shlex.join(["stackfit", "run", experiment, *once, *overrides])
 
 
 def _declares_sweep(experiment: str) -> bool:
