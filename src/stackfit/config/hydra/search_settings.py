@@ -36,6 +36,8 @@ def read_settings(
     directions = directions if isinstance(directions, list) else [directions] * len(metrics)
     plain: Any = OmegaConf.to_container(composition.config)
     found = [*_check_numbers(given), *_check_names(given), *_check_count(metrics, directions, given["pruner"])]
+    if "seed" in axes and given["seeds"] != 1:
+        found.append(_wrong("seeds", given["seeds"], "1 where the search varies the seed itself", "1"))
     if not found:
         may_differ = any(f"{key}.".startswith(("task.", "data.")) for key in axes)
         reported = _reported(plain)

@@ -77,6 +77,7 @@ def read_spread(
         space = Space(fixed, tuple(tuple(grid) for _, grid in grids))
         if study:
             study |= space.describe()
+            names |= {"seed": None} if study["seeds"] > 1 else {}
         return Spread(fixed, _named(fixed, composition), tuple(names), (), places, space, study)
     total = sum(axes.count(grid) for _, grid in grids)
     if total > MANY and not confirm(total):
