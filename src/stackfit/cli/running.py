@@ -187,6 +187,11 @@ def finish_sweep(sweep: Sweep) -> int:
         raise TrainingError(str(error)) from None
     complain(problems)
     sys.stdout.write(formats.render(frame, "text", width()))
+    if sweep.axes.study:
+        from stackfit.results.search_lines import render_search
+        from stackfit.results.search_summary import summarize_search
+
+        sys.stdout.write(render_search(summarize_search(sweep.folder), "text", width()) + "\n")
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if left > sweep.failed:

@@ -10,7 +10,8 @@ from typing import Any
 from stackfit.keys import label_of, short_names
 from stackfit.results.layout import lay_out
 from stackfit.results.numbers import measured
-from stackfit.results.search_summary import BETTER, NO_BETTER
+from stackfit.results.search_chance import KEPT
+from stackfit.results.search_summary import BETTER, FIRST_BATCH, NO_BETTER
 
 ROOM = 9  # characters before the text
 MOST_ON_FRONT = 10
@@ -19,15 +20,16 @@ MOST_ON_FRONT = 10
 def search_lines(found: Mapping[str, Any], width: int = 80) -> Iterator[str]:
     """The lines of what `summarize_search` gives."""
     best, front = found["best"], found["front"]
+    numbers = _numbers(found)
     if best:
         of_seeds = f", the mean of {found['seeds']} seeds" if found["seeds"] > 1 else ""
-        value = f"{found['metrics'][0]} {_number(best['value'])}"
+        value = f"{found['metrics'][0]} {numbers[best['value']]}"
         yield from fact("best", f"{label_of(best['axes'])}: {value}{of_seeds} (trial {best['trial']})", width)
     elif not front:
         yield from fact("best", "no trial has finished", width)
     yield from fact("search", _spent(found), width)
     for word, baseline in zip(("chance", ""), found["chance"], strict=False):
-        yield from fact(word, _baseline(baseline), width)
+        yield from fact(word, _baseline(baseline, numbers), width)
     if front:
         yield from _front(found, width)
     yield from fact("matters", _importance(found), width)
@@ -57,30 +59,42 @@ def _spent(found: Mapping[str, Any]) -> str:
     return f"{trials} trial{'s' * (trials != 1)}{so_far}: {states}; {found['epochs']:,} epochs{share.replace('%', ' %')}"
 
 
-def _baseline(baseline: Mapping[str, Any]) -> str:
+def _numbers(found: Mapping[str, Any]) -> dict[float, str]:
+    """The values of the metric as texts, all with the same decimals."""
+    ends = [baseline[end] for baseline in found["chance"] for end in ("low", "high") if baseline[end] is not None]
+    values = [*ends, *([found["best"]["value"]] if found["best"] else [])]
+    return dict(zip(values, measured(values), strict=True))
+
+
+def _baseline(baseline: Mapping[str, Any], numbers: Mapping[float, str]) -> str:
     """What chance would have found, and the only thing that this allows to say."""
     count, epochs = baseline["settings"], baseline["epochs"]
     if baseline["name"] == "random search":
         if not count:
             return "random search: the same epochs do not last for one training to its end"
-        what = f"random search, {count} setting{'s' * (count != 1)} to the end in {epochs:,} epochs"
+        what = f"random search, {count} {_some(baseline)} to the end in {epochs:,} epochs"
     else:
         if not count:
             return "one epoch of all: not known"
-        what = f"one epoch of {count}, the best {min(3, count)} to the end in {epochs:,} epochs"
+        what = f"one epoch of {count} {_some(baseline)}, the best {min(KEPT, count)} to the end in {epochs:,} epochs"
     said = {BETTER: "the search did better", NO_BETTER: "the search did no better"}.get(
         baseline["search"], "whether the search did better is not known"
     )
-    return f"{what}: {_interval(baseline)} expected; {said}"
+    return f"{what}: {_interval(baseline, numbers)} expected; {said}"
 
 
-def _interval(baseline: Mapping[str, Any]) -> str:
+def _some(baseline: Mapping[str, Any]) -> str:
+    of = " of the first batch" if baseline["of"] == FIRST_BATCH else ""
+    return f"setting{'s' * (baseline['settings'] != 1)}{of}"
+
+
+def _interval(baseline: Mapping[str, Any], numbers: Mapping[float, str]) -> str:
     low, high = baseline["low"], baseline["high"]
     if baseline["exact"]:
-        return _number(low)
+        return numbers[low]
     if low is None or high is None:
-        return f"{_number(high)} or less" if low is None else f"{_number(low)} or more"
-    return " to ".join(measured([low, high]))
+        return f"{numbers[high]} or less" if low is None else f"{numbers[low]} or more"
+    return f"{numbers[low]} to {numbers[high]}"
 
 
 def _importance(found: Mapping[str, Any]) -> str:
@@ -121,10 +135,6 @@ def _command(word: str, text: str, width: int) -> Iterator[str]:
         else:
             lines[-1] += quoted if not number else f" {quoted}"
     yield from lines
-
-
-def _number(value: float) -> str:
-    return measured([value])[0]
 
 
 def render_search(found: Mapping[str, Any] | None, format: str, width: int) -> str:

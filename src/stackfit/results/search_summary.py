@@ -21,6 +21,7 @@ from stackfit.results.study import SETTLED, Study, Trial, read_study
 from stackfit.results.sweep_folder import SweepFolder
 
 BLIND = ("random", "qmc", "grid")  # samplers that learn nothing: their trials are a sample of the space
+ALL, FIRST_BATCH = "all", "first batch"  # which trials were chosen blindly
 BETTER, NO_BETTER, UNKNOWN = "better", "no better", "not known"
 
 
@@ -108,22 +109,23 @@ def _chance(study: Study, best: Trial, sign: float) -> list[dict[str, Any]]:
     learns, unless the search has tried all that there is.
 
     Returns:
-        For each its `name`, `low` and `high`, `exact`, `settings`, `epochs`; and `search`: whether it did better. Empty
-        values where the budget is too small, or the histories lack the metric.
+        For each its `name`, `low` and `high`, `exact`, `settings`, `epochs`; `of`: which trials it rests on; and `search`:
+        whether the search did better. No values where the budget is too small, or the histories lack the metric.
     """
     from stackfit.config.hydra.space import Space
 
     seeds = len(best.folders)
     settled = [trial for trial in study.trials if trial.state in SETTLED]
     whole = len(settled) >= Space.read((), study.settings).size
-    blind = [trial for trial in settled if whole or study.settings["sampler"] in BLIND or trial.batch == 0]
+    every = whole or study.settings["sampler"] in BLIND
+    blind = [trial for trial in settled if every or trial.batch == 0]
     pool = search_chance.endings([_settled(trial, sign) for trial in blind if trial.state != "pruned" or trial.curve])
     budget = sum(trial.epochs for trial in settled) / seeds
     of_random = search_chance.random_search(pool, budget, whole) if pool else None
     told = pool and not any(math.isnan(ending.first) for ending in pool)
     of_one = search_chance.one_epoch(pool, budget, whole) if told else None
     return [
-        {"name": name, **_judged(baseline, sign * (best.value or 0.0), sign, seeds)}
+        {"name": name, "of": ALL if every else FIRST_BATCH, **_judged(baseline, sign * (best.value or 0.0), sign, seeds)}
         for name, baseline in (("random search", of_random), ("one epoch of all", of_one))
     ]
 
