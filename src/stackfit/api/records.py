@@ -27,10 +27,9 @@ class Plan(dict[str, Any]):
     """A plan as `stackfit plan --json` prints it; shown as `stackfit plan` prints it."""
 
     def __repr__(self) -> str:
-        from stackfit.cli.planning import problem_lines, run_lines, sweep_lines
+        from stackfit.cli.planning import plan_lines, problem_lines
 
-        lines = sweep_lines(self) if self["kind"] == "sweep" else run_lines(self)
-        return "\n".join([*lines, *map(in_python, problem_lines(self))])
+        return "\n".join([*plan_lines(self), *map(in_python, problem_lines(self))])
 
 
 class Search(dict[str, Any]):

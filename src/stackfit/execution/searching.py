@@ -130,7 +130,7 @@ class Search:
         self.sweep.problems.raise_errors()
 
     def _plan(self, batch: int, points: Sequence[Point]) -> list[Job]:
-        jobs = self.sweep.plan_cells([seeded for point in points for seeded in self._seeded(point)])
+        jobs = self.sweep.plan_cells([seeded for point in points for seeded in self.seeded(point)])
         self.sweep.problems.raise_errors()
         for place, job in enumerate(jobs):
             job.numbers = {"trial": self._trials + place // self.settings["seeds"], "batch": batch}
@@ -139,7 +139,7 @@ class Search:
         self._trials += len(points)
         return jobs
 
-    def _seeded(self, point: Point) -> list[Point]:
+    def seeded(self, point: Point) -> list[Point]:
         """The point with each seed of its trial; with one seed the point itself."""
         if self.settings["seeds"] == 1:
             return [point]
@@ -150,7 +150,7 @@ class Search:
         ]
 
     def _first_seed(self, point: Point) -> Point:
-        return self._seeded(point)[0]
+        return self.seeded(point)[0]
 
     def _point(self, trial: Trial) -> Point:
         """A listed trial's point; its space is this one, since the folder's name depends on it."""
