@@ -32,14 +32,9 @@ MANY_ENDS = 2_000  # values of a space that are tried in a config before the fir
 
 
 class Search:
-    """The batches of a sweep that is a search.
-
-    Raises:
-        ConfigError: Optuna is not installed.
-    """
+    """The batches of a sweep that is a search."""
 
     def __init__(self, sweep: Sweep):
-        need_optuna()
         assert sweep.axes.space is not None and sweep.axes.study is not None
         self.sweep, self.space, self.settings = sweep, sweep.axes.space, sweep.axes.study
         self._most = math.inf if self.settings["n_trials"] is None else self.settings["n_trials"]
@@ -64,11 +59,12 @@ class Search:
         """Train the batches that the folder lists and are not settled, then ask for the next, until the search is complete.
 
         Raises:
-            ConfigError: a value of the space is wrong; nothing was trained and no folder was made.
+            ConfigError: a value of the space is wrong, or Optuna is not installed; nothing was trained and no folder was made.
             TrainingError: every trial so far has failed.
         """
         began = time.monotonic()
         self._check_space()
+        need_optuna()
         batches = self.read_batches()
         for number in itertools.count():
             if number == len(batches):
@@ -210,8 +206,10 @@ def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), s
         Whether there is a batch that was not there before; False if a trial has not ended, or the search is complete.
 
     Raises:
+        ConfigError: Optuna is not installed, or the experiment has changed so that it does not compose.
         TrainingError: every trial so far has failed.
     """
+    need_optuna()
     with files.writing(folder.jobs):
         folder.jobs.mkdir(exist_ok=True)
         with files.locked(folder.jobs):
