@@ -43,7 +43,7 @@ def test_the_budget_is_what_the_search_then_trains(cli, lab):
         "trials  6 in 2 batches of 4",
         "ranked  by accuracy after epochs 1, 2, 4; of 4 trials then 2, 1, 1 go on",
         "        (halving)",
-        "budget  14 of 30 epochs, 47 %; fewer if cells stop by themselves",
+        "budget  15 of 30 epochs, 50 %; fewer if cells stop by themselves",
     ]
     plan = json.loads(cli("plan", *words, "--json").out)
     assert plan["kind"] == "search" and plan["search"]["epochs"]["training"] == [4, 2, 1, 1, 1]

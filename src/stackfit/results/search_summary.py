@@ -17,10 +17,11 @@ from stackfit.results import search_chance
 from stackfit.results.frames import Paths
 from stackfit.results.naming import newest_sweep
 from stackfit.results.search_importance import find_importance
-from stackfit.results.study import SETTLED, Study, Trial, read_study
+from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
 from stackfit.results.sweep_folder import SweepFolder
 
 BLIND = ("random", "qmc", "grid")  # samplers that learn nothing: their trials are a sample of the space
+TOP = 3  # of the trials by their value
 ALL, FIRST_BATCH = "all", "first batch"  # which trials were chosen blindly
 BETTER, NO_BETTER, UNKNOWN = "better", "no better", "not known"
 
@@ -42,7 +43,7 @@ def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
     Returns:
         `experiment`, `folder`, `sampler`, `pruner`, `metrics`, `directions`, `seeds`; `trials`: how many by state; `epochs`
         spent, and `full_epochs` that all these trials would take; `best`: its `trial`, `axes`, `overrides`, `value`,
-        `values`, `folders`; `front`: several of these, of a search with two metrics; `progress`: `[epochs, best value so far]`; `chance`: see
+        `values`, `folders`; `top`: the best `TOP`; `front`: several of these, of a search with two metrics; `progress`: `[epochs, best value so far]`; `chance`: see
         `_chance`; `importance`: a share for each axis, `importance_by_chance` and `importance_of`; `command`: trains the best.
 
     Raises:
@@ -54,7 +55,8 @@ def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
     index = folder.read_index()
     sign = [1.0 if direction == "max" else -1.0 for direction in study.directions]
     finished = [trial for trial in study.trials if trial.state == "finished" and all(map(math.isfinite, trial.values))]
-    best = max(finished, key=lambda trial: (sign[0] * trial.values[0], -trial.number), default=None)
+    ranked = sorted(finished, key=lambda trial: (-sign[0] * trial.values[0], trial.number))
+    best = next(iter(ranked), None)
     several = len(study.metrics) > 1
     front = find_front(finished, sign) if several else []
     ends = [(trial.batch, trial.epochs, sign[0] * trial.values[0] if trial in finished else None) for trial in study.trials]
@@ -72,6 +74,7 @@ def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
         "epochs": sum(trial.epochs for trial in study.trials),
         "full_epochs": sum(trial.longest for trial in study.trials),
         "best": None if best is None or several else _described(best, folder, index),
+        "top": [] if several else [_described(trial, folder, index) for trial in ranked[:TOP]],
         "front": [_described(trial, folder, index) for trial in front],
         "progress": [] if several else [[epochs, sign[0] * value] for epochs, value in search_chance.best_so_far(ends)],
         "chance": _chance(study, best, sign[0]) if best and not several else [],
@@ -155,10 +158,12 @@ def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, s
 def _typed(index: Mapping[str, Any], trial: Trial) -> list[str]:
     """The overrides of a trial's setting, without the seeds that the search gave it."""
     cell = next(cell for cell in index["cells"] if cell["folder"] == trial.folders[0])
-    words = [word for word in cell["overrides"] if not word.startswith("hydra")]
-    if "seed" in cell["axes"] and "seed" not in trial.axes:
-        words = [word for word in words if not word.startswith("seed=")]
-    return words
+    words = list(cell["overrides"])
+    if SEED in cell["axes"] and SEED not in trial.axes:
+        words.reverse()
+        words.remove(f"{SEED}={cell['axes'][SEED]}")  # the search's own comes last; one that was typed for all cells stays
+        words.reverse()
+    return [word for word in words if not word.startswith("hydra")]
 
 
 def _command(experiment: str, overrides: Sequence[str]) -> str:
