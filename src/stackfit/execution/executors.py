@@ -42,6 +42,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "axes": job.cell.axes,
         "fingerprint": job.fingerprint,
         "folder": job.path.name,
+        **job.numbers,
     }
 
 

@@ -24,8 +24,8 @@ from stackfit.results import owner
 from stackfit.results.run_files import read_status_if_any
 from stackfit.results.run_folder import RunFolder, find_continuable
 
-NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
-SETTLED = (FINISHED, BUSY, PRUNED)  # this command does not train them
+NEW, FINISHED, BUSY, PRUNED, FAILED = "new", "finished", "busy", "pruned", "failed"
+SETTLED = (FINISHED, BUSY, PRUNED, FAILED)  # this command does not train them; FAILED: for good, in a search
 CHANGED = "changed since it ran"
 ABSENT = "unknown"  # its data are not here, so it has no fingerprint
 
@@ -41,6 +41,7 @@ class Job:
     path: Path | None = None  # where a sweep's cell goes; a single run gets a new folder when it is claimed
     state: str = NEW
     reason: str = ""
+    numbers: Mapping[str, int] = field(default_factory=dict)  # of a search's cell: its trial and its batch
     alone: bool = True  # else its messages start with its label
     model: Any = None  # if it was built for a check; else the runner builds it
     member: Any = None  # training.Member

@@ -45,6 +45,7 @@ class SweepFolder:
 
     index = property(lambda self: self.path / "sweep.json")
     results = property(lambda self: self.path / "results.csv")
+    journal = property(lambda self: self.path / "study.journal")  # of a search, for Optuna's dashboard; never read
     jobs = property(lambda self: self.path / "jobs")  # of launchers and workers: logs, who works, the wish to stop
     stop = property(lambda self: self.jobs / "stop")  # workers that began before it was written stop
 

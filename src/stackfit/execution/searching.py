@@ -1,0 +1,229 @@
+"""A search: a sweep whose cells are asked for in batches, each by what came of the earlier ones.
+
+All of it stands in the sweep's folder. `sweep.json` lists the trials, and their cells' folders say what came of them; so any
+process can go on with a search, and asks for what an uninterrupted one asks for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+from stackfit import files
+from stackfit.config.hydra.axes import Point
+from stackfit.config.hydra.composition import Composer
+from stackfit.config.hydra.space import Space
+from stackfit.config.hydra.spread import Spread
+from stackfit.errors import Problems, RunFolderError, TrainingError
+from stackfit.execution import samplers
+from stackfit.execution.executors import describe_job
+from stackfit.execution.jobs import FAILED, Job
+from stackfit.execution.optuna_trials import need_optuna, write_journal
+from stackfit.execution.progress import Reporter
+from stackfit.execution.rungs import Rungs
+from stackfit.execution.sweep import Sweep
+from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
+from stackfit.results.sweep_folder import STUDY, SweepFolder
+
+MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
+
+
+class Search:
+    """The batches of a sweep that is a search.
+
+    Raises:
+        ConfigError: Optuna is not installed.
+    """
+
+    def __init__(self, sweep: Sweep):
+        need_optuna()
+        assert sweep.axes.space is not None and sweep.axes.study is not None
+        self.sweep, self.space, self.settings = sweep, sweep.axes.space, sweep.axes.study
+        self._most = math.inf if self.settings["n_trials"] is None else self.settings["n_trials"]
+        self._trials = 0  # that were asked for
+
+    @classmethod
+    def reopen(cls, folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = ()) -> Search:
+        """The search in a sweep's folder, for a process that has nothing but the folder and the project.
+
+        Raises:
+            ConfigError: its experiment is not here, or composes no more.
+        """
+        index = folder.read_index()
+        fixed, problems = tuple(index["overrides"]), Problems()
+        composer = Composer(index["experiment"])
+        composition = composer.compose(fixed, problems)
+        problems.raise_errors()
+        axes = Spread(fixed, fixed, tuple(index["axes"]), (), {}, Space.read(fixed, index[STUDY]), index[STUDY])
+        return cls(Sweep(composer, composition, problems, trust=trust, reporter=reporter, axes=axes, folder=folder))
+
+    def run(self, detach: bool = False) -> None:
+        """Train the batches that the folder lists and are not settled, then ask for the next, until the search is complete.
+
+        Raises:
+            ConfigError: a value of the space is wrong; nothing was trained and no folder was made.
+            TrainingError: every trial so far has failed.
+        """
+        began = time.monotonic()
+        self._check_space()
+        batches = self.read_batches()
+        for number in itertools.count():
+            if number == len(batches):
+                goes_on = number == 0 or self.goes_on(time.monotonic() - began)
+                batches.append(self.ask(number, self.read_trials()) if goes_on else [])
+            if not batches[number]:
+                return
+            self._train(number, batches[number], detach)
+            if detach or not self._is_settled(number):
+                return
+
+    def ask(self, batch: int, trials: Sequence[Trial]) -> list[Job]:
+        """Choose the next batch and plan its cells; none if the search is complete. Who asks writes the index.
+
+        Args:
+            trials: all earlier ones; each has ended.
+        """
+        self._trials = len(trials)
+        count = min(self.settings["batch"], self._most - self._trials)
+        if count <= 0:
+            return []
+        points = samplers.ask(self.space, self.settings, trials, batch, int(count))
+        if not points:
+            self.sweep.reporter.line(f"All {self._trials:,} settings of the space have been tried.")
+            return []
+        return self._plan(batch, points)
+
+    def read_batches(self) -> list[list[Job]]:
+        """Plan the batches again that the folder lists; those from the first whose cells have changed are asked for anew."""
+        batches: list[list[Job]] = []
+        study = self._read_study()
+        for number, trials in itertools.groupby(study.trials if study else (), lambda trial: trial.batch):
+            listed = list(trials)
+            before, planned = len(self.sweep.jobs), self._trials
+            jobs = self._plan(number, [self._point(trial) for trial in listed])
+            names = [name for trial in listed for name in trial.folders]
+            if number != len(batches) or [job.path.name for job in jobs if job.path] != names:
+                del self.sweep.jobs[before:]
+                self._trials = planned
+                break
+            batches.append(jobs)
+        return batches
+
+    def read_trials(self) -> tuple[Trial, ...]:
+        """The trials as their folders have them now."""
+        study = self._read_study()
+        return study.trials if study else ()
+
+    # ----
+
+    def _read_study(self) -> Study | None:
+        with contextlib.suppress(RunFolderError):  # there is none yet, or it is damaged: it is written again
+            return read_study(self.sweep.folder)
+        return None
+
+    def _check_space(self) -> None:
+        """Compose every value of the space once: what a config refuses is said before anything is trained."""
+        self.sweep.compose_cells([*itertools.islice(map(self._first_seed, self.space.ends()), MANY_ENDS)])
+        self.sweep.problems.raise_errors()
+
+    def _plan(self, batch: int, points: Sequence[Point]) -> list[Job]:
+        jobs = self.sweep.plan_cells([seeded for point in points for seeded in self._seeded(point)])
+        self.sweep.problems.raise_errors()
+        for place, job in enumerate(jobs):
+            job.numbers = {"trial": self._trials + place // self.settings["seeds"], "batch": batch}
+            if job.state == "failed before":  # the ranking and the next batches count on it
+                job.state = FAILED
+        self._trials += len(points)
+        return jobs
+
+    def _seeded(self, point: Point) -> list[Point]:
+        """The point with each seed of its trial; with one seed the point itself."""
+        if self.settings["seeds"] == 1:
+            return [point]
+        first = self.sweep.first_seed
+        return [
+            Point((*point.overrides, f"{SEED}={seed}"), {**point.axes, SEED: str(seed)})
+            for seed in range(first, first + self.settings["seeds"])
+        ]
+
+    def _first_seed(self, point: Point) -> Point:
+        return self._seeded(point)[0]
+
+    def _point(self, trial: Trial) -> Point:
+        """A listed trial's point; its space is this one, since the folder's name depends on it."""
+        grid = self.space.grid_of(trial.axes) or 0
+        texts = [trial.axes.get(axis.key.lstrip("+"), axis.values[0]) for axis in self.space.grids[grid]]
+        return self.space.point(grid, texts)
+
+    def _train(self, number: int, jobs: Sequence[Job], detach: bool) -> None:
+        sweep = self.sweep
+        all_of = "" if math.isinf(self._most) else f" of {math.ceil(self._most / self.settings['batch'])}"
+        trials = len(jobs) // self.settings["seeds"]
+        title = f"batch {number + 1}{all_of}: {trials} trial{'s' * (trials != 1)}"
+        sweep.write_index()
+        sweep.cohorts.rungs = Rungs.of(sweep.folder)
+        sweep.run_jobs(jobs, sweep.executor, detach, title)
+        if detach:
+            return
+        self.close_batch(self.read_trials())
+
+    def close_batch(self, trials: Sequence[Trial]) -> None:
+        """After a batch: write `study.journal`.
+
+        Raises:
+            TrainingError: every trial so far has failed.
+        """
+        folder = self.sweep.folder
+        write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
+        if trials and all(trial.state == "failed" for trial in trials):
+            reasons = [trial.reason.partition("\n")[0].rstrip(".") for trial in trials]
+            first = "" if len({*reasons}) == 1 else "the first: "
+            raise TrainingError(
+                f"All {len(trials)} trials have failed, {first}{reasons[0]}. Expected one that trains. Correct the config or the "
+                "space; if it was the machine, add --fresh."
+            )
+
+    def _is_settled(self, number: int) -> bool:
+        return all(trial.state in SETTLED for trial in self.read_trials() if trial.batch == number)
+
+    def goes_on(self, spent_seconds: float) -> bool:
+        """Whether the study's `minutes` are not over."""
+        minutes = self.settings["minutes"]
+        if minutes is None or spent_seconds < 60 * minutes:
+            return True
+        self.sweep.reporter.line(f"The {minutes:g} minutes are over: no further batch.")
+        return False
+
+
+def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), spent_seconds: float = 0.0) -> bool:
+    """Ask for the next batch of the search in a sweep's folder and list it there; for workers.
+
+    Two that do this at once ask for the same trials and write the same list.
+
+    Args:
+        spent_seconds: how long the caller has worked on the search; compared with the study's `minutes`.
+
+    Returns:
+        Whether there is a batch that was not there before; False if a trial has not ended, or the search is complete.
+
+    Raises:
+        TrainingError: every trial so far has failed.
+    """
+    with files.writing(folder.jobs):
+        folder.jobs.mkdir(exist_ok=True)
+        with files.locked(folder.jobs):
+            index, study = folder.read_index(), read_study(folder)
+            if study is None or not all(trial.state in SETTLED for trial in study.trials):
+                return False
+            search = Search.reopen(folder, reporter, trust)
+            search.close_batch(study.trials)
+            batch = 1 + max((trial.batch for trial in study.trials), default=-1)
+            if not search.goes_on(spent_seconds) or not (jobs := search.ask(batch, study.trials)):
+                return False
+            listed = [{key: cell[key] for key in cell if key != "planned"} for cell in index["cells"] if "trial" in cell]
+            cells = [*listed, *map(describe_job, jobs)]
+            folder.write_index(index["experiment"], index["overrides"], index["axes"], cells, index[STUDY])
+            return True
