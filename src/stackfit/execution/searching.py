@@ -70,15 +70,18 @@ class Search:
         began = time.monotonic()
         self._check_space()
         batches = self.read_batches()
+        asked = len(batches)
         for number in itertools.count():
             if number == len(batches):
                 goes_on = number == 0 or self.goes_on(time.monotonic() - began)
                 batches.append(self.ask(number, self.read_trials()) if goes_on else [])
             if not batches[number]:
                 return
-            self._train(number, batches[number], detach)
-            if detach or not self._is_settled(number):
+            if number < asked or not self._is_settled(number):
+                self._train(number, batches[number], detach)
+            if detach or not self._is_settled(number) or self._was_stopped():
                 return
+            batches += self.read_batches(len(batches))  # workers have asked for them
 
     def ask(self, batch: int, trials: Sequence[Trial]) -> list[Job]:
         """Choose the next batch and plan its cells; none if the search is complete. Who asks writes the index.
@@ -96,16 +99,21 @@ class Search:
             return []
         return self._plan(batch, points)
 
-    def read_batches(self) -> list[list[Job]]:
-        """Plan the batches again that the folder lists; those from the first whose cells have changed are asked for anew."""
+    def read_batches(self, known: int = 0) -> list[list[Job]]:
+        """Plan the batches again that the folder lists; those from the first whose cells have changed are asked for anew.
+
+        Args:
+            known: how many are planned already.
+        """
         batches: list[list[Job]] = []
-        study = self._read_study()
-        for number, trials in itertools.groupby(study.trials if study else (), lambda trial: trial.batch):
+        for number, trials in itertools.groupby(self.read_trials(), lambda trial: trial.batch):
+            if number < known:
+                continue
             listed = list(trials)
             before, planned = len(self.sweep.jobs), self._trials
             jobs = self._plan(number, [self._point(trial) for trial in listed])
             names = [name for trial in listed for name in trial.folders]
-            if number != len(batches) or [job.path.name for job in jobs if job.path] != names:
+            if number != known + len(batches) or [job.path.name for job in jobs if job.path] != names:
                 del self.sweep.jobs[before:]
                 self._trials = planned
                 break
@@ -188,6 +196,11 @@ class Search:
 
     def _is_settled(self, number: int) -> bool:
         return all(trial.state in SETTLED for trial in self.read_trials() if trial.batch == number)
+
+    def _was_stopped(self) -> bool:
+        """Whether somebody has asked the workers to stop since the last batch was asked for."""
+        folder = self.sweep.folder
+        return not self.sweep.executor.is_here and folder.must_stop(folder.index)
 
     def goes_on(self, spent_seconds: float) -> bool:
         """Whether the study's `minutes` are not over."""
