@@ -11,13 +11,14 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from stackfit import files
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer
 from stackfit.config.hydra.space import Space
 from stackfit.config.hydra.spread import Spread
-from stackfit.errors import Problems, RunFolderError, TrainingError
+from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError
 from stackfit.execution import samplers
 from stackfit.execution.executors import describe_job
 from stackfit.execution.jobs import FAILED, Job
@@ -25,7 +26,8 @@ from stackfit.execution.optuna_trials import need_optuna, write_journal
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import Rungs
 from stackfit.execution.sweep import Sweep
-from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
+from stackfit.files import shown
+from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
@@ -65,6 +67,7 @@ class Search:
         began = time.monotonic()
         self._check_space()
         need_optuna()
+        self._compare()
         batches = self.read_batches()
         for number in itertools.count():
             if number == len(batches):
@@ -119,6 +122,28 @@ class Search:
         with contextlib.suppress(RunFolderError):  # there is none yet, or it is damaged: it is written again
             return read_study(self.sweep.folder)
         return None
+
+    def _compare(self) -> None:
+        """Say how a new search differs from the experiment's newest one.
+
+        Raises:
+            ConfigError: the folder is another search's.
+        """
+        folder = self.sweep.folder
+        own, others = _listed(folder), [SweepFolder(path.parent) for path in folder.path.parent.glob(f"*/{folder.index.name}")]
+        if own and (found := find_differences(self._decisive(), own)):
+            raise ConfigError(
+                f"{shown(folder.path)} is another search's: {'; '.join(found)}. Expected the same space and settings. "
+                "Add --fresh: it starts a search in a folder of its own."
+            )
+        searches = [(other.index.stat().st_mtime, other.path, told) for other in others if (told := _listed(other))]
+        if not own and searches:
+            _, path, there = max(searches, key=lambda search: search[:2])
+            if found := find_differences(self._decisive(), there):
+                self.sweep.reporter.line(f"Not the search in {shown(path)}: {'; '.join(found)}. It starts in a folder of its own.")
+
+    def _decisive(self) -> dict[str, Any]:
+        return {**self.settings, "overrides": [*self.sweep.axes.fixed]}
 
     def _check_space(self) -> None:
         """Compose every value of the space once: what a config refuses is said before anything is trained."""
@@ -192,6 +217,14 @@ class Search:
             return True
         self.sweep.reporter.line(f"The {minutes:g} minutes are over: no further batch.")
         return False
+
+
+def _listed(folder: SweepFolder) -> dict[str, Any] | None:
+    """The study and the fixed overrides in a folder's `sweep.json`; None if it is not a search's, or damaged."""
+    with contextlib.suppress(RunFolderError):
+        index = folder.read_index()
+        return {**index[STUDY], "overrides": index["overrides"]} if STUDY in index else None
+    return None
 
 
 def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), spent_seconds: float = 0.0) -> bool:
