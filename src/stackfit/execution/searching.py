@@ -11,13 +11,14 @@ import itertools
 import math
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from stackfit import files
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer
 from stackfit.config.hydra.space import Space
 from stackfit.config.hydra.spread import Spread
-from stackfit.errors import Problems, RunFolderError, TrainingError
+from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError
 from stackfit.execution import samplers
 from stackfit.execution.executors import describe_job
 from stackfit.execution.jobs import FAILED, Job
@@ -25,21 +26,17 @@ from stackfit.execution.optuna_trials import need_optuna, write_journal
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import Rungs
 from stackfit.execution.sweep import Sweep
-from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
+from stackfit.files import shown
+from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
 
 
 class Search:
-    """The batches of a sweep that is a search.
-
-    Raises:
-        ConfigError: Optuna is not installed.
-    """
+    """The batches of a sweep that is a search."""
 
     def __init__(self, sweep: Sweep):
-        need_optuna()
         assert sweep.axes.space is not None and sweep.axes.study is not None
         self.sweep, self.space, self.settings = sweep, sweep.axes.space, sweep.axes.study
         self._most = math.inf if self.settings["n_trials"] is None else self.settings["n_trials"]
@@ -64,11 +61,13 @@ class Search:
         """Train the batches that the folder lists and are not settled, then ask for the next, until the search is complete.
 
         Raises:
-            ConfigError: a value of the space is wrong; nothing was trained and no folder was made.
+            ConfigError: a value of the space is wrong, or Optuna is not installed; nothing was trained and no folder was made.
             TrainingError: every trial so far has failed.
         """
         began = time.monotonic()
         self._check_space()
+        need_optuna()
+        self._compare()
         batches = self.read_batches()
         asked = len(batches)
         for number in itertools.count():
@@ -131,6 +130,28 @@ class Search:
         with contextlib.suppress(RunFolderError):  # there is none yet, or it is damaged: it is written again
             return read_study(self.sweep.folder)
         return None
+
+    def _compare(self) -> None:
+        """Say how a new search differs from the experiment's newest one.
+
+        Raises:
+            ConfigError: the folder is another search's.
+        """
+        folder = self.sweep.folder
+        own, others = _listed(folder), [SweepFolder(path.parent) for path in folder.path.parent.glob(f"*/{folder.index.name}")]
+        if own and (found := find_differences(self._decisive(), own)):
+            raise ConfigError(
+                f"{shown(folder.path)} is another search's: {'; '.join(found)}. Expected the same space and settings. "
+                "Add --fresh: it starts a search in a folder of its own."
+            )
+        searches = [(other.index.stat().st_mtime, other.path, told) for other in others if (told := _listed(other))]
+        if not own and searches:
+            _, path, there = max(searches, key=lambda search: search[:2])
+            if found := find_differences(self._decisive(), there):
+                self.sweep.reporter.line(f"Not the search in {shown(path)}: {'; '.join(found)}. It starts in a folder of its own.")
+
+    def _decisive(self) -> dict[str, Any]:
+        return {**self.settings, "overrides": [*self.sweep.axes.fixed]}
 
     def _check_space(self) -> None:
         """Compose every value of the space once: what a config refuses is said before anything is trained."""
@@ -211,6 +232,14 @@ class Search:
         return False
 
 
+def _listed(folder: SweepFolder) -> dict[str, Any] | None:
+    """The study and the fixed overrides in a folder's `sweep.json`; None if it is not a search's, or damaged."""
+    with contextlib.suppress(RunFolderError):
+        index = folder.read_index()
+        return {**index[STUDY], "overrides": index["overrides"]} if STUDY in index else None
+    return None
+
+
 def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), spent_seconds: float = 0.0) -> bool:
     """Ask for the next batch of the search in a sweep's folder and list it there; for workers.
 
@@ -223,8 +252,10 @@ def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), s
         Whether there is a batch that was not there before; False if a trial has not ended, or the search is complete.
 
     Raises:
+        ConfigError: Optuna is not installed, or the experiment has changed so that it does not compose.
         TrainingError: every trial so far has failed.
     """
+    need_optuna()
     with files.writing(folder.jobs):
         folder.jobs.mkdir(exist_ok=True)
         with files.locked(folder.jobs):

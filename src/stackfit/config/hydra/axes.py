@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -34,7 +34,7 @@ class Axis:
     values: tuple[str, ...]
     tag: str | None = None
     scale: str | None = None
-    text: str = ""  # as typed, after `key=`
+    text: str = field(default="", compare=False)  # as typed, after `key=`
 
 
 @dataclass(frozen=True)

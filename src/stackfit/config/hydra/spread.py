@@ -65,8 +65,11 @@ def read_spread(
     typed = [override for override in composition.parsed if not override.is_hydra_override()]
     grids = axes.plan_axes(typed, *composition.declared_axes, problems, search=is_search)
     names = dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid)
-    places = {name: composition.origins.locate(f"hydra.sweeper.params.{name}") for name in names}
-    places |= {axis.get_key_element().lstrip("+"): axis.input_line for axis in composition.axes}
+    written = {axis.get_key_element().lstrip("+"): axis.input_line for axis in composition.axes}
+    places = {name: written.get(name) or _declared(name, composition) for name in names}
+    for error in problems.errors:
+        if error.where and (name := override_key(error.where)) not in written and error.where not in composition.overrides:
+            error.where = _declared(name, composition) or error.where
     if is_search:
         fixed = tuple(grids[0][0])
         study = None
@@ -89,6 +92,12 @@ def read_spread(
         raise ConfigError("This sweep has no cells. Expected at least one value on every axis. Write: key=a,b")
     fixed = tuple(o.input_line or "" for o in typed if not o.is_sweep_override())
     return Spread(fixed, _named(fixed, composition), tuple(names), tuple(points.values()) if total else (), places)
+
+
+def _declared(axis: str, composition: Composition) -> str | None:
+    """Where an experiment's file declares the axis; what stands in a list has the place of the list."""
+    places = composition.origins.history(f"hydra.sweeper.params.{axis}")
+    return str(places[-1]) if places else composition.origins.locate("hydra.sweeper.union")
 
 
 def _named(fixed: tuple[str, ...], composition: Composition) -> tuple[str, ...]:
