@@ -69,18 +69,20 @@ class Search:
         need_optuna()
         self._compare()
         batches = self.read_batches()
-        asked = len(batches)
+        of_workers = range(0)  # batches that others have asked for meanwhile, and trained
         for number in itertools.count():
             if number == len(batches):
                 goes_on = number == 0 or self.goes_on(time.monotonic() - began)
                 batches.append(self.ask(number, self.read_trials()) if goes_on else [])
             if not batches[number]:
                 return
-            if number < asked or not self._is_settled(number):
+            if number not in of_workers or not self._is_settled(number):
                 self._train(number, batches[number], detach)
             if detach or not self._is_settled(number) or self._was_stopped():
                 return
-            batches += self.read_batches(len(batches))  # workers have asked for them
+            if number + 1 == len(batches):
+                batches += self.read_batches(len(batches))
+                of_workers = range(number + 1, len(batches))
 
     def ask(self, batch: int, trials: Sequence[Trial]) -> list[Job]:
         """Choose the next batch and plan its cells; none if the search is complete. Who asks writes the index.
