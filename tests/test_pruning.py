@@ -2,10 +2,8 @@
 
 import math
 
-import pytest
-
-from stackfit.errors import ConfigError
-from stackfit.execution.pruning import PRUNERS, pruner_of
+from stackfit.config.hydra.search_settings import PRUNERS
+from stackfit.execution.pruning import pruner_of
 
 SETTINGS = {"pruner": "halving", "eta": 2, "first_rung": 1, "batch": 16}
 
@@ -62,18 +60,3 @@ def test_hyperband_is_halving_in_brackets_that_the_place_in_the_batch_gives():
 
 def test_none_has_no_rungs():
     assert pruner("none").rungs(100, 0) == () and pruner("none").decide(1, {0: -math.inf}) == {}
-
-
-@pytest.mark.parametrize(
-    "changed, said",
-    [
-        ({"pruner": "halfing"}, "There is no pruner 'halfing'. Did you mean 'halving'? Expected halving, hyperband, median or none."),
-        ({"eta": 1}, "hydra.sweeper.eta is 1. Expected a whole number from 2. Write: hydra.sweeper.eta=2"),
-        ({"pruner": "hyperband", "eta": 2.5}, "hydra.sweeper.eta is 2.5. Expected a whole number from 2."),
-        ({"pruner": "median", "first_rung": 0}, "hydra.sweeper.first_rung is 0. Expected a whole number from 1."),
-    ],
-)
-def test_what_no_pruner_takes_is_named(changed, said):
-    with pytest.raises(ConfigError) as error:
-        pruner_of({**SETTINGS, **changed})
-    assert said in str(error.value)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
-from composing import plan_sweep
+from composing import plan_sweep, start_sweep
 
+import stackfit
 from stackfit.errors import ConfigError
 from stackfit.execution.executors import InProcess, describe_job
+from stackfit.execution.jobs import claim_cell
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import PRUNED, SETTLED, TRAINS, WAITS, Rungs
 from stackfit.execution.sweep import Sweep
@@ -153,6 +154,7 @@ def search(*words: str, max_members: int | None = None, **changed: Any) -> Sweep
     """The cells of `plan_search`, trained in this process."""
     sweep = plan_search(*words, **changed)
     sweep.cohorts.rungs = Rungs.of(sweep.folder)
+    sweep.cohorts.claim = lambda job: claim_cell(job, sweep.folder.path.name, is_trial=True)
     InProcess(max_members).run(sweep.jobs, sweep.cohorts, sweep.folder.path)
     return sweep
 
@@ -192,3 +194,50 @@ def test_in_one_cohort_or_several_the_same_trials_are_pruned_and_the_others_have
     assert whole[winner.name] == fused[winner.name]
     for name, (_, _, rows, _) in fused.items():
         assert whole[name][2][: len(rows)] == rows and whole[name][0] == "finished"
+
+
+STATE = """
+import keras
+
+
+class Counts(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.losses = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.losses.append(logs["loss"])
+        self.model.optimizer.learning_rate = self.model.optimizer.learning_rate * (0.9 if self.losses[-1] < max(self.losses) else 0.5)
+        print(f"seen {len(self.losses)}")
+"""
+OWN = (
+    "+callbacks.counts={_target_: own_state.Counts}",
+    "+callbacks.stop={_target_: keras.callbacks.EarlyStopping, monitor: val_loss, patience: 1, min_delta: 0.02, restore_best_weights: true}",
+    "+callbacks.log={_target_: keras.callbacks.CSVLogger, filename: own.csv}",
+)
+
+
+@pytest.mark.tf
+def test_another_sweep_and_a_single_run_go_on_from_the_checkpoint_of_a_pruned_run_to_the_bits_of_a_whole_one(lab, write, capsys):
+    write("own_state.py", STATE)
+    write("pyproject.toml", '[tool.stackfit]\ntrust = ["own_state"]\n')
+    searched = search(*OWN, pruner="hyperband")
+    states = {name: (state, reason, len(rows)) for name, (state, reason, rows, _) in table(searched).items()}
+    losers = [job for job in searched.jobs if states[job.path.name][0] == "pruned"]
+    assert losers and all(read_status(job.path)["settings"] for job in losers), states
+    words = [word for word in GRID if not word.startswith("optimizer.learning_rate")]
+    axis = ",".join(job.cell.axes["optimizer.learning_rate"] for job in losers)
+    grid = (*words, *OWN, f"optimizer.learning_rate={axis}", "verbosity=1")
+    capsys.readouterr()
+    again = start_sweep("digits_quickstart", grid, reporter=Reporter(1)).run()
+    said = capsys.readouterr().err
+    assert said.count("A search pruned outputs/") == len(losers) and "Resuming after epoch" in said
+    fresh = start_sweep("digits_quickstart", grid, reporter=Reporter(0), fresh=True).run()
+    assert table(again) == table(fresh)
+    for one, other, loser in zip(again.jobs, fresh.jobs, losers, strict=True):
+        assert read_status(one.path)["resumed_after"] and not read_status(other.path)["resumed_after"]
+        assert (one.path / "own.csv").read_bytes() == (other.path / "own.csv").read_bytes()
+        assert read_status(loser.path)["status"] == "pruned" and (loser.path / "checkpoint.npz").exists()  # it stays as it was
+    single = [word.replace(axis, axis.split(",")[0]) for word in grid]
+    run = stackfit.run("digits_quickstart", *single, reporter=Reporter(0))
+    assert run.status["resumed_after"] and read_metrics_if_any(run.folder)["weights_sha256"] == read_metrics_if_any(fresh.jobs[0].path)["weights_sha256"]

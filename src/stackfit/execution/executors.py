@@ -70,7 +70,9 @@ class InProcess:
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Train every job."""
-        rounds: Iterable[Sequence[Job]] = runner.rungs.rounds(jobs) if runner.rungs else [jobs]
+        rounds: Iterable[Sequence[Job]] = [jobs]
+        if runner.rungs:
+            rounds = runner.rungs.rounds(jobs)
         for ready in rounds:
             for cohort in runner.plan_cohorts(ready, self.max_members):
                 run_work(Work.of(cohort, sweep), runner.reporter, runner, cohort)

@@ -26,6 +26,7 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
         KeyboardInterrupt: the user has asked to stop.
     """
     folder, names = SweepFolder(sweep), {job.path.name for job in jobs if job.path}
+    is_search = any(job.numbers for job in jobs)  # its workers ask for more
     said, looked = "", time.monotonic()
     reporter.begin([], [])
     try:
@@ -34,13 +35,18 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
             time.sleep(POLL_SECONDS)
             reporter.step(1, 0.0, [])  # nobody trains here, but a screen in a notebook is drawn now
             if time.monotonic() - looked > SAY_SECONDS:
+                names = _planned(folder) if is_search else names
                 text = ", ".join(f"{number} {state}" for state, number in sorted(_states(folder, names).items()))
                 if text and text != said:
                     reporter.detail(f"{len(names)} cells: {text}")
                 said, looked = text, time.monotonic()
     finally:
         reporter.end()
-    return _states(folder, names)["failed"]
+    return _states(folder, _planned(folder) if is_search else names)["failed"]
+
+
+def _planned(folder: SweepFolder) -> set[str]:
+    return {cell["folder"] for cell in folder.read_index()["cells"]}
 
 
 def _states(folder: SweepFolder, cells: set[str]) -> Counter[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -126,22 +127,44 @@ class Job:
 Claim = Callable[[Job], RunFolder | None]  # gives a job's folder; None if another process has it
 
 
-def claim_cell(job: Job, sweep: str) -> RunFolder | None:
-    """The folder of a sweep's cell, or None if another process has it or it is finished."""
+def claim_cell(job: Job, sweep: str, is_trial: bool = False) -> RunFolder | None:
+    """The folder of a sweep's cell, or None if another process has it or it is finished.
+
+    Args:
+        is_trial: of a search, which ranks only what it has trained itself.
+    """
     assert job.path is not None
     about = {**job.cell.about_run(), "cell": job.label, "sweep": sweep}
     folder = RunFolder(job.path)
-    return folder if folder.claim(job.fingerprint, about) else None
+    if not folder.claim(job.fingerprint, about):
+        return None
+    is_fresh = re.fullmatch(r"sweep-[0-9a-f]{8}-\d+", sweep)  # see `SweepFolder.find`
+    return folder if is_trial or is_fresh else _going_on(folder, job)
 
 
 def claim_single(job: Job, fresh: bool) -> RunFolder:
-    """A new folder; without `fresh`, the newest one with this fingerprint if it was interrupted."""
+    """A new folder; without `fresh`, the newest one with this fingerprint if it was interrupted. Where a search has pruned
+    such a run, the new folder goes on from its checkpoint.
+    """
     about, folder = job.cell.about_run(), project.outputs() / job.cell.experiment
     left = None if fresh else find_continuable(folder, job.fingerprint)
     if left is not None and left.claim(job.fingerprint, about):
         job.reporter.line(f"{shown(left.path)} was interrupted: resuming there (--fresh makes a new folder).")
         return left
-    return RunFolder.create(folder, job.fingerprint, about)
+    new = RunFolder.create(folder, job.fingerprint, about)
+    return new if fresh else _going_on(new, job)
+
+
+def _going_on(folder: RunFolder, job: Job) -> RunFolder:
+    """The folder; if nothing is in it yet, with what a search left that pruned a run with this fingerprint."""
+    experiment = project.outputs() / job.cell.experiment
+    if not folder.begun and any(experiment.glob("*/sweep.json")):
+        from stackfit.results.pruned import find_pruned, go_on_from
+
+        pruned = find_pruned(experiment, job.fingerprint)
+        if pruned and go_on_from(folder, pruned):
+            job.say(f"A search pruned {shown(pruned)}: going on from its checkpoint.")
+    return folder
 
 
 def single_claim(fresh: bool) -> Claim:
@@ -167,6 +190,8 @@ def find_state(
         return state, ""
     if state == "running" and not owner.is_me(status.get("owner")):
         return BUSY, ""
+    if state == "paused":
+        return "paused", str(status.get("reason") or "")
     if state == "failed":
         return "failed before", str(status.get("reason") or "").partition("\n")[0]
     return ("was interrupted" if status else "its status is damaged"), ""

@@ -7,11 +7,9 @@ the same folders decides the same.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from stackfit.errors import ConfigError, did_you_mean
 
 
 class Pruner(Protocol):
@@ -105,33 +103,9 @@ def _ended(rung: int, values: Mapping[int, float], kept: int, more: str = "") ->
     }
 
 
-PRUNERS = ("halving", "hyperband", "median", "none")
-
-
 def pruner_of(settings: Mapping[str, Any]) -> Pruner:
-    """The pruner that a search's settings name: `pruner`, `eta`, `first_rung`, `batch`.
-
-    Raises:
-        ConfigError: there is no such pruner, or a number is too small.
-    """
-    name = settings["pruner"]
-    if name not in PRUNERS:
-        raise ConfigError(
-            f"There is no pruner {name!r}.{did_you_mean(str(name), PRUNERS)} Expected {_listed(PRUNERS)}. "
-            "Write: hydra.sweeper.pruner=halving",
-            key="hydra.sweeper.pruner",
-        )
-    if name == "none":
-        return Nothing()
-    for key, least in (("eta", 2), ("first_rung", 1)):
-        if not isinstance(settings[key], int) or settings[key] < least:
-            raise ConfigError(
-                f"hydra.sweeper.{key} is {settings[key]}. Expected a whole number from {least}. Write: hydra.sweeper.{key}={least}",
-                key=f"hydra.sweeper.{key}",
-            )
-    numbers = settings["eta"], settings["first_rung"]
-    return Hyperband(*numbers, settings["batch"]) if name == "hyperband" else (Median if name == "median" else Halving)(*numbers)
-
-
-def _listed(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
+    """The pruner of a search's settings, which are checked (`config.hydra.search_settings`)."""
+    name, numbers = settings["pruner"], (settings["eta"], settings["first_rung"])
+    if name == "hyperband":
+        return Hyperband(*numbers, settings["batch"])
+    return Nothing() if name == "none" else {"halving": Halving, "median": Median}[name](*numbers)

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stackfit import interrupts
 from stackfit.errors import ConfigError, RunFolderError
@@ -21,6 +21,9 @@ from stackfit.results.pruned import mark_pruned
 from stackfit.results.run_files import read_history, read_status_if_any
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 from stackfit.results.underway import NOT_MEASURES, measures
+
+if TYPE_CHECKING:
+    from stackfit.execution.finishing import Finisher
 
 ENDED = ("finished", "failed", "pruned")
 SETTLED, PRUNED, WAITS, TRAINS = "settled", "pruned", "waits", "trains"
@@ -124,8 +127,27 @@ class Rungs:
         rungs = self.of_cell(name, facts.epochs)
         return (WAITS if any(ranking.rung < rung <= len(facts.values) for rung in rungs) else TRAINS), ""
 
+    def rank_members(
+        self, jobs: Sequence[Job], finish: Finisher, waiting: Sequence[int], is_last: bool
+    ) -> dict[int, bool]:
+        """Whether members of a cohort that wait at a rung go on; see `loop.train`. Who does not is *pruned* or *paused*."""
+        finish.flush()  # how others ended counts
+        goes_on = {}
+        ranking = self.rank(_name(jobs[waiting[0]]))
+        for number in waiting:
+            job = jobs[number]
+            verdict, reason = self.verdict(_name(job), ranking)
+            if verdict == WAITS and not is_last:
+                continue
+            goes_on[number] = verdict == TRAINS
+            if verdict == PRUNED:
+                finish.leave(job, "pruned", reason)
+            elif verdict == WAITS:
+                finish.leave(job, "paused", f"waits to be ranked at epoch {job.epoch}")
+        return goes_on
+
     def settle(self, names: Iterable[str]) -> dict[str, str]:
-        """The verdict on each of these cells. Those that end there, and that nobody trains, are marked as *pruned*."""
+        """The verdict on each of these cells, after those that end there, and that nobody trains, are marked as *pruned*."""
         rankings: dict[int, Ranking] = {}
         verdicts = {}
         for name in names:
@@ -133,13 +155,14 @@ class Rungs:
             if batch not in rankings:
                 rankings[batch] = self.rank(name)
             verdicts[name], reason = self.verdict(name, rankings[batch])
-            if verdicts[name] == PRUNED and rankings[batch].cells[name].state != "running":
-                mark_pruned(self.folder.path / name, reason)
+            is_free = rankings[batch].cells[name].state != "running"
+            if verdicts[name] == PRUNED and is_free and mark_pruned(self.folder.path / name, reason):
+                verdicts[name] = SETTLED
         return verdicts
 
     def rounds(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """The jobs that may train now, again and again until all are settled; for what other processes have it waits."""
-        job_of = {job.path.name: job for job in jobs if job.path}
+        job_of = {_name(job): job for job in jobs}
         before: list[Any] = []
         while True:
             verdicts = self.settle(job_of)
@@ -151,7 +174,7 @@ class Rungs:
                     return
                 before = facts
                 yield [_again(job_of[name]) for name in free]
-            elif ready or WAITS in verdicts.values():
+            elif {*verdicts.values()} - {SETTLED}:
                 interrupts.check()
                 time.sleep(POLL_SECONDS)
             else:
@@ -182,6 +205,11 @@ class Rungs:
     def _value(self, value: Any) -> float:
         is_number = isinstance(value, (int, float)) and math.isfinite(value)
         return self.sign * float(value) if is_number else -math.inf
+
+
+def _name(job: Job) -> str:
+    assert job.path is not None
+    return job.path.name
 
 
 def _again(job: Job) -> Job:

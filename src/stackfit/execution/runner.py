@@ -175,7 +175,7 @@ def _run_here(
             if rungs and job.folder:
                 job.member.rungs = rungs.of_cell(job.folder.path.name, job.member.epochs)
         began = heartbeat = time.monotonic()
-        for event in loop.train(members, program, partial(_rank, jobs, finish, rungs) if rungs else None):
+        for event in loop.train(members, program, partial(rungs.rank_members, jobs, finish) if rungs else None):
             check()
             if isinstance(event, (events.Step, events.EpochEnd)) and time.monotonic() - began > limit_seconds:
                 text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
@@ -272,26 +272,6 @@ def _resume(job: Job) -> None:
     if checkpoint.lost:
         job.say(f"warning: {', '.join(checkpoint.lost)} could not be saved and starts again. "
                 "Give the callback get_state() and set_state(state) for an exact resume.")  # fmt: skip
-
-
-def _rank(jobs: Sequence[Job], finish: Finisher, rungs: Rungs, waiting: Sequence[int], is_last: bool) -> dict[int, bool]:
-    """Whether members that wait at a rung go on; see `loop.train`."""
-    from stackfit.execution import rungs as verdicts
-
-    finish.flush()  # how others ended counts
-    goes_on = {}
-    ranking = rungs.rank(jobs[waiting[0]].folder.path.name)  # type: ignore[union-attr]
-    for number in waiting:
-        job = jobs[number]
-        verdict, reason = rungs.verdict(job.folder.path.name, ranking)  # type: ignore[union-attr]
-        if verdict == verdicts.WAITS and not is_last:
-            continue
-        goes_on[number] = verdict == verdicts.TRAINS
-        if verdict == verdicts.PRUNED:
-            finish.leave(job, "pruned", reason)
-        elif verdict == verdicts.WAITS:
-            finish.leave(job, "paused", f"It waits to be ranked at epoch {job.epoch}.")
-    return goes_on
 
 
 def _end_epoch(job: Job, event: Any) -> None:

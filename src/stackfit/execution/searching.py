@@ -10,50 +10,54 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from stackfit import files
 from stackfit.config.hydra.axes import Point
-from stackfit.config.hydra.composition import Composer
-from stackfit.config.hydra.space import Space
 from stackfit.config.hydra.spread import Spread
-from stackfit.errors import Problems, RunFolderError, TrainingError
+from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError
 from stackfit.execution import samplers
-from stackfit.execution.executors import describe_job
+from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.executors import Executor
 from stackfit.execution.jobs import FAILED, Job
 from stackfit.execution.optuna_trials import need_optuna, write_journal
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import Rungs
-from stackfit.execution.sweep import Sweep
-from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
+from stackfit.files import shown
+from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
 
 
+class Planned(Protocol):
+    """What `sweep.Sweep` offers, which starts a search."""
+
+    axes: Spread
+    executor: Executor
+    experiment: str
+    first_seed: int
+    folder: SweepFolder
+    jobs: list[Job]
+    problems: Problems
+    reporter: Reporter
+
+    @property
+    def cohorts(self) -> CohortRunner: ...
+    def compose_cells(self, points: Sequence[Point]) -> Sequence[Any]: ...
+    def plan_cells(self, points: Sequence[Point]) -> list[Job]: ...
+    def run_jobs(self, jobs: Sequence[Job], executor: Executor, detach: bool, title: str) -> None: ...
+    def write_index(self) -> None: ...
+
+
 class Search:
     """The batches of a sweep that is a search."""
 
-    def __init__(self, sweep: Sweep):
+    def __init__(self, sweep: Planned):
         assert sweep.axes.space is not None and sweep.axes.study is not None
         self.sweep, self.space, self.settings = sweep, sweep.axes.space, sweep.axes.study
         self._most = math.inf if self.settings["n_trials"] is None else self.settings["n_trials"]
         self._trials = 0  # that were asked for
-
-    @classmethod
-    def reopen(cls, folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = ()) -> Search:
-        """The search in a sweep's folder, for a process that has nothing but the folder and the project.
-
-        Raises:
-            ConfigError: its experiment is not here, or composes no more.
-        """
-        index = folder.read_index()
-        fixed, problems = tuple(index["overrides"]), Problems()
-        composer = Composer(index["experiment"])
-        composition = composer.compose(fixed, problems)
-        problems.raise_errors()
-        axes = Spread(fixed, fixed, tuple(index["axes"]), (), {}, Space.read(fixed, index[STUDY]), index[STUDY])
-        return cls(Sweep(composer, composition, problems, trust=trust, reporter=reporter, axes=axes, folder=folder))
 
     def run(self, detach: bool = False) -> None:
         """Train the batches that the folder lists and are not settled, then ask for the next, until the search is complete.
@@ -65,16 +69,22 @@ class Search:
         began = time.monotonic()
         self._check_space()
         need_optuna()
+        self._compare()
         batches = self.read_batches()
+        of_workers = range(0)  # batches that others have asked for meanwhile, and trained
         for number in itertools.count():
             if number == len(batches):
                 goes_on = number == 0 or self.goes_on(time.monotonic() - began)
                 batches.append(self.ask(number, self.read_trials()) if goes_on else [])
             if not batches[number]:
                 return
-            self._train(number, batches[number], detach)
-            if detach or not self._is_settled(number):
+            if number not in of_workers or not self._is_settled(number):
+                self._train(number, batches[number], detach)
+            if detach or not self._is_settled(number) or self._was_stopped():
                 return
+            if number + 1 == len(batches):
+                batches += self.read_batches(len(batches))
+                of_workers = range(number + 1, len(batches))
 
     def ask(self, batch: int, trials: Sequence[Trial]) -> list[Job]:
         """Choose the next batch and plan its cells; none if the search is complete. Who asks writes the index.
@@ -92,16 +102,21 @@ class Search:
             return []
         return self._plan(batch, points)
 
-    def read_batches(self) -> list[list[Job]]:
-        """Plan the batches again that the folder lists; those from the first whose cells have changed are asked for anew."""
+    def read_batches(self, known: int = 0) -> list[list[Job]]:
+        """Plan the batches again that the folder lists; those from the first whose cells have changed are asked for anew.
+
+        Args:
+            known: how many are planned already.
+        """
         batches: list[list[Job]] = []
-        study = self._read_study()
-        for number, trials in itertools.groupby(study.trials if study else (), lambda trial: trial.batch):
+        for number, trials in itertools.groupby(self.read_trials(), lambda trial: trial.batch):
+            if number < known:
+                continue
             listed = list(trials)
             before, planned = len(self.sweep.jobs), self._trials
             jobs = self._plan(number, [self._point(trial) for trial in listed])
             names = [name for trial in listed for name in trial.folders]
-            if number != len(batches) or [job.path.name for job in jobs if job.path] != names:
+            if number != known + len(batches) or [job.path.name for job in jobs if job.path] != names:
                 del self.sweep.jobs[before:]
                 self._trials = planned
                 break
@@ -119,6 +134,28 @@ class Search:
         with contextlib.suppress(RunFolderError):  # there is none yet, or it is damaged: it is written again
             return read_study(self.sweep.folder)
         return None
+
+    def _compare(self) -> None:
+        """Say how a new search differs from the experiment's newest one.
+
+        Raises:
+            ConfigError: the folder is another search's.
+        """
+        folder = self.sweep.folder
+        own, others = _listed(folder), [SweepFolder(path.parent) for path in folder.path.parent.glob(f"*/{folder.index.name}")]
+        if own and (found := find_differences(self._decisive(), own)):
+            raise ConfigError(
+                f"{shown(folder.path)} is another search's: {'; '.join(found)}. Expected the same space and settings. "
+                "Add --fresh: it starts a search in a folder of its own."
+            )
+        searches = [(other.index.stat().st_mtime, other.path, told) for other in others if (told := _listed(other))]
+        if not own and searches:
+            _, path, there = max(searches, key=lambda search: search[:2])
+            if found := find_differences(self._decisive(), there):
+                self.sweep.reporter.line(f"Not the search in {shown(path)}: {'; '.join(found)}. It starts in a folder of its own.")
+
+    def _decisive(self) -> dict[str, Any]:
+        return {**self.settings, "overrides": [*self.sweep.axes.fixed]}
 
     def _check_space(self) -> None:
         """Compose every value of the space once: what a config refuses is said before anything is trained."""
@@ -185,6 +222,11 @@ class Search:
     def _is_settled(self, number: int) -> bool:
         return all(trial.state in SETTLED for trial in self.read_trials() if trial.batch == number)
 
+    def _was_stopped(self) -> bool:
+        """Whether somebody has asked the workers to stop since the last batch was asked for."""
+        folder = self.sweep.folder
+        return not self.sweep.executor.is_here and folder.must_stop(folder.index)
+
     def goes_on(self, spent_seconds: float) -> bool:
         """Whether the study's `minutes` are not over."""
         minutes = self.settings["minutes"]
@@ -194,34 +236,9 @@ class Search:
         return False
 
 
-def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), spent_seconds: float = 0.0) -> bool:
-    """Ask for the next batch of the search in a sweep's folder and list it there; for workers.
-
-    Two that do this at once ask for the same trials and write the same list.
-
-    Args:
-        spent_seconds: how long the caller has worked on the search; compared with the study's `minutes`.
-
-    Returns:
-        Whether there is a batch that was not there before; False if a trial has not ended, or the search is complete.
-
-    Raises:
-        ConfigError: Optuna is not installed, or the experiment has changed so that it does not compose.
-        TrainingError: every trial so far has failed.
-    """
-    need_optuna()
-    with files.writing(folder.jobs):
-        folder.jobs.mkdir(exist_ok=True)
-        with files.locked(folder.jobs):
-            index, study = folder.read_index(), read_study(folder)
-            if study is None or not all(trial.state in SETTLED for trial in study.trials):
-                return False
-            search = Search.reopen(folder, reporter, trust)
-            search.close_batch(study.trials)
-            batch = 1 + max((trial.batch for trial in study.trials), default=-1)
-            if not search.goes_on(spent_seconds) or not (jobs := search.ask(batch, study.trials)):
-                return False
-            listed = [{key: cell[key] for key in cell if key != "planned"} for cell in index["cells"] if "trial" in cell]
-            cells = [*listed, *map(describe_job, jobs)]
-            folder.write_index(index["experiment"], index["overrides"], index["axes"], cells, index[STUDY])
-            return True
+def _listed(folder: SweepFolder) -> dict[str, Any] | None:
+    """The study and the fixed overrides in a folder's `sweep.json`; None if it is not a search's, or damaged."""
+    with contextlib.suppress(RunFolderError):
+        index = folder.read_index()
+        return {**index[STUDY], "overrides": index["overrides"]} if STUDY in index else None
+    return None

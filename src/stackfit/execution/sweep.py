@@ -219,7 +219,10 @@ class Sweep:
     def cohorts(self) -> CohortRunner:
         """Trains the cells and keeps the sweep's table up to date."""
         return CohortRunner(
-            lambda job: claim_cell(job, self.folder.path.name), self.reporter, self._ended, self._fail_fast
+            lambda job: claim_cell(job, self.folder.path.name, is_trial=bool(job.numbers)),
+            self.reporter,
+            self._ended,
+            self._fail_fast,
         )
 
     def write_index(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from stackfit.errors import RunFolderError
 from stackfit.files import reading
 from stackfit.results.run_files import read_history
-from stackfit.results.sweep_folder import STUDY, SweepFolder
+from stackfit.results.sweep_folder import ENDS, STUDY, SweepFolder
 
 SEED = "seed"
 # Of several seeds, the first of these that one of them is in; all others mean that the whole trial has ended.
@@ -75,6 +75,23 @@ def read_study(folder: SweepFolder) -> Study | None:
                 cells.setdefault(int(cell["trial"]), []).append({**cell, "batch": int(cell["batch"])})
     rows = {row["folder"]: row for row in folder.read()}
     return Study(study.settings, tuple(_read_trial(folder, study, cells[number], rows) for number in sorted(cells)))
+
+
+def find_differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """What two searches decide by and do not share: `batch is 8 there and 16 here`; see `SweepFolder.find`."""
+    found = []
+    for one, other in ((here, there), (here.get("space") or {}, there.get("space") or {})):
+        for key in dict.fromkeys([*one, *other]):
+            if key not in (*ENDS, "space") and one.get(key) != other.get(key):
+                words = [_shown(value.get(key)) for value in (other, one)]
+                found.append(f"{key} is {words[0]} there and {words[1]} here")
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        return ", ".join(value)
+    return "nothing" if value is None else str(value)
 
 
 def _read_trial(

@@ -15,7 +15,7 @@ import keras
 
 from stackfit.errors import TrainingError
 from stackfit.files import printed
-from stackfit.training.checkpoint import Checkpoint, Memory, restore_variables, resume_file, variables_of
+from stackfit.training.checkpoint import Checkpoint, Memory, close_file, restore_variables, resume_file, variables_of
 from stackfit.training.engine import Logs, Member, Program
 from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed, Step
 from stackfit.training.failures import describe_place
@@ -80,6 +80,8 @@ def _ranked(running: Sequence[_MemberState], rank: Rank | None) -> list[_MemberS
         if state.number in goes_on:
             state.passed.add(state.epoch)
             state.running = goes_on[state.number]
+            for callback in () if state.running else state.member.callbacks:
+                close_file(callback)
     return [state for state in running if state.running and (state.number in goes_on or state not in waiting)]
 
 
