@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from composing import start_sweep
 
+from stackfit.execution.extending import extend
 from stackfit.execution.progress import Reporter
-from stackfit.execution.searching import Search, extend
+from stackfit.execution.searching import Search
 from stackfit.results.run_files import read_history, read_metrics, read_status
 from stackfit.results.study import Study, read_study
 from stackfit.results.sweep_folder import SweepFolder

@@ -10,22 +10,19 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
-from stackfit import files
 from stackfit.config.hydra.axes import Point
-from stackfit.config.hydra.composition import Composer
-from stackfit.config.hydra.space import Space
 from stackfit.config.hydra.spread import Spread
 from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError
 from stackfit.execution import samplers
-from stackfit.execution.executors import describe_job
+from stackfit.execution.cohorts import CohortRunner
+from stackfit.execution.executors import Executor
 from stackfit.execution.jobs import FAILED, Job
 from stackfit.execution.optuna_trials import need_optuna, write_journal
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import Rungs
-from stackfit.execution.sweep import Sweep
 from stackfit.files import shown
 from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
@@ -33,29 +30,34 @@ from stackfit.results.sweep_folder import STUDY, SweepFolder
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
 
 
+class Planned(Protocol):
+    """What `sweep.Sweep` offers, which starts a search."""
+
+    axes: Spread
+    executor: Executor
+    experiment: str
+    first_seed: int
+    folder: SweepFolder
+    jobs: list[Job]
+    problems: Problems
+    reporter: Reporter
+
+    @property
+    def cohorts(self) -> CohortRunner: ...
+    def compose_cells(self, points: Sequence[Point]) -> Sequence[Any]: ...
+    def plan_cells(self, points: Sequence[Point]) -> list[Job]: ...
+    def run_jobs(self, jobs: Sequence[Job], executor: Executor, detach: bool, title: str) -> None: ...
+    def write_index(self) -> None: ...
+
+
 class Search:
     """The batches of a sweep that is a search."""
 
-    def __init__(self, sweep: Sweep):
+    def __init__(self, sweep: Planned):
         assert sweep.axes.space is not None and sweep.axes.study is not None
         self.sweep, self.space, self.settings = sweep, sweep.axes.space, sweep.axes.study
         self._most = math.inf if self.settings["n_trials"] is None else self.settings["n_trials"]
         self._trials = 0  # that were asked for
-
-    @classmethod
-    def reopen(cls, folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = ()) -> Search:
-        """The search in a sweep's folder, for a process that has nothing but the folder and the project.
-
-        Raises:
-            ConfigError: its experiment is not here, or composes no more.
-        """
-        index = folder.read_index()
-        fixed, problems = tuple(index["overrides"]), Problems()
-        composer = Composer(index["experiment"])
-        composition = composer.compose(fixed, problems)
-        problems.raise_errors()
-        axes = Spread(fixed, fixed, tuple(index["axes"]), (), {}, Space.read(fixed, index[STUDY]), index[STUDY])
-        return cls(Sweep(composer, composition, problems, trust=trust, reporter=reporter, axes=axes, folder=folder))
 
     def run(self, detach: bool = False) -> None:
         """Train the batches that the folder lists and are not settled, then ask for the next, until the search is complete.
@@ -240,36 +242,3 @@ def _listed(folder: SweepFolder) -> dict[str, Any] | None:
         index = folder.read_index()
         return {**index[STUDY], "overrides": index["overrides"]} if STUDY in index else None
     return None
-
-
-def extend(folder: SweepFolder, reporter: Reporter, trust: Iterable[str] = (), spent_seconds: float = 0.0) -> bool:
-    """Ask for the next batch of the search in a sweep's folder and list it there; for workers.
-
-    Two that do this at once ask for the same trials and write the same list.
-
-    Args:
-        spent_seconds: how long the caller has worked on the search; compared with the study's `minutes`.
-
-    Returns:
-        Whether there is a batch that was not there before; False if a trial has not ended, or the search is complete.
-
-    Raises:
-        ConfigError: Optuna is not installed, or the experiment has changed so that it does not compose.
-        TrainingError: every trial so far has failed.
-    """
-    need_optuna()
-    with files.writing(folder.jobs):
-        folder.jobs.mkdir(exist_ok=True)
-        with files.locked(folder.jobs):
-            index, study = folder.read_index(), read_study(folder)
-            if study is None or not all(trial.state in SETTLED for trial in study.trials):
-                return False
-            search = Search.reopen(folder, reporter, trust)
-            search.close_batch(study.trials)
-            batch = 1 + max((trial.batch for trial in study.trials), default=-1)
-            if not search.goes_on(spent_seconds) or not (jobs := search.ask(batch, study.trials)):
-                return False
-            listed = [{key: cell[key] for key in cell if key != "planned"} for cell in index["cells"] if "trial" in cell]
-            cells = [*listed, *map(describe_job, jobs)]
-            folder.write_index(index["experiment"], index["overrides"], index["axes"], cells, index[STUDY])
-            return True

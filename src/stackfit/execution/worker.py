@@ -227,7 +227,7 @@ class Worker:
         """Ask for the next batch of a search; whether there is one, whoever asked for it."""
         if self.runner.rungs is None or self._must_stop():
             return False
-        from stackfit.execution.searching import extend
+        from stackfit.execution.extending import extend
 
         extend(self.folder, self.reporter, self._trust, time.monotonic() - self._started)
         before = len(self._records)

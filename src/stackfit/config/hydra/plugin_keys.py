@@ -59,6 +59,12 @@ def check_sweeper(
             yield ConfigError(found, key=key, where=locate(key), kind="name")
 
 
+def settings_of(sweeper: str) -> dict[str, typing.Any]:
+    """The names of a sweeper's settings, with their types."""
+    hints = typing.get_type_hints(stackfit_sweeper.OPTIONS[sweeper])
+    return {name: hint for name, hint in hints.items() if name != "_target_"}
+
+
 def sweeper_of(sweeper: Mapping[str, typing.Any]) -> str:
     """`cells` or `search`: the option that a composed `hydra.sweeper` is."""
     target = sweeper.get("_target_")
