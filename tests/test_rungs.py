@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 from composing import plan_sweep, start_sweep
 
 import stackfit
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.executors import InProcess, describe_job
 from stackfit.execution.jobs import claim_cell
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import PRUNED, SETTLED, TRAINS, WAITS, Rungs
 from stackfit.execution.sweep import Sweep
+from stackfit.results.run import Run
 from stackfit.results.run_files import read_history, read_metrics_if_any, read_status
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.sweep_folder import SweepFolder
@@ -61,7 +63,7 @@ def test_a_batch_is_ranked_once_all_have_come_to_the_rung_and_the_worse_half_is_
     rungs = rungs_of(sweep, cells)
     assert verdicts(rungs) == [WAITS, WAITS, WAITS, TRAINS]
     cells[3] = write_cell(sweep, 3, [0.4], "paused")
-    assert verdicts(rungs) == [PRUNED, TRAINS, TRAINS, PRUNED]
+    assert verdicts(rungs) == [SETTLED, TRAINS, TRAINS, SETTLED]
     statuses = [read_status(tmp_path / cell["folder"]) for cell in cells]
     assert [status["status"] for status in statuses] == ["pruned", "paused", "paused", "pruned"]
     assert [statuses[number]["reason"] for number in (0, 3)] == ["rank 3 of 4 at epoch 1", "rank 4 of 4 at epoch 1"]
@@ -79,7 +81,7 @@ def test_the_answer_is_the_same_however_far_the_others_have_come_since(tmp_path)
     rungs = rungs_of(sweep, cells)
     ranking = rungs.rank(cells[0]["folder"])
     assert (ranking.rung, ranking.ended) == (2, {2: "rank 3 of 4 at epoch 1", 3: "rank 4 of 4 at epoch 1", 1: "rank 2 of 2 at epoch 2"})
-    assert verdicts(rungs) == [TRAINS, SETTLED, PRUNED, PRUNED]
+    assert verdicts(rungs) == [TRAINS, SETTLED, SETTLED, SETTLED]
 
 
 def test_whoever_ended_before_a_rung_is_ranked_by_its_final_value_and_a_failed_one_is_last(tmp_path):
@@ -101,7 +103,7 @@ def test_a_trial_of_several_seeds_is_ranked_by_their_mean_and_ends_as_a_whole(tm
     sweep = SweepFolder(tmp_path)
     curves = {(0, 0): [0.9], (0, 1): [0.1], (1, 0): [0.6], (1, 1): [0.5]}
     cells = [write_cell(sweep, trial, curve, "paused", seed=seed) for (trial, seed), curve in curves.items()]
-    assert verdicts(rungs_of(sweep, cells)) == [PRUNED, PRUNED, TRAINS, TRAINS]
+    assert verdicts(rungs_of(sweep, cells)) == [SETTLED, SETTLED, TRAINS, TRAINS]
     lost = [write_cell(sweep, 0, [], "failed"), *cells[1:]]
     assert rungs_of(sweep, lost).rank(cells[0]["folder"]).ended == {0: "rank 2 of 2 at epoch 1"}
 
@@ -109,14 +111,14 @@ def test_a_trial_of_several_seeds_is_ranked_by_their_mean_and_ends_as_a_whole(tm
 def test_of_a_metric_to_be_small_the_smallest_is_the_best(tmp_path):
     sweep = SweepFolder(tmp_path)
     cells = [write_cell(sweep, trial, [value], "paused") for trial, value in enumerate((0.3, 0.1, 0.2))]
-    assert verdicts(rungs_of(sweep, cells, direction=["min"])) == [PRUNED, TRAINS, TRAINS]
+    assert verdicts(rungs_of(sweep, cells, direction=["min"])) == [SETTLED, TRAINS, TRAINS]
 
 
 def test_batches_are_ranked_apart_and_none_prunes_nothing(tmp_path):
     sweep = SweepFolder(tmp_path)
     cells = [write_cell(sweep, trial, [trial / 8], "paused") for trial in range(6)]
     assert verdicts(rungs_of(sweep, cells, pruner="none")) == [TRAINS] * 6
-    assert verdicts(rungs_of(sweep, cells)) == [PRUNED, PRUNED, TRAINS, TRAINS, PRUNED, TRAINS]
+    assert verdicts(rungs_of(sweep, cells)) == [SETTLED, SETTLED, TRAINS, TRAINS, SETTLED, TRAINS]
 
 
 def test_what_another_process_trains_is_not_marked(tmp_path):
@@ -132,6 +134,15 @@ def test_a_metric_that_is_not_measured_each_epoch_ranks_nobody(tmp_path):
     with pytest.raises(ConfigError, match=r"ranked by test_accuracy, .* Expected one of val_accuracy, loss\. Write .*metric=val_accuracy"):
         verdicts(rungs_of(sweep, cells, metric=["test_accuracy"]))
     assert verdicts(rungs_of(sweep, cells, metric=["test_accuracy"], pruner="none")) == [TRAINS]
+
+
+def test_who_needs_a_finished_run_says_how_a_pruned_one_becomes_one(tmp_path):
+    cell = write_cell(SweepFolder(tmp_path), 0, [0.1], "pruned")
+    status = tmp_path / cell["folder"] / "status.json"
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"overrides": ["epochs=8", "optimizer.learning_rate=[1, 2]"]}))
+    with pytest.raises(RunFolderError, match=r"is pruned \(because\)\. Expected a finished run\. To go on from its checkpoint, "
+                       r"type: stackfit run base epochs=8 'optimizer\.learning_rate=\[1, 2\]'$"):  # fmt: skip
+        Run(tmp_path / cell["folder"]).check_finished()
 
 
 # ---- cells that train

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
@@ -18,7 +19,8 @@ from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.execution.worker import Worker
 from stackfit.results import owner
-from stackfit.results.run_files import read_metrics, read_status, state_of
+from stackfit.results.run_files import read_metrics, read_metrics_if_any, read_status, state_of
+from stackfit.results.study import read_study
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -239,3 +241,106 @@ def test_shares_do_not_overlap_and_leave_nothing_out(lab):
     folder = planned(*SMALL, "seed=range(20)")
     shares = [Worker(folder.path, Reporter(0), rank=rank, of=3)._own for rank in range(3)]
     assert sorted(name for share in shares for name in share) == sorted(cell.name for cell in cells_of(folder))
+
+
+# ---- a search
+
+SPACE = ("model.layers.hidden.units=range(4,33,step=4)", "optimizer.learning_rate=tag(log, interval(1e-4,1e-2))")
+SEARCH = (
+    *("run", "digits_quickstart", "-m", "hydra/sweeper=search", *SPACE, "epochs=4", "batch_size=200", "data.validation_split=0.2"),
+    *("hydra.sweeper.n_trials=8", "hydra.sweeper.batch=4", "-q"),
+)
+
+
+def only_sweep(where: Path) -> SweepFolder:
+    (folder,) = (where / "outputs" / "digits_quickstart").glob("sweep-*")
+    return SweepFolder(folder)
+
+
+def trials(folder: SweepFolder) -> list[Any]:
+    """What was asked for and what came of it, whoever trained it: state, reason, curve and weights of each trial."""
+    study = read_study(folder)
+    assert study is not None
+    weights = [read_metrics_if_any(folder.path / trial.folders[0]).get("weights_sha256") for trial in study.trials]
+    return [
+        (trial.number, trial.batch, dict(trial.axes), trial.state, trial.reason, trial.value, trial.curve, digest)
+        for trial, digest in zip(study.trials, weights, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def fused(tmp_path_factory: pytest.TempPathFactory, keras: Any) -> Path:
+    """The folder of a search of eight trials in two batches that trained in one process. To read only."""
+    from stackfit.cli import main
+
+    where = tmp_path_factory.mktemp("fused")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        with pytest.raises(SystemExit) as stopped:
+            main([*SEARCH])
+    assert stopped.value.code == 0
+    return where
+
+
+@pytest.mark.tf
+@pytest.mark.extra
+def test_a_worker_of_a_search_ranks_and_asks_for_the_next_batch_as_the_fused_search_does(fused, lab, capsys):
+    expected = trials(only_sweep(fused))
+    assert sorted(state for _, _, _, state, *_ in expected) == ["finished"] * 2 + ["pruned"] * 6
+    assert {batch for _, batch, *_ in expected} == {0, 1}
+    shutil.copytree(only_sweep(fused).path, lab / "outputs" / "digits_quickstart" / only_sweep(fused).path.name)
+    folder = only_sweep(lab)
+    index = json.loads(folder.index.read_text())
+    for cell in index["cells"]:
+        shutil.rmtree(folder.path / cell["folder"])
+    index["cells"] = [cell for cell in index["cells"] if cell["batch"] == 0]  # as the command left it that planned it
+    folder.index.write_text(json.dumps(index))
+    assert Worker(folder.path, Reporter(0), most_cells=3, max_members=2).work() == 75  # one cell of the batch is left
+    states = [read_status(folder.path / cell["folder"])["status"] for cell in index["cells"] if (folder.path / cell["folder"]).exists()]
+    assert states == ["paused"] * 3
+    assert Worker(folder.path, Reporter(1), max_members=3).work() == 0
+    said = capsys.readouterr().err
+    assert "Nothing is left: all 8 cells are settled." in said and "paused: waits to be ranked at epoch 1" in said
+    assert trials(folder) == expected
+    assert Worker(folder.path, Reporter(0)).work() == 0 and trials(folder) == expected  # it is complete
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.extra
+def test_launchers_and_workers_one_of_them_killed_give_the_trials_of_the_fused_search(fused, lab, cli):
+    expected, name = trials(only_sweep(fused)), only_sweep(fused).path.name
+    for launcher in (("hydra/launcher=processes", "hydra.launcher.workers=2"), ("hydra/launcher=slurm", "hydra.launcher.cluster=local", "hydra.launcher.workers=2")):
+        answer = cli(*SEARCH, *launcher)
+        assert answer.code == 0, answer.err
+        folder = only_sweep(lab)
+        assert folder.path.name == name and trials(folder) == expected, launcher
+        shutil.rmtree(folder.path)
+    assert cli(*SEARCH, "--detach").code == 0  # one worker, which goes on by itself
+    detached = only_sweep(lab)
+    workers = [processes.start(lab, "work", str(detached.path), "--max-members", "2") for _ in range(2)]
+    processes.wait_until(lambda: [*detached.path.glob("*/checkpoint.npz")], workers[0])
+    workers[0].kill()
+    workers[0].communicate()
+    code, _, err = processes.finish(workers[1], 300)
+    assert code == 0, err
+    assert trials(detached) == expected
+    assert cli(*SEARCH).code == 0 and trials(detached) == expected  # nothing is left for the same command
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.extra
+def test_a_stopped_search_goes_on_with_the_same_command(fused, lab, cli):
+    longer = [word.replace("epochs=4", "epochs=40").replace("batch_size=200", "batch_size=8") for word in SEARCH]
+    command = processes.start(lab, *longer, "hydra/launcher=processes", "hydra.launcher.workers=2")
+    processes.wait_until(lambda: [*lab.glob("outputs/*/sweep-*/*/checkpoint.npz")], command)
+    folder = only_sweep(lab)
+    assert cli("stop", str(folder.path)).code == 0
+    code, _, err = processes.finish(command, 300)
+    assert code == 1 and "To continue, run the same command again." in err
+    before = {path: path.stat().st_mtime_ns for path in folder.path.glob("*/metrics.json")}
+    answer = cli(*longer)
+    assert answer.code == 0, answer.err
+    assert len(trials(folder)) == 8 and {state for _, _, _, state, *_ in trials(folder)} == {"finished", "pruned"}
+    assert before == {path: path.stat().st_mtime_ns for path in before}
