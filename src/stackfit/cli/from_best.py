@@ -61,6 +61,7 @@ def text_of(name: str, sweep: Path, best: Best) -> str:
     """
     import yaml
 
+    from stackfit.cli.showing import plain
     from stackfit.config.hydra.composition import Composer
     from stackfit.config.hydra.overrides import is_group
 
@@ -73,25 +74,20 @@ def text_of(name: str, sweep: Path, best: Best) -> str:
     content: dict[str, Any] = {"defaults": [best.experiment, *choices, "_self_"]}
     content["about"] = {"question": f"Does the best setting that was found for {best.experiment} hold?"}
     content |= {"hydra": {"mode": "RUN"}} if before.declares_sweep else {}  # the setting, and not the search again
-    content |= _changed(before.config, after.config)
+    content |= _changed(plain(before), plain(after))
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     return HEAD.format(name=name, found=best.found, where=shown(sweep)) + text
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What `after` has otherwise than `before`, as nested mappings; null for a key that it lacks."""
-    from omegaconf import OmegaConf
-
-    def difference(old: Any, new: Any) -> dict[str, Any]:
-        found = {key: None for key in old if key not in new}
-        for key, value in new.items():
-            if key in old and isinstance(value, dict) and isinstance(old[key], dict) and value:
-                found |= {key: inside} if (inside := difference(old[key], value)) else {}
-            elif key not in old or old[key] != value:
-                found[key] = value
-        return found
-
-    return difference(OmegaConf.to_container(before), OmegaConf.to_container(after))  # type: ignore[arg-type]
+    found: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        if key in before and isinstance(value, dict) and isinstance(before[key], dict) and value:
+            found |= {key: inside} if (inside := _changed(before[key], value)) else {}
+        elif key not in before or before[key] != value:
+            found[key] = value
+    return found
 
 
 def check_same(path: Path, best: Best) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from stackfit.cli.planning import as_fact, as_seconds
+from stackfit.cli.text import as_fact, as_seconds
 from stackfit.keys import short_names
 from stackfit.results.layout import fold, lay_out
 

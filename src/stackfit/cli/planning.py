@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
-from stackfit.cli.text import write_whole
+from stackfit.cli.text import as_fact, as_seconds, write_whole
 from stackfit.errors import ConfigError, printable
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
@@ -178,11 +178,6 @@ def _columns() -> int:
     return max(80, shutil.get_terminal_size((80, 24)).columns)
 
 
-def as_fact(name: str, text: str) -> str:
-    """A name in its own column, and the text next to it."""
-    return textwrap.fill(text, 80, initial_indent=f"{name:<8}", subsequent_indent=" " * 8)
-
-
 def _size(size: int) -> str:
     """`3.1 kB`; kB are 1,000 bytes."""
     value = float(size)
@@ -191,15 +186,6 @@ def _size(size: int) -> str:
             break
         value /= 1000
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-
-
-def as_seconds(seconds: float) -> str:
-    """`4.2 s`, `3 min`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _data(data: dict[str, Any]) -> str:
