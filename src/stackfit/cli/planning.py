@@ -76,6 +76,7 @@ def make_plan(
         ConfigError: there is no such experiment.
     """
     from stackfit.config.hydra.composition import Composer
+    from stackfit.config.hydra.plugin_keys import sweeper_of
     from stackfit.execution.cells import compose_command
     from stackfit.execution.plan.run import plan_run, refused_plan
 
@@ -84,6 +85,10 @@ def make_plan(
     try:
         composition, problems, sweeps = compose_command(composer, overrides, multirun)
         if sweeps:
+            if sweeper_of(composition.sweeper) == "search":
+                from stackfit.execution.plan.search import plan_search
+
+                return plan_search(composer, composition, problems, overrides, trust, start)
             from stackfit.execution.plan.sweep import plan_sweep
 
             return plan_sweep(composer, composition, problems, overrides, trust, start)

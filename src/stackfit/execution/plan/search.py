@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.space import Space, size_of
+from stackfit.errors import Problems
 from stackfit.execution import samplers
 from stackfit.execution.cells import Cell
 from stackfit.execution.plan import probe
-from stackfit.execution.plan.run import SPLITS, list_problems
+from stackfit.execution.plan.run import SPLITS, list_problems, start_plan
 from stackfit.execution.plan.sweep import describe_jobs
+from stackfit.execution.progress import Reporter
 from stackfit.execution.pruning import pruner_of
 from stackfit.execution.searching import MANY_ENDS, Search
 from stackfit.execution.sweep import Sweep
@@ -20,19 +23,25 @@ from stackfit.execution.sweep import Sweep
 FEW = 4  # one in so many of a cohort is measured, too: fewer members train faster, but not in proportion
 
 
-def plan_search(plan: dict[str, Any], sweep: Sweep, began: float | None = None) -> dict[str, Any]:
-    """The plan of a sweep that is a search. `cells` and `cohorts` are those of its first batch.
-
-    Args:
-        plan: as `start_plan` gives it.
-        began: see `plan_sweep`.
+def plan_search(
+    composer: Composer,
+    composition: Composition,
+    problems: Problems,
+    overrides: Sequence[str],
+    trust: Iterable[str] = (),
+    began: float | None = None,
+) -> dict[str, Any]:
+    """The plan of a sweep that is a search; for the arguments see `plan_sweep`. `cells` and `cohorts` are those of its first batch.
 
     Returns:
         A mapping, as of a sweep; and `search`: `axes`, each with its `space` and how many `values` it has (None: infinitely
         many), `size`, `settings`, `trials`, `batches`, `epochs` (`budget` under the pruner, `full`, `share`, and `training`:
         how many of a batch's trials train in each epoch), `seconds`. Without a number of trials, that of one batch.
     """
-    problems, search = sweep.problems, Search(sweep)
+    plan = start_plan("search", composer.experiment, overrides)
+    sweep = Sweep(composer, composition, problems, trust=trust, reporter=Reporter(0))
+    problems.raise_errors()
+    search = Search(sweep)
     space, settings = search.space, search.settings
     most = min(math.inf if settings["n_trials"] is None else settings["n_trials"], space.size)
     trials = int(most) if math.isfinite(most) else None
@@ -82,7 +91,7 @@ def plan_search(plan: dict[str, Any], sweep: Sweep, began: float | None = None) 
         "seconds": seconds,
         "listed": len(search.read_trials()),
     }
-    return {**found, "kind": "search", "search": about, "totals": None}
+    return {**found, "search": about, "totals": None}
 
 
 def trials_by_epoch(settings: Mapping[str, Any], epochs: Sequence[int]) -> list[set[int]]:

@@ -47,10 +47,6 @@ def plan_sweep(
     jobs: list[Job] = []
     with problems.collect():
         sweep = Sweep(composer, composition, problems, trust=trust, reporter=Reporter(0))
-        if sweep.axes.study and not problems.errors:
-            from stackfit.execution.plan.search import plan_search
-
-            return plan_search(plan, sweep, began)
         jobs = sweep.plan_cells(sweep.axes.points, build=False)
     if problems.errors:
         return {**plan, **list_problems(problems), "exit_code": 2}
