@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from composing import start_sweep
 
+from stackfit.errors import ConfigError
 from stackfit.execution.extending import extend
 from stackfit.execution.progress import Reporter
 from stackfit.execution.searching import Search
@@ -85,7 +86,7 @@ def test_trials_are_asked_for_in_batches_ranked_and_pruned_and_no_setting_comes_
     best = max(trial.value for trial in study.trials if trial.state == "finished")
     assert best == max(read_metrics(there.path / t.folders[0])["val_accuracy"] for t in study.trials if t.state == "finished")
     index = there.read_index()
-    assert index["study"]["space"] == {word.partition("=")[0]: word.partition("=")[2] for word in SPACE}
+    assert index["study"]["space"] == {**dict(word.split("=", 1) for word in SPACE), "optimizer.learning_rate": "tag(log, interval(0.0001, 0.1))"}
     assert all(cell["planned"] and cell["overrides"][:3] == [*SMALL] for cell in index["cells"])
 
 
@@ -228,6 +229,20 @@ def test_a_space_on_a_wrong_key_or_of_a_wrong_type_is_refused_before_anything_is
     answer = cli("run", *SEARCH, word)
     assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
     assert said in " ".join(answer.err.split())
+
+
+def test_python_searches_as_the_command_line_does(there):
+    import stackfit
+
+    before, names = digest(there), {path.name for path in there.path.parent.iterdir()}
+    space = {"model.layers.hidden.units": range(4, 65, 4)}
+    words, settings = (*SMALL, *SPACE[1:]), {"batch": 4, "n_trials": 12, "metric": ["val_accuracy"]}
+    frame = stackfit.sweep("digits_quickstart", space, *words, sweeper="search", search=settings, reporter=Reporter(0))
+    assert (len(frame), digest(there), {path.name for path in there.path.parent.iterdir()}) == (12, before, names)  # the same search
+    with pytest.raises(ConfigError, match=r"has no setting 'n_trails'\. Did you mean 'n_trials'"):
+        stackfit.sweep("digits_quickstart", {"epochs": [1, 2]}, sweeper="search", search={"n_trails": 3})
+    with pytest.raises(ConfigError, match="The sweeper cells has no setting 'n_trials'"):
+        stackfit.sweep("digits_quickstart", {"epochs": [1, 2]}, search={"n_trials": 3})
 
 
 def kill_and_resume(seed: int) -> int:

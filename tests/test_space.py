@@ -21,11 +21,11 @@ def space_of(*words, more=()):
 def test_every_form_of_hydras_grammar_is_an_axis_with_a_size(lab):
     words = {
         "model.layers.hidden.units": ("range(32,513,step=32)", 16),
-        "epochs": ("int(interval(1,5))", 5),
-        "batch_size": ("tag(log, int(interval(8,64)))", 57),
+        "epochs": ("int(interval(1, 5))", 5),
+        "batch_size": ("tag(log, int(interval(8, 64)))", 57),
         "optimizer": ("adam,sgd", 2),
-        "verbosity": ("choice(1,2,3)", 3),
-        "shuffle": ("true,false", 2),
+        "verbosity": ("range(1,4,step=1)", 3),
+        "shuffle": ("True,False", 2),
     }
     space, study = space_of(*(f"{key}={text}" for key, (text, _) in words.items()))
     assert space.size == 16 * 5 * 57 * 2 * 3 * 2
@@ -33,6 +33,12 @@ def test_every_form_of_hydras_grammar_is_an_axis_with_a_size(lab):
     assert Space.read(space.fixed, json.loads(json.dumps(study))) == space
     rate, _ = space_of("optimizer.learning_rate=tag(log, interval(1e-4,1e-2))")
     assert rate.size == float("inf") and rate.grids[0][0].scale == "float.log"
+
+
+def test_the_same_values_are_the_same_space_however_they_are_typed(lab):
+    same = [("range(4,17,step=4)", "tag(log,interval(1e-4,1e-2))"), ("4,8,12,16", "tag(log, interval(0.0001, .01))"), ("choice(4,8,12,16)", "tag(log, interval(end=1e-2, start=1e-4))")]
+    studies = [space_of(f"epochs={one}", f"optimizer.learning_rate={other}")[1] for one, other in same]
+    assert studies[0] == studies[1] == studies[2] != space_of("epochs=4,8,12,17", f"optimizer.learning_rate={same[0][1]}")[1]
 
 
 def test_a_union_gives_every_trial_one_of_its_spaces_and_shares_what_they_have_in_common(lab, write):
@@ -57,7 +63,7 @@ hydra:
     assert study["space"] == {"model.layers.hidden.units": "4,8"}
     assert study["union"] == [
         {"batch_size": "16", "optimizer": "adam", "optimizer.beta_1": "0.8,0.9"},
-        {"optimizer": "momentum", "optimizer.momentum": "interval(0.5,0.9)", "batch_size": "16,32"},
+        {"optimizer": "momentum", "optimizer.momentum": "interval(0.5, 0.9)", "batch_size": "16,32"},
     ]
     read = Space.read(space.fixed, study)
     assert [{axis.key: axis.text for axis in grid} for grid in read.grids] == [{**study["space"], **grid} for grid in study["union"]]
@@ -106,3 +112,12 @@ def test_a_wrong_axis_of_a_union_has_the_place_of_its_union(cli, lab, write):
         answer = cli("run", "mine", "-m")
         told = " ".join(answer.err.split())
         assert answer.code == 2 and said in told and "experiments/mine.yaml:5" in told and not (lab / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    "word", ["model.layers.hidden.units=[8],[8,8]", "save=[],[keras,h5]", "optimizer={_target_:keras.optimizers.SGD,learning_rate:0.1},{_target_:keras.optimizers.Adam}", "seed=3,1,2"]
+)
+def test_values_of_every_kind_are_read_back_from_the_list(lab, word):
+    space, study = space_of(word)
+    assert Space.read(space.fixed, json.loads(json.dumps(study))) == space
+    assert [*Space.read(space.fixed, study).points()] == [*space.points()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +35,7 @@ class Axis:
     values: tuple[str, ...]
     tag: str | None = None
     scale: str | None = None
-    text: str = field(default="", compare=False)  # as typed, after `key=`
+    text: str = field(default="", compare=False)  # after `key=`
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,16 @@ def read_axes(
 
 def _read_axis(override: Override, always: Collection[str], fixed: list[str], axes: list[Axis], search: bool) -> None:
     key, line = override.get_key_element(), override.input_line or ""
-    text = line.partition("=")[2]
     if not override.is_sweep_override():
         if key in always:
-            axes.append(Axis(key, (text,), text=text))
+            axes.append(Axis(key, (line.partition("=")[2],), text=line.partition("=")[2]))
         else:
             fixed.append(line)
         return
     value = override.value()
     tags = sorted(value.tags) if isinstance(value, Sweep) else []
     if search and isinstance(value, IntervalSweep):
-        axes.append(_read_interval(key, value, text, line))
+        axes.append(_read_interval(key, value, line))
         return
     if not override.is_discrete_sweep():
         raise ConfigError(
@@ -108,10 +108,20 @@ def _read_axis(override: Override, always: Collection[str], fixed: list[str], ax
         )
     if search and not values:
         raise ConfigError(f"This axis has no values. Expected at least one. Write: {key}=a,b or {key}=range(0,5)", where=line)
-    axes.append(Axis(key, values, tags[0] if tags else None, text=text))
+    axes.append(Axis(key, values, tags[0] if tags else None, text=_listed_text(values)))
 
 
-def _read_interval(key: str, value: IntervalSweep, text: str, line: str) -> Axis:
+def _listed_text(values: Sequence[str]) -> str:
+    """The values as an override has them: the same text for the same values, however they were typed."""
+    if len(values) > 2 and all(re.fullmatch(r"0|-?[1-9]\d*", value) for value in values):
+        numbers = [*map(int, values)]
+        step = numbers[1] - numbers[0]
+        if step > 0 and numbers == [*range(numbers[0], numbers[-1] + 1, step)]:
+            return f"range({numbers[0]},{numbers[-1] + 1},step={step})"
+    return ",".join(values)
+
+
+def _read_interval(key: str, value: IntervalSweep, line: str) -> Axis:
     """An axis whose values are drawn.
 
     Raises:
@@ -131,7 +141,7 @@ def _read_interval(key: str, value: IntervalSweep, text: str, line: str) -> Axis
     if found:
         raise ConfigError(f"This interval {found.replace('key=', f'{key}=')}", where=line)
     kind = "int" if isinstance(low, int) else "float"
-    return Axis(key, (repr(low), repr(high)), scale=f"{kind}.log" if value.tags else kind, text=text)
+    return Axis(key, (repr(low), repr(high)), scale=f"{kind}.log" if value.tags else kind, text=_interval_text(value, f"{low}, {high}"))
 
 
 def _interval_text(value: IntervalSweep, ends: str) -> str:
