@@ -255,7 +255,7 @@ def test_another_sweep_and_a_single_run_go_on_from_the_checkpoint_of_a_pruned_ru
 
 
 MIXED = (
-    *("batch_size=100", "data.validation_split=0.2", "epochs=2,6", "optimizer.learning_rate=0.001,0.01,1e38", "seed=0,1"),
+    *("batch_size=100", "data.validation_split=0.2", "epochs=6,2", "optimizer.learning_rate=0.001,0.01,1e38", "seed=0,1"),
     *OWN[:2],
 )
 
