@@ -13,7 +13,6 @@ from composing import plan_sweep, start_sweep
 import stackfit
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.executors import InProcess, describe_job
-from stackfit.execution.jobs import claim_cell
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import PRUNED, SETTLED, TRAINS, WAITS, Rungs
 from stackfit.execution.sweep import Sweep
@@ -154,8 +153,10 @@ DROPOUT = "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.3, after:
 
 def plan_search(*words: str, seeds: int = 1, **changed: Any) -> Sweep:
     """A grid whose cells are the trials of one batch, planned."""
-    sweep = plan_sweep("digits_quickstart", (*GRID, *words), reporter=Reporter(0))
-    cells = [{**describe_job(job), "trial": number // seeds, "batch": 0} for number, job in enumerate(sweep.jobs)]
+    sweep = plan_sweep("digits_quickstart", (*(GRID if "seed=0,1" not in words else ()), *words), reporter=Reporter(0))
+    for number, job in enumerate(sweep.jobs):
+        job.numbers = {"trial": number // seeds, "batch": 0}
+    cells = [describe_job(job) for job in sweep.jobs]
     study = {**STUDY, "batch": len(cells) // seeds, **changed}
     sweep.folder.write_index(sweep.experiment, sweep.axes.fixed, sweep.axes.names, cells, study)
     return sweep
@@ -165,7 +166,6 @@ def search(*words: str, max_members: int | None = None, **changed: Any) -> Sweep
     """The cells of `plan_search`, trained in this process."""
     sweep = plan_search(*words, **changed)
     sweep.cohorts.rungs = Rungs.of(sweep.folder)
-    sweep.cohorts.claim = lambda job: claim_cell(job, sweep.folder.path.name, is_trial=True)
     InProcess(max_members).run(sweep.jobs, sweep.cohorts, sweep.folder.path)
     return sweep
 
@@ -252,3 +252,29 @@ def test_another_sweep_and_a_single_run_go_on_from_the_checkpoint_of_a_pruned_ru
     single = [word.replace(axis, axis.split(",")[0]) for word in grid]
     run = stackfit.run("digits_quickstart", *single, reporter=Reporter(0))
     assert run.status["resumed_after"] and read_metrics_if_any(run.folder)["weights_sha256"] == read_metrics_if_any(fresh.jobs[0].path)["weights_sha256"]
+
+
+MIXED = (
+    *("batch_size=100", "data.validation_split=0.2", "epochs=6,2", "optimizer.learning_rate=0.001,0.01,1e38", "seed=0,1"),
+    *OWN[:2],
+)
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.parametrize("pruner", ["halving", "hyperband", "median"])
+def test_trials_of_two_seeds_that_fail_stop_early_or_have_fewer_epochs_are_ranked_alike_in_one_cohort_or_several(lab, write, pruner):
+    write("own_state.py", STATE)
+    write("pyproject.toml", '[tool.stackfit]\ntrust = ["own_state"]\n')
+    one = search(*MIXED, seeds=2, pruner=pruner, metric=["val_loss"], direction=["min"])
+    fused = table(one)
+    assert {state for state, *_ in fused.values()} == {"finished", "pruned", "failed"}
+    for job in one.jobs:
+        shutil.rmtree(job.path)
+    several = search(*MIXED, seeds=2, pruner=pruner, metric=["val_loss"], direction=["min"], max_members=5)
+    assert table(several) == fused
+    assert several.cohorts.failed == one.cohorts.failed > 0
+    for job in one.jobs:
+        shutil.rmtree(job.path)
+    whole = table(search(*MIXED, seeds=2, pruner="none"))
+    assert all(whole[name] == cell for name, cell in fused.items() if cell[0] == "finished")

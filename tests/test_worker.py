@@ -308,24 +308,26 @@ def test_a_worker_of_a_search_ranks_and_asks_for_the_next_batch_as_the_fused_sea
 @pytest.mark.slow
 @pytest.mark.tf
 @pytest.mark.extra
-def test_launchers_and_workers_one_of_them_killed_give_the_trials_of_the_fused_search(fused, lab, cli):
+def test_launchers_and_workers_one_of_them_killed_give_the_trials_of_the_fused_search(fused, lab):
     expected, name = trials(only_sweep(fused)), only_sweep(fused).path.name
-    for launcher in (("hydra/launcher=processes", "hydra.launcher.workers=2"), ("hydra/launcher=slurm", "hydra.launcher.cluster=local", "hydra.launcher.workers=2")):
-        answer = cli(*SEARCH, *launcher)
-        assert answer.code == 0, answer.err
+    for launcher in (["hydra/launcher=processes"], ["hydra/launcher=slurm", "hydra.launcher.cluster=local"]):
+        code, _, err = processes.finish(processes.start(lab, *SEARCH, *launcher, "hydra.launcher.workers=2"), 400)
         folder = only_sweep(lab)
+        assert code == 0, err + "".join(log.read_text() for log in folder.jobs.glob("*.log"))
         assert folder.path.name == name and trials(folder) == expected, launcher
         shutil.rmtree(folder.path)
-    assert cli(*SEARCH, "--detach").code == 0  # one worker, which goes on by itself
+    code, _, err = processes.finish(processes.start(lab, *SEARCH, "--detach"))
+    assert code == 0, err  # one worker, which goes on by itself
     detached = only_sweep(lab)
     workers = [processes.start(lab, "work", str(detached.path), "--max-members", "2") for _ in range(2)]
-    processes.wait_until(lambda: [*detached.path.glob("*/checkpoint.npz")], workers[0])
+    processes.wait_until(lambda: [*detached.path.glob("*/checkpoint.npz")], workers[0], 200)
     workers[0].kill()
     workers[0].communicate()
-    code, _, err = processes.finish(workers[1], 300)
+    code, _, err = processes.finish(workers[1], 400)
     assert code == 0, err
     assert trials(detached) == expected
-    assert cli(*SEARCH).code == 0 and trials(detached) == expected  # nothing is left for the same command
+    code, _, err = processes.finish(processes.start(lab, *SEARCH))
+    assert code == 0 and trials(detached) == expected, err  # nothing is left for the same command
 
 
 @pytest.mark.slow
@@ -334,13 +336,13 @@ def test_launchers_and_workers_one_of_them_killed_give_the_trials_of_the_fused_s
 def test_a_stopped_search_goes_on_with_the_same_command(fused, lab, cli):
     longer = [word.replace("epochs=4", "epochs=40").replace("batch_size=200", "batch_size=8") for word in SEARCH]
     command = processes.start(lab, *longer, "hydra/launcher=processes", "hydra.launcher.workers=2")
-    processes.wait_until(lambda: [*lab.glob("outputs/*/sweep-*/*/checkpoint.npz")], command)
+    processes.wait_until(lambda: [*lab.glob("outputs/*/sweep-*/*/checkpoint.npz")], command, 200)
     folder = only_sweep(lab)
     assert cli("stop", str(folder.path)).code == 0
-    code, _, err = processes.finish(command, 300)
+    code, _, err = processes.finish(command, 400)
     assert code == 1 and "To continue, run the same command again." in err
     before = {path: path.stat().st_mtime_ns for path in folder.path.glob("*/metrics.json")}
-    answer = cli(*longer)
-    assert answer.code == 0, answer.err
+    code, _, err = processes.finish(processes.start(lab, *longer), 400)
+    assert code == 0, err
     assert len(trials(folder)) == 8 and {state for _, _, _, state, *_ in trials(folder)} == {"finished", "pruned"}
     assert before == {path: path.stat().st_mtime_ns for path in before}

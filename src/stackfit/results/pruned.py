@@ -17,7 +17,6 @@ from stackfit.results.run_files import NAMES, RunFiles, read_status, read_status
 if TYPE_CHECKING:
     from stackfit.results.run_folder import RunFolder
 
-KEPT = ("history.csv", "environment.json", "log.txt")  # of an earlier part of a run
 _known: dict[Path, tuple[tuple[int, int], dict[str, Path]]] = {}  # cells of a search by fingerprint, by its sweep.json
 
 
@@ -65,10 +64,11 @@ def go_on_from(folder: RunFolder, pruned: Path) -> bool:
     Files of its callbacks are copied as well. False if they cannot be read: then the run starts from the first epoch.
     """
     source = RunFiles(pruned)
+    kept = (source.history, source.environment, source.log)  # of an earlier part of a run
     try:
         for path in source.path.iterdir():
             is_own = path.name in NAMES or path.name.startswith(".")
-            if path.name in KEPT or (not is_own and path.is_file()):
+            if path in kept or (not is_own and path.is_file()):
                 shutil.copyfile(path, folder.path / path.name)
         shutil.copyfile(source.config, folder.config)
         shutil.copyfile(source.checkpoint, folder.checkpoint)  # last: without it, nothing of the rest counts
