@@ -38,7 +38,7 @@ def plan_search(
         many), `size`, `settings`, `trials`, `batches`, `epochs` (`budget` under the pruner, `full`, `share`, and `training`:
         how many of a batch's trials train in each epoch), `seconds`. Without a number of trials, that of one batch.
     """
-    plan = start_plan("search", composer.experiment, overrides)
+    plan = start_plan("sweep", composer.experiment, overrides)
     sweep = Sweep(composer, composition, problems, trust=trust, reporter=Reporter(0))
     problems.raise_errors()
     search = Search(sweep)
@@ -91,7 +91,7 @@ def plan_search(
         "seconds": seconds,
         "listed": len(search.read_trials()),
     }
-    return {**found, "search": about, "totals": None}
+    return {**found, "kind": "search", "search": about, "totals": None}
 
 
 def trials_by_epoch(settings: Mapping[str, Any], epochs: Sequence[int]) -> list[set[int]]:
