@@ -12,6 +12,7 @@ from composing import plan_sweep, start_sweep
 
 import stackfit
 from stackfit.errors import ConfigError, RunFolderError
+from stackfit.execution.engines import ENGINE
 from stackfit.execution.executors import InProcess, describe_job
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import PRUNED, SETTLED, TRAINS, WAITS, Rungs
@@ -278,3 +279,14 @@ def test_trials_of_two_seeds_that_fail_stop_early_or_have_fewer_epochs_are_ranke
         shutil.rmtree(job.path)
     whole = table(search(*MIXED, seeds=2, pruner="none"))
     assert all(whole[name] == cell for name, cell in fused.items() if cell[0] == "finished")
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+def test_cells_that_train_in_a_process_of_their_own_are_ranked_there(lab, monkeypatch):
+    one = search()
+    here = table(one)
+    for job in one.jobs:
+        shutil.rmtree(job.path)
+    monkeypatch.setattr(type(ENGINE), "fits", lambda self, settings: False)
+    assert table(search(max_members=3)) == here

@@ -162,7 +162,7 @@ class Rungs:
 
     def rounds(self, jobs: Sequence[Job]) -> Iterator[list[Job]]:
         """The jobs that may train now, again and again until all are settled; for what other processes have it waits."""
-        job_of = {_name(job): job for job in jobs}
+        job_of, is_waiting = {_name(job): job for job in jobs}, False
         before: list[Any] = []
         while True:
             verdicts = self.settle(job_of)
@@ -172,9 +172,12 @@ class Rungs:
             if free:
                 if facts == before:  # nobody could train them, and whoever tried has said why
                     return
-                before = facts
+                before, is_waiting = facts, False
                 yield [_again(job_of[name]) for name in free]
             elif {*verdicts.values()} - {SETTLED}:
+                if not is_waiting:
+                    jobs[0].reporter.line("Waiting for cells that other processes train.")
+                is_waiting = True
                 interrupts.check()
                 time.sleep(POLL_SECONDS)
             else:
