@@ -39,7 +39,7 @@ def test_the_budget_is_what_the_search_then_trains(cli, lab):
         "xor_needs_a_hidden_layer: a search among infinitely many settings, by tpe",
         "axis           values  space",
         "units               6  range(1,7,step=1)",
-        "learning_rate       ∞  tag(log, interval(0.001,0.1))",
+        "learning_rate       ∞  tag(log, interval(0.001, 0.1))",
         "trials  6 in 2 batches of 4",
         "ranked  by accuracy after epochs 1, 2, 4; of 4 trials then 2, 1, 1 go on",
         "        (halving)",
