@@ -15,6 +15,7 @@ from PIL import Image
 from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
 from benchmarks.measure import stackfit_run as run
 from benchmarks.report import Claim, Result
+from benchmarks.searches import SEARCHES
 from stackfit.config.hydra.composition import Composer
 from stackfit.errors import raising
 from stackfit.execution.cells import compose_cell
@@ -274,5 +275,6 @@ def make_pictures(folder: Path, count: int, shape: tuple[int, ...], form: str) -
 
 BENCHMARKS = {
     benchmark.__name__: benchmark
-    for benchmark in (epochs, command, engines, startup, sweep_widths, sweep_seeds, sweep_scale, launchers, queue, resume, checkpoint, own_table, own_pictures)
+    for benchmark in (epochs, command, engines, startup, sweep_widths, sweep_seeds, sweep_scale, launchers, queue, resume, checkpoint, own_table,
+                      own_pictures, *SEARCHES)
 }

@@ -59,8 +59,8 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def row_of(name: str, runs: Iterable[Run], seconds: float, alone: bool) -> Row:
-    """What `measured.csv` keeps of an experiment's finished runs: one, or a sweep's cells."""
-    cells = list(runs)
+    """What `measured.csv` keeps of an experiment's finished runs: one, or a sweep's cells; those that a search pruned are not."""
+    cells = [run for run in runs if run.state != "pruned"]
     scores = sorted(run.metrics["test_accuracy"] for run in cells)
     return {
         "experiment": name,

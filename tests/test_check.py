@@ -12,9 +12,13 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
+from made_runs import make_run
 from processes import finish, start, wait_until
 
+from stackfit.config.claims import Claim
+from stackfit.proof.judgement import judge
 from stackfit.results.certificate import is_made_here
+from stackfit.results.run import Run
 
 pytestmark = pytest.mark.tf
 
@@ -27,6 +31,20 @@ expect:
   - {parameters: 310}
   - {metric: test_accuracy, between: [0.0, 1.0], published: [0.5], n: 2}
   - {metric: loss, seeds: 2, mean_at_least: base, margin: 9.0}
+"""
+
+
+SEARCHED = """\
+defaults: [xor_needs_a_hidden_layer, {override hydra/sweeper: search}, _self_]
+about: {question: "Which rate?"}
+epochs: 2
+hydra:
+  mode: MULTIRUN
+  sweeper: {metric: accuracy, pruner: none, n_trials: 4, batch: 2, params: {optimizer.learning_rate: "interval(0.01,0.1)"}}
+expect:
+  - {metric: accuracy, best_between: [0, 1]}
+  - {metric: loss, best_between: [5, null]}
+  - {finished: 4}
 """
 
 
@@ -66,6 +84,30 @@ def test_a_reused_run_of_an_earlier_version_or_judged_elsewhere_is_said(cli, wri
     certificate = {"format": 1, "verdict": "bit-equal", "started": status["started"], "verified": "2026-01-02T03:04:05"}
     (folder / "certificate.json").write_text(json.dumps(certificate))
     assert "judged elsewhere (2026-01-02)" in cli("check", "mine", "-q").out
+
+
+@pytest.mark.extra
+def test_a_search_is_trained_once_and_its_best_cell_is_judged(cli, write, lab):
+    write("experiments/searched.yaml", SEARCHED)
+    first = cli("check", "searched")
+    assert first.code == 1, first
+    assert "passed  searched  accuracy: best between 0 and 1" in first.out and ", the best of 4" in first.out
+    assert re.search(r"failed  searched  loss: best between 5 and …  ->  0\.\d+, the best of 4", first.out)
+    assert "passed  searched  finished 4" in first.out
+    (sweep,) = folders(lab, "searched")
+    written = {path: path.stat().st_mtime_ns for path in sweep.glob("*/status.json")}
+    assert cli("check", "searched", "-q").out == first.out
+    assert {path: path.stat().st_mtime_ns for path in sweep.glob("*/status.json")} == written and len(written) == 4
+    late = cli("check", "searched", "--max-epochs", "7")
+    assert late.code == 1 and "8 epochs of its search, but --max-epochs allows 7" in late.out
+
+
+@pytest.mark.parametrize(("metric", "best"), [("loss", 0.25), ("val_accuracy", 0.75), ("test_accuracy", 0.75)])
+def test_the_best_cell_has_the_lowest_loss_or_the_highest_accuracy(tmp_path, metric, best):
+    runs = [Run(make_run(tmp_path / str(value), metrics={metric: value})) for value in (0.5, 0.25, 0.75)]
+    verdict = judge(Claim(metric=metric, best_between=[None, 1.0]), runs, [], lambda run: True)
+    assert (verdict.state, verdict.value, verdict.found) == ("passed", best, f"{best:.4f}, the best of 3")
+    assert judge(Claim(metric=metric, best_between=[best + 0.1, None]), runs, [], lambda run: True).state == "failed"
 
 
 def test_a_claim_that_does_not_hold_is_failed_and_the_code_is_one(cli, write, lab):

@@ -70,6 +70,8 @@ def test_every_experiment_claims_something():
         ({"error": "shapes"}, "error is 'shapes'. Expected shape or labels."),
         ({"metric": "loss", "between": 0.86}, "between is 0.86. Expected [lowest, highest], null for a side without a limit."),
         ({"metric": "loss", "between": [0.9, 0.8]}, "between is [0.9, 0.8]."),
+        ({"metric": "loss", "best_between": [0.9, 0.8]}, "best_between is [0.9, 0.8]."),
+        ({"metric": "loss", "best_between": [0, 1], "between": [0, 1]}, "a claim about metric with between, best_between."),
         ({"metric": "loss", "between": [0.9, "x"]}, "between is [0.9, 'x']."),
         ({"metric": "loss", "mean_between": [0, 1], "seeds": 0}, "seeds is 0. Expected how many seeds. Write: seeds: 5"),
         ({"metric": "loss", "between": [0, 1], "published": 0.87}, "published is 0.87. Expected numbers."),

@@ -130,6 +130,35 @@ def test_the_workers_that_the_page_starts_know_their_options():
         assert option.replace("-", "_") in command.__annotations__, option
 
 
+SEARCH = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+
+
+def test_the_page_about_searches_has_every_setting_and_its_default():
+    from hydra_plugins.stackfit_sweeper import SearchConfig
+
+    rows = "\n".join(re.findall(r"^\| (`.*)\|$", SEARCH.partition("| setting (")[2], re.MULTILINE))
+    said = dict(re.findall(r"`(\w+)`(?: \((\w+)\))?", rows))
+    default = {key: value for key, value in vars(SearchConfig()).items() if key not in ("_target_", "params", "union", "n_trials")}
+    assert said.keys() >= {*default, "n_trials"}
+    assert {key: said[key] for key in default} == {key: "" if value is None else str(value) for key, value in default.items()}
+
+
+def test_the_experiment_of_the_search_page_is_a_search(tmp_path, monkeypatch):
+    from stackfit.config.hydra.composition import Composer
+    from stackfit.config.hydra.spread import read_spread
+    from stackfit.errors import raising
+    from stackfit.results.directions import BY_CLASS
+
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```yaml\n(# stackfit run my_net\n.*?)```", SEARCH, re.DOTALL)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "my_net.yaml").write_text(block)
+    with raising() as problems:
+        composition = Composer("my_net").compose((), problems)
+        spread = read_spread(composition, lambda cells: True, problems, BY_CLASS)
+    assert composition.declares_sweep and spread.study["n_trials"] == 48 and spread.space.size == float("inf")
+
+
 def script(name):
     """A program of docs/ as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")

@@ -119,6 +119,6 @@ def test_slurm_without_a_cluster_is_said_before_anything_is_planned(cli, lab, mo
 def test_launchers_and_sweepers_of_other_packages_are_refused_in_one_line_that_names_ours(cli, lab, word):
     answer = cli("run", "digits_quickstart", "-m", "seed=0,1", word)
     assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
-    ours = "cells" if "sweeper" in word else "fused, basic, processes, slurm or ray"
+    ours = "cells or search" if "sweeper" in word else "fused, basic, processes, slurm or ray"
     assert f"is not one of stackfit's: it does not know which cells are finished. Expected {ours}." in answer.err
     assert len(answer.err.splitlines()) == 2

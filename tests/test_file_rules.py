@@ -62,7 +62,7 @@ def test_a_hydra_section_that_reaches_beyond_is_refused(write, text, line, key):
         check(write, HEAD + text)
     assert (error.value.where, error.value.key) == (f"experiments/mine.yaml:{line}", key)
     assert (
-        f"{key!r} is set only by stackfit. Expected only mode and sweeper.params below `hydra`" in error.value.message
+        f"{key!r} is set only by stackfit. Expected only mode and the sweeper's settings below `hydra`" in error.value.message
     )
     assert "Remove the line." in error.value.message
 
@@ -126,7 +126,6 @@ def test_a_package_header_is_refused(write, package):
         "/optimizer@_global_: sgd",
         "override optimizer@foo: sgd",
         "other@hydra",
-        "override  hydra/sweeper: basic",
         "OVERRIDE hydra/x: y",
         "optional hydra/launcher: basic",
         "../conf/config",

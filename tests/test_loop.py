@@ -680,7 +680,7 @@ def test_letting_go_of_our_graphs_leaves_the_custom_gradients_of_other_models():
 # ---- the engine's door
 
 
-def test_the_loop_asks_an_engines_program_for_every_step_and_knows_no_library():
+def test_the_loop_asks_an_engines_program_for_every_step_and_whether_members_go_on_and_knows_no_library():
     """Two members of 3 and 5 steps, "trained" by a program that only counts."""
     runtime.start()
     import keras
@@ -714,6 +714,27 @@ def test_the_loop_asks_an_engines_program_for_every_step_and_knows_no_library():
         model.compile("sgd", "mse")
         model.optimizer.build(model.trainable_variables)
         return Member(model, SimpleNamespace(steps=steps), validation, epochs)
+
+    program = Counted()
+    asked = []
+
+    def rank(waiting, is_last):
+        """The first two rungs of member 0 are decided when member 1 has come to its own; then member 1 leaves."""
+        asked.append((waiting, is_last))
+        return {0: True} if len(waiting) == 1 else {0: True, 1: False}
+
+    ranked = [member(3, 3, None), member(5, 9, None)]
+    ranked[0].rungs, ranked[1].rungs = (1, 2), (2,)
+    events = list(loop.train(ranked, program, rank))
+    assert asked == [([0], False), ([0, 1], True)]
+    assert [(type(event).__name__, event.member) for event in events if isinstance(event, (loop.EpochEnd, loop.Done))] == [
+        *[("EpochEnd", 0), ("EpochEnd", 1)] * 2, ("EpochEnd", 0), ("Done", 0),
+    ]  # fmt: skip
+    ranked = [member(3, 2, None), member(5, 9, None)]
+    ranked[0].rungs, ranked[1].rungs = (1,), (3,)
+    events = list(loop.train(ranked, program, lambda waiting, is_last: dict.fromkeys(waiting, False) if is_last else {}))
+    assert [event.epoch for event in events if isinstance(event, loop.EpochEnd)] == [1, 1, 2, 3]  # 0 waits for 1
+    assert not any(isinstance(event, loop.Done) for event in events)
 
     program = Counted()
     events = list(loop.train([member(3, 1, None), member(5, 2, SimpleNamespace(steps=1))], program))

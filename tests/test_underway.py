@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from made_runs import SETTINGS, claim, write_sweep
 
+from stackfit.cli import watching
+from stackfit.execution.screen import sweep_lines
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.underway import SweepView, Underway, measures
 
@@ -138,3 +142,32 @@ def test_epochs_that_are_an_axis_are_counted_for_each_cell(tmp_path, clock):
     claim(tmp_path, "2", 6)
     assert Underway(tmp_path).look().epochs == (0, 8)
     assert SETTINGS["epochs"] == 2
+
+
+def test_a_search_is_led_by_its_own_metric_counts_paused_and_pruned_cells_and_may_ask_for_more(tmp_path, clock):
+    write_sweep(tmp_path, ["1", "2", "3", "4"])
+    index = json.loads((tmp_path / "sweep.json").read_text())
+    for number, cell in enumerate(index["cells"]):
+        cell |= {"trial": number, "batch": 0}
+    study = {"metric": ["val_loss"], "direction": ["min"], "n_trials": 8}
+    (tmp_path / "sweep.json").write_text(json.dumps({**index, "study": study}))
+    cells = [claim(tmp_path, str(place), 4, [row(1, val_loss=place / 2, val_accuracy=place / 8)]) for place in (1, 2, 3, 4)]
+    cells[0].fail("waits to be ranked at epoch 1", status="paused")
+    for cell in cells[2:]:
+        cell.fail("rank 3 of 4 at epoch 1", status="pruned")
+    underway = Underway(tmp_path)
+    view = underway.look()
+    assert (view.metric, view.leader.label, view.left, view.asks) == ("val_loss", "units=1", None, True)
+    cells[1].append_history(row(2, val_loss=0.25, val_accuracy=0.5))
+    view = later(clock, underway)
+    assert sweep_lines(view, 80, 24)[-2:] == [
+        "best so far: units=2, val_loss 0.2500, after epoch 2",
+        "0 of 4 cells finished, 2 pruned, 1 paused, 1 running, 5 epochs",
+    ]
+    assert view.left is None and not watching._is_over(view, -1e9)
+    for cell in cells[:2]:
+        finish(cell, val_loss=0.25)
+    view = later(clock, underway)
+    assert [watching._is_over(view, clock[0] - seconds) for seconds in (1, 100)] == [False, True]  # the next batch may come
+    (tmp_path / "sweep.json").write_text(json.dumps({**index, "study": {**study, "n_trials": 4}}))
+    assert watching._is_over(later(clock, underway), clock[0])

@@ -20,7 +20,7 @@ CASES = [
     ("plan digits_quickstart --epochs 3", "Write: epochs=3"),
     ("run digits_quickstart --fesh", "There is no option '--fesh'. Did you mean '--fresh'? Expected an option of stackfit run. Write: --fresh"),
     ("run digits_quickstart --multi", "Did you mean '--multirun'? Expected an option of stackfit run. Write: --multirun"),
-    ("run digits_quickstart --gpu", "Expected --detach, --fail-fast, --fresh, --help, --multirun, --quiet, --trust, --yes, or -m. Try: stackfit run --help"),
+    ("run digits_quickstart --gpu", "Expected --confirm, --detach, --fail-fast, --fresh, --help, --multirun, --quiet, --trust, --yes, or -m. Try: stackfit run --help"),
     ("plan digits_quickstart --fresh", "Try: stackfit plan --help"),
     ("table --pivt a", "There is no option '--pivt'. Did you mean '--pivot'? Expected an option of stackfit table. Write: --pivot"),
     ("list --json", "There is no option '--json'. Expected --help. Try: stackfit list --help"),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
@@ -18,8 +19,9 @@ from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.execution.worker import Worker
 from stackfit.results import owner
-from stackfit.results.run_files import read_metrics, read_status, state_of
+from stackfit.results.run_files import read_metrics, read_metrics_if_any, read_status, state_of
 from stackfit.results.run_folder import RunFolder
+from stackfit.results.study import read_study
 from stackfit.results.sweep_folder import SweepFolder
 
 SMALL = ("epochs=1", "batch_size=100")
@@ -309,3 +311,106 @@ def test_a_sweeps_folder_that_is_read_only(lab):
     folder.path.chmod(0o755)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "jobs cannot be written: Permission denied" in done.stderr
+# ---- a search
+
+SPACE = ("model.layers.hidden.units=range(4,33,step=4)", "optimizer.learning_rate=tag(log, interval(1e-4,1e-2))")
+SEARCH = (
+    *("run", "digits_quickstart", "-m", "hydra/sweeper=search", *SPACE, "epochs=4", "batch_size=200", "data.validation_split=0.2"),
+    *("hydra.sweeper.n_trials=8", "hydra.sweeper.batch=4", "-q"),
+)
+
+
+def only_sweep(where: Path) -> SweepFolder:
+    (folder,) = (where / "outputs" / "digits_quickstart").glob("sweep-*")
+    return SweepFolder(folder)
+
+
+def trials(folder: SweepFolder) -> list[Any]:
+    """What was asked for and what came of it, whoever trained it: state, reason, curve and weights of each trial."""
+    study = read_study(folder)
+    assert study is not None
+    weights = [read_metrics_if_any(folder.path / trial.folders[0]).get("weights_sha256") for trial in study.trials]
+    return [
+        (trial.number, trial.batch, dict(trial.axes), trial.state, trial.reason, trial.value, trial.curve, digest)
+        for trial, digest in zip(study.trials, weights, strict=True)
+    ]
+
+
+@pytest.fixture(scope="module")
+def fused(tmp_path_factory: pytest.TempPathFactory, keras: Any) -> Path:
+    """The folder of a search of eight trials in two batches that trained in one process. To read only."""
+    from stackfit.cli import main
+
+    where = tmp_path_factory.mktemp("fused")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        with pytest.raises(SystemExit) as stopped:
+            main([*SEARCH])
+    assert stopped.value.code == 0
+    return where
+
+
+@pytest.mark.tf
+@pytest.mark.extra
+def test_a_worker_of_a_search_ranks_and_asks_for_the_next_batch_as_the_fused_search_does(fused, lab, capsys):
+    expected = trials(only_sweep(fused))
+    assert sorted(state for _, _, _, state, *_ in expected) == ["finished"] * 2 + ["pruned"] * 6
+    assert {batch for _, batch, *_ in expected} == {0, 1}
+    shutil.copytree(only_sweep(fused).path, lab / "outputs" / "digits_quickstart" / only_sweep(fused).path.name)
+    folder = only_sweep(lab)
+    index = json.loads(folder.index.read_text())
+    for cell in index["cells"]:
+        shutil.rmtree(folder.path / cell["folder"])
+    index["cells"] = [cell for cell in index["cells"] if cell["batch"] == 0]  # as the command left it that planned it
+    folder.index.write_text(json.dumps(index))
+    assert Worker(folder.path, Reporter(0), most_cells=3, max_members=2).work() == 75  # one cell of the batch is left
+    states = [read_status(folder.path / cell["folder"])["status"] for cell in index["cells"] if (folder.path / cell["folder"]).exists()]
+    assert states == ["paused"] * 3
+    assert Worker(folder.path, Reporter(1), max_members=3).work() == 0
+    said = capsys.readouterr().err
+    assert "Nothing is left: all 8 cells are settled." in said and "paused: waits to be ranked at epoch 1" in said
+    assert trials(folder) == expected
+    assert Worker(folder.path, Reporter(0)).work() == 0 and trials(folder) == expected  # it is complete
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.extra
+def test_launchers_and_workers_one_of_them_killed_give_the_trials_of_the_fused_search(fused, lab):
+    expected, name = trials(only_sweep(fused)), only_sweep(fused).path.name
+    for launcher in (["hydra/launcher=processes"], ["hydra/launcher=slurm", "hydra.launcher.cluster=local"]):
+        code, _, err = processes.finish(processes.start(lab, *SEARCH, *launcher, "hydra.launcher.workers=2"), 400)
+        folder = only_sweep(lab)
+        assert code == 0, err + "".join(log.read_text() for log in folder.jobs.glob("*.log"))
+        assert folder.path.name == name and trials(folder) == expected, launcher
+        shutil.rmtree(folder.path)
+    code, _, err = processes.finish(processes.start(lab, *SEARCH, "--detach"))
+    assert code == 0, err  # one worker, which goes on by itself
+    detached = only_sweep(lab)
+    workers = [processes.start(lab, "work", str(detached.path), "--max-members", "2") for _ in range(2)]
+    processes.wait_until(lambda: [*detached.path.glob("*/checkpoint.npz")], workers[0], 200)
+    workers[0].kill()
+    workers[0].communicate()
+    code, _, err = processes.finish(workers[1], 400)
+    assert code == 0, err
+    assert trials(detached) == expected
+    code, _, err = processes.finish(processes.start(lab, *SEARCH))
+    assert code == 0 and trials(detached) == expected, err  # nothing is left for the same command
+
+
+@pytest.mark.slow
+@pytest.mark.tf
+@pytest.mark.extra
+def test_a_stopped_search_goes_on_with_the_same_command(fused, lab, cli):
+    longer = [word.replace("epochs=4", "epochs=40").replace("batch_size=200", "batch_size=8") for word in SEARCH]
+    command = processes.start(lab, *longer, "hydra/launcher=processes", "hydra.launcher.workers=2")
+    processes.wait_until(lambda: [*lab.glob("outputs/*/sweep-*/*/checkpoint.npz")], command, 200)
+    folder = only_sweep(lab)
+    assert cli("stop", str(folder.path)).code == 0
+    code, _, err = processes.finish(command, 400)
+    assert code == 1 and "To continue, run the same command again." in err
+    before = {path: path.stat().st_mtime_ns for path in folder.path.glob("*/metrics.json")}
+    code, _, err = processes.finish(processes.start(lab, *longer), 400)
+    assert code == 0, err
+    assert len(trials(folder)) == 8 and {state for _, _, _, state, *_ in trials(folder)} == {"finished", "pruned"}
+    assert before == {path: path.stat().st_mtime_ns for path in before}

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         predict,
         report,
         run,
+        search_summary,
         show,
         sweep,
         table,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Run", "best", "check", "compare", "eject", "evaluate", "experiments", "explain", "export", "load_model",
-           "log_to_mlflow", "plan", "plot", "predict", "report", "run", "show", "sweep", "table", "verify"]  # fmt: skip
+           "log_to_mlflow", "plan", "plot", "predict", "report", "run", "search_summary", "show", "sweep", "table", "verify"]  # fmt: skip
 debug = os.environ.get("STACKFIT_DEBUG", "0") not in ("", "0")
 
 

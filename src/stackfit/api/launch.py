@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +72,14 @@ def sweep(
     fail_fast: bool = False,
     launcher: str | None = None,
     workers: int | None = None,
+    sweeper: str | None = None,
+    search: Mapping[str, Any] | None = None,
     reporter: Reporter | None = None,
 ) -> pd.DataFrame:
     """Train every cell that is not finished: `stackfit.sweep("gsp631_base", {"model.layers.hidden.units": [32, 64]})`.
+
+    A search asks for the cells itself: `stackfit.sweep("gsp631_base", {"model.layers.hidden.units": range(32, 513, 32)},
+    "optimizer.learning_rate=tag(log, interval(1e-4,1e-2))", "data.validation_split=0.2", sweeper="search", search={"n_trials": 48})`.
 
     Args:
         experiment: its name, or its file.
@@ -86,6 +91,8 @@ def sweep(
         fail_fast: stop at the first failure.
         launcher: `"fused"` (this process), `"basic"` (one cell at a time), `"processes"`, `"slurm"` or `"ray"`.
         workers: how many of them, for the last three.
+        sweeper: `"cells"` (all of them), or `"search"`; an experiment's own by default.
+        search: settings of the sweeper `"search"`: `metric`, `n_trials`, `minutes`, `batch`, `seeds`, `sampler`, `pruner`, ….
         reporter: see `run`.
 
     Returns:
@@ -102,6 +109,8 @@ def sweep(
         lines = override_lines(overrides, axes=True)
         lines += [f"hydra/launcher={launcher}"] if launcher is not None else []
         lines += [f"hydra.launcher.workers={workers}"] if workers is not None else []
+        lines += [f"hydra/sweeper={sweeper}"] if sweeper is not None else []
+        lines += override_lines([{f"hydra.sweeper.{name}": value for name, value in (search or {}).items()}])
         composition, problems, _ = compose_command(composer, lines, multirun=True)
         made = reporter or reporter_of()
         planned = Sweep(composer, composition, problems, trust=modules(trust), fresh=fresh, reporter=made)

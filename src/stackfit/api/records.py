@@ -27,10 +27,18 @@ class Plan(dict[str, Any]):
     """A plan as `stackfit plan --json` prints it; shown as `stackfit plan` prints it."""
 
     def __repr__(self) -> str:
-        from stackfit.cli.planning import problem_lines, run_lines, sweep_lines
+        from stackfit.cli.planning import plan_lines, problem_lines
 
-        lines = sweep_lines(self) if self["kind"] == "sweep" else run_lines(self)
-        return "\n".join([*lines, *map(in_python, problem_lines(self))])
+        return "\n".join([*plan_lines(self), *map(in_python, problem_lines(self))])
+
+
+class Search(dict[str, Any]):
+    """What a search found; shown as `stackfit table` prints it below the search's table."""
+
+    def __repr__(self) -> str:
+        from stackfit.results.search_lines import search_lines
+
+        return "\n".join(search_lines(self))
 
 
 class Certificate(dict[str, Any]):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackfit.api.proofs import Run, warn
-from stackfit.api.records import Config, Text
+from stackfit.api.records import Config, Search, Text
 from stackfit.api.wording import spoken
 from stackfit.config.override_text import override_lines
 from stackfit.errors import raising
@@ -243,6 +243,33 @@ def best(
     folder, _, problems = find_best(flat(paths), metric, direction, filter)
     warn(problems)
     return Run(Path(folder).absolute())
+
+
+@spoken
+def search_summary(path: str | PathLike[str]) -> Search:
+    """What a search found: `stackfit.search_summary("search_quickstart")["best"]`.
+
+    Args:
+        path: the search's folder, or an experiment's name: its newest sweep.
+
+    Returns:
+        A mapping, shown as text: the `best` setting, or the `front` of two metrics; the `epochs` spent; `chance`, which says
+        what random search, and one epoch of all settings, would have found with these; the `importance` of each axis; and
+        the `command` that trains the best setting.
+
+    Raises:
+        RunFolderError: there is no search.
+    """
+    from stackfit.errors import RunFolderError
+    from stackfit.results.search_summary import summary_of
+
+    found = summary_of(path)
+    if found is None:
+        raise RunFolderError(
+            f"{path} is not a search. Expected a search's folder, or the name of an experiment whose newest sweep is one. "
+            "Try: stackfit run search_quickstart"
+        )
+    return Search(found)
 
 
 def flat(paths: Iterable[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
-from stackfit.cli.text import write_whole
+from stackfit.cli.text import as_fact, as_seconds, write_whole
 from stackfit.errors import ConfigError, printable
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
@@ -52,8 +52,7 @@ def command(
     if as_json:
         write_whole(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     else:
-        lines = sweep_lines(found) if found["kind"] == "sweep" else run_lines(found)
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.writelines(f"{line}\n" for line in plan_lines(found))
         sys.stdout.flush()
         for said in problem_lines(found):
             print(printable(said), file=sys.stderr)
@@ -77,6 +76,7 @@ def make_plan(
         ConfigError: there is no such experiment.
     """
     from stackfit.config.hydra.composition import Composer
+    from stackfit.config.hydra.sweeper_keys import sweeper_of
     from stackfit.execution.cells import compose_command
     from stackfit.execution.plan.run import plan_run, refused_plan
 
@@ -85,12 +85,26 @@ def make_plan(
     try:
         composition, problems, sweeps = compose_command(composer, overrides, multirun)
         if sweeps:
+            if sweeper_of(composition.sweeper) == "search":
+                from stackfit.execution.plan.search import plan_search
+
+                return plan_search(composer, composition, problems, overrides, trust, start)
             from stackfit.execution.plan.sweep import plan_sweep
 
             return plan_sweep(composer, composition, problems, overrides, trust, start)
         return plan_run(composition, problems, overrides, trust, start)
     except ConfigError as error:
         return refused_plan("sweep" if sweeps else "run", experiment, overrides, error)
+
+
+def plan_lines(plan: dict[str, Any]) -> Iterator[str]:
+    """A plan as text, of whatever kind."""
+    if plan["kind"] == "search":
+        from stackfit.cli.planned_search import search_lines
+
+        yield from search_lines(plan)
+    else:
+        yield from sweep_lines(plan) if plan["kind"] == "sweep" else run_lines(plan)
 
 
 def problem_lines(plan: dict[str, Any]) -> Iterator[str]:
@@ -110,29 +124,29 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
     if plan["layers"]:
         yield from _layer_table(plan["layers"], model)
     if data:
-        yield _fact("data", _data(data))
+        yield as_fact("data", _data(data))
         if features := data.get("features"):
             more = f" and {len(features) - MOST:,} more" if len(features) > MOST else ""
-            yield _fact("inputs", ", ".join(features[:MOST]) + more)
+            yield as_fact("inputs", ", ".join(features[:MOST]) + more)
     for line in plan["adapted"] or ():
-        yield _fact("adapt", line)
+        yield as_fact("adapt", line)
     if steps:
         passes = [f"{steps[name]:,} {name}" for name in ("validation", "test") if steps[name]]
         if steps["train"] is not None:
             passes[:0] = [f"{steps['train']:,} an epoch, {steps['train_total']:,} in {steps['epochs']} epochs"]
-        yield _fact("steps", ", ".join(passes) or "not known before the data are here")
+        yield as_fact("steps", ", ".join(passes) or "not known before the data are here")
     rates = [rate for _, rate in plan["rates"] or ()]
     if len({*rates}) > 1:
-        yield _fact("rate", _rates(rates))
+        yield as_fact("rate", _rates(rates))
     if memory:
         each = [f"{name} {_size(size)}" for name, size in memory.items() if size is not None]
-        yield _fact("memory", ", ".join(each) + f": {_size(sum(size or 0 for size in memory.values()))}")
+        yield as_fact("memory", ", ".join(each) + f": {_size(sum(size or 0 for size in memory.values()))}")
     if times:
-        yield _fact("time", _times(times))
+        yield as_fact("time", _times(times))
     elif not plan["errors"]:
-        yield _fact("time", "not measured; --probe trains for a moment to estimate it")
+        yield as_fact("time", "not measured; --probe trains for a moment to estimate it")
     if plan["continues"]:
-        yield _fact("run", f"resumes in {plan['continues']}, which was interrupted")
+        yield as_fact("run", f"resumes in {plan['continues']}, which was interrupted")
 
 
 def _rates(rates: list[float]) -> str:
@@ -169,10 +183,6 @@ def _columns() -> int:
     return max(80, shutil.get_terminal_size((80, 24)).columns)
 
 
-def _fact(name: str, text: str) -> str:
-    return textwrap.fill(text, 80, initial_indent=f"{name:<8}", subsequent_indent=" " * 8)
-
-
 def _size(size: int) -> str:
     """`3.1 kB`; kB are 1,000 bytes."""
     value = float(size)
@@ -181,14 +191,6 @@ def _size(size: int) -> str:
             break
         value /= 1000
     return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _data(data: dict[str, Any]) -> str:
@@ -201,10 +203,10 @@ def _data(data: dict[str, Any]) -> str:
 
 
 def _times(times: dict[str, Any]) -> str:
-    step = f"{_seconds(times['step'])} a step"
+    step = f"{as_seconds(times['step'])} a step"
     if times["total"] is None:
-        return f"{step}; start {_seconds(times['start'])}"
-    return f"about {_seconds(times['total'])}: start {_seconds(times['start'])}, {_seconds(times['epoch'])} an epoch, {step}"
+        return f"{step}; start {as_seconds(times['start'])}"
+    return f"about {as_seconds(times['total'])}: start {as_seconds(times['start'])}, {as_seconds(times['epoch'])} an epoch, {step}"
 
 
 def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
@@ -220,7 +222,7 @@ def sweep_lines(plan: dict[str, Any]) -> Iterator[str]:
     for number, cell in enumerate(cells, 1):
         cost = f"{cell['training_flops'] / cheapest:.3g}x" if cell["training_flops"] else ""
         if timed:
-            cost = "" if cell["seconds"] is None else _seconds(cell["seconds"])
+            cost = "" if cell["seconds"] is None else as_seconds(cell["seconds"])
         least = "" if cell["flops_complete"] else "≥ "
         rows.append([
             str(number),
@@ -252,14 +254,14 @@ def _notes(plan: dict[str, Any]) -> Iterator[str]:
         if group["alone"] and totals["to_train"] > 1:
             alone.setdefault(group["alone"], []).extend(group["cells"])
     for reason, cells in alone.items():
-        yield _fact("alone", f"{_numbers(cells)}: {reason}")
+        yield as_fact("alone", f"{_numbers(cells)}: {reason}")
     cohorts = f"in {totals['cohorts']} cohort{'s' * (totals['cohorts'] != 1)}" if totals["cohorts"] else ""
     parts = [f"{totals['cells']} cells", f"{totals['finished']} finished", f"{totals['to_train']} to train {cohorts}"]
     parts += [f"{totals['elsewhere']} with another process"] if totals["elsewhere"] else []
     parts += [f"{totals['failing']} failing"] if totals["failing"] else []
-    parts += [f"about {_seconds(totals['seconds'])}"] if totals["seconds"] is not None else []
-    yield _fact("total", ", ".join(part.strip() for part in parts))
-    yield _fact("folder", plan["folder"])
+    parts += [f"about {as_seconds(totals['seconds'])}"] if totals["seconds"] is not None else []
+    yield as_fact("total", ", ".join(part.strip() for part in parts))
+    yield as_fact("folder", plan["folder"])
 
 
 def _numbers(numbers: Sequence[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -86,6 +87,9 @@ def command(
     fail_fast: Annotated[bool, option("Stop a sweep at its first failure.", "--fail-fast")] = False,
     detach: Annotated[bool, option("Of a sweep: start workers and return at once.", "--detach")] = False,
     yes: Annotated[bool, option("Do not ask before thousands of cells.", "--yes")] = False,
+    confirm: Annotated[
+        int | None, option("After a search: train the best three settings with N new seeds, and test them.", metavar="N")
+    ] = None,
 ) -> int:
     """The last line printed is the folder of the run or the sweep.
 
@@ -123,7 +127,7 @@ def command(
     composer = Composer(typed.experiment)
     composition, problems, is_sweep = compose_command(composer, typed.overrides, multirun)
     if not is_sweep:
-        refuse_idle({"--fail-fast": fail_fast, "--detach": detach, "--yes": yes}, "without a sweep")
+        refuse_idle({"--fail-fast": fail_fast, "--detach": detach, "--yes": yes, "--confirm": confirm is not None}, "without a sweep")
     try:
         if is_sweep:
             from stackfit.execution.sweep import Sweep
@@ -137,9 +141,15 @@ def command(
                 reporter=Reporter(0) if quiet else make_reporter(),
                 confirm=lambda cells: yes or ask(cells),
             )
+            if confirm is not None:
+                from stackfit.execution.confirming import check_confirmation
+
+                check_confirmation(confirm, sweep)
+                refuse_idle({"--detach": detach}, "with --confirm, which waits for the search")
             if detach:
                 return tell_place(sweep.run(fail_fast, detach))
-            return finish_sweep(sweep.run(fail_fast))
+            code = finish_sweep(sweep.run(fail_fast))
+            return code if confirm is None else max(code, confirm_best(sweep, confirm, trust or ()))
         from stackfit.execution.single import train
         from stackfit.results.run_folder import RunFolder
 
@@ -187,11 +197,38 @@ def finish_sweep(sweep: Sweep) -> int:
         raise TrainingError(str(error)) from None
     complain(problems)
     sys.stdout.write(formats.render(frame, "text", width()))
+    if sweep.axes.study:
+        from stackfit.results.search_lines import render_search
+        from stackfit.results.search_summary import summarize_search
+
+        sys.stdout.write(render_search(summarize_search(sweep.folder), "text", width()) + "\n")
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if left > sweep.failed:
         say(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.")
     return 1 if left else 0
+
+
+def confirm_best(search: Sweep, seeds: int, trust: Sequence[str]) -> int:
+    """Train the best settings of a search with new seeds, print how they compare and, last, their folder."""
+    from stackfit.cli.text import complain, say, width
+    from stackfit.execution.confirming import confirm
+    from stackfit.files import shown
+    from stackfit.results.comparison import compare
+
+    sweep = confirm(search, seeds, trust)
+    if sweep is None:
+        say("No trial has finished, so there is none to confirm.")
+        return 1
+    (metric,) = (search.axes.study or {})["metric"]
+    try:
+        comparison = compare([job.path for job in sweep.jobs if job.path], metric)
+        complain(comparison.problems)
+        sys.stdout.write("\n" + comparison.render("text", width()))
+    except ConfigError as error:  # of one setting alone, or if they failed
+        say(str(error))
+    sys.stdout.write(f"{shown(sweep.folder.path)}\n")
+    return 1 if sweep.unfinished else 0
 
 
 def tell_place(sweep: Sweep) -> int:

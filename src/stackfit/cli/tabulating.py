@@ -30,12 +30,14 @@ def command(
         bool, option("Read every file; exit code 1 if a run was changed or diverged, or its verdict is stale.", "--strict")
     ] = False,
 ) -> int:
-    """Runs that failed or were interrupted are listed with their reason. With --by, --top and --last hold for each group:
+    """Runs that failed, were interrupted or pruned are listed with their reason. Below a search stands what it found. With --by, --top and --last hold for each group:
 
     stackfit table outputs --by part --top 1
     """
     from stackfit.results import formats, tables
     from stackfit.results.frames import read_runs
+    from stackfit.results.search_lines import render_search
+    from stackfit.results.search_summary import summary_of
 
     runs, problems = read_runs(paths or (), whole=strict)
     code = 1 if strict and problems else 0
@@ -56,6 +58,8 @@ def command(
     complain(problems)
     if csv is None:
         write_whole(formats.render(frame, format, width()), format)
+        if format in ("text", "md"):
+            write_whole(render_search(summary_of(paths or ()), format, width()), format)
         return code
     write_csv(formats.render(frame, "csv"), csv)
     return code

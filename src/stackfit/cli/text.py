@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -68,3 +69,17 @@ def flow(value: Any, longest: int | None = None) -> str:
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
     text = text.removesuffix("\n").removesuffix("...").rstrip()
     return text if longest is None or len(text) <= longest else f"{text[: longest - 3]}..."
+
+
+def as_fact(name: str, text: str) -> str:
+    """A name in its own column, and the text next to it."""
+    return textwrap.fill(text, 80, initial_indent=f"{name:<8}", subsequent_indent=" " * 8)
+
+
+def as_seconds(seconds: float) -> str:
+    """`4.2 s`, `3 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g} ms"
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stackfit.results.underway import SweepView
 
 SECONDS = 1.0  # between two looks
+QUIET_SECONDS = 20.0  # after which a search does not ask for more: it was stopped, or its space is used up
 HEIGHT = 24  # lines, where nobody knows how many the terminal has
 
 
@@ -30,7 +31,7 @@ def command(sweep: Sweep, once: Annotated[bool, option("Print it once.", "--once
 
     folder = SweepFolder(sweep)
     folder.read_index()
-    underway = Underway(sweep)
+    underway, since = Underway(sweep), time.monotonic()  # since when nothing happens
     if once or not takes_colour(sys.stdout):
         said: list[str] = []
         while True:
@@ -40,7 +41,8 @@ def command(sweep: Sweep, once: Annotated[bool, option("Print it once.", "--once
                 sys.stdout.writelines(f"{line}\n" for line in lines)
                 sys.stdout.flush()
             said = lines
-            if once or _is_settled(view):
+            since = since if _is_settled(view) else time.monotonic()
+            if once or _is_over(view, since):
                 return
             time.sleep(5 * SECONDS)
     from rich.console import Console
@@ -54,7 +56,8 @@ def command(sweep: Sweep, once: Annotated[bool, option("Print it once.", "--once
             columns, height = console.size
             text = "\n".join(_lines(view, folder.workers(), columns, height - 1))
             live.update(Text(text, no_wrap=True, overflow="crop"), refresh=True)
-            if _is_settled(view):
+            since = since if _is_settled(view) else time.monotonic()
+            if _is_over(view, since):
                 return
             time.sleep(SECONDS)
 
@@ -72,3 +75,7 @@ def _is_settled(view: SweepView) -> bool:
     from stackfit.results.underway import SETTLED
 
     return bool(view.cells) and set(view.counts) <= {*SETTLED}
+
+
+def _is_over(view: SweepView, since: float) -> bool:
+    return _is_settled(view) and (not view.asks or time.monotonic() - since > QUIET_SECONDS)

@@ -56,7 +56,7 @@ class {name}(keras.callbacks.Callback):
 '''
 
 
-IDLE = (Idle("parent", beside="callback"),)
+IDLE = (Idle("parent", beside="callback"), Idle("parent", beside="from_best"), Idle("from_best", beside="callback"))
 
 
 def command(
@@ -64,10 +64,16 @@ def command(
     parent: Annotated[
         str, option("Start from this experiment.", "--from", offers=completion.experiments)
     ] = "gsp631_base",
+    from_best: Annotated[
+        Path | None, option("Write the best setting of this search or sweep.", metavar="SWEEP", offers=completion.runs)
+    ] = None,
     callback: Annotated[bool, option("Write a callback of your own and trust it.", "--callback")] = False,
 ) -> None:
     """A commented file in ./experiments: an experiment, or with --callback a callback."""
-    lines = write_callback(name) if callback else write_experiment(name, parent)
+    if from_best is not None:
+        lines = write_best(name, from_best)
+    else:
+        lines = write_callback(name) if callback else write_experiment(name, parent)
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
@@ -77,20 +83,49 @@ def write_experiment(name: str, parent: str) -> list[str]:
     Raises:
         ConfigError: a bad or taken name, or no such parent.
     """
-    from stackfit.config.experiments import NAME, find_experiments, find_named
-    from stackfit.model.json_schema import place_beside
+    from stackfit.config.experiments import find_named
 
     find_named(parent)
+    path = _new_file(name)
+    _create(path, EXPERIMENT.format(name=name, parent=parent))
+    return _written(path, "Edit it, then:")
+
+
+def write_best(name: str, sweep: Path) -> list[str]:
+    """Write `./experiments/NAME.yaml` with the best setting of a search or a sweep; returns what to print.
+
+    Raises:
+        ConfigError: a bad or taken name, or a cell that no file can describe; RunFolderError: no finished cell.
+    """
+    from stackfit.cli import from_best
+
+    path, best = _new_file(name), from_best.find_best_cell(sweep)
+    _create(path, from_best.text_of(name, sweep, best))
+    try:
+        from_best.check_same(path, best)
+    except BaseException:
+        path.unlink()
+        raise
+    return [best.found, *_written(path, "Train it:")]
+
+
+def _new_file(name: str) -> Path:
+    from stackfit.config.experiments import NAME, find_experiments
+
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"{name!r} is not a name. Expected letters, digits, '_' and '-'. Try: stackfit new my_experiment"
         )
     if name in find_experiments() or name == "config":
         raise ConfigError(f"The name {name!r} is taken. Expected a new one. Try: stackfit new my_{name}")
-    path = Path("experiments") / f"{name}.yaml"
-    _create(path, EXPERIMENT.format(name=name, parent=parent))
+    return Path("experiments") / f"{name}.yaml"
+
+
+def _written(path: Path, then: str) -> list[str]:
+    from stackfit.model.json_schema import place_beside
+
     place_beside(path.parent)
-    return [shown(path), f"Edit it, then:  stackfit run {name}"]
+    return [shown(path), f"{then}  stackfit run {path.stem}"]
 
 
 def write_callback(name: str) -> list[str]:

@@ -12,7 +12,7 @@ from stackfit.errors import ConfigError, did_you_mean
 from stackfit.keys import label_of, without_number
 
 SUBJECTS = ("metric", "error", "stopped_epoch", "parameters", "reload", "item", "log", "finished")
-RULES = ("between", "above", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most",
+RULES = ("between", "best_between", "above", "mean_between", "mean_at_least", "mean_within", "mean_below", "rises_at_most",
          "rises_at_least", "rises_less_than")  # fmt: skip
 LONGEST_PATTERN = 500  # characters
 _EXAMPLE = "Write: {metric: test_accuracy, between: [0.86, 0.88]}"
@@ -33,6 +33,7 @@ class Claim:
     times: int | None = None
     finished: int | None = None  # cells of the experiment's own sweep
     between: list[float | None] | None = None  # null: no limit on that side
+    best_between: list[float | None] | None = None  # of the best cell of the experiment's own sweep or search
     where: dict[str, Any] | None = None  # the sweep's cells, by its axes
     above: dict[str, Any] | None = None  # each of these cells is above the cell that differs only in these axes
     seeds: int | None = None  # of a mean; seeds 0 to n - 1
@@ -211,6 +212,7 @@ FORMS: dict[str, tuple[Callable[[Any], bool], str, str]] = {
     "times": (_is_count, _COUNT, "{log: '^Stopped', times: 1}"),
     "finished": (_is_count, "a number of cells", "{finished: 5}"),
     "between": _LIMITS,
+    "best_between": (_is_limits, "[lowest, highest], null for a side without a limit", "best_between: [0.88, null]"),
     "above": (_is_axes, "{axis: value}", "{metric: accuracy, where: {optimizer: adam}, above: {optimizer: sgd}}"),
     "where": (_is_axes, "{axis: value}", "where: {model.layers.hidden.units: 64}"),
     "seeds": (lambda value: _is_count(value) and value > 0, "how many seeds", "seeds: 5"),

@@ -1,7 +1,7 @@
 """The check of every YAML file in an experiment's defaults chain, before Hydra composes it.
 
 An experiment's own `hydra:` section is powerful: `hydra.callbacks` imports and runs code while Hydra starts, and
-`hydra.run.dir` writes anywhere. An experiment may set only `hydra.mode` and its sweeper's parameters.
+`hydra.run.dir` writes anywhere. An experiment may set only `hydra.mode` and its sweeper with the sweeper's settings.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import yaml
 from stackfit.config import project
 from stackfit.config.origins import GROUPS, ConfigFile
 from stackfit.config.trust import check_resolvers
-from stackfit.errors import ConfigError, did_you_mean
+from stackfit.errors import ConfigError, did_you_mean, nearest
 from stackfit.files import shown
 
-_ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(params|union)(\..*)?)?)")
+SWEEPERS = ("cells", "search")
+_ALLOWED = re.compile(r"hydra\.(mode|sweeper(\.(?!_target_).*)?)")
 _PACKAGE = re.compile(r"^\s*#\s*@package\s+(\S+)", re.MULTILINE)
 _PARENT = re.compile(r"(\./)?[\w-]+(/[\w-]+)*(\.ya?ml)?")  # whether there is such an experiment is said where it is looked for
 _GROUP = re.compile(rf"((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*")
-_ENTRY = re.compile(r"((override|optional)\s+)*/?\w+")  # may be left out
+_SWEEPER = re.compile(r"((override|optional)\s+)*/?hydra/sweeper")
+_ENTRY = re.compile(r"((override|optional)\s+)*/?(\w+|hydra/sweeper)")  # may be left out
 OPTION = re.compile(r"[\w-]+(/[\w-]+)*")
 
 
@@ -52,7 +54,7 @@ def find_faults(file: ConfigFile) -> Iterator[Fault]:
         mapping = key == "hydra" and isinstance(top["hydra"], yaml.MappingNode)
         if parts[0] == "hydra" and not mapping and not _ALLOWED.fullmatch(key):
             refused = key
-            message = "Expected only mode and sweeper.params below `hydra`. Remove the line."
+            message = "Expected only mode and the sweeper's settings below `hydra`. Remove the line."
             yield Fault(ConfigError(f"{key!r} is set only by stackfit. {message}", where=str(origin), key=key))
         elif "<<" in parts:
             refused = key
@@ -89,7 +91,7 @@ def _find_defaults(file: ConfigFile, defaults: yaml.Node) -> Iterator[Fault]:
             name, option = entry.value[0]
             options = option.value if isinstance(option, yaml.SequenceNode) else [option]
             known = all(_is(node, OPTION) or node.tag.endswith(":null") for node in options)
-            allowed = _is(name, _GROUP) and known
+            allowed = (_is(name, _GROUP) or (not file.package and _is(name, _SWEEPER))) and known
             path = ("defaults", number) if known and _is(name, _ENTRY) else None
         if not isinstance(name, yaml.ScalarNode) or not name.tag.endswith(":str"):
             message = "`defaults` is not a list of names. Expected for example [config, override data: xor, _self_]. Correct it."
@@ -122,6 +124,9 @@ def _misplaced(entries: list[yaml.Node], number: int) -> str | None:
     group = name.split()[-1].strip("/")
     if not bases:
         return f"There is no base whose {group} this could be. Expected one as the first entry. Write: config"
+    if group == "hydra/sweeper" and option not in SWEEPERS:
+        near = nearest(str(option), SWEEPERS) or SWEEPERS[0]
+        return f"{option!r} is not a sweeper of stackfit. Expected {' or '.join(SWEEPERS)}. Write: override hydra/sweeper: {near}"
     if "override" not in name.split():
         return f"The base has a {group} already. Expected the word override. Write: override {group}: {option}"
     return None

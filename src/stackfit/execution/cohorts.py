@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stackfit import interrupts
 from stackfit.errors import AbsentError, ConfigError, Problems, TakenError
@@ -17,6 +17,9 @@ from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 from stackfit.training.engine import Engine, Settings
+
+if TYPE_CHECKING:
+    from stackfit.execution.rungs import Rungs
 
 T = TypeVar("T")
 
@@ -81,13 +84,14 @@ class ModelChecks:
 
 
 def group_jobs(
-    jobs: Sequence[Job], estimate_bytes: Callable[[Cell], Any], max_members: int | None = None
+    jobs: Sequence[Job], estimate_bytes: Callable[[Cell], Any], max_members: int | None = None, whole: bool = False
 ) -> list[list[Job]]:
     """Cells of one engine group train together, up to a limit; a cell with a callback that listens to batches trains alone.
 
     Args:
         jobs: cells that can be built; `estimate_bytes` gives their size in memory.
         max_members: the most cells in a cohort; None for as many as memory and tracing allow.
+        whole: as many as memory allows.
     """
     settings = [members.settings_of(job.cell.config) for job in jobs]
     sizes = {id(job): estimate_bytes(job.cell) for job in jobs}
@@ -103,7 +107,7 @@ def group_jobs(
     for key, together in groups.items():
         engine, each = about[key]
         largest = max(sizes[id(job)] for job in together)
-        size = max_members or engine.limit(len(together), largest, each.stack)
+        size = max_members or engine.limit(len(together), largest, each.stack, whole)
         cohorts += [together[start : start + size] for start in range(0, len(together), size)]
     return cohorts
 
@@ -119,6 +123,7 @@ class CohortRunner:
         between: called after every cohort.
         limit_seconds: how long jobs may train together, or one of them alone.
         check: called between two steps of training; raises KeyboardInterrupt to stop.
+        rungs: of a search, whose cells wait for one another; a batch then trains in one cohort wherever memory allows.
     """
 
     claim: Claim
@@ -128,6 +133,7 @@ class CohortRunner:
     between: Callable[[], None] = lambda: None
     limit_seconds: Callable[[Sequence[Job]], float] = lambda jobs: math.inf
     check: Callable[[], None] = interrupts.check
+    rungs: Rungs | None = None
 
     def __post_init__(self) -> None:
         self.failed = 0
@@ -146,7 +152,7 @@ class CohortRunner:
         for job in good:
             if len(good) > 1 and (reason := members.trains_alone(job.cell)):
                 self.reporter.line(f"{job.label}: trains alone: {reason}")
-        return group_jobs(good, self.checks, max_members)
+        return group_jobs(good, self.checks, max_members, whole=self.rungs is not None)
 
     def train(self, cohort: Sequence[Job]) -> None:
         """Train cells together. If their shared graph raises, train each again, alone: this shows which one caused it."""
@@ -174,7 +180,7 @@ class CohortRunner:
         try:
             limit = self.limit_seconds(cohort)
             return runner.run_cohort(
-                cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast, limit, self.check
+                cohort, dataset, self.claim, self.reporter, self._end, self.fail_fast, limit, self.check, self.rungs
             )
         except TakenError as error:  # the other cells of the cohort are free again
             self.reporter.line(f"warning: {error}", always=True)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -24,6 +24,9 @@ from stackfit.errors import ConfigError, StackfitError, TakenError, TrainingErro
 from stackfit.execution.jobs import Claim, Job
 from stackfit.execution.progress import Reporter
 from stackfit.results.run_files import read_status
+
+if TYPE_CHECKING:
+    from stackfit.execution.rungs import Rungs
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 20.0  # for a guest to write that it was interrupted
@@ -37,6 +40,7 @@ def train_elsewhere(
     fail_fast: bool,
     limit_seconds: float,
     check: Callable[[], None],
+    rungs: Rungs | None = None,
 ) -> list[Job]:
     """`runner.run_cohort` in a process of its own."""
     for job in jobs:
@@ -63,6 +67,7 @@ def train_elsewhere(
     reporter.begin([job.label for job in owned], [job.cell.config["epochs"] for job in owned])
     try:
         order = {"jobs": [_describe(job) for job in owned], "fail_fast": fail_fast, "limit_seconds": limit_seconds}
+        order["search"] = str(rungs.folder.path) if rungs else None
         answer = _hire(yaml.safe_dump(order, sort_keys=False), reporter, check)  # layers have an order
     finally:
         reporter.end()
@@ -153,8 +158,8 @@ def _end(job: Job, ended: Callable[[Job], None]) -> None:
     """Take from the folder what came of the job."""
     assert job.folder is not None
     status = read_status(job.folder.path)
-    if status["status"] in ("finished", "failed"):
-        job.failure = status["reason"]
+    if status["status"] in ("finished", "failed", "pruned"):
+        job.failure = status["reason"] if status["status"] == "failed" else None
         job.ended = True
         job.reporter.ended(job.label, status["status"])
         ended(job)

@@ -46,6 +46,7 @@ def describe_job(job: Job) -> dict[str, Any]:
         "fingerprint": job.fingerprint,
         "folder": job.path.name,
         **engine,
+        **job.numbers,
     }
 
 
@@ -77,8 +78,12 @@ class InProcess:
 
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Train every job."""
-        for cohort in runner.plan_cohorts(jobs, self.max_members):
-            run_work(Work.of(cohort, sweep), runner.reporter, runner, cohort)
+        rounds: Iterable[Sequence[Job]] = [jobs]
+        if runner.rungs:
+            rounds = runner.rungs.rounds(jobs)
+        for ready in rounds:
+            for cohort in runner.plan_cohorts(ready, self.max_members):
+                run_work(Work.of(cohort, sweep), runner.reporter, runner, cohort)
 
 
 def run_work(

@@ -94,6 +94,17 @@ class Finisher:
         run_ended(job)
         self.ended(job)
 
+    def leave(self, job: Job, state: str, reason: str) -> None:
+        """The job stops at a rung: *pruned*, or *paused* until its batch is ranked. Its checkpoint stays."""
+        assert job.folder is not None
+        job.end_line()
+        job.say(f"{state}: {reason}", detail=True)
+        job.folder.append_log(job.take_lines())
+        job.folder.fail(reason, status=state)
+        if state == "pruned":
+            self._end(job, state)
+        job.ended = True
+
     def abort(self, jobs: Sequence[Job], error: BaseException) -> None:
         """Mark every job that has not ended, so that no folder stays *running*, whatever stopped the cohort."""
         for job in jobs:

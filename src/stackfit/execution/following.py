@@ -26,6 +26,7 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
         KeyboardInterrupt: the user has asked to stop.
     """
     underway, names = Underway(sweep), {job.path.name for job in jobs if job.path}
+    is_search = any(job.numbers for job in jobs)  # its workers ask for more
     said, looked = "", time.monotonic()
     reporter.begin([], [])
     try:
@@ -34,15 +35,17 @@ def follow(sweep: Path, jobs: Sequence[Job], is_working: Callable[[], bool], rep
             time.sleep(POLL_SECONDS)
             reporter.step(1, 0.0, [])  # nobody trains here, but a screen in a notebook is drawn now
             if time.monotonic() - looked > SAY_SECONDS:
-                text = ", ".join(f"{number:,} {state}" for state, number in sorted(_states(underway, names).items()))
+                states = _states(underway, None if is_search else names)
+                text = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
                 if text and text != said:
-                    reporter.detail(f"{len(names):,} cells: {text}")
+                    reporter.detail(f"{states.total():,} cells: {text}")
                 said, looked = text, time.monotonic()
     finally:
         reporter.end()
-    return _states(underway, names)["failed"]
+    return _states(underway, None if is_search else names)["failed"]
 
 
-def _states(underway: Underway, cells: set[str]) -> Counter[str]:
+def _states(underway: Underway, cells: set[str] | None) -> Counter[str]:
+    """How many of these cells are in each state; None for all that the sweep lists by now."""
     underway.look(at_once=True)
-    return Counter(state for folder, state in underway.states.items() if folder in cells)
+    return Counter(state for folder, state in underway.states.items() if cells is None or folder in cells)

@@ -23,6 +23,7 @@ from stackfit.execution.jobs import Job
 from stackfit.execution.progress import Reporter
 from stackfit.results.run_files import read_status
 from stackfit.results.run_folder import RunFolder
+from stackfit.results.sweep_folder import SweepFolder
 
 
 def main() -> int:
@@ -51,6 +52,10 @@ def _train(order: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
     jobs = [_job(record, reporter) for record in order["jobs"]]
     members.start(jobs[0].cell, together=len(jobs) > 1)
     limits = {key: order[key] for key in ("fail_fast", "limit_seconds")}
+    if order["search"]:
+        from stackfit.execution.rungs import Rungs
+
+        limits["rungs"] = Rungs.of(SweepFolder(Path(order["search"])))
     try:
         dataset = runner.load_data(jobs[0].cell, lambda line: None)
         if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in jobs):

@@ -27,8 +27,8 @@ from stackfit.results.run_files import STATUS, read_status, read_status_if_any, 
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.selection import order
 
-NEW, FINISHED, BUSY, PRUNED = "new", "finished", "busy", "pruned"
-SETTLED = (FINISHED, BUSY, PRUNED)  # this command does not train them
+NEW, FINISHED, BUSY, PRUNED, FAILED = "new", "finished", "busy", "pruned", "failed"
+SETTLED = (FINISHED, BUSY, PRUNED, FAILED)  # this command does not train them; FAILED: for good, in a search
 CHANGED = "changed since it ran"
 ABSENT = "unknown"  # its data are not here, so it has no fingerprint
 GONE_SECONDS = 0.5  # for `rm -r` to come from a run's folder to those around it
@@ -45,6 +45,7 @@ class Job:
     path: Path | None = None  # where a sweep's cell goes; a single run gets a new folder when it is claimed
     state: str = NEW
     reason: str = ""
+    numbers: Mapping[str, int] = field(default_factory=dict)  # of a search's cell: its trial and its batch
     alone: bool = True  # else its messages start with its label
     model: Any = None  # if it was built for a check; else the runner builds it
     member: Any = None  # training.Member
@@ -130,22 +131,44 @@ class Job:
 Claim = Callable[[Job], RunFolder | None]  # gives a job's folder; None if another process has it
 
 
-def claim_cell(job: Job, sweep: str) -> RunFolder | None:
-    """The folder of a sweep's cell, or None if another process has it or it is finished."""
+def claim_cell(job: Job, sweep: str, is_trial: bool = False) -> RunFolder | None:
+    """The folder of a sweep's cell, or None if another process has it or it is finished.
+
+    Args:
+        is_trial: of a search, which ranks only what it has trained itself.
+    """
     assert job.path is not None
     about = {**job.cell.about_run(), "cell": job.label, "sweep": sweep}
     folder = RunFolder(job.path)
-    return folder if folder.claim(job.fingerprint, about) else None
+    if not folder.claim(job.fingerprint, about):
+        return None
+    is_fresh = re.fullmatch(r"sweep-[0-9a-f]{8}-\d+", sweep)  # see `SweepFolder.find`
+    return folder if is_trial or is_fresh else _going_on(folder, job)
 
 
 def claim_single(job: Job, fresh: bool) -> RunFolder:
-    """A new folder; without `fresh`, the newest one with this fingerprint if it was interrupted."""
+    """A new folder; without `fresh`, the newest one with this fingerprint if it was interrupted. Where a search has pruned
+    such a run, the new folder goes on from its checkpoint.
+    """
     about, folder = job.cell.about_run(), project.outputs() / job.cell.experiment
     left = None if fresh else find_continuable(folder, job.fingerprint)
     if left is not None and left.claim(job.fingerprint, about):
         job.reporter.line(f"{shown(left.path)} was interrupted: resuming there (--fresh makes a new folder).")
         return left
-    return RunFolder.create(folder, job.fingerprint, about)
+    new = RunFolder.create(folder, job.fingerprint, about)
+    return new if fresh else _going_on(new, job)
+
+
+def _going_on(folder: RunFolder, job: Job) -> RunFolder:
+    """The folder; if nothing is in it yet, with what a search left that pruned a run with this fingerprint."""
+    experiment = project.outputs() / job.cell.experiment
+    if not folder.begun and any(experiment.glob("*/sweep.json")):
+        from stackfit.results.pruned import find_pruned, go_on_from
+
+        pruned = find_pruned(experiment, job.fingerprint)
+        if pruned and go_on_from(folder, pruned):
+            job.say(f"A search pruned {shown(pruned)}: going on from its checkpoint.")
+    return folder
 
 
 def find_continuable(experiment_folder: Path, fingerprint: str) -> RunFolder | None:
@@ -210,6 +233,8 @@ def find_state(
         return state, ""
     if state == "running" and not owner.is_me(status.get("owner")):
         return BUSY, ""
+    if state == "paused":
+        return "paused", str(status.get("reason") or "")
     if state == "failed":
         return "failed before", str(status.get("reason") or "").partition("\n")[0]
     return ("was interrupted" if status else "its status is damaged"), ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -35,6 +36,9 @@ from stackfit.results.run import Callbacks, Run
 from stackfit.results.run_folder import HEARTBEAT_SECONDS
 from stackfit.training.engine import make_member
 from stackfit.waiting import doing
+
+if TYPE_CHECKING:
+    from stackfit.execution.rungs import Rungs
 
 
 def run_cell(cell: Cell, claim: Claim, reporter: Reporter, model: Any = None) -> Run:
@@ -104,6 +108,7 @@ def run_cohort(
     fail_fast: bool = False,
     limit_seconds: float = math.inf,
     check: Callable[[], None] = interrupts.check,
+    rungs: Rungs | None = None,
 ) -> list[Job]:
     """Train cells together: build, trace, claim folders, train, evaluate, save.
 
@@ -113,6 +118,7 @@ def run_cohort(
         fail_fast: interrupt the others at the first failure.
         limit_seconds: of training; it is looked at between two calls of the program, about every 2 s.
         check: called between two steps; raises KeyboardInterrupt to stop.
+        rungs: of a search. At a rung its cells are ranked; those that have to wait for cells of other cohorts are *paused*.
 
     Returns:
         The jobs to train again, each alone, because their shared graph raised or was late; none for a cohort of one.
@@ -123,8 +129,8 @@ def run_cohort(
     """
     engine = engine_of(jobs[0].cell.config)
     if is_here(jobs[0].cell.config) and all(engine.fits(settings_of(job.cell.config)) for job in jobs):
-        return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds, check)
-    return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds, check)
+        return _run_here(jobs, dataset, claim, reporter, ended, fail_fast, limit_seconds, check, rungs)
+    return train_elsewhere(jobs, claim, reporter, ended, fail_fast, limit_seconds, check, rungs)
 
 
 @interrupts.deferred()
@@ -137,6 +143,7 @@ def _run_here(
     fail_fast: bool,
     limit_seconds: float,
     check: Callable[[], None],
+    rungs: Rungs | None,
 ) -> list[Job]:
     from stackfit.training import events, loop
 
@@ -168,8 +175,10 @@ def _run_here(
     try:
         for job in jobs:
             _claim(job, dataset, claim, described)
+            if rungs and job.folder:
+                job.member.rungs = rungs.of_cell(job.folder.path.name, job.member.epochs)
         began = heartbeat = time.monotonic()
-        for event in loop.train(members, program):
+        for event in loop.train(members, program, partial(rungs.rank_members, jobs, finish) if rungs else None):
             check()
             if isinstance(event, (events.Step, events.EpochEnd)) and time.monotonic() - began > limit_seconds:
                 text = f"It trained for more than the {limit_seconds:.3g} s that are allowed"
@@ -179,8 +188,9 @@ def _run_here(
                 reporter.step(event.epoch, event.done, event.running)
                 if time.monotonic() - heartbeat > HEARTBEAT_SECONDS:
                     heartbeat = time.monotonic()
-                    for number in event.running:
-                        jobs[number].folder.heartbeat()  # type: ignore[union-attr]
+                    for job in jobs:
+                        if not job.ended:  # those that wait at a rung too
+                            job.folder.heartbeat()  # type: ignore[union-attr]
             elif isinstance(event, events.EpochEnd):
                 _end_epoch(jobs[event.member], event)
                 reporter.epoch(event.member, event.epoch, event.logs)

@@ -12,7 +12,7 @@ from functools import cached_property
 from stackfit.config import project
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
-from stackfit.config.hydra.spread import read_spread
+from stackfit.config.hydra.spread import Spread, read_spread
 from stackfit.config.trust import trusted_modules
 from stackfit.errors import ConfigError, LaunchError, Problems, RunFolderError
 from stackfit.execution import members
@@ -23,8 +23,8 @@ from stackfit.execution.jobs import BUSY, FINISHED, PRUNED, Job, claim_cell, fin
 from stackfit.execution.launchers import executor_of
 from stackfit.execution.processes import Processes
 from stackfit.execution.progress import Reporter
-from stackfit.execution.samplers import Grid
 from stackfit.keys import label_of
+from stackfit.results.directions import BY_CLASS
 from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
@@ -40,6 +40,7 @@ class Sweep:
         composition: of the command's overrides; the sweep varies its axes.
         problems: of that composition.
         confirm: called with the number of cells before thousands are composed.
+        axes, folder: of a search that goes on in its folder; else the composition says them.
 
     Raises:
         ConfigError: an axis is wrong; nothing was trained and no folder was made.
@@ -55,19 +56,22 @@ class Sweep:
         fresh: bool = False,
         reporter: Reporter,
         confirm: Callable[[int], bool] = lambda cells: True,
+        axes: Spread | None = None,
+        folder: SweepFolder | None = None,
     ):
         self.composer, self.reporter, self.problems = composer, reporter, problems
         self.experiment, self.trusted = composition.experiment, trusted_modules(trust)
-        self.axes = read_spread(composition, confirm, problems)
+        self.axes = axes or read_spread(composition, confirm, problems, BY_CLASS)
+        self.first_seed: int = composition.config.seed  # of a search's trials with several seeds
         try:
             self.executor: Executor = executor_of(composition.launcher, self.trusted)
         except ConfigError as error:
             raise composition.origins.add_place(error) from None
-        self.folder = SweepFolder.find(
-            project.outputs() / self.experiment, self.experiment, self.axes.named, self.axes.names, fresh
-        )
+        at, study = project.outputs() / self.experiment, self.axes.study
+        self.folder = folder or SweepFolder.find(at, self.experiment, self.axes.named, self.axes.names, fresh, study)
         self.jobs: list[Job] = []
-        self._fail_fast = False
+        self._fail_fast, self._warned = False, 0  # warnings that have been printed
+        self._fingerprint_of: dict[bool, Callable[[Cell], str]] = {}  # by whether data are fetched
 
     def plan_cells(self, points: Sequence[Point], build: bool = True) -> list[Job]:
         """Compose and check the cells at these points, and find out which of them must run.
@@ -82,12 +86,12 @@ class Sweep:
             DataError: the data of a cell are not available.
         """
         began = time.monotonic()
-        cells = self._compose(points, at_once=build)
+        cells = self.compose_cells(points, at_once=build)
         if (took := time.monotonic() - began) > LONG_SECONDS:
             self.reporter.line(f"Composed {len(points):,} cells in {took:.0f} s.")
         if self.problems.errors:
             return []
-        fingerprint_of = fingerprints(self.reporter, build)
+        fingerprint_of = self._fingerprint_of.setdefault(build, fingerprints(self.reporter, build))
         digests = [fingerprint_of(cell) for cell in cells]
         rows = self.folder.read()
         jobs = []
@@ -103,7 +107,7 @@ class Sweep:
         return jobs
 
     @doing("Composing the cells")
-    def _compose(self, points: Sequence[Point], at_once: bool) -> list[Cell]:
+    def compose_cells(self, points: Sequence[Point], at_once: bool = True) -> list[Cell]:
         """Every cell. If one has problems, `problems` takes those of all cells, including those of their models.
 
         Args:
@@ -158,21 +162,29 @@ class Sweep:
             raise LaunchError(self.executor.no_detach)
         if not self.axes.points:
             self.problems.raise_errors()
-        sampler = Grid(self.axes.points)
-        while points := sampler.ask(len(self.axes.points)):
-            jobs = self.plan_cells(points)
-            self.problems.raise_errors()
-            for warning in self.problems.warnings:
-                self.reporter.line(warning.as_warning())
-            self.run_jobs(jobs, self.executor, detach)
+        if self.axes.study:
+            from stackfit.execution.searching import Search
+
+            Search(self).run(detach)
+            return self
+        jobs = self.plan_cells(self.axes.points)
+        self.problems.raise_errors()
+        self.run_jobs(jobs, self.executor, detach)
         return self
 
-    def run_jobs(self, jobs: Sequence[Job], executor: Executor, detach: bool = False) -> None:
-        """Train jobs of this sweep by the executor; for the errors see `run`."""
+    def run_jobs(self, jobs: Sequence[Job], executor: Executor, detach: bool = False, title: str = "") -> None:
+        """Train jobs of this sweep by the executor; for the errors see `run`.
+
+        Args:
+            title: what they are; the experiment's name and their number if it is empty.
+        """
+        for warning in self.problems.warnings[self._warned :]:
+            self.reporter.line(warning.as_warning())
+        self._warned = len(self.problems.warnings)
         waiting = [job for job in jobs if job.waits]
         if waiting:
             self._check_models(waiting, executor)
-        self._announce(jobs, waiting)
+        self._announce(jobs, waiting, title)
         self.write_index()
         if waiting:
             try:
@@ -204,13 +216,12 @@ class Sweep:
         for warning in problems.warnings[len(self.problems.warnings) :]:  # the others have been printed
             self.reporter.line(warning.as_warning())
 
-    def _announce(self, jobs: Sequence[Job], waiting: Sequence[Job]) -> None:
+    def _announce(self, jobs: Sequence[Job], waiting: Sequence[Job], title: str) -> None:
         busy = sum(job.state == BUSY for job in jobs)
         finished = len(jobs) - len(waiting) - busy
         elsewhere = f", {busy} with another process" if busy else ""
-        self.reporter.line(
-            f"{self.experiment}: {len(jobs):,} cell{'s' * (len(jobs) != 1)}: {finished:,} finished, {len(waiting):,} to run{elsewhere}."
-        )
+        title = title or f"{len(jobs):,} cell{'s' * (len(jobs) != 1)}"
+        self.reporter.line(f"{self.experiment}: {title}: {finished:,} finished, {len(waiting):,} to run{elsewhere}.")
         if any(job.why != "new" for job in jobs):
             counts = Counter(job.why for job in waiting)
             for job in waiting:
@@ -225,12 +236,16 @@ class Sweep:
     def cohorts(self) -> CohortRunner:
         """Trains the cells and keeps the sweep's table up to date."""
         return CohortRunner(
-            lambda job: claim_cell(job, self.folder.path.name), self.reporter, self._ended, self._fail_fast
+            lambda job: claim_cell(job, self.folder.path.name, is_trial=bool(job.numbers)),
+            self.reporter,
+            self._ended,
+            self._fail_fast,
         )
 
     def write_index(self) -> None:
         """Write `sweep.json` and `results.csv` from the cells' folders."""
-        self.folder.write_index(self.experiment, self.axes.fixed, self.axes.names, [describe_job(job) for job in self.jobs])
+        cells = [describe_job(job) for job in self.jobs]
+        self.folder.write_index(self.experiment, self.axes.fixed, self.axes.names, cells, self.axes.study)
 
     def _ended(self, job: Job) -> None:
         try:

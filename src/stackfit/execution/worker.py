@@ -14,6 +14,7 @@ from typing import Any
 
 from stackfit import files, interrupts
 from stackfit.errors import ConfigError, RunFolderError, StackfitError
+from stackfit.execution import rungs
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.core_shares import share_of_cores, usable_cores, use_cores
 from stackfit.execution.engines import ENGINES
@@ -24,7 +25,7 @@ from stackfit.keys import label_of
 from stackfit.results import owner
 from stackfit.results.run_files import RunFiles, read_status_if_any
 from stackfit.results.run_folder import RunFolder
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_folder import STUDY, SweepFolder
 from stackfit.results.sweep_rows import names_in
 
 MANY = 1_000_000
@@ -68,20 +69,13 @@ class Worker:
         most_cells: int | None = None,
         minutes: float | None = None,
     ):
-        self.folder, self.reporter = SweepFolder(sweep), reporter
-        index = self.folder.read_index()
-        self._planned_at = self.folder.index.stat().st_mtime_ns
-        planned = [cell for cell in index["cells"] if cell.get("planned", True)]
-        start, end = (len(planned) * number // of for number in (rank, rank + 1))  # of its own share
-        self._own = {record["folder"] for record in planned[start:end]}
-        self._records = [*planned[start:], *planned[:start]]  # its own share, then the others', from the next rank's on
+        self.folder, self.reporter, self._trust = SweepFolder(sweep), reporter, tuple(trust)
+        self._rank, self._of, self._max_members = rank, of, max_members
         self._settled: set[str] = set()
         self._claimed: dict[str, RunFolder] = {}
-        self._experiment = index["experiment"]
-        self._compose = JobComposer(index["experiment"], sweep, trust, reporter)
-        self._of, self._max_members = of, max_members
         self._most = MANY if most_cells is None else most_cells
-        self._deadline = time.monotonic() + (math.inf if minutes is None else 60 * minutes)
+        self._started = time.monotonic()
+        self._deadline = self._started + (math.inf if minutes is None else 60 * minutes)
         self._looked = self._shared = 0.0
         self._cores = usable_cores()
         self.was_terminated = False
@@ -89,9 +83,26 @@ class Worker:
         self.runner = CohortRunner(
             self._claim_again, reporter, lambda job: self.folder.write_results(), check=self._check
         )
+        self._read_index()
+        self._compose = JobComposer(self._experiment, sweep, trust, reporter)
+
+    def _read_index(self) -> None:
+        """What there is to do. Each worker has a share: of a grid a part of the list, of a search every so many-th trial."""
+        index = self.folder.read_index()
+        self._planned_at = self.folder.index.stat().st_mtime_ns
+        self._experiment = index["experiment"]
+        planned = [cell for cell in index["cells"] if cell.get("planned", True)]
+        start, end = (len(planned) * number // self._of for number in (self._rank, self._rank + 1))
+        own = planned[start:end]
+        self._records = [*planned[start:], *planned[:start]]  # its own share, then the others', from the next rank's on
+        if STUDY in index:
+            self.runner.rungs = rungs.Rungs(self.folder, index)
+            own = planned[self._rank :: self._of]
+            self._records = [cell for first in range(self._of) for cell in planned[(self._rank + first) % self._of :: self._of]]
+        self._own = {record["folder"] for record in own}
 
     def work(self) -> int:
-        """Take and train cells until none is left.
+        """Take and train cells until none is left; of a search, until it is complete.
 
         Returns:
             0; 1 if cells failed here; `STOPPED` if work was left because of `stop`, `minutes`, `most_cells` or a SIGTERM.
@@ -99,6 +110,7 @@ class Worker:
         Raises:
             ConfigError: a cell no longer composes, or has another fingerprint; nothing of its cohort was trained.
             VanishedError: the sweep's folder was removed.
+            TrainingError: every trial of a search has failed.
             KeyboardInterrupt: Ctrl-C; cells that trained keep their checkpoint.
         """
         began, taking = time.monotonic(), 0.0
@@ -111,7 +123,7 @@ class Worker:
                     if records:
                         self._share_cores()
                         self._train(records)
-                    elif not self._wait():
+                    elif not self._wait() and not self._ask():
                         break
             except KeyboardInterrupt:
                 if interrupts.by_user():
@@ -133,25 +145,30 @@ class Worker:
     # ---- taking
 
     def _unsettled(self) -> Iterator[tuple[Record, str]]:
-        """The cells that are not settled, in this worker's order, each with its state. A settled one is not looked at again,
-        and one that has not begun costs nothing: of thousands of files a shared disk is asked for one listing."""
+        """The cells that are not settled, in this worker's order, each with its state; one that waits at a rung is *busy*. A
+        settled one is not looked at again, and one that has not begun costs nothing: of thousands of files a shared disk is
+        asked for one listing."""
         begun = names_in(self.folder.path)
-        for record in self._records:
-            if record["folder"] in self._settled:
-                continue
+        left = [record for record in self._records if record["folder"] not in self._settled]
+        verdicts = self.runner.rungs.settle(record["folder"] for record in left) if self.runner.rungs else {}
+        for record in left:
             path = self.folder.path / record["folder"]
             status = read_status_if_any(path) if record["folder"] in begun else None
             state = BUSY if status and status["state"] == "running" else find_state(status, record["fingerprint"])[0]
             if state == "failed before" and RunFiles(path).status.stat().st_mtime_ns > self._planned_at:
                 state = "failed"  # since the sweep was planned: only a new command tries again
-            if state == "failed" or (state in SETTLED and state != BUSY):
+            verdict = verdicts.get(record["folder"])
+            if verdict in (rungs.WAITS, rungs.PRUNED):
+                state = BUSY
+            if verdict == rungs.SETTLED or state == "failed" or (state in SETTLED and state != BUSY):
                 self._settled.add(record["folder"])
             else:
                 yield record, state
 
     def _take(self) -> list[Record]:
         """Claim a cohort's worth of free cells, in one step: of its own share, and when that is used up, of the others'."""
-        most = min(self._max_members or max(map(self._limit, self._records)), self._most)
+        whole = self.runner.rungs is not None and self._of == 1 and len(self.folder.workers()) == 1
+        most = min(self._max_members or max(self._limit(record, whole) for record in self._records), self._most)
         with files.writing(self.folder.path), files.locked(self.folder.path):
             own: list[Record] = []
             others: list[Record] = []
@@ -167,8 +184,8 @@ class Worker:
         return taken
 
     @staticmethod
-    def _limit(record: Record) -> int:
-        return ENGINES[record.get("engine", "tensorflow")].limit(MANY, 1, record.get("stack", 1))
+    def _limit(record: Record, whole: bool) -> int:
+        return ENGINES[record.get("engine", "tensorflow")].limit(MANY, 1, record.get("stack", 1), whole)
 
     def _claim(self, record: Record) -> bool:
         about = {key: record[key] for key in ("overrides", "axes")}
@@ -179,7 +196,7 @@ class Worker:
         return record["folder"] in self._claimed
 
     def _claim_again(self, job: Job) -> RunFolder | None:
-        return claim_cell(job, self.folder.path.name)
+        return claim_cell(job, self.folder.path.name, is_trial=self.runner.rungs is not None)
 
     def _release(self, records: Iterable[Record], reason: str) -> None:
         for record in records:
@@ -222,11 +239,22 @@ class Worker:
             return False
         self.reporter.line(f"Waiting for {busy} cell{'s' * (busy != 1)} that other workers train.")
         while busy and not self._must_stop():
-            time.sleep(POLL_SECONDS)
+            time.sleep(rungs.POLL_SECONDS if self.runner.rungs else POLL_SECONDS)
             states = [state for _, state in self._unsettled()]
             if len(states) != busy or any(state != BUSY for state in states):
                 break
         return bool(busy)
+
+    def _ask(self) -> bool:
+        """Ask for the next batch of a search; whether there is one, whoever asked for it."""
+        if self.runner.rungs is None or self._must_stop():
+            return False
+        from stackfit.execution.extending import extend
+
+        extend(self.folder, self.reporter, self._trust, time.monotonic() - self._started)
+        before = len(self._records)
+        self._read_index()
+        return len(self._records) > before
 
     # ---- stopping
 

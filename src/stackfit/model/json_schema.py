@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.config import checks, claims, declarations, project, schema
-from stackfit.config.file_rules import GROUPS
+from stackfit.config.file_rules import GROUPS, SWEEPERS
+from stackfit.config.hydra.search_settings import PRUNERS, SAMPLERS
+from stackfit.config.hydra.sweeper_keys import settings_of
 from stackfit.errors import ConfigError
 from stackfit.files import write_text
 
@@ -38,7 +40,7 @@ def generate() -> dict[str, Any]:
     definitions = target_schemas()
     for part, kind in list(schema.PARTS.items())[1:]:
         definitions[part] = _dataclass(kind, partial(_field, part=part))
-    definitions |= {"claim": _claim(), "after": _AFTER, "inputs": _INPUTS, "defaults": _defaults(), "hydra": _HYDRA}
+    definitions |= {"claim": _claim(), "after": _AFTER, "inputs": _INPUTS, "defaults": _defaults(), "hydra": _hydra()}
     root = _dataclass(schema.Experiment, _field)
     root["properties"] = {
         "defaults": {"$ref": "#/$defs/defaults"},
@@ -174,6 +176,7 @@ def _defaults() -> dict[str, Any]:
         shipped = sorted(path.stem for path in (project.shipped("conf") / group).glob("*.yaml"))
         for name in (group, f"override {group}"):
             properties[name] = {"anyOf": [{"enum": shipped}, option]}  # which editors offer
+    properties["override hydra/sweeper"] = {"enum": [*SWEEPERS]}
     return {
         "description": "What this file starts from, in order; `_self_` is where its own keys come in.",
         "type": "array",
@@ -185,7 +188,7 @@ def _defaults() -> dict[str, Any]:
                     "minProperties": 1,
                     "maxProperties": 1,
                     "properties": properties,
-                    "propertyNames": {"pattern": rf"^((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*$"},
+                    "propertyNames": {"pattern": rf"^((override|optional)\s+)*/?({'|'.join(GROUPS)})(/[\w-]+)*$|^override /?hydra/sweeper$"},
                     "additionalProperties": option,
                 },
             ]
@@ -207,19 +210,20 @@ _AXES = {
     "propertyNames": {"pattern": rf"^\+*({_KEYS})([./@].+)?$"},
     "additionalProperties": {"type": ["string", "number", "boolean", "null", "array"]},
 }
-_HYDRA = {
-    "description": "Of Hydra's settings an experiment may set these: its own sweep.",
-    "type": "object",
-    "properties": {
-        "mode": {"enum": ["RUN", "MULTIRUN"]},
-        "sweeper": {
-            "type": "object",
-            "properties": {
-                "params": {"description": "Axes of a grid: a key and its values, such as `32,64,128`.", **_AXES},
-                "union": {"description": "Several grids, each added to params.", "type": "array", "items": _AXES},
-            },
-            "additionalProperties": False,
-        },
-    },
-    "additionalProperties": False,
+_SWEEPER = {
+    "params": {"description": "Axes: a key and its values, such as `32,64,128`; of a search also `interval(0,1)`.", **_AXES},
+    "union": {"description": "Several grids, each added to params.", "type": "array", "items": _AXES},
 }
+
+
+def _hydra() -> dict[str, Any]:
+    listed = {"sampler": SAMPLERS, "pruner": PRUNERS}
+    settings = {name: _hinted(hint) for name, hint in settings_of("search").items() if name not in _SWEEPER}
+    settings |= {name: {"enum": [*names]} for name, names in listed.items()}
+    sweeper = {"type": "object", "properties": {**_SWEEPER, **settings}, "additionalProperties": False}
+    return {
+        "description": "Of Hydra's settings an experiment may set these: its own sweep or search.",
+        "type": "object",
+        "properties": {"mode": {"enum": ["RUN", "MULTIRUN"]}, "sweeper": sweeper},
+        "additionalProperties": False,
+    }

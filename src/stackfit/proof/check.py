@@ -99,16 +99,22 @@ def check(
         item.compose(max([claim.seeds or 0 for claim in item.claims], default=0), trust)
         for other, seeds in needed.items():
             items.setdefault(other, Item(other, signed_only=rubric is not None, engine=engine)).compose(seeds, trust)
-    return _Check(listed, items, reporter, known).run()
+    return _Check(listed, items, reporter, known, trust).run()
 
 
 class _Check:
     """The training and judging of items that are composed. `listed`: those to judge; `items`: all that claims need."""
 
     def __init__(
-        self, listed: dict[str, Item], items: dict[str, Item], reporter: Reporter, known: Callable[[Outcome], None]
+        self,
+        listed: dict[str, Item],
+        items: dict[str, Item],
+        reporter: Reporter,
+        known: Callable[[Outcome], None],
+        trust: Sequence[str] = (),
     ):
-        self.listed, self.items, self.reporter, self.known = listed, items, reporter, known
+        self.listed, self.items, self.reporter, self.known, self.trust = listed, items, reporter, known, trust
+        self.found: dict[str, list[Run]] = {}  # of the items that are searches
         self.fingerprint_of = cohorts.fingerprints(reporter)
         self.outcomes: dict[tuple[str, int], Outcome] = {}
         self.folders: dict[tuple[str, str], RunFolder] = {}  # of this command, by experiment and fingerprint
@@ -130,6 +136,10 @@ class _Check:
             )
             for cohort in runner.plan_cohorts(jobs):
                 self.train(runner, cohort)
+        for item in self.items.values():
+            if item.is_search and item.waits and any(not claim.seeds for claim in item.claims):
+                with item.keeping():
+                    self.found[item.name] = item.search(self.trust, self.reporter)
         self.settle(last=True)
         return [self.mark(item) for item in self.listed.values()]
 
@@ -194,6 +204,11 @@ class _Check:
                 return Verdict("failed", needed.exceeded), []
         groups = []
         for needed in (item, *others):
+            if needed.is_search and not claim.seeds:
+                if not (runs := self.found.get(needed.name, [])):
+                    return None, []
+                groups.append(runs)
+                continue
             cells = needed.seeded[: claim.seeds] if claim.seeds else needed.own
             runs = [run for run in (needed.runs.get(self.fingerprint_of(cell)) for cell in cells) if run is not None]
             if len(runs) < len(cells):

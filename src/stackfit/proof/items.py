@@ -15,6 +15,8 @@ from stackfit.config.claims import Claim
 from stackfit.config.experiments import expand, find_experiment
 from stackfit.config.hydra import axes
 from stackfit.config.hydra.composition import Composer, Composition
+from stackfit.config.hydra.search_settings import TRIALS
+from stackfit.config.hydra.sweeper_keys import sweeper_of
 from stackfit.config.trust import trusted_modules
 from stackfit.errors import ConfigError, DataError, RunFolderError, StackfitError, raising
 from stackfit.execution import members
@@ -62,6 +64,7 @@ class Item:
     seeded: list[Cell] = field(default_factory=list)
     problem: StackfitError | None = None  # of its file, its config, its data or its model
     exceeded: str = ""  # the limit, in words
+    is_search: bool = False  # its file declares one: `own` is the experiment itself, and `runs` are the search's
     runs: dict[str, Run] = field(default_factory=dict)  # by fingerprint: finished before, or ended here
 
     @cached_property
@@ -114,7 +117,8 @@ class Item:
             base, trusted = self.composition, trusted_modules(trust)
             self.source = str(base.config.about.source)
             with raising() as problems:
-                grids = axes.plan_axes([], *base.declared_axes, problems) if base.declares_sweep else [([], [])]
+                self.is_search = base.declares_sweep and sweeper_of(base.sweeper) == "search"
+                grids = axes.plan_axes([], *base.declared_axes, problems) if base.declares_sweep and not self.is_search else [([], [])]
                 self._check_cells(sum(axes.count(grid) for _, grid in grids))
                 if self.exceeded:
                     return
@@ -126,8 +130,10 @@ class Item:
                     for seed in range(seeds)
                 ]
             epochs = sum(cell.config["epochs"] for cell in self.own)
+            if self.is_search:
+                epochs *= (base.sweeper["n_trials"] or TRIALS) * base.sweeper["seeds"]
             if self.limits.epochs is not None and epochs > self.limits.epochs:
-                of = f" of its {len(self.own)} runs" if len(self.own) > 1 else ""
+                of = f" of its {len(self.own)} runs" if len(self.own) > 1 else " of its search" if self.is_search else ""
                 self.exceeded = f"{epochs:,} epochs{of}, but --max-epochs allows {self.limits.epochs:,}"
 
     def _check_cells(self, cells: int) -> None:
@@ -143,7 +149,11 @@ class Item:
         if not self.waits:
             return needed
         with self.keeping():
-            if not any(claim.error for claim in self.claims):
+            if self.is_search:
+                self._check_models()
+                needed |= {fingerprint_of(cell): cell for cell in self.seeded}
+                self.runs = self._find_finished(needed, reporter)
+            elif not any(claim.error for claim in self.claims):
                 for cell in (*self.own, *self.seeded):
                     needed.setdefault(fingerprint_of(cell), cell)
                 self.runs = self._find_finished(needed, reporter)
@@ -152,6 +162,18 @@ class Item:
         if not self.waits:
             return {}
         return {fingerprint: cell for fingerprint, cell in needed.items() if fingerprint not in self.runs}
+
+    def search(self, trust: Sequence[str], reporter: Reporter) -> list[Run]:
+        """Train its search to the end, or go on with it; the finished runs, or all if none has finished."""
+        from stackfit.execution.sweep import Sweep
+
+        with raising() as problems:
+            more = [] if self.limits.minutes is None else [f"hydra.sweeper.minutes={self.limits.minutes}"]
+            composition = self.composer.compose(more, problems)
+            sweep = Sweep(self.composer, composition, problems, trust=trust, fresh=self.signed_only, reporter=reporter)
+            sweep.run()
+        runs = [Run(job.path) for job in sweep.jobs if job.path and (job.path / STATUS).is_file()]
+        return [run for run in runs if run.state == "finished"] or runs
 
     def _check_models(self) -> None:
         members.start(self.own[0], together=True)  # before the first model: threads are set once a process

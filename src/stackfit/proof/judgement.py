@@ -15,7 +15,9 @@ from stackfit.config.claims import Claim
 from stackfit.files import shown
 from stackfit.results import run_files
 from stackfit.results.answers import read_answers, task_of
+from stackfit.results.directions import direction_of
 from stackfit.results.final_metrics import metrics_of
+from stackfit.results.frames import read_runs
 from stackfit.results.run import Run
 
 SEARCH_SECONDS = 10.0  # a log takes milliseconds; `(a+)+$` on a line of 30 letters takes minutes, of 60 years
@@ -136,6 +138,9 @@ def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> V
         low, high = claim.rises_at_least, claim.rises_at_most
         return _verdict(_within(rise, low, high), f"rises by {rise:.4f}", rise, low, high)
     values = [run.metrics[name] for run in runs]
+    if claim.best_between:
+        best = min(values) if _is_less_better(runs, name) else max(values)
+        return _verdict(_within(best, *claim.best_between), f"{best:.4f}, the best of {len(values)}", best, *claim.best_between)
     mean = statistics.fmean(values)
     spread = f" ± {statistics.stdev(values):.4f} (sd of {len(values)})" if len(values) > 1 else ""
     limits = claim.between or claim.mean_between
@@ -150,6 +155,10 @@ def _judge_metric(claim: Claim, runs: Sequence[Run], others: Sequence[Run]) -> V
         "mean_below": (mean < base, None, base),
     }[str(claim.rule)]
     return _verdict(good, f"{mean:.4f}{spread} against {base:.4f}", mean, low, high)
+
+
+def _is_less_better(runs: Sequence[Run], metric: str) -> bool:
+    return direction_of(read_runs([run.folder for run in runs])[0], metric) == "min"
 
 
 def _rise(run: Run, metric: str) -> float | None:

@@ -64,6 +64,7 @@ def predict_items(run: Run, trust: Iterable[str] = ()) -> list[Prediction]:
         RunFolderError: the run stored none; ConfigError: see `check_config`.
     """
     check_config(run, trust, callbacks=False)
+    run.check_finished()
     scores, labels = run_files.read_predictions(run.folder)
     return _predictions(run, scores, [f"item {number}" for number in range(len(scores))], labels)
 

@@ -29,12 +29,7 @@ def read_cell(run: Run, trust: Iterable[str] = ()) -> Cell:
         RunFolderError: the run did not finish, or its config cannot be read.
         ConfigError: the config breaks a rule that every config must keep.
     """
-    if run.state != "finished":
-        reason = f" ({run.reason.splitlines()[0].rstrip('.')})" if run.reason else ""
-        raise RunFolderError(
-            f"{shown(run.folder)} is {run.state}{reason}. Expected a finished run. Run the experiment again: the same "
-            "command finishes it."
-        )
+    run.check_finished()
     check_data(run)
     return build_cell(run, trust)
 

@@ -36,8 +36,9 @@ def load_model(run: Run, form: str | None = None, trust: Iterable[str] = ()) -> 
     folder, config = RunFolder(run.folder), cell.config
     found = [path for path in map(folder.model, [form] if form else ["keras", "h5"]) if path.is_file()]
     if not found:
+        run.check_finished()
         raise RunFolderError(
-            f"{shown(run.folder)} holds no model; its state is {run.state!r} and it saves "
+            f"{shown(run.folder)} holds no model; its state is 'finished' and it saves "
             f"{config['save']}. Expected model.keras. Run the experiment again with 'save=[keras]'."
         )
     engine_of(config).start(Settings(config["batch_size"], deterministic=config["deterministic"]))

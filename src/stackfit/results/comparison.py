@@ -21,6 +21,8 @@ from stackfit.results.layout import fold
 from stackfit.results.numbers import measured
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
+from stackfit.results.search_lines import render_search
+from stackfit.results.search_summary import summary_of
 from stackfit.results.selection import no_match, rows_where
 from stackfit.results.shapes import grouped, in_words, unlike_in
 from stackfit.results.statistics import compare_groups, mcnemar
@@ -43,6 +45,7 @@ class Comparison:
     tables: dict[str, pd.DataFrame]
     sentences: list[str]
     problems: list[str] = field(default_factory=list)
+    search: dict[str, Any] | None = None  # of a search's folder: what `search_summary` says of it
 
     def __repr__(self) -> str:
         return self.render(width=WIDTH).rstrip()
@@ -58,11 +61,12 @@ class Comparison:
             return render([*self.tables.values()][-1], "csv")
         if format == "json":
             tables = {name: json.loads(render(table, "json")) for name, table in self.tables.items()}
-            return json.dumps({"sentences": self.sentences, **tables}, indent=1, ensure_ascii=False) + "\n"
+            found = {"search": self.search} if self.search else {}
+            return json.dumps({"sentences": self.sentences, **tables, **found}, indent=1, ensure_ascii=False) + "\n"
         tables = _numbered(self.tables) if format == "text" else self.tables
         parts = [f"{fold(name, width) if width else name}\n\n{render(table, format, width)}" for name, table in tables.items()]
         sentences = [fold(sentence, width) if width else sentence for sentence in map(printable, self.sentences)]
-        return "\n".join([*parts, "\n\n".join(sentences)]) + "\n"
+        return "\n".join([*parts, "\n\n".join(sentences)]) + "\n" + render_search(self.search, format, width or WIDTH)
 
 
 def compare(
@@ -84,7 +88,7 @@ def compare(
         ConfigError: fewer than two configurations, no such metric, direction or column.
     """
     check_direction(direction)
-    paths = as_paths(paths)
+    search, paths = summary_of(paths), as_paths(paths)
     runs, problems = read_runs(paths, whole=True)
     folders = {os.path.abspath(folder) for folder in runs.about["folder"]}
     if problems and len(paths) == 2 and len(folders) < 2:
@@ -103,7 +107,7 @@ def compare(
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
         if runs.about.empty:
             raise ConfigError(no_match(filter))
-    return compare_configurations(runs, metric, problems, direction, by)
+    return replace(compare_configurations(runs, metric, problems, direction, by), search=search)
 
 
 @doing("Comparing")

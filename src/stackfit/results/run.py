@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,6 +74,17 @@ class Run:
     def reason(self) -> str | None:
         """Why the run did not finish, or None."""
         return self.status.get("reason")
+
+    def check_finished(self) -> None:
+        """RunFolderError unless the run is finished: what it is, why, and the command that finishes it."""
+        if self.state == "finished":
+            return
+        reason = f" ({self.reason.splitlines()[0].rstrip('.')})" if self.reason else ""
+        cure = "Run the experiment again: the same command finishes it."
+        if self.state == "pruned":  # the same command is settled with it
+            words = ["stackfit", "run", str(self.status.get("experiment")), *map(str, self.status.get("overrides") or ())]
+            cure = f"To go on from its checkpoint, type: {shlex.join(words)}"
+        raise RunFolderError(f"{shown(self.folder)} is {self.state}{reason}. Expected a finished run. {cure}")
 
     @property
     def metrics(self) -> dict[str, Any]:

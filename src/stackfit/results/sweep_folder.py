@@ -30,6 +30,9 @@ from stackfit.results.takeover import exists, silent_seconds
 KEYS = ("format", "experiment", "overrides", "axes", "cells")  # of sweep.json
 CELL_KEYS = ("overrides", "axes", "fingerprint", "folder", "planned")
 ENGINE_KEYS = ("engine", "stack")  # of a cell with another engine than tensorflow: what its workers train with
+STUDY = "study"  # of a search: its settings and its space; see `study`
+ENDS = ("n_trials", "minutes")  # of a study: they decide when it ends, and nothing before
+TRIAL_KEYS = ("trial", "batch")  # of a search's cells: numbers from 0, in the order asked
 EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
 RARELY = 50  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
 QUICK_SECONDS = 0.05  # what takes less is written each time
@@ -46,6 +49,7 @@ class SweepFolder:
 
     index = property(lambda self: self.path / "sweep.json")
     results = property(lambda self: self.path / "results.csv")
+    journal = property(lambda self: self.path / "study.journal")  # of a search, for Optuna's dashboard; never read
     jobs = property(lambda self: self.path / "jobs")  # of launchers and workers: logs, who works, the wish to stop
     stop = property(lambda self: self.jobs / "stop")  # workers that began before it was written stop
 
@@ -90,14 +94,23 @@ class SweepFolder:
 
     @classmethod
     def find(
-        cls, experiment_folder: Path, experiment: str, fixed: Iterable[str], axes: Iterable[str], fresh: bool = False
+        cls,
+        experiment_folder: Path,
+        experiment: str,
+        fixed: Iterable[str],
+        axes: Iterable[str],
+        fresh: bool = False,
+        study: Mapping[str, Any] | None = None,
     ) -> SweepFolder:
         """The newest folder of this sweep, or with `fresh` the next one: `sweep-<id>`, `sweep-<id>-2`, ….
 
         The id is a hash of the experiment, the fixed overrides and the names of the axes: another value on an axis
         stays in the same folder. Where none has that name, a renamed one is recognized by its `sweep.json`.
+
+        Args:
+            study: of a search; what its decisions depend on is part of the id.
         """
-        text = json.dumps([experiment, sorted(fixed), sorted(axes)])
+        text = _identity(experiment, fixed, axes, study)
         base = f"sweep-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         number = 1
         while (experiment_folder / _numbered(base, number + 1)).is_dir():
@@ -107,7 +120,7 @@ class SweepFolder:
             for index in sorted(experiment_folder.glob("*/sweep.json")):
                 with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # damaged, or not ours
                     written = json.loads(index.read_bytes())
-                    if text == json.dumps([written["experiment"], sorted(written["overrides"]), sorted(written["axes"])]):
+                    if text == _identity(*(written[key] for key in KEYS[1:4]), written.get(STUDY)):
                         return cls(index.parent)
         return cls(experiment_folder / _numbered(base, number + 1) if fresh and newest.is_dir() else newest)
 
@@ -134,14 +147,15 @@ class SweepFolder:
             raise RunFolderError(
                 f"{shown(self.index)} has format {written!r}. This stackfit reads up to {FORMAT}. Update stackfit."
             )
-        known = {*CELL_KEYS, *ENGINE_KEYS, *EARLIER_KEYS}
-        unknown = {*index} - {*KEYS} | {f"cells.{key}" for cell in index["cells"] for key in {*cell} - known}
+        known = {*CELL_KEYS, *ENGINE_KEYS, *EARLIER_KEYS, *TRIAL_KEYS}
+        unknown = {*index} - {*KEYS, STUDY} | {f"cells.{key}" for cell in index["cells"] for key in {*cell} - known}
         if unknown:
             raise RunFolderError(made_by_newer(shown(self.index), sorted(unknown)))
 
     def read_index(self) -> dict[str, Any]:
         """The content of `sweep.json`: `experiment`, `overrides`, `axes` (names) and `cells`, each with `overrides`,
         `axes`, `fingerprint`, `folder` (its name) and `planned` (by the newest command), some with `engine` and `stack`.
+        Of a search also `study`, and each cell's `trial` and `batch`.
 
         Raises:
             RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
@@ -172,12 +186,17 @@ class SweepFolder:
         return index
 
     def write_index(
-        self, experiment: str, fixed: Sequence[str], axes: Sequence[str], cells: Sequence[Mapping[str, Any]]
+        self,
+        experiment: str,
+        fixed: Sequence[str],
+        axes: Sequence[str],
+        cells: Sequence[Mapping[str, Any]],
+        study: Mapping[str, Any] | None = None,
     ) -> None:
         """Write `sweep.json`, and `results.csv` from the cells' own status; for commands that plan a sweep.
 
         `cells`: the `overrides`, `axes`, `fingerprint` and `folder` (its name) of each. Cells of earlier commands stay
-        listed if they have begun; workers leave them alone.
+        listed if they have begun; workers leave them alone. `study`: of a search, whose cells have `trial` and `batch`.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -192,6 +211,7 @@ class SweepFolder:
                 ]
                 listed = [{**cell, "planned": True} for cell in cells] + [{**cell, "planned": False} for cell in earlier]
                 content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
+                content |= {STUDY: study} if study else {}
                 try:
                     files.write_json(self.index, content)
                     self._write_results(listed)
@@ -252,6 +272,13 @@ class SweepFolder:
                 if owner.is_alive(held, silent_seconds(entry)):
                     found.append(held)
         return found
+
+
+def _identity(
+    experiment: str, fixed: Iterable[str], axes: Iterable[str], study: Mapping[str, Any] | None
+) -> str:
+    decisive = {key: value for key, value in study.items() if key not in ENDS} if study else None
+    return json.dumps([experiment, sorted(fixed), sorted(axes), *([decisive] if decisive else [])])
 
 
 def _numbered(base: str, number: int) -> str:

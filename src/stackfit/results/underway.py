@@ -16,7 +16,7 @@ from stackfit.keys import label_of
 from stackfit.results.bounds import read_bounded
 from stackfit.results.directions import BY_CLASS, DIRECTIONS
 from stackfit.results.run_files import RunFiles, read_history, read_status_if_any
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_folder import STUDY, SweepFolder
 from stackfit.results.sweep_rows import Stamp, names_in, stamp_of
 
 SETTLED = ("finished", "failed", "pruned")
@@ -46,6 +46,8 @@ class SweepView:
     metric: str | None = None
     leader: CellView | None = None
     left: float | None = None  # seconds until all are settled; None as long as nobody can know
+    is_search: bool = False  # its cells may end at a rung
+    asks: bool = False  # it may ask for further cells when these are settled
 
     @property
     def counts(self) -> Counter[str]:
@@ -69,6 +71,8 @@ class Underway:
         self.folder = SweepFolder(path)
         self._known: dict[str, tuple[Stamp, CellView]] = {}  # by folder
         self._index: tuple[Stamp, list[dict[str, Any]]] = ((), [])
+        self._study: dict[str, Any] = {}  # of a search: its settings
+        self._asks = False
         self._view, self._read = SweepView([]), -AFTER_SECONDS
         self._first: tuple[float, int, int] | None = None  # when it was first seen with cells; epochs, settled cells then
 
@@ -86,8 +90,8 @@ class Underway:
         hosts = {cell.owner for cell in cells if cell.state == "running"}
         for cell in cells:
             cell.owner = cell.owner if len(hosts) > 1 else ""
-        view = SweepView(cells)
-        view.metric, view.leader = _leader(cells)
+        view = SweepView(cells, is_search=bool(self._study), asks=self._asks)
+        view.metric, view.leader = _leader(cells, self._study)
         done, settled = view.epochs[0], sum(cell.state in SETTLED for cell in cells)
         if cells and self._first is None:
             self._first = (now, done, settled)
@@ -101,6 +105,8 @@ class Underway:
         began, before, settled = self._first  # type: ignore[misc]
         done, every = view.epochs
         counts = view.counts
+        if view.is_search:  # how many epochs each cell trains is not known
+            return None
         through = sum(counts[state] for state in SETTLED) > settled
         if done <= before or not every or not (through or not counts["waiting"]):
             return None
@@ -112,7 +118,10 @@ class Underway:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):  # not written yet, or damaged
             stamp = stamp_of(self.folder.index)
             if stamp != self._index[0]:
-                cells = json.loads(read_bounded(self.folder.index))["cells"]
+                index = json.loads(read_bounded(self.folder.index))
+                cells, self._study = index["cells"], dict(index.get(STUDY) or {})
+                most, asked = self._study.get("n_trials"), {cell.get("trial") for cell in cells}
+                self._asks = bool(self._study) and (most is None or len(asked) < most)
                 self._index = stamp, [{"folder": str(row["folder"]), "axes": dict(row["axes"])} for row in cells if row.get("planned", True)]
         return self._index[1]
 
@@ -165,16 +174,21 @@ def measures(names: Iterable[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: (not name.startswith("val_"), name.removeprefix("val_") == "loss"))
 
 
-def _leader(cells: Sequence[CellView]) -> tuple[str | None, CellView | None]:
+def _leader(cells: Sequence[CellView], study: Mapping[str, Any]) -> tuple[str | None, CellView | None]:
     """The measure that compares cells: of the validation where there is one, a metric before the loss; and the best cell.
 
-    Of a metric whose class does not say whether more is better, nobody is the best.
+    Of a metric whose class does not say whether more is better, nobody is the best. A search (`study`) says by what it
+    compares them.
     """
     ways = {name: way for cell in cells for name, way in cell.directions.items()}
-    for metric in measures([name for cell in cells for name in cell.values]):
+    names = measures([name for cell in cells for name in cell.values])
+    if study:
+        names = [name for name in study["metric"][:1] if name in names]
+        ways = {name.removeprefix("val_"): study["direction"][0] for name in names}
+    for metric in names:
         way = ways.get(metric.removeprefix("val_"))
         known = [
-            cell for cell in cells if isinstance(cell.values.get(metric), (int, float)) and cell.state in ("running", "finished")
+            cell for cell in cells if isinstance(cell.values.get(metric), (int, float)) and cell.state in ("running", "paused", "finished")
         ]
         if way and known:
             best = max if way == "max" else min

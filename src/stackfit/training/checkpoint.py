@@ -116,14 +116,21 @@ class Memory:
             return
         for name, value in state.items():
             setattr(self.callback, name, value)
+            self.built.pop(name, None)  # it has changed since the run's start, whatever becomes of it now
 
 
 def resume_file(callback: keras.callbacks.Callback, epoch: int) -> None:
     """Let a CSVLogger continue its file after the row of the last complete epoch; call it before `on_train_begin`."""
     if isinstance(callback, keras.callbacks.CSVLogger) and Path(callback.filename).is_file():
-        lines = Path(callback.filename).read_text(encoding="utf-8").splitlines(keepends=True)
-        Path(callback.filename).write_text("".join(lines[: epoch + 1]), encoding="utf-8")
+        lines = Path(callback.filename).read_bytes().splitlines(keepends=True)
+        Path(callback.filename).write_bytes(b"".join(lines[: epoch + 1]))
         callback.append = True
+
+
+def close_file(callback: keras.callbacks.Callback) -> None:
+    """Close a CSVLogger's file without ending its training: another process may go on with it."""
+    if isinstance(callback, keras.callbacks.CSVLogger) and callback.csv_file is not None:
+        callback.csv_file.close()
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Member:
     """One model in training.
 
     `model` is compiled and its optimizer built; `validation` may be None. `callbacks` are its own. From a `checkpoint`
-    it continues after that epoch, bit for bit as if it had never stopped.
+    it continues after that epoch, bit for bit as if it had never stopped. After the epochs in `rungs` it waits to be ranked.
     """
 
     model: keras.Model
@@ -90,6 +90,7 @@ class Member:
     jit_compile: bool = False
     printed: Callable[[str], object] = sys.stderr.write  # takes what the member's callbacks print
     checkpoint: Checkpoint | None = None
+    rungs: Sequence[int] = ()
 
 
 def make_member(model: keras.Model, feeds: Feeds, settings: Settings, epochs: int) -> Member:
@@ -178,8 +179,12 @@ class Engine(Protocol):
     def group_key(self, settings: Settings) -> Hashable:
         """Equal for cells that may train together."""
 
-    def limit(self, cells: int, largest: int, stack: int) -> int:
-        """How many of so many cells train in one cohort, where the largest takes so many bytes."""
+    def limit(self, cells: int, largest: int, stack: int, whole: bool = False) -> int:
+        """How many of so many cells train in one cohort, where the largest takes so many bytes.
+
+        Args:
+            whole: they wait for one another at rungs, so one cohort is better than several wherever memory allows it.
+        """
 
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
         """The data set's batches; what earlier cohorts left in memory is released first."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import keras
 
 from stackfit.errors import TrainingError
 from stackfit.files import printed
-from stackfit.training.checkpoint import Checkpoint, Memory, restore_variables, resume_file, variables_of
+from stackfit.training.checkpoint import Checkpoint, Memory, close_file, restore_variables, resume_file, variables_of
 from stackfit.training.engine import Logs, Member, Program
 from stackfit.training.events import Checkpointed, Done, EpochEnd, Event, Failed, Step
 from stackfit.training.failures import describe_place
@@ -28,13 +28,19 @@ FIRST_STEPS = 32  # of the first call, which measures how long a step takes
 LOSSES = ("loss", "val_loss")
 
 
-def train(members: Sequence[Member], program: Program) -> Iterator[Event]:
+Rank = Callable[[Sequence[int], bool], Mapping[int, bool]]
+
+
+def train(members: Sequence[Member], program: Program, rank: Rank | None = None) -> Iterator[Event]:
     """Train every member to its end, yielding what happens.
 
     A callback's exception, `sys.exit` included, or a loss that is not finite ends that member alone; a metric may be NaN.
 
     Args:
         program: the members', traced.
+        rank: of members with rungs; called with those that wait at one, and whether nobody else trains. Its answer says of
+            a member whether it goes on; who does not ends here, as at an interruption: its callbacks hear nothing. A member
+            that is not in it waits; where nobody else trains, every one must be in it.
 
     Raises:
         TrainingError: the program itself raised; which member caused it is not known.
@@ -43,7 +49,7 @@ def train(members: Sequence[Member], program: Program) -> Iterator[Event]:
     for state in states:
         yield from state.guard(state.begin)
         yield from state.end_if_over()
-    while running := [state for state in states if state.running]:
+    while running := _ranked([state for state in states if state.running], rank):
         began = time.perf_counter()
         for state in running:
             yield from state.guard(state.epoch_begin, state.epoch + 1)
@@ -64,6 +70,19 @@ def train(members: Sequence[Member], program: Program) -> Iterator[Event]:
                 yield from state.guard(partial(state.epoch_end, logs[state.number]))
             yield from state.save_checkpoint()
             yield from state.end_if_over()
+
+
+def _ranked(running: Sequence[_MemberState], rank: Rank | None) -> list[_MemberState]:
+    """Those that train in the next epoch: who has come to a rung is ranked first."""
+    waiting = [state for state in running if state.epoch in state.member.rungs and state.epoch not in state.passed]
+    goes_on = rank([state.number for state in waiting], len(waiting) == len(running)) if waiting and rank else {}
+    for state in waiting:
+        if state.number in goes_on:
+            state.passed.add(state.epoch)
+            state.running = goes_on[state.number]
+            for callback in () if state.running else state.member.callbacks:
+                close_file(callback)
+    return [state for state in running if state.running and (state.number in goes_on or state not in waiting)]
 
 
 def _train_epoch(running: list[_MemberState], states: list[_MemberState], program: Program) -> Iterator[Event]:
@@ -129,6 +148,7 @@ class _MemberState:
         self.rate: float | None = None
         self.digests: list[str] = []
         self.batches: int | None = None
+        self.passed: set[int] = set()  # rungs
 
     def begin(self) -> None:
         self.model.stop_training = False

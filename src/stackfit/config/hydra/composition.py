@@ -31,8 +31,9 @@ from stackfit.config.hydra.errors import translated
 from stackfit.config.hydra.launcher_keys import Launchers, check_conf, forced
 from stackfit.config.hydra.overrides import adds_argument, apply_override, is_group, parse_override, parse_overrides
 from stackfit.config.hydra.repository import CheckedRepository, Experiments
+from stackfit.config.hydra.sweeper_keys import check_sweeper, settable
 from stackfit.config.near_keys import cure_written, with_cure
-from stackfit.config.origins import ConfigFile, Origins
+from stackfit.config.origins import ConfigFile, Origins, override_key
 from stackfit.errors import ConfigError, Problems
 from stackfit.files import shown
 
@@ -43,13 +44,8 @@ ConfigStore.instance().store(name=SCHEMA, node=UNTYPED, provider="stackfit")
 
 # The settings that only stackfit decides: Hydra makes no folder, writes no log and no .hydra.
 OWN_SETTINGS = (
-    "hydra.run.dir=.",
-    "hydra.sweep.dir=.",
-    "hydra.sweep.subdir=.",
-    "hydra.output_subdir=null",
-    "hydra.job.chdir=false",
-    "hydra/job_logging=none",
-    "hydra/hydra_logging=none",
+    *("hydra.run.dir=.", "hydra.sweep.dir=.", "hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra.job.chdir=false"),
+    *("hydra/job_logging=none", "hydra/hydra_logging=none"),
 )
 
 
@@ -90,10 +86,14 @@ class Composition:
         return OmegaConf.to_container(self.hydra.launcher, resolve=False)  # type: ignore[return-value]
 
     @property
+    def sweeper(self) -> dict[str, Any]:
+        """`hydra.sweeper` as plain containers."""
+        return OmegaConf.to_container(self.hydra.sweeper, resolve=True)  # type: ignore[return-value]
+
+    @property
     def declared_axes(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """`hydra.sweeper.params` and `hydra.sweeper.union`, as plain containers."""
-        sweeper = OmegaConf.to_container(self.hydra.sweeper, resolve=True)
-        params, union = sweeper.get("params") or {}, sweeper.get("union") or []  # type: ignore[union-attr]
+        params, union = self.sweeper.get("params") or {}, self.sweeper.get("union") or []
         grids = [params, *union] if isinstance(union, list) else [None]
         if not all(isinstance(grid, dict) for grid in grids):
             raise ConfigError(
@@ -196,8 +196,9 @@ class Composer:
     def _compose(self, groups: tuple[str, ...]) -> Composition:
         try:
             with translated(self.path, groups):
+                settings = [*map(settable, map(forced, groups)), *OWN_SETTINGS]
                 config = self.loader.load_configuration(
-                    self.experiment, [*map(forced, groups), *OWN_SETTINGS], RunMode.RUN, validate_sweep_overrides=False
+                    self.experiment, settings, RunMode.RUN, validate_sweep_overrides=False
                 )
             chain = tuple(self._chain())
         except ConfigError:
@@ -221,6 +222,7 @@ class Composer:
         faults = [fault for file in chain for fault in self.repository.faults.get(file.path, ())]
         composition = Composition(self.experiment, self.path, config, groups, chain, hydra)
         typed, misfits = _fit(config, composition.origins)
+        misfits += check_sweeper(composition.sweeper, {override_key(line) for line in groups}, composition.origins.locate)
         faults += misfits if self.judged else [*misfits, *self._check_claims(typed, chain, hydra, groups)]
         return replace(composition, config=typed, faults=tuple(faults))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -85,10 +85,10 @@ def read_settings(path: Path) -> dict[str, typing.Any]:
     """
     file = read_config_file(path, PREFIX.rstrip("."))
     content = yaml.load(path.read_text(encoding="utf-8"), Loader) or {}
-    problems, hints = Problems(), hints_of(path.stem)
+    problems = Problems()
     for key, _ in file.node.value if file.node else ():
         name = key.value
-        if found := _fault(name, content.get(name), path.stem, hints, f"{name}: "):
+        if found := fault_of(name, content.get(name), OPTIONS, path.stem, f"{name}: "):
             problems.errors.append(ConfigError(found, where=f"{shown(path)}:{key.start_mark.line + 1}", kind="name"))
     problems.raise_errors()
     return dict(content)
@@ -101,13 +101,13 @@ def check_launcher(parsed: Sequence[Override], problems: Problems) -> list[Overr
         problems: takes an error for each of those, with the override as typed in `where`.
     """
     chosen = next((str(each.value()) for each in reversed(parsed) if each.key_or_group == GROUP), "fused")
-    hints, right = hints_of(chosen), []
+    right = []
     for each in parsed:
         name, _, inside = each.key_or_group.removeprefix(PREFIX).partition(".")
         found = None
         if each.key_or_group.startswith(PREFIX):
             value = {inside: each.value()} if inside else each.value()
-            found = _fault(name, value, chosen, hints, f"{PREFIX}{name}=")
+            found = fault_of(name, value, OPTIONS, chosen, f"{PREFIX}{name}=")
         if found:
             problems.errors.append(ConfigError(found, where=each.input_line, kind="name"))
         else:
@@ -120,22 +120,28 @@ def forced(line: str) -> str:
     return f"++{line}" if line.startswith(PREFIX) else line
 
 
-def hints_of(launcher: str) -> dict[str, typing.Any]:
-    """The settings of a launcher, each with its type."""
-    hints = typing.get_type_hints(OPTIONS[launcher]) if launcher in OPTIONS else {}
+def hints_of(option: str, options: Mapping[str, type] = OPTIONS) -> dict[str, typing.Any]:
+    """The settings of a launcher, or of another option of `options`, each with its type."""
+    hints = typing.get_type_hints(options[option]) if option in options else {}
     hints.pop("_target_", None)
     return hints
 
 
-def _fault(name: str, value: typing.Any, launcher: str, hints: dict[str, typing.Any], form: str) -> str | None:
-    """What is wrong with a setting of a launcher, if anything; `form` is how it is written, up to its value."""
+def fault_of(name: str, value: typing.Any, options: Mapping[str, type], chosen: str, form: str, kind: str = "launcher") -> str | None:
+    """What is wrong with a setting of the chosen launcher or sweeper, if anything.
+
+    Args:
+        options: all of their kind.
+        form: how the setting is written, up to its value.
+    """
+    hints = hints_of(chosen, options)
     if name not in hints:
-        others = [each for each, kind in OPTIONS.items() if name in kind.__dataclass_fields__]
+        others = [each for each, config in options.items() if name in config.__dataclass_fields__]
         near = did_you_mean(name, hints)
         cure = "Correct the name" if near else "Leave it out"
         if others and form.endswith("="):
-            cure = f"Write: {GROUP}={others[0]} with it"
-        return f"The launcher {launcher} has no setting {name!r}.{near} Expected {', '.join(hints) or 'none'}. {cure}."
+            cure = f"Write: hydra/{kind}={others[0]} with it"
+        return f"The {kind} {chosen} has no setting {name!r}.{near} Expected {', '.join(hints) or 'none'}. {cure}."
     if not _fits(value, hints[name]):
         key = form.rstrip("=: ")
         return f"{key} is {value!r}. Expected {words_of(hints[name])}. Write for example: {form}{EXAMPLES[_kinds(hints[name])[0]]}"

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from stackfit.config.arguments import arguments_of
 from stackfit.config.claims import check_grammar
+from stackfit.config.file_rules import SWEEPERS
 from stackfit.config.hydra.launcher_keys import check_launcher
 from stackfit.config.hydra.repository import CheckedRepository
 from stackfit.config.mistyped import EXAMPLE, describe, torn
@@ -25,8 +26,8 @@ from stackfit.config.trust import check_resolvers
 from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 
 MOST_BRACKETS = 500
-OURS = {"hydra/launcher": ("fused", "basic", "processes", "slurm", "ray"), "hydra/sweeper": ("cells",)}
-_TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.\w+(\.[\w-]+)?|sweeper\.(params|union)(\..*)?)")
+OURS = {"hydra/launcher": ("fused", "basic", "processes", "slurm", "ray"), "hydra/sweeper": SWEEPERS}
+_TYPABLE = re.compile(r"hydra/(launcher|sweeper)|hydra\.(mode|launcher\.\w+(\.[\w-]+)?|sweeper\.(?!_target_).+)")
 # Below these, any argument of a target may be added.
 _OPEN = ("model.", "optimizer.", "callbacks.", "task.loss.", "task.metrics.")
 

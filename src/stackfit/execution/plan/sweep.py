@@ -50,6 +50,19 @@ def plan_sweep(
         jobs = sweep.plan_cells(sweep.axes.points, build=False)
     if problems.errors:
         return {**plan, **list_problems(problems), "exit_code": 2}
+    return describe_jobs(plan, sweep, jobs, began, estimate)
+
+
+def describe_jobs(
+    plan: dict[str, Any], sweep: Sweep, jobs: Sequence[Job], began: float | None, estimate: Callable[..., None]
+) -> dict[str, Any]:
+    """The plan with a row for each job, the cohorts, totals, and the problems of their models.
+
+    Args:
+        began: see `plan_sweep`; None for no estimates.
+        estimate: fills in the seconds of each cohort; see `estimate`.
+    """
+    problems = sweep.problems
     data_of = cohorts.once_per_data(look)
     sizes: dict[str, ModelSize] = {}
 
@@ -93,7 +106,7 @@ def plan_sweep(
     if began is not None:
         start = time.perf_counter() - began
         with problems.collect():
-            _estimate(groups, data_of)
+            estimate(groups, data_of)
     return {
         **plan,
         "axes": list(sweep.axes.names),
@@ -174,7 +187,7 @@ def _shared(cell: Cell) -> dict[str, Any]:
     return {key: getattr(settings, key) for key in engine_of(cell.config).shared}
 
 
-def _estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) -> None:
+def estimate(groups: Sequence[dict[str, Any]], data_of: Callable[[Cell], Any]) -> None:
     """Fill in every cohort's seconds, and each of its cells' share, by its epochs."""
     known: dict[str, probe.Pace] = {}
     for group in groups:

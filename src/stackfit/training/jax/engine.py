@@ -37,7 +37,7 @@ class Jax:
         own = settings.alike if settings.stack > 1 else ""
         return (*(getattr(settings, name) for name in self.shared), own)
 
-    def limit(self, cells: int, largest: int, stack: int) -> int:
+    def limit(self, cells: int, largest: int, stack: int, whole: bool = False) -> int:
         """One stack a cohort; without stacking so many that none waits long for its folder."""
         return stack if stack > 1 else UNSTACKED
 

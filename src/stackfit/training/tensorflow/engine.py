@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_MEMBERS = 8  # tracing costs about 0.25 s a member however many there are; more would only delay what is kept
+MOST_WAITING = 32  # that wait for one another at rungs: in several programs each of them would be traced again at every rung
 MEMBER_BYTES = 1_000_000_000  # all members of a cohort together
 
 
@@ -37,8 +38,8 @@ class TensorFlow:
     def group_key(self, settings: Settings) -> Hashable:
         return tuple(getattr(settings, name) for name in self.shared)
 
-    def limit(self, cells: int, largest: int, stack: int) -> int:
-        fitting = max(1, min(MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
+    def limit(self, cells: int, largest: int, stack: int, whole: bool = False) -> int:
+        fitting = max(1, min(cells if whole else MAX_MEMBERS, MEMBER_BYTES // max(1, largest)))
         cohorts = -(-cells // fitting)
         return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 

@@ -34,20 +34,23 @@ class GraphProgram:
         jit_compile = any(member.jit_compile for member in members)
         self._train = build_loops([model.train_step for model in self.models], self.train_feeds, jit_compile)
         self._test = build_loops([model.test_step for model in self.models], self.validation_feeds, jit_compile)
-        self._inputs: list[Any] = []
-        self._test_inputs: list[Any] = []
+        self._inputs: dict[int, Any] = {}
+        self._begun: dict[int, int] = {}  # the epoch of each member's input
+        self._test_inputs: dict[int, Any] = {}
 
     def trace(self) -> None:
         nothing = [0] * len(self.models)
         self.begin(nothing)
         with owning_gradients():
-            self._train(self._inputs, tf.constant(nothing), tf.constant(nothing))
+            self._train([*self._inputs.values()], tf.constant(nothing), tf.constant(nothing))
 
     def begin(self, epochs: Sequence[int]) -> None:
-        self._inputs = [feed.begin(epoch) for feed, epoch in zip(self.train_feeds, epochs, strict=True)]
+        for number, (feed, epoch) in enumerate(zip(self.train_feeds, epochs, strict=True)):
+            if self._begun.get(number) != epoch:  # a member that waits or has ended is not in a new one
+                self._inputs[number], self._begun[number] = feed.begin(epoch), epoch
 
     def run(self, starts: Sequence[int], stops: Sequence[int]) -> None:
-        call(self._train, self._inputs, tf.constant(starts), tf.constant(stops))
+        call(self._train, [*self._inputs.values()], tf.constant(starts), tf.constant(stops))
 
     def logs(self, number: int) -> Logs:
         return metrics_of(self.models[number])
@@ -55,11 +58,13 @@ class GraphProgram:
     def validate(self, numbers: Sequence[int], start: int = 0, stop: int | None = None) -> dict[int, Logs]:
         feeds = self.validation_feeds
         if start == 0:
-            self._test_inputs = [feed.begin(0) for feed in feeds]
+            for number, feed in enumerate(feeds):
+                if number in numbers or number not in self._test_inputs:
+                    self._test_inputs[number] = feed.begin(0)
             for number in numbers:
                 self.models[number].reset_metrics()
         stops = [(stop or feed.steps) if number in numbers else 0 for number, feed in enumerate(feeds)]
-        call(self._test, self._test_inputs, tf.fill([len(feeds)], start), tf.constant(stops))
+        call(self._test, [*self._test_inputs.values()], tf.fill([len(feeds)], start), tf.constant(stops))
         return {number: metrics_of(self.models[number]) for number in numbers}
 
     def sync(self, number: int) -> None:

@@ -1,0 +1,288 @@
+"""A search in batches: what stands in its folder is all that it needs to go on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from composing import start_sweep
+
+from stackfit.errors import ConfigError
+from stackfit.execution.extending import extend
+from stackfit.execution.progress import Reporter
+from stackfit.execution.searching import Search
+from stackfit.results.run_files import read_history, read_metrics, read_status
+from stackfit.results.study import Study, read_study
+from stackfit.results.sweep_folder import SweepFolder
+
+pytestmark = [pytest.mark.tf, pytest.mark.extra]
+
+SMALL = ("data.validation_split=0.2", "epochs=3", "batch_size=200")
+SPACE = (
+    "model.layers.hidden.units=range(4,65,step=4)",
+    "optimizer.learning_rate=tag(log, interval(1e-4,1e-1))",
+    "optimizer=adam,sgd",
+)
+SEARCH = ("digits_quickstart", "-m", "hydra/sweeper=search", *SMALL, "hydra.sweeper.batch=4")
+WORDS = (*SEARCH, *SPACE, "hydra.sweeper.n_trials=12")
+
+
+def only_folder() -> SweepFolder:
+    (folder,) = Path("outputs/digits_quickstart").glob("sweep-*")
+    return SweepFolder(folder)
+
+
+def study_in(folder: SweepFolder) -> Study:
+    study = read_study(folder)
+    assert study is not None
+    return study
+
+
+def digest(folder: SweepFolder) -> str:
+    """Of the list of trials: what was asked for, what came of it after each epoch, and with which weights."""
+    trials = study_in(folder).trials
+    weights = [read_metrics(folder.path / trial.folders[0])["weights_sha256"] for trial in trials if trial.state == "finished"]
+    told = [[trial.number, trial.batch, dict(trial.axes), trial.state, trial.value, trial.curve, trial.reason] for trial in trials]
+    return hashlib.sha256(json.dumps([told, weights]).encode()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory, keras) -> Path:
+    """The folder in which an uninterrupted search of twelve trials has run. To read only."""
+    from stackfit.cli import main
+
+    where = tmp_path_factory.mktemp("searched")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        with pytest.raises(SystemExit) as stopped:
+            main(["run", *WORDS, "--quiet"])
+    assert stopped.value.code == 0
+    return where
+
+
+@pytest.fixture
+def there(searched, lab) -> SweepFolder:
+    """A copy of its folder, in the working folder."""
+    shutil.copytree(searched / "outputs", lab / "outputs", copy_function=shutil.copy2)
+    return only_folder()
+
+
+def test_trials_are_asked_for_in_batches_ranked_and_pruned_and_no_setting_comes_twice(there):
+    study = study_in(there)
+    assert [trial.batch for trial in study.trials] == [0] * 4 + [1] * 4 + [2] * 4
+    assert [trial.number for trial in study.trials] == [*range(12)]
+    assert len({tuple(trial.axes.items()) for trial in study.trials}) == 12
+    for batch in range(3):  # rungs after epochs 1 and 2: of four trials two, of these one
+        assert sorted(trial.epochs for trial in study.trials if trial.batch == batch) == [1, 1, 2, 3]
+    best = max(trial.value for trial in study.trials if trial.state == "finished")
+    assert best == max(read_metrics(there.path / t.folders[0])["val_accuracy"] for t in study.trials if t.state == "finished")
+    index = there.read_index()
+    assert index["study"]["space"] == {**dict(word.split("=", 1) for word in SPACE), "optimizer.learning_rate": "tag(log, interval(0.0001, 0.1))"}
+    assert all(cell["planned"] and cell["overrides"][:3] == [*SMALL] for cell in index["cells"])
+
+
+def test_the_same_command_trains_nothing_again_and_needs_neither_journal_nor_list(cli, there):
+    before, finished = digest(there), {path: path.stat().st_mtime_ns for path in there.path.glob("*/history.csv")}
+    there.journal.unlink()
+    assert cli("run", *WORDS).code == 0 and digest(there) == before
+    there.journal.write_text("not a journal")
+    there.index.unlink()  # what the folders say is enough: the same trials are asked for
+    assert cli("run", *WORDS).code == 0 and digest(there) == before
+    assert {path: path.stat().st_mtime_ns for path in there.path.glob("*/history.csv")} == finished
+
+
+def test_more_trials_go_on_in_the_same_folder_and_fewer_change_nothing(cli, there):
+    asked = [dict(trial.axes) for trial in study_in(there).trials]
+    before = digest(there)
+    assert cli("run", *WORDS, "hydra.sweeper.n_trials=6").code == 0 and digest(there) == before
+    answer = cli("run", *WORDS, "hydra.sweeper.n_trials=14")
+    assert answer.code == 0 and "batch 4 of 4: 2 trials: 0 finished, 2 to run." in answer.err
+    trials = study_in(only_folder()).trials
+    assert [dict(trial.axes) for trial in trials[:12]] == asked and [trial.batch for trial in trials[12:]] == [3, 3]
+
+
+def test_a_worker_asks_for_the_batch_that_the_command_would_have_asked_for(there):
+    index, study = there.read_index(), study_in(there)
+    def cut(batch):
+        cells = [cell for cell in index["cells"] if cell["batch"] < batch]
+        there.index.write_text(json.dumps({**index, "cells": cells}))
+    cut(2)
+    assert extend(SweepFolder(there.path), Reporter(0)) is True
+    assert [dict(trial.axes) for trial in study_in(there).trials] == [dict(trial.axes) for trial in study.trials]
+    assert there.read_index() == index
+    assert extend(SweepFolder(there.path), Reporter(0)) is False  # complete
+    cut(2)
+    assert extend(SweepFolder(there.path), Reporter(0), spent_seconds=1e9) is True  # no limit in minutes
+    cut(2)
+    there.index.write_text(json.dumps({**json.loads(there.index.read_text()), "study": {**index["study"], "minutes": 2.0}}))
+    assert extend(SweepFolder(there.path), Reporter(0), spent_seconds=121.0) is False
+    unsettled = there.path / study.trials[4].folders[0] / "status.json"
+    unsettled.write_text(json.dumps({**read_status(unsettled.parent), "status": "paused"}))
+    assert extend(SweepFolder(there.path), Reporter(0)) is False
+
+
+def test_another_space_or_other_settings_are_another_search_and_it_says_how_they_differ(cli, there):
+    answer = cli("run", *WORDS[:-2], "optimizer=adam,rmsprop", "hydra.sweeper.n_trials=0")
+    assert answer.code == 2
+    answer = cli("run", *SEARCH, *SPACE[:2], "optimizer=adam", "hydra.sweeper.n_trials=1", "hydra.sweeper.sampler=random", "hydra.sweeper.eta=3", "epochs=1")
+    assert answer.code == 0 and len([*Path("outputs/digits_quickstart").iterdir()]) == 2
+    said = next(line for line in answer.err.splitlines() if line.startswith("Not the search in"))
+    for words in ("sampler is tpe there and random here", "eta is 2 there and 3 here", "optimizer is adam,sgd there and nothing here", "epochs=1 here"):
+        assert words in said
+    index = there.read_index()
+    there.index.write_text(json.dumps({**index, "study": {**index["study"], "batch": 5}}))
+    answer = cli("run", *WORDS)
+    assert answer.code == 2 and "is another search's: batch is 5 there and 4 here." in " ".join(answer.err.split())
+    assert "--fresh" in answer.err
+
+
+def test_a_changed_project_trains_again_what_has_changed_and_asks_for_the_rest_anew(cli, lab, there, write):
+    sweep = start_sweep("digits_quickstart", [word for word in WORDS[1:] if word != "-m"], reporter=Reporter(0))
+    assert len(Search(sweep).read_batches()) == 3
+    index = there.read_index()
+    changed = index["cells"][5]
+    changed["fingerprint"] = "0" * 64
+    changed["folder"] = there.cell(changed["axes"], changed["fingerprint"]).name
+    there.index.write_text(json.dumps(index))
+    sweep = start_sweep("digits_quickstart", [word for word in WORDS[1:] if word != "-m"], reporter=Reporter(0))
+    assert len(Search(sweep).read_batches()) == 1 and len(sweep.jobs) == 4
+
+
+def test_seeds_and_two_metrics_of_conditional_spaces_from_a_file(cli, lab, write):
+    write(
+        "experiments/front.yaml",
+        """defaults: [digits_quickstart, override hydra/sweeper: search, _self_]
+data: {validation_split: 0.2}
+epochs: 1
+batch_size: 400
+seed: 3
+hydra:
+  mode: MULTIRUN
+  sweeper:
+    metric: [val_accuracy, parameters]
+    pruner: none
+    n_trials: 4
+    batch: 3
+    seeds: 2
+    params: {model.layers.hidden.units: "4,8"}
+    union:
+      - {optimizer: adam, optimizer.beta_1: "interval(0.5,0.9)"}
+      - {optimizer: momentum, optimizer.momentum: "0.8,0.9"}
+""",
+    )
+    answer = cli("run", "front")
+    assert answer.code == 0, answer.err
+    (path,) = Path("outputs/front").iterdir()
+    study = study_in(SweepFolder(path))
+    assert [len(trial.folders) for trial in study.trials] == [2] * 4 and all("seed" not in trial.axes for trial in study.trials)
+    assert {trial.state for trial in study.trials} == {"finished"}
+    for trial in study.trials:
+        runs = [read_metrics(path / name) for name in trial.folders]
+        assert trial.values == (sum(run["val_accuracy"] for run in runs) / 2, runs[0]["parameters"])
+        assert [read_status(path / name)["seed"] for name in trial.folders] == [3, 4]
+        assert ("optimizer.beta_1" in trial.axes) == (trial.axes["optimizer"] == "adam")
+    assert "batch 1 of 2: 3 trials: 0 finished, 6 to run." in answer.err
+
+
+def test_a_space_that_is_used_up_ends_the_search(cli, lab):
+    answer = cli("run", *SEARCH, "epochs=1,2,3", "hydra.sweeper.sampler=grid", "hydra.sweeper.pruner=none", "hydra.sweeper.batch=2")
+    assert answer.code == 0 and "All 3 settings of the space have been tried." in answer.err
+    assert [trial.axes["epochs"] for trial in study_in(only_folder()).trials] == ["1", "2", "3"]
+
+
+def test_a_search_whose_trials_all_fail_stops_after_the_first_batch_with_the_reason(cli, lab):
+    answer = cli("run", *SEARCH, "optimizer.learning_rate=interval(1e36,1e37)", "hydra.sweeper.n_trials=12", "hydra.sweeper.pruner=halving")
+    assert answer.code == 1 and not answer.out
+    assert "All 4 trials have failed" in answer.err and "loss" in answer.err.splitlines()[-1]
+    assert [trial.state for trial in study_in(only_folder()).trials] == ["failed"] * 4
+    again = cli("run", *SEARCH, "optimizer.learning_rate=interval(1e36,1e37)", "hydra.sweeper.n_trials=12", "hydra.sweeper.pruner=halving")
+    assert again.code == 1 and "0 to run" in again.err and "--fresh" in again.err
+
+
+def test_no_batch_is_begun_when_the_minutes_are_over(cli, lab):
+    answer = cli("run", *SEARCH, *SPACE, "hydra.sweeper.minutes=1e-6", "epochs=1")
+    assert answer.code == 0 and "The 1e-06 minutes are over: no further batch." in answer.err
+    assert len(study_in(only_folder()).trials) == 4
+
+
+@pytest.mark.parametrize(
+    "word, said",
+    [
+        ("model.layers.hiden.units=4,8", "Did you mean"),
+        ("model.layers.hidden.units=interval(4,8)", "model.layers.hidden.units=interval(4,8)"),
+        ("epochs=interval(1,5)", "epochs=interval(1,5)"),
+        ("optimizer=adam,sdg", "Did you mean 'sgd'?"),
+        ("optimizer.lr=interval(0,1)", "learning_rate"),
+        ("batch_size=int(interval(0,8))", "batch_size=int(interval(0,8))"),
+    ],
+)
+def test_a_space_on_a_wrong_key_or_of_a_wrong_type_is_refused_before_anything_is_made(cli, lab, word, said):
+    answer = cli("run", *SEARCH, word)
+    assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
+    assert said in " ".join(answer.err.split())
+
+
+def test_python_searches_as_the_command_line_does(there):
+    import stackfit
+
+    before, names = digest(there), {path.name for path in there.path.parent.iterdir()}
+    space = {"model.layers.hidden.units": range(4, 65, 4)}
+    words, settings = (*SMALL, *SPACE[1:]), {"batch": 4, "n_trials": 12, "metric": ["val_accuracy"]}
+    frame = stackfit.sweep("digits_quickstart", space, *words, sweeper="search", search=settings, reporter=Reporter(0))
+    assert (len(frame), digest(there), {path.name for path in there.path.parent.iterdir()}) == (12, before, names)  # the same search
+    with pytest.raises(ConfigError, match=r"has no setting 'n_trails'\. Did you mean 'n_trials'"):
+        stackfit.sweep("digits_quickstart", {"epochs": [1, 2]}, sweeper="search", search={"n_trails": 3})
+    with pytest.raises(ConfigError, match="The sweeper cells has no setting 'n_trials'"):
+        stackfit.sweep("digits_quickstart", {"epochs": [1, 2]}, search={"n_trials": 3})
+
+
+def kill_and_resume(seed: int) -> int:
+    """Kill the search at a random moment; how many epochs had been trained then."""
+    chance = random.Random(seed)
+    epochs = chance.randrange(1, 20)
+    killed = subprocess.Popen([sys.executable, "-m", "stackfit", "run", *WORDS, "--quiet"], stdout=subprocess.DEVNULL)
+    seen, deadline = 0, time.monotonic() + 120
+    while seen < epochs and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+        seen = sum(len(path.read_text().splitlines()) - 1 for path in Path("outputs").glob("*/*/*/history.csv"))
+    time.sleep(chance.random() / 10)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    return seen
+
+
+def check_a_killed_search(cli, searched: Path, seed: int) -> None:
+    assert kill_and_resume(seed)
+    assert cli("run", *WORDS, "--quiet").code == 0
+    assert digest(only_folder()) == digest(SweepFolder(next((searched / "outputs/digits_quickstart").glob("sweep-*"))))
+
+
+def test_a_search_that_was_killed_goes_on_to_the_trials_of_an_uninterrupted_one(cli, lab, searched):
+    check_a_killed_search(cli, searched, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_a_search_that_was_killed_anywhere_goes_on_to_the_same_trials(cli, lab, searched, seed):
+    check_a_killed_search(cli, searched, seed)
+
+
+def test_every_history_is_that_of_the_cell_alone_as_far_as_it_went(there, lab):
+    """A survivor and a pruned trial, trained again as single runs."""
+    import stackfit
+
+    trials = study_in(there).trials
+    for trial in (next(t for t in trials if t.state == "finished"), next(t for t in trials if t.epochs == 2)):
+        status = read_status(there.path / trial.folders[0])
+        alone = stackfit.run("digits_quickstart", *status["overrides"], reporter=Reporter(0), fresh=True)
+        rows = [{**row, "seconds": 0, "members": 0} for row in read_history(there.path / trial.folders[0])]
+        assert rows == [{**row, "seconds": 0, "members": 0} for row in read_history(alone.folder)][: trial.epochs]
