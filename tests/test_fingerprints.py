@@ -43,7 +43,11 @@ def test_a_shipped_experiment_has_the_fingerprints_that_it_had(compose, experime
 def test_every_shipped_experiment_and_every_cell_of_its_sweep_is_written_down():
     declared = {}
     for path in sorted(project.shipped("experiments").glob("*.yaml")):
-        sweeper = yaml.safe_load(path.read_text(encoding="utf-8")).get("hydra", {}).get("sweeper", {})
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        sweeper = content.get("hydra", {}).get("sweeper", {})
+        if {"override hydra/sweeper": "search"} in content["defaults"]:  # a search, whose cells nobody can list
+            declared[path.stem] = {""}
+            continue
         assert set(sweeper) <= {"params"}
         axes = [[f"{key}={value}" for value in values.split(",")] for key, values in sweeper.get("params", {}).items()]
         declared[path.stem] = {" ".join(cell) for cell in itertools.product(*axes)}

@@ -27,7 +27,7 @@ class Here:
     """A job, as far as its folder's name goes."""
 
     def __init__(self, path):
-        self.path = path
+        self.path, self.numbers = path, {}
 
 
 def looks(number):

@@ -167,8 +167,8 @@ def broken(chance):
     elif kind == "choice" and key in ("_target_", "activation", "kernel_initializer", "order", "mode", "scale"):
         module, dot, name = value.rpartition(".")  # another module could be the user's own
         node[key] = module + dot + misspelt(name, chance)
-    elif kind == "type" and not (isinstance(value, str) or key in ("units", "rate", "learning_rate", "expect")):
-        # No default tells the type of `units` and `rate`.
+    elif kind == "type" and not (isinstance(value, str) or key in ("units", "rate", "filters", "kernel_size", "learning_rate", "expect")):
+        # No default tells the type of `units`, `rate`, `filters` and `kernel_size`.
         node[key] = chance.choice(["many", {"a": 1}, ["x"]])
         if isinstance(value, list):
             node[key] = {"a": 1}

@@ -12,7 +12,7 @@ from composing import plan_sweep, start_sweep
 
 import stackfit
 from stackfit.errors import ConfigError, RunFolderError
-from stackfit.execution.engines import ENGINE
+from stackfit.execution.engines import ENGINES
 from stackfit.execution.executors import InProcess, describe_job
 from stackfit.execution.progress import Reporter
 from stackfit.execution.rungs import PRUNED, SETTLED, TRAINS, WAITS, Rungs
@@ -288,5 +288,5 @@ def test_cells_that_train_in_a_process_of_their_own_are_ranked_there(lab, monkey
     here = table(one)
     for job in one.jobs:
         shutil.rmtree(job.path)
-    monkeypatch.setattr(type(ENGINE), "fits", lambda self, settings: False)
+    monkeypatch.setattr(type(ENGINES["tensorflow"]), "fits", lambda self, settings: False)
     assert table(search(max_members=3)) == here

@@ -24,6 +24,7 @@ def write_trial(sweep, number, axes, curve, state="finished", final=None, *, lon
     path = sweep.cell(axes, "0123456789")
     folder = RunFolder(path)
     about = {"experiment": "xor_needs_a_hidden_layer", "overrides": [], "axes": axes, "settings": {"epochs": longest, "seed": 0, **axes}, "seed": 0}
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
     assert folder.claim("0123456789", about)
     for epoch, value in enumerate(curve, 1):
         folder.append_history({"epoch": epoch, "loss": 1.0, "val_accuracy": value, "seconds": 0.1, "members": 1})

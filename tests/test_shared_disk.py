@@ -191,6 +191,7 @@ def test_a_folder_that_is_given_up_while_another_takes_it_is_free_or_taken_and_n
             cell = f"cell-{number}"
             assert one(f"claim({cell!r})") is True
             one.ask(f"held[{cell!r}].give_up('it trains with others')")
+            time.sleep(number % 50 / 2000)  # before, while and after it is given up
             two.ask(f"claim({cell!r})")
             assert one.answer() is None
             got = two.answer()

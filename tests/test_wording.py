@@ -14,7 +14,7 @@ from stackfit.api.wording import FUNCTIONS, in_python
 
 SOURCE = Path(stackfit.__file__).parent
 SHELL = {"yes", "csv", "format", "png", "split", "callback", "help", "debug", "detach"}  # options that only commands have
-SHELL |= {"xla", "launch", "max-members", "rank", "of", "requeues"}  # of `work`, as launchers write them
+SHELL |= {"xla", "confirm", "from-best", "launch", "max-members", "rank", "of", "requeues"}  # of `work`, as launchers write them
 OTHERS = ("config/hydra/information.py", "execution/environment.py")  # words for Hydra and for git
 
 

@@ -216,7 +216,7 @@ class Sweep:
         for warning in problems.warnings[len(self.problems.warnings) :]:  # the others have been printed
             self.reporter.line(warning.as_warning())
 
-    def _announce(self, jobs: Sequence[Job], waiting: Sequence[Job], title: str) -> None:
+    def _announce(self, jobs: Sequence[Job], waiting: Sequence[Job], title: str = "") -> None:
         busy = sum(job.state == BUSY for job in jobs)
         finished = len(jobs) - len(waiting) - busy
         elsewhere = f", {busy} with another process" if busy else ""
