@@ -168,10 +168,11 @@ def test_hydras_plugins_import_lightly():
 
 
 @pytest.mark.tf
-@pytest.mark.parametrize("name", [name for name in MODULES if room(name) in HEAVY])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.extra] * name.startswith("training.jax.")) for name in MODULES if room(name) in HEAVY],
+)
 def test_every_heavy_module_imports(name, keras):
-    if name.startswith("training.jax"):
-        pytest.importorskip("jax")  # an extra
     assert __import__(f"stackfit.{name}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import shutil
 from collections import Counter
@@ -284,3 +285,11 @@ def test_models_that_differ_in_seed_epochs_or_learning_rate_are_built_once(plan,
     plan("digits_quickstart", "model.layers.hidden.units=3,4", "seed=0,1", "epochs=1,2",
          "optimizer.learning_rate=0.1,0.2", "-m")  # fmt: skip
     assert len(built) == 2
+
+
+def test_an_engine_that_is_not_installed_is_one_error_and_no_model_is_built(lab, cli, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "jax" else real(name, *rest))
+    answer = cli("plan", "digits_quickstart", "engine=jax")
+    assert answer.code == 2 and answer.err.count("error: ") == 1
+    assert "engine is jax, and jax is not installed." in answer.err and "pip install 'stackfit[jax]'" in answer.err

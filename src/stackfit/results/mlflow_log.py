@@ -210,8 +210,8 @@ def log_runs(paths: Paths, uri: str | None, say: Callable[[str], object]) -> tup
         ConfigError: MLflow is not installed, or does not answer.
         RunFolderError: a path does not exist or holds no run.
     """
-    folders = [folder for path in as_paths(paths) for folder in folders_below(path)]
     need_mlflow()
+    folders = [folder for path in as_paths(paths) for folder in folders_below(path)]
     store = MLflow(uri)
     try:
         store.client.search_experiments(max_results=1)

@@ -54,6 +54,8 @@ def plan_run(
     if not problems.touches("data"):
         with problems.collect():
             dataset = look(cell)
+    if problems.touches("engine"):  # nothing can build the model
+        return _end(plan, problems)
     members.start(cell)
     stack = members.check_model(cell, problems)
     if not problems.touches("data"):
