@@ -1,5 +1,6 @@
 """A search's trials as Optuna has them: its TPE, and the journal that its dashboard opens."""
 
+import importlib.util
 import json
 import math
 import sys
@@ -111,7 +112,8 @@ def test_a_missing_extra_is_one_line_with_the_command_that_installs_it(cli, lab,
         need_optuna()
     monkeypatch.undo()
     monkeypatch.chdir(lab)
-    monkeypatch.setattr("stackfit.execution.optuna_trials.importlib.util.find_spec", lambda name: None)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "optuna" else real(name, *rest))
     answer = cli("run", "digits_quickstart", "-m", "hydra/sweeper=search", "data.validation_split=0.2", "epochs=1,2", "hydra.sweeper.sampler=random")
     assert (answer.code, answer.out) == (2, "") and not (lab / "outputs").exists()
     assert answer.err == "error: The sweeper search needs optuna, which is not installed. Expected the extra. Type: pip install 'stackfit[search]'\n"
