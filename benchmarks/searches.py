@@ -12,6 +12,7 @@ from stackfit.results.sweep_folder import SweepFolder
 
 SEARCH, GRID, TUNER = "stackfit run kt_units_lr_search", "the full grid", "keras_tuner_hyperband.py"
 METRIC, SEEDS, NEAR = "val_accuracy", range(10), 0.005
+PEAK = "peak_val_accuracy"  # of any epoch of any trial, which is what Keras Tuner reports; ours are of the last epoch
 SMALL = ("epochs=2", "model.layers.hidden.units=32,64", "optimizer.learning_rate=1e-2,1e-3")
 SMALL_SEARCH = ("hydra.sweeper.n_trials=4", "hydra.sweeper.batch=2", *SMALL)
 OVERHEAD = ("gsp631_base", "-m", "hydra/sweeper=search", "hydra.sweeper.n_trials=64", "data.validation_split=0.2", "epochs=8",
@@ -25,7 +26,8 @@ def search(seed: int, quick: bool) -> Program:
         study = read_study(SweepFolder(folder / printed.splitlines()[-1]))
         if study is None:
             raise CommandFailed("no search was made")
-        return {METRIC: simulated.best_of(study.trials), "epochs": float(sum(trial.epochs for trial in study.trials))}
+        peak = max(value for trial in study.trials for value in trial.curve)
+        return {METRIC: simulated.best_of(study.trials), PEAK: peak, "epochs": float(sum(trial.epochs for trial in study.trials))}
 
     words = ["run", "kt_units_lr_search", f"hydra.sweeper.seed={seed}", *(SMALL_SEARCH if quick else ()), "--quiet"]
     return Program([STACKFIT, *words], read)
@@ -74,10 +76,10 @@ def search_tuner(repeat: int, quick: bool) -> Result:
     for seed in range(repeat):
         programs = {SEARCH: search(seed, quick), TUNER: script("rivals/keras_tuner_hyperband.py", 2 if quick else 10, seed)}
         rounds += side_by_side(programs, 1)
-    lead = statistics.median(one[TUNER][METRIC] - one[SEARCH][METRIC] for one in rounds)
+    lead = statistics.median(one[TUNER][PEAK] - one[SEARCH][PEAK] for one in rounds)
     claims = [
         Claim("time against Keras Tuner's Hyperband", rounds.ratio(SEARCH, TUNER), 0.35, "x"),
-        Claim("validation accuracy that Keras Tuner finds above it", lead, 0.003, ""),
+        Claim("validation accuracy, of the best epoch of any trial, that Keras Tuner finds above it", lead, 0.003, ""),
     ]
     return Result(claims, [rounds])
 

@@ -49,11 +49,15 @@ def test_a_measurement_is_never_shown_as_zero_or_with_another_sign(values):
         ([10.0, 0.001], ["10.000", "0.001"]),
         ([1e-05, 0.001], ["1e-05", "0.001"]),
         ([0.123456789, 0.12345678], ["0.123456789", "0.123456780"]),  # 0.1235 twice would tell nothing
+        ([0.0022621122125846115, 0.07476855241228885, None, 0.1], ["0.00226", "0.0748", "", "0.1"]),  # nobody typed these
+        ([0.00040508429557497742, 0.00040509], ["0.00040508", "0.00040509"]),
+        ([float("nan"), float("nan"), 1 / 3], ["nan", "nan", "0.333"]),
+        ([1.2345678, 3e-05], ["1.2345678", "3e-05"]),
         ([20250924, 7], ["20250924", "7"]),  # a seed is typed like this
         (["[64,64]", None], ["[64,64]", ""]),
     ],
 )
-def test_settings_keep_every_digit(values, texts):
+def test_settings_keep_every_digit_that_was_typed(values, texts):
     assert as_typed(values) == texts
 
 

@@ -10,6 +10,7 @@ DIGITS = 6  # that a measured value shows at most where it is 1 or more, such as
 DECIMALS = 4  # enough for an accuracy of 10,000 test items
 SMALLEST = 1e-8  # below it, decimals would say less than an exponent
 LARGEST = 1e12
+MOST_TYPED = 12  # significant digits of a number that somebody typed
 
 
 def measured(values: Sequence[Any], most: int = DECIMALS) -> list[str]:
@@ -38,11 +39,22 @@ def _measured(value: Any, decimals: int) -> str:
 
 
 def as_typed(values: Sequence[Any]) -> list[str]:
-    """Settings as texts: with every digit, and as many decimals in all of the column; without a sign between thousands."""
-    texts = [repr(value) for value in values if isinstance(value, float)]
-    aligned = bool(texts) and all(text.replace(".", "", 1).lstrip("-").isdecimal() for text in texts)
-    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
-    return [
-        "" if value is None else f"{value:.{decimals}f}" if aligned and isinstance(value, float) else str(value)
-        for value in values
-    ]
+    """Settings as texts: with every digit, and as many decimals in all of the column; without a sign between thousands.
+
+    Numbers that nobody typed, such as 0.0022621122125846115 from an interval, have as many digits as tell them apart, at least 3.
+    """
+    texts = {repr(value): repr(value) for value in values if isinstance(value, float)}
+    if any(len(text.partition("e")[0].strip("-0.").replace(".", "")) > MOST_TYPED for text in texts):
+        texts = _told_apart([*texts])
+    elif texts and all(text.replace(".", "", 1).lstrip("-").isdecimal() for text in texts):
+        decimals = max(len(text.partition(".")[2]) for text in texts)
+        texts = {text: f"{float(text):.{decimals}f}" for text in texts}
+    return ["" if value is None else texts[repr(value)] if isinstance(value, float) else str(value) for value in values]
+
+
+def _told_apart(numbers: Sequence[str]) -> dict[str, str]:
+    for digits in range(3, 18):
+        texts = {number: f"{float(number):.{digits}g}" for number in numbers}
+        if len({*texts.values()}) == len(texts):
+            break
+    return texts
