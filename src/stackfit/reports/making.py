@@ -16,13 +16,14 @@ from stackfit.reports.findings import sections_of
 from stackfit.reports.overview import Overview
 from stackfit.reports.page import Page, Table, made, render
 from stackfit.reports.runs_table import addresses, columns_of_page, commands, opened
+from stackfit.reports.searched import search_command, searches
 from stackfit.reports.words import duration
 from stackfit.results import run_files
 from stackfit.results.differences import columns_of, in_order
 from stackfit.results.directions import check_direction
 from stackfit.results.frames import Paths, Runs, read_runs
 from stackfit.results.selection import no_match, rows_where
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_folder import STUDY, SweepFolder
 from stackfit.waiting import doing
 
 MOST_QUESTIONS = 6
@@ -102,7 +103,8 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         best=overview.ranks[0] if overview.ranks and overview.direction else None,
     )
     experiments = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
-    sections = [*sections_of(overview), _repeat(runs, folders)]
+    swept = sorted(path for path in {Path(folder).parent for folder in folders} if SweepFolder(path).index.is_file())
+    sections = [*searches(overview, swept), *sections_of(overview), _repeat(runs, swept)]
     return Page(
         title=experiments[0] if len(experiments) == 1 else f"{len(folders)} runs of {len(experiments)} experiments",
         questions=questions(runs, experiments),
@@ -145,11 +147,10 @@ def facts(overview: Overview) -> list[tuple[str, str]]:
     return found
 
 
-def _repeat(runs: Runs, folders: list[str]) -> Section:
+def _repeat(runs: Runs, swept: list[Path]) -> Section:
     """What to type to have all of it again, and to go on."""
     section = Section("again", "Repeat it")
-    sweeps = {Path(folder).parent for folder, sweep in zip(folders, runs.about["sweep"], strict=True) if isinstance(sweep, str)}
-    lines = [line for path in sorted(sweeps) if (line := _sweep_command(path))]
+    lines = [line for path in swept if (line := _sweep_command(path))]
     section.commands = [("The sweep", line) for line in lines[:MOST_COMMANDS]]
     names = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
     section.commands.append(("The table", shlex.join(["stackfit", "table", *names[:MOST_COMMANDS]])))
@@ -160,6 +161,8 @@ def _sweep_command(path: Path) -> str | None:
     """The command of a sweep, from its list of cells; None if that cannot be read."""
     try:
         index = SweepFolder(path).read_index()
+        if study := index.get(STUDY):
+            return search_command(index, study)
         axes: dict[str, dict[str, None]] = {name: {} for name in index["axes"]}
         for cell in index["cells"]:
             for name, value in cell["axes"].items():

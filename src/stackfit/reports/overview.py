@@ -28,6 +28,7 @@ class Overview:
     asked_direction: str | None = None
     histories: list[list[dict[str, Any]]] = field(default_factory=list)
     asked_group: str | None = None  # the setting whose values have colours of their own among the curves
+    told: set[Path] = field(default_factory=set)  # searches whose pruned runs have been named already
 
     @classmethod
     def of(cls, runs: Runs, problems: list[str], metric: str | None, direction: str | None) -> Overview:
