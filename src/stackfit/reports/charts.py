@@ -164,7 +164,7 @@ def pareto(data: Any, cost: str, metric: str, kind: str, *, more_is_better: bool
         opacity=alt.condition(PICKED, alt.value(0.75), alt.value(0.07)),
         tooltip=[*_of_run("value", metric), alt.Tooltip("cost:Q", title=cost, format=",.6~g")],
     )
-    step = "step-before" if more_is_better else "step-after"
+    step: Any = "step-before" if more_is_better else "step-after"
     front = alt.Chart(data).transform_filter("datum.front").mark_line(color=ink("second"), interpolate=step).encode(x, y_of("value", metric))
     return finished(alt.layer(front, dots.add_params(alt.selection_interval(name="brush", encodings=["x", "y"])) if brushed else dots))
 
