@@ -137,7 +137,10 @@ def test_several_searches_have_a_section_each(lab):
         make_search(f"sweep-{number}", trials=2)
     path = stackfit.report("outputs", filter="state == 'finished'")  # the runs on the page; a search is told whole
     assert sections_of(path.read_text())[:5] == ["search-1", "search-2", "search-3", "search-4", "searches"]
-    assert "2 trials: 1 finished, 1 pruned" in read_page(path).text
+    read = read_page(path)
+    assert "2 trials: 1 finished, 1 pruned" in read.text
+    names = [attributes["aria-label"] for _, attributes in read.tags if attributes.get("role") == "region"]
+    assert len(names) == len({*names}) >= 5
 
 
 def folder_of(words):

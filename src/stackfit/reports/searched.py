@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,14 @@ def _section(overview: Overview, folder: SweepFolder, study: Study, number: int,
         said.append(f"{word.capitalize()}: {text}.")
     place = "search" if is_only else f"search-{number + 1}"
     section = Section(place, "What the search found" if is_only else f"What the search {folder.path.name} found", said)
+    of = "" if is_only else f" ({folder.path.name})"  # no two parts of a page have one name
     for figure in (_progress(summary), _front(overview, folder, study, summary), _importance(summary), _endings(study)):
         if figure is not None:
-            section.figures.append(figure)
+            section.figures.append(replace(figure, title=figure.title + of))
     if summary["front"]:
         head = ("trial", *study.metrics, "setting")
-        section.grids.append(Grid(head, front_rows(summary["front"][:MOST_SHOWN]), "The front", frozenset({1, 2})))
-    section.grids += _pruned(study)
+        section.grids.append(Grid(head, front_rows(summary["front"][:MOST_SHOWN]), f"The front{of}", frozenset({1, 2})))
+    section.grids += _pruned(study, of)
     if summary["command"]:
         section.commands = [("The best setting", summary["command"]), ("As an experiment", f"stackfit new NAME --from-best {shlex.quote(summary['folder'])}")]
     overview.told.add(folder.path)
@@ -145,7 +147,7 @@ def _endings(study: Study) -> Figure | None:
     )
 
 
-def _pruned(study: Study) -> Iterator[Grid]:
+def _pruned(study: Study, of: str) -> Iterator[Grid]:
     """The pruned trials with their reasons, rung by rung."""
     pruned = sorted((trial for trial in study.trials if trial.state == "pruned"), key=lambda trial: (len(trial.curve), trial.number))
     if not pruned:
@@ -158,7 +160,7 @@ def _pruned(study: Study) -> Iterator[Grid]:
     ]
     more = "" if len(shown) == len(pruned) else f", the first {len(shown)} of {len(pruned)}"
     head = ("trial", "epochs", "setting", f"last {study.metrics[0]}", "reason")
-    yield Grid(head, rows, f"Pruned trials, rung by rung{more}", frozenset({1, 3}))
+    yield Grid(head, rows, f"Pruned trials, rung by rung{more}{of}", frozenset({1, 3}))
 
 
 def _front(overview: Overview, folder: SweepFolder, study: Study, summary: Mapping[str, Any]) -> Figure | None:
@@ -179,7 +181,7 @@ def _front(overview: Overview, folder: SweepFolder, study: Study, summary: Mappi
     single = all(len(trial.folders) == 1 for trial in trials)
     best = [columns["label"][number] for number, is_front in enumerate(columns["front"]) if is_front]
     return Figure(
-        f"{metric} against {cost}",
+        f"The front of {metric} and {cost}",
         f"{metric} ({directions[0]}) of {len(trials)} trials against {cost} ({directions[1]}). Not beaten in both: {len(best)} trials, "
         f"such as {best[0]}.",
         charts.pareto(
