@@ -21,7 +21,7 @@ from PIL import Image
 FOLDER = Path(__file__).resolve().parent / "pictures"
 CHROMIUM = "/usr/bin/chromium"
 MOST_BYTES = 120_000
-SWEEP = ("digits_quickstart", "-m", "model.layers.hidden.units=8,16,32,64", "optimizer.learning_rate=0.0003,0.001,0.003", "seed=range(3)")
+SWEEP = ("digits_quickstart", "-m", "model.layers.hidden.units=8,16,32,64", "optimizer.learning_rate=0.001,0.003", "seed=range(5)")
 SEARCH = ("search_quickstart",)
 PLOT = ("digits_quickstart", "--kind", "axis", "--by", "units", "--width", "120")
 

@@ -163,6 +163,23 @@ def test_one_run_has_nothing_by_a_setting_and_without_a_history_no_curves(lab, c
     assert "Expected finished runs that have numbers in their history and metrics." in cli("plot", "base").err
 
 
+@pytest.mark.parametrize("values", [(160, 224, 240), (0.00212641668563, 0.0030, 0.0128994)])
+def test_an_axis_names_the_values_and_not_the_nearest_round_ones(lab, values):
+    for number, value in enumerate(values):
+        make_run(lab / "outputs" / "base" / str(number), {"model.layers.hidden.units": value}, {"test_accuracy": number / 7})
+    texts = re.findall(r">([\d.e+-]+)</text>", plot_of(["base"], "axis")[0].svg())
+    assert texts[:3] == [f"{value:.6g}" for value in values]
+
+
+def test_a_setting_that_some_runs_do_not_have_is_drawn_with_a_place_for_none(lab):
+    for number, value in enumerate((None, 0.5, 0.9, 0.99)):
+        settings = {"optimizer.momentum": value} if value else {"optimizer._target_": "keras.optimizers.Adam"}
+        make_run(lab / "outputs" / "base" / str(number), settings, {"test_accuracy": number / 7})
+    plot, _ = plot_of(["base"], by=["momentum"])
+    assert [row["x"] for row in rows(plot, "means")] == ["0.5", "0.9", "0.99", "none"] and ">none</text>" in plot.svg()
+    assert "momentum" in stackfit.report("base").read_text()
+
+
 def test_runs_without_numbers_have_no_figure(lab, cli):
     make_run(lab / "outputs" / "base" / "one", failed="it failed")
     answer = cli("plot", "base")

@@ -7,6 +7,7 @@ import random
 import shlex
 
 import pytest
+from made_runs import make_run
 from pages import read_page, sections_of
 from test_page import HOSTILE
 from test_search_summary import UNITS, write_trial
@@ -37,7 +38,7 @@ def make_search(name="sweep-0a0a0a0a", trials=24, seeds=1, settings=None, longes
             level = 0.9 - 0.05 * abs(rate - 0.01) + units / 10_000 + seed / 1000
             axes = {UNITS: str(units), RATE: f"{rate:.4g}", **({"seed": str(seed)} if seeds > 1 else {})}
             curve, state = [level * (1 - 0.5**epoch) for epoch in range(1, epochs + 1)], "finished" if epochs == longest else "pruned"
-            cells.append(write_trial(sweep, trial, axes, curve, state, longest=longest, batch=8, others={"parameters": 7 * units}))
+            cells.append(write_trial(sweep, trial, axes, curve, state, longest=longest, batch=8, others={"parameters": 7 * units, "test_accuracy": 0.5}))
     space = {UNITS: "range(16,257,step=16)", RATE: "tag(log, interval(1e-4,1e-1))"}
     study = {**SETTINGS, "batch": 8, "n_trials": trials, "pruner": "halving", "space": space, **(settings or {})}
     sweep.write_index("xor_needs_a_hidden_layer", [], [UNITS, RATE], cells, study)
@@ -66,6 +67,14 @@ def test_the_search_comes_first_and_in_the_words_of_the_table(page):
     for _, sentence in search_facts(summary):
         assert sentence in read.text
     assert summary["command"] in read.text and f"stackfit new NAME --from-best {summary['folder']}" in read.text
+
+
+def test_runs_are_held_against_each_other_by_what_the_search_chose_unless_others_are_with_them(lab):
+    make_search(trials=8)
+    assert "val_accuracy by setting" in read_page(stackfit.report("outputs")).text
+    assert "test_accuracy by setting" in read_page(stackfit.report("outputs", metric="test_accuracy")).text
+    make_run(lab / "outputs" / "base" / "1")
+    assert "test_accuracy by setting" in read_page(stackfit.report("outputs")).text
 
 
 def test_the_history_of_the_best_value_stands_next_to_what_chance_would_have_found(page):

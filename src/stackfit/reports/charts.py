@@ -15,6 +15,7 @@ from stackfit.reports.theme import signals
 HEIGHT = 260
 PICKED = "!some || picked[datum.run]"
 SHOWN = ".4~g"  # of a measured value in an axis
+EXACT = ".6~g"  # of a setting's value; without a number of digits, Vega takes as few as tell the ticks apart: 2.2e+2 for 224
 
 
 def finished(chart: Any, height: Any = HEIGHT) -> Any:
@@ -103,7 +104,7 @@ def axis(means: Any, points: Any, setting: str, metric: str, kind: str, ticks: S
         x: Any = alt.X("x:N", sort=None, axis=alt.Axis(title=setting, labelAngle=0, labelOverlap=True))
     else:
         named: dict[str, Any] = {} if ticks is None else {"values": list(ticks)}
-        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format="~g", labelOverlap=True, **named))
+        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format=EXACT, labelOverlap=True, **named))
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
     dots = alt.Chart(points).mark_circle(size=26, color=ink("quiet")).encode(
         x, y_of("value", metric), opacity=alt.condition(PICKED, alt.value(0.5), alt.value(0.06)), tooltip=_of_run("value", metric)
@@ -156,7 +157,7 @@ def pareto(data: Any, cost: str, metric: str, kind: str, *, more_is_better: bool
         more_is_better: of the cost, which is then another metric.
         brushed: whether one may choose runs in it.
     """
-    x = alt.X("cost:Q", scale=_scale(kind, padding=12), axis=alt.Axis(title=cost, grid=False, format="~s" if cost == "parameters" else "~g", tickCount=5, labelOverlap=True))
+    x = alt.X("cost:Q", scale=_scale(kind, padding=12), axis=alt.Axis(title=cost, grid=False, format="~s" if cost == "parameters" else EXACT, tickCount=5, labelOverlap=True))
     dots = alt.Chart(data).mark_circle(size=34).encode(
         x,
         y_of("value", metric),
@@ -176,7 +177,8 @@ def compare(data: Any, metric: str, rows: int) -> Any:
         data: `configuration`, `mean`, `low`, `high`, `n`, in their order.
         rows: how many there are.
     """
-    base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=ink("room"))))
+    small = ink("room < 240 ? 10 : 12")  # on a telephone
+    base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=ink("room"), labelFontSize=small)))
     x = alt.X("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=metric, format=SHOWN, tickCount=5))
     bars = base.mark_rule(color=ink("accent"), strokeWidth=2).encode(x=alt.X("low:Q", scale=alt.Scale(zero=False), title=""), x2="high:Q")
     dots = base.mark_circle(size=80, opacity=1, color=ink("accent")).encode(

@@ -16,6 +16,7 @@ from stackfit.reports.overview import Overview, word_of
 from stackfit.reports.scales import kind_of_costs, unbeaten
 from stackfit.results.comparison import compare_configurations
 from stackfit.results.selection import order
+from stackfit.results.verdicts import UNDECIDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def differences(overview: Overview) -> Section:
     except (ConfigError, RunFolderError) as error:
         section.said = [getattr(error, "message", str(error))]
         return section
-    section.said = [*found.sentences, *found.problems]
+    section.said = [*sorted(found.sentences, key=lambda sentence: sentence.startswith(UNDECIDED)), *found.problems]
     (_, table), *_ = found.tables.items()
     if table["n"].max() < 2:
         return section

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shlex
 from collections import Counter
@@ -16,7 +17,7 @@ from stackfit.reports.findings import sections_of
 from stackfit.reports.overview import Overview
 from stackfit.reports.page import Page, Table, made, render
 from stackfit.reports.runs_table import addresses, columns_of_page, commands, opened
-from stackfit.reports.searched import search_command, searches
+from stackfit.reports.searched import metric_of, read_searches, search_command, searches
 from stackfit.reports.words import duration
 from stackfit.results import run_files
 from stackfit.results.differences import columns_of, in_order
@@ -92,8 +93,10 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         from stackfit.reports.portrait import portrait
 
         return portrait(runs, problems)
-    overview = Overview.of(runs, problems, metric, direction)
     folders = runs.about["folder"].tolist()
+    swept = sorted(path for path in {Path(folder).parent for folder in folders} if SweepFolder(path).index.is_file())
+    found = read_searches(swept, problems)
+    overview = Overview.of(runs, problems, metric or metric_of(runs, found), direction)
     table = Table(
         columns_of_page(overview),
         addresses(folders, out),
@@ -103,8 +106,7 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         best=overview.ranks[0] if overview.ranks and overview.direction else None,
     )
     experiments = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
-    swept = sorted(path for path in {Path(folder).parent for folder in folders} if SweepFolder(path).index.is_file())
-    sections = [*searches(overview, swept), *sections_of(overview), _repeat(runs, swept)]
+    sections = [*searches(overview, found), *sections_of(overview), _repeat(runs, swept)]
     return Page(
         title=experiments[0] if len(experiments) == 1 else f"{len(folders)} runs of {len(experiments)} experiments",
         questions=questions(runs, experiments),
@@ -158,16 +160,18 @@ def _repeat(runs: Runs, swept: list[Path]) -> Section:
 
 
 def _sweep_command(path: Path) -> str | None:
-    """The command of a sweep, from its list of cells; None if that cannot be read."""
+    """The newest command of a sweep, from its list of cells; None if that cannot be read, or is no grid."""
     try:
         index = SweepFolder(path).read_index()
         if study := index.get(STUDY):
             return search_command(index, study)
         axes: dict[str, dict[str, None]] = {name: {} for name in index["axes"]}
-        for cell in index["cells"]:
-            for name, value in cell["axes"].items():
-                axes.setdefault(name, {})[value] = None
+        cells = [cell["axes"] for cell in index["cells"] if cell.get("planned", True)]
+        for name, value in (pair for cell in cells for pair in cell.items()):
+            axes.setdefault(name, {})[value] = None
     except StackfitError:
         return None
+    if len(cells) != math.prod(map(len, axes.values())):
+        return None  # several grids
     words = [f"{name}={','.join(values)}" for name, values in axes.items()]
     return shlex.join(["stackfit", "run", index["experiment"], *index["overrides"], "-m", *words])

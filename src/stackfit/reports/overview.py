@@ -65,7 +65,7 @@ class Overview:
     @cached_property
     def labels(self) -> list[str]:
         """What each run is called in a chart: what differs, by short names."""
-        texts = {name: as_typed([plain(value) for value in self.runs.settings[key]]) for key, name in self.short.items()}
+        texts = {name: [as_typed([plain(value)])[0] for value in self.runs.settings[key]] for key, name in self.short.items()}
         words = [
             ", ".join(f"{name}={clipped(text)}" for name, text in zip(texts, row, strict=True) if text)
             for row in zip(*texts.values(), strict=True)

@@ -10,7 +10,7 @@ import altair as alt
 from stackfit.reports.charts import finished, ink, y_of
 
 
-def progress(steps: Any, chance: Any, metric: str, names: Sequence[str]) -> Any:
+def progress(steps: Any, chance: Any, metric: str, names: Sequence[str], epochs: int) -> Any:
     """The best value by the epochs that a search had spent, and what chance would have found with as many.
 
     Args:
@@ -18,8 +18,9 @@ def progress(steps: Any, chance: Any, metric: str, names: Sequence[str]) -> Any:
         chance: `name`, `epochs`, `low`, `high` (one of them may be missing), `expected` (both as a text), `open` (a text
             where one is missing).
         names: that of the search, then those of the baselines.
+        epochs: that the search has spent.
     """
-    x = alt.X("epochs:Q", axis=alt.Axis(title="epochs spent", grid=False, format=",d", tickMinStep=1, tickCount=6), scale=alt.Scale(zero=True))
+    x = alt.X("epochs:Q", axis=alt.Axis(title="epochs spent", grid=False, format=",d", tickMinStep=1, tickCount=6), scale=alt.Scale(domain=[0, 1.03 * epochs], nice=False))
     legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, columns=ink("room < 240 ? 2 : 3"))
     colour = alt.Color("name:N", scale=alt.Scale(domain=list(names)), legend=legend)
     found = alt.Chart(steps).encode(x, y_of("best", metric), colour)

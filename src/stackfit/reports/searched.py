@@ -16,6 +16,7 @@ from stackfit.reports import charts, search_charts
 from stackfit.reports.figures import Figure, Grid, Section, named, rounded
 from stackfit.reports.overview import Overview, clipped
 from stackfit.reports.scales import kind_of_costs
+from stackfit.results.frames import Runs
 from stackfit.results.numbers import measured
 from stackfit.results.search_lines import front_rows, interval, numbers_of, search_facts
 from stackfit.results.search_summary import summarize_search
@@ -31,8 +32,8 @@ CHANCE = (
 )
 
 
-def searches(overview: Overview, sweeps: Sequence[Path]) -> Iterator[Section]:
-    """A section for each of the sweeps that is a search; one that cannot be read goes to the problems."""
+def read_searches(sweeps: Sequence[Path], problems: list[str]) -> list[tuple[SweepFolder, Study]]:
+    """Those of the sweeps that are searches; one that cannot be read goes to the problems."""
     found: list[tuple[SweepFolder, Study]] = []
     for path in sweeps:
         folder = SweepFolder(path)
@@ -40,7 +41,20 @@ def searches(overview: Overview, sweeps: Sequence[Path]) -> Iterator[Section]:
             if study := read_study(folder):
                 found.append((folder, study))
         except RunFolderError as error:
-            overview.problems.append(str(error))
+            problems.append(str(error))
+    return found
+
+
+def metric_of(runs: Runs, found: Sequence[tuple[SweepFolder, Study]]) -> str | None:
+    """By what the only search has chosen, if all runs are its own; None otherwise, and if no run has finished."""
+    if len(found) != 1 or not runs.about["folder"].map(lambda folder: Path(folder).parent == found[0][0].path).all():
+        return None
+    metric = found[0][1].metrics[0]
+    return metric if metric in runs.metrics else None
+
+
+def searches(overview: Overview, found: Sequence[tuple[SweepFolder, Study]]) -> Iterator[Section]:
+    """A section for each search."""
     for number, (folder, study) in enumerate(found[:MOST_SEARCHES]):
         yield _section(overview, folder, study, number, is_only=len(found) == 1)
     if left := found[MOST_SEARCHES:]:
@@ -104,7 +118,7 @@ def _progress(summary: Mapping[str, Any]) -> Figure | None:
     return Figure(
         f"Best {metric} by epochs spent",
         f"The best {metric} of the search over {summary['epochs']:,} epochs: {values[-1]}.{expected}",
-        search_charts.progress(named("steps"), named("chance"), metric, [SEARCH, *chance["name"]]),
+        search_charts.progress(named("steps"), named("chance"), metric, [SEARCH, *chance["name"]], summary["epochs"]),
         {"steps": {"name": [SEARCH] * len(epochs), "epochs": epochs, "best": values}, "chance": chance},
         CHANCE if known else "",
         wide=True,
