@@ -10,9 +10,14 @@ from pathlib import Path
 
 import pytest
 from made_runs import make_run
+from test_classbook import mark
 from test_page import HOSTILE
+from test_searched import BOTH, make_search
 
 import stackfit
+from stackfit.execution.progress import Reporter
+from stackfit.reports.classbook import class_page
+from stackfit.reports.page import render
 from stackfit.results.run_folder import RunFolder
 
 pytestmark = pytest.mark.extra
@@ -65,6 +70,17 @@ def pages(tmp_path_factory):
         found["small"] = stackfit.report("small", out="small.html").resolve()
         make_run(Path("one") / "base" / "1", correct=[True, False, True, True], history=3)
         found["one"] = stackfit.report("one", out="one.html").resolve()
+        stackfit.sweep("search_quickstart", search={"n_trials": 20, "batch": 10}, reporter=Reporter(0))
+        found["search"] = stackfit.report("search_quickstart", out="search.html").resolve()
+        for number in range(2):
+            path = make_run(Path("long") / ("e" * 200) / str(number), {"data.path": f"{'p/' * 5000}{number}"}, failed="why " * 2000 if number else None, experiment="e" * 200)
+            (path / "config.yaml").write_text(json.dumps({"about": {"question": "so long " * 1000}}))
+        found["long"] = stackfit.report("long", metric="test_accuracy", out="long.html").resolve()
+        make_search(settings=BOTH)
+        found["front"] = stackfit.report("xor_needs_a_hidden_layer", out="front.html").resolve()
+        marks = [mark(f"in--s{number:02}--ex{part}", "passed", "failed" if number % 3 else "passed") for number in range(25) for part in (1, 2)]
+        found["class"] = Path("class.html").resolve()
+        found["class"].write_text(render(class_page(marks)))
         yield found, took
 
 
@@ -146,7 +162,8 @@ def column(page, name):
     )
 
 
-@pytest.mark.parametrize(("name", "width", "mode"), [("small", 1280, "light"), ("small", 390, "dark"), ("one", 1280, "dark"), ("one", 390, "light")])
+@pytest.mark.parametrize(("name", "width", "mode"), [("small", 1280, "light"), ("small", 390, "dark"), ("one", 1280, "dark"), ("one", 390, "light"),
+                                                    ("search", 1280, "light"), ("search", 390, "dark"), ("front", 1280, "dark"), ("class", 390, "light"), ("long", 390, "light")])  # fmt: skip
 def test_axe_finds_no_violation(visit, name, width, mode):
     from axe_core_python.sync_playwright import Axe
 
@@ -157,14 +174,14 @@ def test_axe_finds_no_violation(visit, name, width, mode):
     if buttons := page.query_selector_all("#table tbody button"):
         buttons[0].click()
     answer = Axe().run(page)
-    assert len(answer["passes"]) > 20
+    assert len(answer["passes"]) > (20 if name != "class" else 10)
     found = answer["violations"]
     assert [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found] == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_page_is_wider_than_its_window(visit, width):
-    for name in ("large", "small", "one"):
+    for name in ("large", "small", "one", "search", "front", "class", "long"):
         page = visit(name, width)
         draw_all(page)
         assert page.evaluate("document.documentElement.scrollWidth") == width
@@ -335,3 +352,31 @@ def test_a_chart_shows_texts_of_any_kind_as_texts(visit):
         page.mouse.move(box["x"] + part * box["width"], box["y"] + 0.5 * box["height"])
     assert page.locator("#tip img").count() == 0
     assert json.loads(page.locator("#data").text_content())["table"]
+
+
+def test_the_page_of_a_search_draws_what_it_found_and_what_chance_would_have(visit):
+    page = visit("search")
+    draw_all(page)
+    assert page.locator("nav a").first.text_content() == "What the search found"
+    history = page.locator("figure", has=page.get_by_text("Best val_accuracy by epochs spent", exact=True))
+    history.locator("details.rows summary").click()
+    until(page, "document.querySelectorAll('section#search details.rows table').length === 2")
+    captions = history.locator("table caption").all_text_contents()
+    assert captions == ["Best val_accuracy by epochs spent: steps", "Best val_accuracy by epochs spent: chance"]
+    assert {"random search", "one epoch of all"} >= {*history.locator("table").nth(1).locator("tbody td:first-child").all_text_contents()} != set()
+    words = page.locator("section#search .command code").all_text_contents()
+    assert words[0].startswith("stackfit run search_quickstart hydra.mode=RUN") and words[1].startswith("stackfit new NAME --from-best")
+
+
+def test_dragging_over_the_front_of_a_search_chooses_its_trials(visit):
+    page = visit("front")
+    draw_all(page)
+    chart = page.locator("section#search .chart").first
+    chart.scroll_into_view_if_needed()
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 0.8 * box["height"], steps=5)
+    page.mouse.up()
+    until(page, "document.getElementById('count').textContent.includes(' of 24 runs')")
+    assert 0 < shown_rows(page) < 24

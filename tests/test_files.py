@@ -28,6 +28,24 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one_and_nothing_next_to_i
     assert os.listdir(tmp_path) == ["metrics.json"]
 
 
+def test_a_pipe_is_written_into_and_not_replaced(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    files.write_text(pipe, "a page")
+    reader.join(10)
+    assert read == ["a page"] and pipe.is_fifo() and [*tmp_path.iterdir()] == [pipe]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_device_that_is_full_is_an_error_and_stays_a_device(tmp_path):
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        files.write_text(tmp_path / "full", "a page")
+    assert not os.path.isfile("/dev/full")
+
+
 def test_an_interrupted_write_leaves_nothing_next_to_it(tmp_path):
     def interrupt(temporary):
         raise KeyboardInterrupt

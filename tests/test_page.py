@@ -7,13 +7,16 @@ import hashlib
 import json
 import math
 import re
+from pathlib import Path
 
 import pytest
 from made_runs import make_run
 from pages import read_page, sections_of
 
 import stackfit
+from stackfit.reports.making import _sweep_command
 from stackfit.results.comparison import compare
+from stackfit.results.sweep_folder import SweepFolder
 
 UNITS, RATES, SEEDS = (16, 32, 64), (0.001, 0.01), (0, 1, 2)
 HOSTILE = '<img src=x onerror=alert(1)></script><script>alert(2)</script>"\'&{{ 7 * 7 }}'
@@ -142,6 +145,38 @@ def test_a_metric_that_is_not_finite_is_a_blank(lab):
     read = written(lab)
     assert read.column(read.data["table"]["rows"]["test_accuracy"]) == [0.5, None, None, 0.7]
     assert "highest test_accuracy" in read.text and "0.7" in read.text
+
+
+def test_what_is_decided_stands_before_what_is_not_and_the_rest_is_folded(lab):
+    for unit, level in ((1, 0.9), (2, 0.899), (4, 0.898), (8, 0.2), (16, 0.1)):
+        for seed in range(3):
+            make_run(lab / "outputs" / "base" / f"{unit}-{seed}", {"model.layers.hidden.units": unit, "seed": seed}, {"test_accuracy": level + seed / 1000})
+    text = stackfit.report(out=lab / "page.html").read_text()
+    said = re.findall(r'<p class="said"[^>]*>(.*?)</p>', text)
+    decided = [" is better than " in sentence for sentence in said]
+    assert decided == sorted(decided, reverse=True) and 0 < sum(decided) < len(said)
+    assert f"{len(said) - 3} more sentences" in text and {*compare([lab / "outputs"]).sentences} <= {sentence.replace("&#39;", "'").replace("&lt;", "<") for sentence in said}
+
+
+def index_of(cells, **more):
+    """The `sweep.json` of cells with these axes."""
+    rows = [{"folder": str(number), "axes": axes, "overrides": [], "fingerprint": "0123456789", **more} for number, axes in enumerate(cells)]
+    return {"format": 1, "experiment": "base", "overrides": ["epochs=2"], "axes": [*cells[0]], "cells": rows}
+
+
+@pytest.mark.parametrize(
+    ("cells", "command"),
+    [
+        ([{"a": "1", "b": "x"}, {"a": "1", "b": "y"}], "stackfit run base epochs=2 -m a=1 b=x,y"),
+        ([{"a": "[64, 64]"}, {"a": "32"}], "stackfit run base epochs=2 -m 'a=[64, 64],32'"),
+        ([{"a": "1", "b": "x"}, {"a": "2", "b": "y"}], None),  # two grids
+    ],
+)
+def test_the_command_of_a_sweep_trains_its_cells_and_no_others(monkeypatch, cells, command):
+    index = index_of(cells)
+    index["cells"].append({**index["cells"][0], "axes": {"a": "9", "b": "earlier"}, "planned": False})
+    monkeypatch.setattr(SweepFolder, "read_index", lambda self: index)
+    assert _sweep_command(Path("sweep")) == command
 
 
 def test_runs_of_other_metrics_stand_in_one_table_and_the_default_metric_decides(lab):

@@ -124,6 +124,62 @@ def test_what_cannot_be_drawn_is_refused_with_what_to_type(sweep, cli, words, sa
     assert answer.err.count("error:") == 1
 
 
+@pytest.fixture
+def many(lab):
+    """Three runs that differ in 50 settings."""
+    for run in range(3):
+        settings = {f"callbacks.own.argument_{number}": run * number for number in range(1, 51)}
+        make_run(lab / "outputs" / "base" / str(run), settings, {"test_accuracy": 0.5 + run / 10})
+
+
+def test_any_setting_may_be_asked_for_however_many_differ(many):
+    plot, _ = plot_of(["base"], by=["argument_40"])
+    assert (plot.figure.kind, plot.figure.by) == ("axis", ("callbacks.own.argument_40",))
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("argument_8,argument_9", "Expected two settings whose values were tried together, in at most 400 pairs. Write for example: --kind axis --by argument_1"),
+        ("argment_9", "Did you mean 'argument_9'?"),
+    ],
+)
+def test_settings_that_make_no_heat_map_are_named_with_what_is_needed(many, cli, by, said):
+    answer = cli("plot", "base", "--kind", "heatmap", "--by", by)
+    assert (answer.code, answer.out) == (2, "") and said in answer.err
+
+
+def test_a_heat_map_of_the_last_two_of_many_settings_is_drawn(lab):
+    for number in range(16):
+        settings = {f"callbacks.own.argument_{digit}": (number >> digit) % 2 for digit in range(4)}
+        make_run(lab / "outputs" / "base" / str(number), settings, {"test_accuracy": 0.5 + number / 100})
+    plot, _ = plot_of(["base"], by=["argument_2", "argument_3"])
+    assert (plot.figure.kind, len(rows(plot, "cells"))) == ("heatmap", 4)
+
+
+def test_one_run_has_nothing_by_a_setting_and_without_a_history_no_curves(lab, cli):
+    make_run(lab / "outputs" / "base" / "one")
+    assert "no setting 'units' differs among these runs" in cli("plot", "base", "--by", "units").err
+    assert "Expected finished runs that have numbers in their history and metrics." in cli("plot", "base").err
+
+
+@pytest.mark.parametrize("values", [(160, 224, 240), (0.00212641668563, 0.0030, 0.0128994)])
+def test_an_axis_names_the_values_and_not_the_nearest_round_ones(lab, values):
+    for number, value in enumerate(values):
+        make_run(lab / "outputs" / "base" / str(number), {"model.layers.hidden.units": value}, {"test_accuracy": number / 7})
+    texts = re.findall(r">([\d.e+-]+)</text>", plot_of(["base"], "axis")[0].svg())
+    assert texts[:3] == [f"{value:.6g}" for value in values]
+
+
+def test_a_setting_that_some_runs_do_not_have_is_drawn_with_a_place_for_none(lab):
+    for number, value in enumerate((None, 0.5, 0.9, 0.99)):
+        settings = {"optimizer.momentum": value} if value else {"optimizer._target_": "keras.optimizers.Adam"}
+        make_run(lab / "outputs" / "base" / str(number), settings, {"test_accuracy": number / 7})
+    plot, _ = plot_of(["base"], by=["momentum"])
+    assert [row["x"] for row in rows(plot, "means")] == ["0.5", "0.9", "0.99", "none"] and ">none</text>" in plot.svg()
+    assert "momentum" in stackfit.report("base").read_text()
+
+
 def test_runs_without_numbers_have_no_figure(lab, cli):
     make_run(lab / "outputs" / "base" / "one", failed="it failed")
     answer = cli("plot", "base")

@@ -27,7 +27,8 @@ from stackfit.reports.scales import kind_of_costs, kind_of_values, unbeaten
         ([64, "[64,64]"], "nominal"),
         ([1.0, math.inf], "nominal"),
         ([None, None], "nominal"),
-        ([16, None, 32, 64, 128], "log"),
+        ([16, None, 32, 64, 128], "nominal"),  # a blank stands on no line of numbers
+        ([], "nominal"),
     ],
 )
 def test_a_settings_values_say_how_its_axis_is_divided(values, kind):

@@ -30,17 +30,24 @@ except ImportError:  # not a POSIX system: then only the owner in status.json gu
 def write_file(path: Path, fill: Callable[[Path], object], flush: bool = True) -> None:
     """Let `fill(temporary)` write a file next to `path` with the same suffix, then rename it over `path`.
 
+    A device or a pipe is written into: it must not be replaced.
+
     Args:
         flush: wait until it is on the disk; without it, the file survives the end of the process but not a power failure.
 
     Raises:
         OSError: the file cannot be written; `path` is unchanged, and nothing is left next to it.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    is_file = path.is_file() or path.is_dir() or not path.exists()
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent if is_file else None)
     os.close(handle)
     temporary = Path(name)
     try:
         fill(temporary)
+        if not is_file:
+            path.write_bytes(temporary.read_bytes())
+            temporary.unlink()
+            return
         if flush:
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Runs for other tools and for papers: figures, models in other forms, an archive, MLflow."""
+"""Runs for readers, other tools and papers: a page, figures, models in other forms, an archive, MLflow."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import sys
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from stackfit.api.notebook import reporter_of
 from stackfit.api.proofs import modules, open_run, warn
 from stackfit.api.views import flat
 from stackfit.api.wording import spoken, turn
-from stackfit.errors import RunFolderError, printable
+from stackfit.errors import ConfigError, RunFolderError, printable
 from stackfit.results.frames import Paths
 
 if TYPE_CHECKING:
     from stackfit.api.proofs import RunLike
+    from stackfit.execution.progress import Reporter
     from stackfit.reports.plotting import Plot
 
 
@@ -52,6 +54,69 @@ def export(
             f"{made.path}: its answers differ by {made.difference:.2g} from {made.against}. Expected equal ones. Do not use it."
         )
     return made.path
+
+
+@spoken
+def report(
+    *paths: Paths,
+    out: str | PathLike[str] = "report.html",
+    metric: str | None = None,
+    direction: str | None = None,
+    filter: str | None = None,
+    check: bool = False,
+    claims: str | PathLike[str] | None = None,
+    max_epochs: int | None = None,
+    max_parameters: int | None = None,
+    max_minutes: float | None = None,
+    by: str | None = None,
+    engine: str | None = None,
+    trust: str | Iterable[str] = (),
+    reporter: Reporter | None = None,
+) -> Path:
+    """One HTML page that opens offline: `stackfit.report("gsp631_base", out="base.html")`.
+
+    Args:
+        paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
+        out: the file to write.
+        metric: compare by this metric; `test_accuracy` if there is one.
+        direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
+        filter: a pandas query that picks runs.
+        check: the paths are experiments, or patterns of their files: a page of their claims, as `check` judges them.
+        claims, max_epochs, max_parameters, max_minutes, engine, trust, reporter: with `check`; see there.
+        by: with `check`: `"part"` or `"part.2"`, which part of the items' paths makes the rows of their table.
+
+    Returns:
+        The file.
+
+    Raises:
+        RunFolderError: a path holds no run.
+        ConfigError: there is no such metric, the file cannot be written, or nothing could be judged.
+    """
+    from stackfit.reports.making import check_out, report_of, write_report
+
+    ignored: dict[str, Any] = {"metric": metric, "direction": direction, "filter": filter}
+    if not check:
+        ignored = {"claims": claims, "max_epochs": max_epochs, "max_parameters": max_parameters, "max_minutes": max_minutes}
+        ignored |= {"by": by, "engine": engine, "trust": trust or None, "reporter": reporter}
+    if given := [name for name, value in ignored.items() if value is not None]:
+        how = "beside check. Expected one of them." if check else "without check. Expected both. Add check=True, or"
+        raise ConfigError(f"{given[0]} does nothing {how} {'L' if check else 'l'}eave out {given[0]}.")
+    file = Path(out)
+    check_out(file)
+    if check:
+        from stackfit.proof.items import Limits
+        from stackfit.reports.classbook import class_report
+
+        limits = Limits(max_epochs, max_parameters, max_minutes)
+        rubric = None if claims is None else Path(claims)
+        with turn:
+            text, marks = class_report([str(path) for path in flat(paths)], reporter or reporter_of(), modules(trust), rubric, limits, by, engine)
+        problems = [f"{mark.item}: {mark.problem}" for mark in marks if mark.problem]
+    else:
+        text, problems = report_of(flat(paths), file, metric, direction, filter)
+    warn(problems)
+    write_report(text, file)
+    return file
 
 
 @spoken

@@ -189,40 +189,6 @@ def compare(
 
 
 @spoken
-def report(
-    *paths: Paths,
-    out: str | PathLike[str] = "report.html",
-    metric: str | None = None,
-    direction: str | None = None,
-    filter: str | None = None,
-) -> Path:
-    """One HTML page that opens offline: `stackfit.report("gsp631_base", out="base.html")`.
-
-    Args:
-        paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
-        out: the file to write.
-        metric: compare by this metric; `test_accuracy` if there is one.
-        direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
-        filter: a pandas query that picks runs.
-
-    Returns:
-        The file.
-
-    Raises:
-        RunFolderError: a path holds no run.
-        ConfigError: there is no such metric, or the file cannot be written.
-    """
-    from stackfit.reports.making import check_out, report_of, write_report
-
-    file = Path(out)
-    check_out(file)
-    text, problems = report_of(flat(paths), file, metric, direction, filter)
-    warn(problems)
-    write_report(text, file)
-    return file
-
-
-@spoken
 def best(
     *paths: Paths, metric: str | None = None, direction: str | None = None, filter: str | None = None
 ) -> Run:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from stackfit.cli.arguments import Direction, Filter, Paths, Trust, option
 from stackfit.cli.idle import Idle
 from stackfit.cli.text import complain, say
-from stackfit.errors import ConfigError
 
 IDLE = (
-    *(Idle(name, without="check") for name in ("claims", "max_epochs", "max_parameters", "max_minutes", "trust")),
+    *(Idle(name, without="check") for name in ("claims", "max_epochs", "max_parameters", "max_minutes", "by", "engine", "trust")),
     *(Idle(name, beside="check") for name in ("metric", "direction", "filter")),
 )
 
@@ -29,6 +27,8 @@ def command(
     max_epochs: Annotated[int | None, option("With --check: the most epochs of an item.", metavar="N")] = None,
     max_parameters: Annotated[int | None, option("With --check: the most parameters.", metavar="N")] = None,
     max_minutes: Annotated[float | None, option("With --check: the longest training.", metavar="M")] = None,
+    by: Annotated[str | None, option("With --check: rows of a table of the items: part, part.2.", metavar="KEY")] = None,
+    engine: Annotated[str | None, option("With --check: tensorflow or jax, for every item.", metavar="NAME")] = None,
     trust: Trust = None,
 ) -> int:
     """One file that opens without a network: of a run its curves, mistakes and layers; of several which differences
@@ -44,7 +44,16 @@ def command(
     check_out(out)
     code = 0
     if check:
-        text, code = _of_class(list(map(str, paths or ())), claims, (max_epochs, max_parameters, max_minutes), trust or ())
+        from stackfit.execution.progress import make_reporter
+        from stackfit.proof.items import Limits
+        from stackfit.reports.classbook import class_report
+
+        limits = Limits(max_epochs, max_parameters, max_minutes)
+        text, marks = class_report([str(path) for path in paths or ()], make_reporter(), trust or (), claims, limits, by, engine)
+        for mark in marks:
+            if mark.problem:
+                say(f"error: {mark.item}: {mark.problem}")
+        code = 1 if any(mark.state in ("failed", "error") for mark in marks) else 0
     else:
         text, problems = report_of(paths or (), out, metric, direction, filter)
         complain(problems)
@@ -52,24 +61,3 @@ def command(
     say(f"{out.stat().st_size / 1e6:.1f} MB")
     sys.stdout.write(f"{shown(out)}\n")
     return code
-
-
-def _of_class(words: Sequence[str], claims: Path | None, most: Sequence[float | None], trust: Sequence[str]) -> tuple[str, int]:
-    """The page of what `check` says of the items, and its exit code."""
-    from stackfit.config.rubric import read_rubric
-    from stackfit.execution.progress import make_reporter
-    from stackfit.proof.check import check
-    from stackfit.proof.items import Limits
-    from stackfit.reports.classbook import class_page
-    from stackfit.reports.page import render
-
-    if not words:
-        raise ConfigError("No experiment was named. Expected names or files. Try: stackfit report --check gsp631_base")
-    limits = Limits(*most)  # type: ignore[arg-type]
-    marks = check(words, make_reporter(), trust, rubric=read_rubric(claims) if claims else None, limits=limits)
-    problems = [(mark.item, mark.problem) for mark in marks if mark.problem]
-    if problems and not any(mark.outcomes or mark.state != "error" for mark in marks):
-        raise problems[0][1]
-    for item, problem in problems:
-        say(f"error: {item}: {problem}")
-    return render(class_page(marks)), 1 if any(mark.state in ("failed", "error") for mark in marks) else 0

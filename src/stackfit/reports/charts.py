@@ -15,9 +15,10 @@ from stackfit.reports.theme import signals
 HEIGHT = 260
 PICKED = "!some || picked[datum.run]"
 SHOWN = ".4~g"  # of a measured value in an axis
+EXACT = ".6~g"  # of a setting's value; without a number of digits, Vega takes as few as tell the ticks apart: 2.2e+2 for 224
 
 
-def _finished(chart: Any, height: Any = HEIGHT) -> Any:
+def finished(chart: Any, height: Any = HEIGHT) -> Any:
     """The chart with the parameters that its marks name, as wide as its place."""
     named = [alt.param(name=name, value=value) for name, value in signals("light").items()]
     named.append(alt.param(name="room", value=420))  # for names next to an axis, in pixels
@@ -25,7 +26,7 @@ def _finished(chart: Any, height: Any = HEIGHT) -> Any:
     return chart.add_params(*named, *picked).properties(width="container", height=height)
 
 
-def _ink(name: str) -> Any:
+def ink(name: str) -> Any:
     return alt.expr(name)
 
 
@@ -33,7 +34,7 @@ def _scale(kind: str, **more: Any) -> Any:
     return alt.Scale(type="log", nice=False, **more) if kind == "log" else alt.Scale(zero=False, **more)
 
 
-def _y(name: str, title: str, **more: Any) -> Any:
+def y_of(name: str, title: str, **more: Any) -> Any:
     return alt.Y(f"{name}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, format=SHOWN, tickCount=5), **more)
 
 
@@ -48,17 +49,17 @@ def learning(lines: Any, gap: Any, metric: str) -> Any:
         lines: `epoch`, `value`, `part` (training or validation).
         gap: `epoch`, `training`, `validation`.
     """
-    area = alt.Chart(gap).mark_area(opacity=0.14, color=_ink("second")).encode(
-        _x_epochs(), _y("training", metric), y2="validation:Q"
+    area = alt.Chart(gap).mark_area(opacity=0.14, color=ink("second")).encode(
+        _x_epochs(), y_of("training", metric), y2="validation:Q"
     )
     line = alt.Chart(lines).mark_line(point={"size": 22}, strokeWidth=2).encode(
         _x_epochs(),
-        _y("value", metric),
+        y_of("value", metric),
         alt.Color("part:N", legend=alt.Legend(title=None, orient="top"), sort=["training", "validation"]),
         alt.StrokeDash("part:N", legend=None, sort=["training", "validation"]),
         tooltip=[alt.Tooltip("part:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", title=metric, format=".6~g")],
     )
-    return _finished(area + line)
+    return finished(area + line)
 
 
 def curves(data: Any, metric: str, group: str | None = None, values: Sequence[str] = (), faint: float = 0.3) -> Any:
@@ -74,10 +75,10 @@ def curves(data: Any, metric: str, group: str | None = None, values: Sequence[st
     if group is not None:
         colour = alt.Color("group:N", scale=alt.Scale(domain=list(values)), legend=alt.Legend(title=group, orient="top", symbolOpacity=1))
     opacity = alt.condition("some ? picked[datum.run] : datum.strong", alt.value(0.9), alt.value(faint))
-    return _finished(
+    return finished(
         alt.Chart(data)
         .mark_line(strokeWidth=1.6, clip=True)
-        .encode(_x_epochs(), _y("value", metric), color=colour, opacity=opacity, detail="run:N", tooltip=_of_run("value", metric, "epoch")),
+        .encode(_x_epochs(), y_of("value", metric), color=colour, opacity=opacity, detail="run:N", tooltip=_of_run("value", metric, "epoch")),
         320,
     )
 
@@ -103,20 +104,20 @@ def axis(means: Any, points: Any, setting: str, metric: str, kind: str, ticks: S
         x: Any = alt.X("x:N", sort=None, axis=alt.Axis(title=setting, labelAngle=0, labelOverlap=True))
     else:
         named: dict[str, Any] = {} if ticks is None else {"values": list(ticks)}
-        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format="~g", labelOverlap=True, **named))
+        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format=EXACT, labelOverlap=True, **named))
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
-    dots = alt.Chart(points).mark_circle(size=26, color=_ink("quiet")).encode(
-        x, _y("value", metric), opacity=alt.condition(PICKED, alt.value(0.5), alt.value(0.06)), tooltip=_of_run("value", metric)
+    dots = alt.Chart(points).mark_circle(size=26, color=ink("quiet")).encode(
+        x, y_of("value", metric), opacity=alt.condition(PICKED, alt.value(0.5), alt.value(0.06)), tooltip=_of_run("value", metric)
     )
     base = alt.Chart(means).encode(x)
-    line = base.mark_line(color=_ink("accent"), strokeWidth=1.5, opacity=0.0 if kind == "nominal" else 0.6).encode(_y("mean", metric))
-    bars = base.mark_rule(color=_ink("accent"), strokeWidth=2).encode(_y("low", metric), y2="high:Q")
-    middle = base.mark_circle(size=80, opacity=1, color=_ink("accent")).encode(
-        _y("mean", metric),
+    line = base.mark_line(color=ink("accent"), strokeWidth=1.5, opacity=0.0 if kind == "nominal" else 0.6).encode(y_of("mean", metric))
+    bars = base.mark_rule(color=ink("accent"), strokeWidth=2).encode(y_of("low", metric), y2="high:Q")
+    middle = base.mark_circle(size=80, opacity=1, color=ink("accent")).encode(
+        y_of("mean", metric),
         tooltip=[alt.Tooltip("x", type="nominal", title=setting)]
         + [alt.Tooltip(f"{name}:Q", title=title, format=".6~g") for name, title in _MEAN.items()],
     )
-    return _finished(alt.layer(dots.add_params(brush), line, bars, middle))
+    return finished(alt.layer(dots.add_params(brush), line, bars, middle))
 
 
 _MEAN = {"mean": "mean", "low": "95 % interval from", "high": "to", "n": "seeds"}
@@ -144,29 +145,29 @@ def heatmap(data: Any, row: str, column: str, metric: str, rows: int) -> Any:
     texts = base.mark_text(fontSize=11).encode(
         text="text:N", color=alt.condition("datum.bright", alt.value(alt.ExprRef("ground")), alt.value(alt.ExprRef("ink")))
     )
-    return _finished(cells + texts, max(90, 34 * rows))
+    return finished(cells + texts, max(90, 34 * rows))
 
 
-def pareto(data: Any, cost: str, metric: str, kind: str) -> Any:
+def pareto(data: Any, cost: str, metric: str, kind: str, *, more_is_better: bool = False, brushed: bool = True) -> Any:
     """A metric against what it costs; the runs that no other one beats in both are joined.
 
     Args:
         data: `run`, `label`, `cost`, `value`, `front` (whether no other run is better and cheaper).
         kind: of the cost's scale, `linear` or `log`.
+        more_is_better: of the cost, which is then another metric.
+        brushed: whether one may choose runs in it.
     """
-    x = alt.X("cost:Q", scale=_scale(kind, padding=12), axis=alt.Axis(title=cost, grid=False, format="~s" if cost == "parameters" else "~g", tickCount=5, labelOverlap=True))
-    brush = alt.selection_interval(name="brush", encodings=["x", "y"])
+    x = alt.X("cost:Q", scale=_scale(kind, padding=12), axis=alt.Axis(title=cost, grid=False, format="~s" if cost == "parameters" else EXACT, tickCount=5, labelOverlap=True))
     dots = alt.Chart(data).mark_circle(size=34).encode(
         x,
-        _y("value", metric),
+        y_of("value", metric),
         color=alt.condition("datum.front", alt.value(alt.ExprRef("second")), alt.value(alt.ExprRef("accent"))),
         opacity=alt.condition(PICKED, alt.value(0.75), alt.value(0.07)),
         tooltip=[*_of_run("value", metric), alt.Tooltip("cost:Q", title=cost, format=",.6~g")],
     )
-    front = alt.Chart(data).transform_filter("datum.front").mark_line(color=_ink("second"), interpolate="step-after").encode(
-        x, _y("value", metric)
-    )
-    return _finished(alt.layer(front, dots.add_params(brush)))
+    step: Any = "step-before" if more_is_better else "step-after"
+    front = alt.Chart(data).transform_filter("datum.front").mark_line(color=ink("second"), interpolate=step).encode(x, y_of("value", metric))
+    return finished(alt.layer(front, dots.add_params(alt.selection_interval(name="brush", encodings=["x", "y"])) if brushed else dots))
 
 
 def compare(data: Any, metric: str, rows: int) -> Any:
@@ -176,15 +177,16 @@ def compare(data: Any, metric: str, rows: int) -> Any:
         data: `configuration`, `mean`, `low`, `high`, `n`, in their order.
         rows: how many there are.
     """
-    base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=_ink("room"))))
+    small = ink("room < 240 ? 10 : 12")  # on a telephone
+    base = alt.Chart(data).encode(alt.Y("configuration:N", sort=None, axis=alt.Axis(title=None, grid=True, labelLimit=ink("room"), labelFontSize=small)))
     x = alt.X("mean:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=metric, format=SHOWN, tickCount=5))
-    bars = base.mark_rule(color=_ink("accent"), strokeWidth=2).encode(x=alt.X("low:Q", scale=alt.Scale(zero=False), title=""), x2="high:Q")
-    dots = base.mark_circle(size=80, opacity=1, color=_ink("accent")).encode(
+    bars = base.mark_rule(color=ink("accent"), strokeWidth=2).encode(x=alt.X("low:Q", scale=alt.Scale(zero=False), title=""), x2="high:Q")
+    dots = base.mark_circle(size=80, opacity=1, color=ink("accent")).encode(
         x,
         tooltip=[alt.Tooltip("configuration:N")]
         + [alt.Tooltip(f"{name}:Q", title=title, format=".6~g") for name, title in _MEAN.items()],
     )
-    return _finished(bars + dots, max(90, 22 * rows))
+    return finished(bars + dots, max(90, 22 * rows))
 
 
 def confusion(data: Any, classes: int, longest: int) -> Any:
@@ -209,17 +211,17 @@ def confusion(data: Any, classes: int, longest: int) -> Any:
     texts = base.mark_text(fontSize=11).encode(
         text="text:N", color=alt.condition("datum.bright", alt.value(alt.ExprRef("ground")), alt.value(alt.ExprRef("ink")))
     )
-    return _finished(cells + texts, max(120, min(30 * classes, 640)))
+    return finished(cells + texts, max(120, min(30 * classes, 640)))
 
 
 def layers(data: Any, rows: int) -> Any:
     """A model's layers by their parameters, from the input down; `data`: `layer`, `class`, `shape`, `parameters`."""
-    return _finished(
+    return finished(
         alt.Chart(data)
-        .mark_bar(color=_ink("accent"), cornerRadiusEnd=2)
+        .mark_bar(color=ink("accent"), cornerRadiusEnd=2)
         .encode(
             alt.X("parameters:Q", axis=alt.Axis(title="parameters", format="~s", tickCount=5)),
-            alt.Y("layer:N", sort=None, axis=alt.Axis(title=None, labelLimit=_ink("room"))),
+            alt.Y("layer:N", sort=None, axis=alt.Axis(title=None, labelLimit=ink("room"))),
             tooltip=["layer:N", "class:N", "shape:N", alt.Tooltip("parameters:Q", format=",")],
         ),
         max(80, 24 * rows),
@@ -228,9 +230,9 @@ def layers(data: Any, rows: int) -> Any:
 
 def times(data: Any) -> Any:
     """Seconds of each epoch; `data`: `epoch`, `seconds`."""
-    return _finished(
+    return finished(
         alt.Chart(data)
-        .mark_bar(color=_ink("accent"))
+        .mark_bar(color=ink("accent"))
         .encode(
             alt.X("epoch:O", axis=alt.Axis(title="epoch", labelAngle=0, labelOverlap=True)),
             alt.Y("seconds:Q", axis=alt.Axis(title="seconds", tickCount=4)),
@@ -243,20 +245,20 @@ def times(data: Any) -> Any:
 def agreement(data: Any) -> Any:
     """Predicted against true values; `data`: `true`, `predicted`, `item`."""
     ends = alt.Chart(data).transform_aggregate(low="min(true)", high="max(true)")
-    line = ends.mark_rule(color=_ink("quiet"), strokeDash=[4, 4]).encode(x="low:Q", y="low:Q", x2="high:Q", y2="high:Q")
-    dots = alt.Chart(data).mark_circle(size=24, opacity=0.5, color=_ink("accent")).encode(
+    line = ends.mark_rule(color=ink("quiet"), strokeDash=[4, 4]).encode(x="low:Q", y="low:Q", x2="high:Q", y2="high:Q")
+    dots = alt.Chart(data).mark_circle(size=24, opacity=0.5, color=ink("accent")).encode(
         alt.X("true:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title="true", format=SHOWN)),
         alt.Y("predicted:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title="predicted", format=SHOWN)),
         tooltip=[alt.Tooltip("item:Q", title="test item"), *(alt.Tooltip(f"{name}:Q", format=".6~g") for name in ("true", "predicted"))],
     )
-    return _finished(line + dots)
+    return finished(line + dots)
 
 
 def residuals(data: Any) -> Any:
     """By how much predictions are off: how often; `data`: `low`, `high` (of a class of errors), `count`."""
-    return _finished(
+    return finished(
         alt.Chart(data)
-        .mark_bar(color=_ink("accent"))
+        .mark_bar(color=ink("accent"))
         .encode(
             alt.X("low:Q", bin="binned", axis=alt.Axis(title="predicted - true", format=SHOWN)),
             x2="high:Q",

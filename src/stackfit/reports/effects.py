@@ -39,10 +39,10 @@ def axis_of(overview: Overview, key: str) -> Figure:
     finished = overview.runs.pick(overview.runs.about["state"] == "finished")
     has = [number for number in range(len(overview.values)) if overview.values[number] is not None]
     column = [plain(value) for value in overview.runs.settings[key]]
-    kind = kind_of_values([column[number] for number in has])
     frame, _ = grouped(finished, "seed", key)
     frame = frame.sort_values(key, key=lambda cells: cells.map(order))
     x = [plain(value) for value in frame[key]]
+    kind = kind_of_values([*x, *(column[number] for number in has)])
     if kind == "nominal":
         x, column = [word_of(value) for value in x], [word_of(value) for value in column]
     means = {part: [rounded(value) for value in frame[f"{overview.metric}_{part}"]] for part in ("mean", "low", "high")}

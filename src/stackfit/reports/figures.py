@@ -46,13 +46,14 @@ class Grid:
     caption: str
     numbers: frozenset[int] = frozenset()  # the columns that are set to the right
     wide: bool = True
+    states: frozenset[int] = frozenset()  # the columns whose cells begin with a verdict
 
     def without_blanks(self) -> Grid:
         """The same without the columns in which no row has anything."""
         kept = [number for number in range(len(self.head)) if any(row[number] for row in self.rows)]
-        numbers = frozenset(place for place, number in enumerate(kept) if number in self.numbers)
+        numbers, states = (frozenset(map(kept.index, {*kept} & marked)) for marked in (self.numbers, self.states))
         rows = [[row[number] for number in kept] for row in self.rows]
-        return replace(self, head=[self.head[number] for number in kept], rows=rows, numbers=numbers)
+        return replace(self, head=[self.head[number] for number in kept], rows=rows, numbers=numbers, states=states)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.reports import charts
@@ -13,6 +16,7 @@ from stackfit.reports.overview import Overview, word_of
 from stackfit.reports.scales import kind_of_costs, unbeaten
 from stackfit.results.comparison import compare_configurations
 from stackfit.results.selection import order
+from stackfit.results.verdicts import UNDECIDED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +48,7 @@ def differences(overview: Overview) -> Section:
     except (ConfigError, RunFolderError) as error:
         section.said = [getattr(error, "message", str(error))]
         return section
-    section.said = [*found.sentences, *found.problems]
+    section.said = [*sorted(found.sentences, key=lambda sentence: sentence.startswith(UNDECIDED)), *found.problems]
     (_, table), *_ = found.tables.items()
     if table["n"].max() < 2:
         return section
@@ -140,7 +144,9 @@ def curves(overview: Overview) -> Section:
 def unfinished(overview: Overview) -> Section:
     """The runs that did not finish, with their reasons."""
     section = Section("unfinished", "Runs that did not finish")
-    about = overview.runs.about[overview.runs.about["state"] != "finished"]
+    about = overview.runs.about
+    told = [state == "pruned" and Path(folder).parent in overview.told for state, folder in zip(about["state"], about["folder"], strict=True)]
+    about = about[(about["state"] != "finished") & ~np.array(told)]
     reasons = about["reason"].astype(object).where(about["reason"].notna(), "it still trains")
     groups = about.assign(reason=reasons).groupby(["state", "reason"], sort=False)["folder"].agg(list)
     rows = []

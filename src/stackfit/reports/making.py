@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import shlex
 from collections import Counter
@@ -16,13 +17,14 @@ from stackfit.reports.findings import sections_of
 from stackfit.reports.overview import Overview
 from stackfit.reports.page import Page, Table, made, render
 from stackfit.reports.runs_table import addresses, columns_of_page, commands, opened
+from stackfit.reports.searched import metric_of, read_searches, search_command, searches
 from stackfit.reports.words import duration
 from stackfit.results import run_files
 from stackfit.results.differences import columns_of, in_order
 from stackfit.results.directions import check_direction
 from stackfit.results.frames import Paths, Runs, read_runs
 from stackfit.results.selection import no_match, rows_where
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_folder import STUDY, SweepFolder
 from stackfit.waiting import doing
 
 MOST_QUESTIONS = 6
@@ -76,7 +78,7 @@ def write_report(text: str, path: Path) -> None:
 
 
 def _writing(path: Path) -> Any:
-    return writing(path, "a file's name in a folder that exists", "Write for example: --out report.html", ConfigError)
+    return writing(path, "a file's name in a folder that exists", f"Write for example: --out {path.name}", ConfigError)
 
 
 @doing("Drawing the charts")
@@ -91,8 +93,10 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         from stackfit.reports.portrait import portrait
 
         return portrait(runs, problems)
-    overview = Overview.of(runs, problems, metric, direction)
     folders = runs.about["folder"].tolist()
+    swept = sorted(path for path in {Path(folder).parent for folder in folders} if SweepFolder(path).index.is_file())
+    found = read_searches(swept, problems)
+    overview = Overview.of(runs, problems, metric or metric_of(runs, found), direction)
     table = Table(
         columns_of_page(overview),
         addresses(folders, out),
@@ -102,7 +106,7 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
         best=overview.ranks[0] if overview.ranks and overview.direction else None,
     )
     experiments = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
-    sections = [*sections_of(overview), _repeat(runs, folders)]
+    sections = [*searches(overview, found), *sections_of(overview), _repeat(runs, swept)]
     return Page(
         title=experiments[0] if len(experiments) == 1 else f"{len(folders)} runs of {len(experiments)} experiments",
         questions=questions(runs, experiments),
@@ -145,11 +149,10 @@ def facts(overview: Overview) -> list[tuple[str, str]]:
     return found
 
 
-def _repeat(runs: Runs, folders: list[str]) -> Section:
+def _repeat(runs: Runs, swept: list[Path]) -> Section:
     """What to type to have all of it again, and to go on."""
     section = Section("again", "Repeat it")
-    sweeps = {Path(folder).parent for folder, sweep in zip(folders, runs.about["sweep"], strict=True) if isinstance(sweep, str)}
-    lines = [line for path in sorted(sweeps) if (line := _sweep_command(path))]
+    lines = [line for path in swept if (line := _sweep_command(path))]
     section.commands = [("The sweep", line) for line in lines[:MOST_COMMANDS]]
     names = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
     section.commands.append(("The table", shlex.join(["stackfit", "table", *names[:MOST_COMMANDS]])))
@@ -157,14 +160,18 @@ def _repeat(runs: Runs, folders: list[str]) -> Section:
 
 
 def _sweep_command(path: Path) -> str | None:
-    """The command of a sweep, from its list of cells; None if that cannot be read."""
+    """The newest command of a sweep, from its list of cells; None if that cannot be read, or is no grid."""
     try:
         index = SweepFolder(path).read_index()
+        if study := index.get(STUDY):
+            return search_command(index, study)
         axes: dict[str, dict[str, None]] = {name: {} for name in index["axes"]}
-        for cell in index["cells"]:
-            for name, value in cell["axes"].items():
-                axes.setdefault(name, {})[value] = None
+        cells = [cell["axes"] for cell in index["cells"] if cell.get("planned", True)]
+        for name, value in (pair for cell in cells for pair in cell.items()):
+            axes.setdefault(name, {})[value] = None
     except StackfitError:
         return None
+    if len(cells) != math.prod(map(len, axes.values())):
+        return None  # several grids
     words = [f"{name}={','.join(values)}" for name, values in axes.items()]
     return shlex.join(["stackfit", "run", index["experiment"], *index["overrides"], "-m", *words])

@@ -28,6 +28,7 @@ class Overview:
     asked_direction: str | None = None
     histories: list[list[dict[str, Any]]] = field(default_factory=list)
     asked_group: str | None = None  # the setting whose values have colours of their own among the curves
+    told: set[Path] = field(default_factory=set)  # searches whose pruned runs have been named already
 
     @classmethod
     def of(cls, runs: Runs, problems: list[str], metric: str | None, direction: str | None) -> Overview:
@@ -64,7 +65,7 @@ class Overview:
     @cached_property
     def labels(self) -> list[str]:
         """What each run is called in a chart: what differs, by short names."""
-        texts = {name: as_typed([plain(value) for value in self.runs.settings[key]]) for key, name in self.short.items()}
+        texts = {name: [as_typed([plain(value)])[0] for value in self.runs.settings[key]] for key, name in self.short.items()}
         words = [
             ", ".join(f"{name}={clipped(text)}" for name, text in zip(texts, row, strict=True) if text)
             for row in zip(*texts.values(), strict=True)

@@ -13,6 +13,7 @@ from stackfit.errors import ConfigError, did_you_mean
 from stackfit.files import write_file, write_text
 from stackfit.reports import theme
 from stackfit.reports.bundle import VEGA_LITE
+from stackfit.reports.effects import MOST_CELLS, axis_of, heatmap_of
 from stackfit.reports.figures import Columns, Figure, plain
 from stackfit.reports.findings import sections_of
 from stackfit.reports.making import check_out, chosen_runs
@@ -22,6 +23,11 @@ from stackfit.results.run import Run
 
 KINDS = ("curves", "axis", "heatmap", "pareto", "confusion", "layers", "compare")
 FORMS = (".png", ".svg", ".pdf")
+NOTHING = "Expected finished runs that have numbers in their history and metrics. Try: stackfit table"
+NEEDS = {
+    "axis": "one setting, other than the seed",
+    "heatmap": f"two settings whose values were tried together, in at most {MOST_CELLS} pairs",
+}
 OF_ONE = ("curves", "confusion", "layers")  # what there is of a single run
 POINTS = 72 / 25.4  # of a millimetre
 WIDTH = 85.0  # mm: one column of most papers
@@ -90,7 +96,9 @@ def plot_of(
     if not LEAST <= width <= MOST:
         raise ConfigError(f"--width is {width:g}. Expected {LEAST:g} to {MOST:g}, in millimetres. Write for example: --width 85")
     runs, problems = chosen_runs(paths, filter)
-    if len(runs.about) == 1 and (kind is None or kind in OF_ONE):
+    keys: tuple[str, ...] = ()
+    example = ""
+    if len(runs.about) == 1 and (kind is None or kind in OF_ONE) and not by:
         found = [*_of_one(runs, problems)]
         if metric is not None and kind in (None, "curves"):
             found = _with_metric(found, metric)
@@ -100,16 +108,27 @@ def plot_of(
         keys = tuple(_key(overview, name) for name in by) if kind != "pareto" else tuple(by)
         if kind == "curves" and keys:
             overview.asked_group, keys = keys[0], ()
-        found = [figure for section in sections_of(overview) for figure in section.figures]
-        kind = kind or next((figure.kind for figure in found if figure.kind == "axis"), "curves")
-        found = [figure for figure in found if not keys or {*keys} <= {*figure.by}]
-    fitting = [figure for figure in found if figure.kind == kind]
+        found = [*_asked(overview, kind, keys)] or [figure for section in sections_of(overview) for figure in section.figures]
+        kind = kind or next((figure.kind for figure in found if figure.kind in NEEDS), "curves")
+        example = next((overview.short[key] for key in overview.axes), "")
+    fitting = [figure for figure in found if figure.kind == kind and {*keys} <= {*figure.by}]
     if not fitting:
         has = [*dict.fromkeys(figure.kind for figure in found if figure.kind)]
         words = f" by {', '.join(by)}" if by else ""
-        what = f"Expected one of: {', '.join(has)}. Write: --kind {has[0]}" if has else "Expected finished runs. Try: stackfit table"
+        what = f"Expected one of: {', '.join(has)}. Write: --kind {has[0]}" if has else NOTHING
+        if by and kind in NEEDS and example:
+            what = f"Expected {NEEDS[kind]}. Write for example: --kind axis --by {example}"
         raise ConfigError(f"{_named(runs)} has no figure of the kind {kind}{words}. {what}")
     return Plot(fitting[0], width), problems
+
+
+def _asked(overview: Overview, kind: str | None, keys: Sequence[str]) -> Iterator[Figure]:
+    """The figure of these settings, however many others differ."""
+    if overview.values and {*keys} <= {*overview.axes}:
+        if len(keys) == 1 and kind in (None, "axis"):
+            yield axis_of(overview, *keys)
+        elif len(keys) == 2 and kind in (None, "heatmap") and (found := heatmap_of(overview, *keys)):
+            yield found
 
 
 def check_file(path: Path) -> None:

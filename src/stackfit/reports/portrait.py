@@ -104,7 +104,7 @@ def _verdicts(run: Run, config: Mapping[str, Any], problems: list[str]) -> Itera
             rows.append((claim.text(), "error", str(error), published, claim.source or ""))
     if rows:
         head = ("claim", "verdict", "found", "published", "source")
-        section.grids.append(Grid(head, rows, "What the experiment claims").without_blanks())
+        section.grids.append(Grid(head, rows, "What the experiment claims", states=frozenset({1})).without_blanks())
     yield section
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 
 def kind_of_values(values: Iterable[Any]) -> str:
-    """`nominal` for words, `log` where the steps between neighbours grow with the values, else `linear`."""
-    known = [value for value in values if value is not None]
-    if not known or any(isinstance(value, (str, bool)) or not math.isfinite(value) for value in known):
+    """`nominal` for words and where a value is missing, `log` where the steps between neighbours grow with the values, else `linear`."""
+    known = [*values]
+    if not known or any(value is None or isinstance(value, (str, bool)) or not math.isfinite(value) for value in known):
         return "nominal"
     numbers = sorted({float(value) for value in known})
     if numbers[0] <= 0:

@@ -35,6 +35,15 @@ def parts_of(paths: Sequence[str], by: str) -> list[str]:
     """Of each path the part that `by` names: `s01` of `hand-ins--s01--net`; an empty text where a path is shorter.
 
     Raises:
+        ConfigError: see `parts_and_rests`.
+    """
+    return [part for part, _ in parts_and_rests(paths, by)]
+
+
+def parts_and_rests(paths: Sequence[str], by: str) -> list[tuple[str, str]]:
+    """Of each path the part that `by` names, and the other parts in which the paths differ.
+
+    Raises:
         ConfigError: `by` is no part, or the paths do not differ.
     """
     found = re.fullmatch(PART, by)
@@ -55,4 +64,5 @@ def parts_of(paths: Sequence[str], by: str) -> list[str]:
             "they differ, or a setting. Try: --by part",
             where="--by",
         )
-    return [parts[at] for parts in filled]
+    others = [place for place in range(length) if place != at and len({parts[place] for parts in filled}) > 1]
+    return [(parts[at], "--".join(parts[place] for place in others)) for parts in filled]

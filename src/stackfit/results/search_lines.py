@@ -19,23 +19,29 @@ MOST_ON_FRONT = 10
 
 def search_lines(found: Mapping[str, Any], width: int = 80) -> Iterator[str]:
     """The lines of what `summarize_search` gives."""
-    best, front = found["best"], found["front"]
-    numbers = _numbers(found)
-    if best:
-        of_seeds = f", the mean of {found['seeds']} seeds" if found["seeds"] > 1 else ""
-        value = f"{found['metrics'][0]} {numbers[best['value']]}"
-        yield from fact("best", f"{label_of(best['axes'])}: {value}{of_seeds} (trial {best['trial']})", width)
-    elif not front:
-        yield from fact("best", "no trial has finished", width)
-    yield from fact("search", _spent(found), width)
-    for word, baseline in zip(("chance", ""), found["chance"], strict=False):
-        yield from fact(word, _baseline(baseline, numbers), width)
-    if front:
-        yield from _front(found, width)
-    yield from fact("matters", _importance(found), width)
+    for word, text in search_facts(found):
+        yield from _front(text, found["front"], found["metrics"], width) if word == "front" else fact(word, text, width)
     if found["command"]:
         yield from _command("again", found["command"], width)
         yield from _command("file", f"stackfit new NAME --from-best {shlex.quote(found['folder'])}", width)
+
+
+def search_facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What there is to say of a search, and a word for what each is about; the word of the second baseline is empty."""
+    best, numbers = found["best"], numbers_of(found)
+    if best:
+        of_seeds = f", the mean of {found['seeds']} seeds" if found["seeds"] > 1 else ""
+        value = f"{found['metrics'][0]} {numbers[best['value']]}"
+        yield "best", f"{label_of(best['axes'])}: {value}{of_seeds} (trial {best['trial']})"
+    elif not found["front"]:
+        yield "best", "no trial has finished"
+    yield "search", _spent(found)
+    for word, baseline in zip(("chance", ""), found["chance"], strict=False):
+        yield word, _baseline(baseline, numbers)
+    if found["front"]:
+        how = " and ".join(f"{metric} ({direction})" for metric, direction in zip(found["metrics"], found["directions"], strict=True))
+        yield "front", f"{len(found['front'])} settings that no other one beats in {how}"
+    yield "matters", _importance(found)
 
 
 def fact(word: str, text: str, width: int) -> Iterator[str]:
@@ -59,7 +65,7 @@ def _spent(found: Mapping[str, Any]) -> str:
     return f"{trials} trial{'s' * (trials != 1)}{so_far}: {states}; {found['epochs']:,} epochs{share.replace('%', ' %')}"
 
 
-def _numbers(found: Mapping[str, Any]) -> dict[float, str]:
+def numbers_of(found: Mapping[str, Any]) -> dict[float, str]:
     """The values of the metric as texts, all with the same decimals."""
     ends = [baseline[end] for baseline in found["chance"] for end in ("low", "high") if baseline[end] is not None]
     values = [*ends, *([found["best"]["value"]] if found["best"] else [])]
@@ -80,7 +86,7 @@ def _baseline(baseline: Mapping[str, Any], numbers: Mapping[float, str]) -> str:
     said = {BETTER: "the search did better", NO_BETTER: "the search did no better"}.get(
         baseline["search"], "whether the search did better is not known"
     )
-    return f"{what}: {_interval(baseline, numbers)} expected; {said}"
+    return f"{what}: {interval(baseline, numbers)} expected; {said}"
 
 
 def _some(baseline: Mapping[str, Any]) -> str:
@@ -88,7 +94,8 @@ def _some(baseline: Mapping[str, Any]) -> str:
     return f"setting{'s' * (baseline['settings'] != 1)}{of}"
 
 
-def _interval(baseline: Mapping[str, Any], numbers: Mapping[float, str]) -> str:
+def interval(baseline: Mapping[str, Any], numbers: Mapping[float, str]) -> str:
+    """What is expected by chance: a number, or the interval in which it is, which may be open at one end."""
     low, high = baseline["low"], baseline["high"]
     if baseline["exact"]:
         return numbers[low]
@@ -104,19 +111,20 @@ def _importance(found: Mapping[str, Any]) -> str:
     return f"{', '.join(shares)}; {found['importance_of']}" if shares else found["importance_of"]
 
 
-def _front(found: Mapping[str, Any], width: int) -> Iterator[str]:
-    front = found["front"]
+def _front(text: str, front: Sequence[Mapping[str, Any]], metrics: Sequence[str], width: int) -> Iterator[str]:
     more = f"; the first {MOST_ON_FRONT}" if len(front) > MOST_ON_FRONT else ""
-    how = " and ".join(f"{metric} ({direction})" for metric, direction in zip(found["metrics"], found["directions"], strict=True))
-    yield from fact("front", f"{len(front)} settings that no other one beats in {how}{more}:", width)
-    shown = front[:MOST_ON_FRONT]
-    columns = [measured(_whole([trial["values"][at] for trial in shown])) for at in range(len(found["metrics"]))]
-    rows = [["trial", *found["metrics"], "setting"]]
-    for number, trial in enumerate(shown):
-        setting = textwrap.shorten(label_of(trial["axes"]), max(20, width - 50), placeholder=" …")
-        rows.append([str(trial["trial"]), *(column[number] for column in columns), setting])
-    for line in lay_out(rows, "r" * (1 + len(columns)) + "l"):
+    yield from fact("front", f"{text}{more}:", width)
+    rows = [["trial", *metrics, "setting"]]
+    for *numbers, setting in front_rows(front[:MOST_ON_FRONT]):
+        rows.append([*numbers, textwrap.shorten(setting, max(20, width - 50), placeholder=" …")])
+    for line in lay_out(rows, "r" * (1 + len(metrics)) + "l"):
         yield f"{'':<{ROOM}}{line}"
+
+
+def front_rows(front: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """A row a trial: its number, its metrics, its setting."""
+    columns = [measured(_whole(values)) for values in zip(*(trial["values"] for trial in front), strict=True)]
+    return [[str(trial["trial"]), *numbers, label_of(trial["axes"])] for trial, *numbers in zip(front, *columns, strict=True)]
 
 
 def _whole(values: Sequence[float]) -> Sequence[float]:

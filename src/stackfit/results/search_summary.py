@@ -37,8 +37,11 @@ def summary_of(paths: Paths) -> dict[str, Any] | None:
     return None
 
 
-def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
+def summarize_search(folder: SweepFolder, study: Study | None = None) -> dict[str, Any] | None:
     """The summary of a search as plain containers; None if the sweep is not a search.
+
+    Args:
+        study: of this folder, if it has been read already.
 
     Returns:
         `experiment`, `folder`, `sampler`, `pruner`, `metrics`, `directions`, `seeds`; `trials`: how many by state; `epochs`
@@ -49,7 +52,7 @@ def summarize_search(folder: SweepFolder) -> dict[str, Any] | None:
     Raises:
         RunFolderError: see `read_study`.
     """
-    study = read_study(folder)
+    study = study or read_study(folder)
     if study is None:
         return None
     index = folder.read_index()

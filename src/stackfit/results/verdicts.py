@@ -16,6 +16,8 @@ FEW_NAMED = 3  # configurations of one verdict; the table has all
 # Of a pair: a difference is shown; not, and it would take many runs; not, but a few more might; no test is possible.
 DIFFERENT, NOT_SHOWN, FEW_RUNS, UNTESTED = "shown", "not shown", "few runs", "untested"
 
+UNDECIDED = ("No difference shown", "Not enough runs")  # how sentences about the others begin
+
 
 def say_models(a: str, b: str, counts: np.ndarray, p: float) -> str:
     """One sentence about two trained models, from `mcnemar`'s result, and one about its limits."""
