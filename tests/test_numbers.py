@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackfit.results.numbers import as_typed, measured
+from stackfit.results.numbers import as_typed, at_a_glance, measured
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,20 @@ def test_settings_keep_every_digit(values, texts):
 @given(st.lists(st.floats(allow_nan=False), min_size=2, max_size=4, unique=True))
 def test_settings_that_differ_look_different(values):
     assert len({*as_typed(values)}) == len({*map(repr, values)})
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.013822981784496698, 0.4524650990317087, 0.001], ["0.013823", "0.452465", "0.001000"]),
+        ([1.1235092394420853e-05, 0.5, None], ["0.00001124", "0.50000000", ""]),
+        ([0.4123456789012345, 0.4123456789, 2.0], ["0.4123456789012345", "0.4123456789000000", "2.0000000000000000"]),  # nothing shorter tells them apart
+        ([0.12345678901234, 0.12345698901234], ["0.1234568", "0.1234570"]),
+        ([1.5234567891234e-09, 0.5], ["1.5234567891234e-09", "0.5"]),
+        (["a text that is long", 0.25, 0.5], ["a text that is long", "0.25", "0.50"]),
+        ([0.1, 0.001, 0.123456789], ["0.100000000", "0.001000000", "0.123456789"]),  # somebody may have typed them
+        ([], []),
+    ],
+)
+def test_numbers_that_a_search_draws_have_the_decimals_that_tell_them_apart(values, texts):
+    assert at_a_glance(values) == texts

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stackfit.errors import ConfigError, did_you_mean
 from stackfit.results.frames import COUNTS
 from stackfit.results.layout import GAP, fold, lay_out, limits, shorten
-from stackfit.results.numbers import as_typed, measured
+from stackfit.results.numbers import at_a_glance, measured
 from stackfit.results.room import PART, leave_out, natural, width_of
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def texts_of(name: str, values: list[Any], is_setting: bool) -> list[str]:
     plain = [value if isinstance(value, (int, float)) or value is None else _words(value) for value in values]
     if not is_setting:
         return measured(plain, 1 if name.startswith(("seconds", "cohort_seconds")) else 4)
-    texts = as_typed(plain)
+    texts = at_a_glance(plain)
     last = [text.rpartition(".")[2] for text in texts]
     return last if name.endswith("_target_") and len({*last}) == len({*texts}) else texts
 

@@ -10,6 +10,8 @@ DIGITS = 6  # that a measured value shows at most where it is 1 or more, such as
 DECIMALS = 4  # enough for an accuracy of 10,000 test items
 SMALLEST = 1e-8  # below it, decimals would say less than an exponent
 LARGEST = 1e12
+LONG = 12  # characters; a search draws numbers that are longer
+SIGNIFICANT = 4  # digits of a drawn number at least
 
 
 def measured(values: Sequence[Any], most: int = DECIMALS) -> list[str]:
@@ -46,3 +48,18 @@ def as_typed(values: Sequence[Any]) -> list[str]:
         "" if value is None else f"{value:.{decimals}f}" if aligned and isinstance(value, float) else str(value)
         for value in values
     ]
+
+
+def at_a_glance(values: Sequence[Any]) -> list[str]:
+    """As `as_typed`, but numbers that are too long to have been typed only with the decimals that tell them apart."""
+    texts = as_typed(values)
+    sizes = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value) and value]
+    long = any(len(text) > LONG for value, text in zip(values, texts, strict=True) if isinstance(value, float))
+    if not long or min(sizes, default=0.0) < SMALLEST:
+        return texts
+    first = max(1, SIGNIFICANT - 1 - math.floor(math.log10(min(sizes))))
+    for decimals in range(first, LONG):
+        short = [f"{value:.{decimals}f}" if isinstance(value, float) else text for value, text in zip(values, texts, strict=True)]
+        if len({*short}) == len({*texts}):
+            return short
+    return texts
