@@ -215,6 +215,7 @@ def confirm_best(search: Sweep, seeds: int, trust: Sequence[str]) -> int:
     from stackfit.cli.text import complain, say, width
     from stackfit.execution.confirming import confirm
     from stackfit.files import shown
+    from stackfit.results import formats, tables
     from stackfit.results.comparison import compare
 
     sweep = confirm(search, seeds, trust)
@@ -226,8 +227,11 @@ def confirm_best(search: Sweep, seeds: int, trust: Sequence[str]) -> int:
         comparison = compare([job.path for job in sweep.jobs if job.path], metric)
         complain(comparison.problems)
         sys.stdout.write("\n" + comparison.render("text", width()))
-    except ConfigError as error:  # of one setting alone, or if they failed
-        say(str(error))
+    except ConfigError:  # there is one setting alone, or others have failed
+        frame, problems = tables.read_table([job.path for job in sweep.jobs if job.path], over="seed")
+        complain(problems)
+        frame.attrs["decisive"] = [metric]
+        sys.stdout.write("\n" + formats.render(frame, "text", width()))
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     return 1 if sweep.unfinished else 0
 

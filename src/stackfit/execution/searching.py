@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ from stackfit.files import shown
 from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 
+MOST_REASON = 300  # characters of why every trial has failed
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
 
 
@@ -242,7 +244,7 @@ class Search:
         folder = self.sweep.folder
         write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
         if trials and all(trial.state == "failed" for trial in trials):
-            reasons = [trial.reason.partition("\n")[0].rstrip(".") for trial in trials]
+            reasons = [textwrap.shorten(trial.reason, MOST_REASON, placeholder=" …").rstrip(".") for trial in trials]
             first = "" if len({*reasons}) == 1 else "the first: "
             raise TrainingError(
                 f"All {len(trials)} trials have failed, {first}{reasons[0]}. Expected one that trains. Correct the config or the "
