@@ -277,7 +277,7 @@ def test_a_search_whose_trials_all_fail_stops_after_the_first_batch_with_the_rea
     assert "All 4 trials have failed" in answer.err and "loss" in answer.err.splitlines()[-1]
     assert [trial.state for trial in study_in(only_folder()).trials] == ["failed"] * 4
     wrong = cli("run", *SEARCH, "model.layers.hidden.name='a b','c,d'")  # its reason begins with a place
-    assert wrong.code == 1 and "A layer is called 'a b', which TensorFlow refuses." in wrong.err.splitlines()[-1]
+    assert wrong.code == 1 and "which TensorFlow refuses." in wrong.err.splitlines()[-1]
     shutil.rmtree(max(Path("outputs/digits_quickstart").iterdir(), key=lambda path: path.stat().st_mtime))
     again = cli("run", *SEARCH, "optimizer.learning_rate=interval(1e36,1e37)", "hydra.sweeper.n_trials=12", "hydra.sweeper.pruner=halving")
     assert again.code == 1 and "0 to run" in again.err and "--fresh" in again.err
