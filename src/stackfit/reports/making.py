@@ -76,7 +76,7 @@ def write_report(text: str, path: Path) -> None:
 
 
 def _writing(path: Path) -> Any:
-    return writing(path, "a file's name in a folder that exists", "Write for example: --out report.html", ConfigError)
+    return writing(path, "a file's name in a folder that exists", f"Write for example: --out {path.name}", ConfigError)
 
 
 @doing("Drawing the charts")

@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from stackfit.errors import ConfigError, did_you_mean
 from stackfit.files import write_file, write_text
 from stackfit.reports import theme
 from stackfit.reports.bundle import VEGA_LITE
+from stackfit.reports.effects import MOST_CELLS, axis_of, heatmap_of
 from stackfit.reports.figures import Columns, Figure, plain
 from stackfit.reports.findings import sections_of
 from stackfit.reports.making import check_out, chosen_runs
@@ -100,9 +102,13 @@ def plot_of(
         keys = tuple(_key(overview, name) for name in by) if kind != "pareto" else tuple(by)
         if kind == "curves" and keys:
             overview.asked_group, keys = keys[0], ()
-        found = [figure for section in sections_of(overview) for figure in section.figures]
-        kind = kind or next((figure.kind for figure in found if figure.kind == "axis"), "curves")
-        found = [figure for figure in found if not keys or {*keys} <= {*figure.by}]
+        if keys and kind in (None, "axis", "heatmap") and overview.metric:
+            kind = kind or ("axis" if len(keys) == 1 else "heatmap")
+            found = [_asked(overview, kind, keys)]
+        else:
+            found = [figure for section in sections_of(overview) for figure in section.figures]
+            kind = kind or next((figure.kind for figure in found if figure.kind == "axis"), "curves")
+            found = [figure for figure in found if not keys or {*keys} <= {*figure.by}]
     fitting = [figure for figure in found if figure.kind == kind]
     if not fitting:
         has = [*dict.fromkeys(figure.kind for figure in found if figure.kind)]
@@ -110,6 +116,27 @@ def plot_of(
         what = f"Expected one of: {', '.join(has)}. Write: --kind {has[0]}" if has else "Expected finished runs. Try: stackfit table"
         raise ConfigError(f"{_named(runs)} has no figure of the kind {kind}{words}. {what}")
     return Plot(fitting[0], width), problems
+
+
+def _asked(overview: Overview, kind: str, keys: tuple[str, ...]) -> Figure:
+    """The figure of these settings, which the report may leave out where there are many.
+
+    Raises:
+        ConfigError: they have none.
+    """
+    names = [overview.short[key] for key in keys]
+    axes = ", ".join(overview.short[key] for key in overview.axes)
+    if repeated := [name for key, name in zip(keys, names, strict=True) if key not in overview.axes]:
+        raise ConfigError(f"--by: {repeated[0]} only repeats the runs, and its values are averaged. Expected one of: {axes}.")
+    expected = "one setting"
+    if kind == "axis" and len(keys) == 1:
+        return axis_of(overview, keys[0])
+    if kind == "heatmap":
+        pairs = [keys] if len(keys) == 2 else [pair for pair in combinations(overview.axes, 2) if {*keys} <= {*pair}]
+        if found := next(filter(None, (heatmap_of(overview, *pair) for pair in pairs)), None):
+            return found
+        expected = f"two settings that vary independently, with at most {MOST_CELLS} pairs of values"
+    raise ConfigError(f"There is no {kind} of {' and '.join(names)}. Expected {expected}. Settings that differ: {axes}.")
 
 
 def check_file(path: Path) -> None:
