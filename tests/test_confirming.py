@@ -33,6 +33,16 @@ def test_the_best_three_train_with_seeds_that_the_search_has_not_used_and_only_o
     assert {path for path in written if path.stat().st_mtime_ns != written[path]} == {missing}
 
 
+def test_one_setting_alone_has_its_mean_and_interval(cli, lab):
+    words = [*SEARCH[:3], "hydra.sweeper.metric=accuracy", "hydra.sweeper.n_trials=2", "hydra.sweeper.batch=2", "epochs=2", "optimizer=adam,sgd"]
+    done = cli("run", *words, "--confirm", "2")  # the other setting is pruned
+    assert done.code == 0 and "--metric" not in done.err, done
+    (line,) = [line for line in done.out.splitlines() if "(2 runs)" in line]
+    again = Path(done.out.splitlines()[-1])
+    values = [json.loads(path.read_text())["accuracy"] for path in again.glob("*/metrics.json")]
+    assert len(values) == 2 and float(line.split()[1]) == sum(values) / 2
+
+
 def test_what_cannot_be_confirmed_is_refused_before_anything_is_trained(cli, lab):
     both = ["hydra.sweeper.metric=[accuracy,parameters]", *SEARCH]
     both.remove("hydra.sweeper.metric=accuracy")

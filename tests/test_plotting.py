@@ -72,6 +72,17 @@ def test_a_heat_map_has_the_mean_of_each_pair(sweep):
     assert len(means) == 6
 
 
+def test_every_setting_and_pair_has_a_figure_also_where_the_report_shows_only_some(lab):
+    names = [f"model.layers.hidden.a{number}" for number in range(14)]
+    for number in range(28):
+        make_run(lab / "outputs/base" / str(number), {name: (number + place) % 7 % 2 for place, name in enumerate(names)}, {"test_accuracy": number / 28})
+    for by in (["a0", "a2"], ["a5", "a9"], ["a12", "a13"], ["a13"]):
+        figure = plot_of(["base"], "heatmap", by=by)[0].figure
+        assert {*by} <= {key.rpartition(".")[2] for key in figure.by} and "Mean test_accuracy" in figure.alt
+    plot, _ = plot_of(["base"], by=["a13"])
+    assert plot.figure.kind == "axis" and [row["x"] for row in rows(plot, "means")] == [0, 1]
+
+
 def test_curves_are_coloured_by_the_setting_that_is_asked_for(sweep):
     plot, _ = plot_of(["base"], "curves", by=["learning_rate"])
     assert {row["group"] for row in rows(plot, "epochs")} == {"0.001", "0.01"}
@@ -114,6 +125,10 @@ def test_a_notebook_shows_it_as_svg(sweep):
         (["--out", "figure.jpg"], "Expected a name that ends with .png, .svg or .pdf. Write: --out figure.png"),
         (["--out", "absent/figure.png"], "absent"),
         (["--out", "outputs.png/x.png"], "outputs.png"),
+        (["--kind", "axis", "--by", "seed"], "--by: seed only repeats the runs, and its values are averaged. Expected one of: units, learning_rate."),
+        (["--kind", "heatmap", "--by", "units,seed"], "--by: seed only repeats the runs"),
+        (["--kind", "axis", "--by", "units,learning_rate"], "There is no axis of units and learning_rate. Expected one setting."),
+        (["--kind", "heatmap", "--by", "units", "--filter", "learning_rate < 0.005"], "There is no heatmap of units. Expected two settings that vary"),
         (["--width", "5"], "--width is 5. Expected 40 to 500, in millimetres."),
     ],
 )

@@ -13,6 +13,7 @@ import pytest
 
 from stackfit.execution.sweep import Sweep
 from stackfit.results.run_files import read_metrics, read_status
+from stackfit.results.study import read_study
 from stackfit.results.sweep_folder import SweepFolder
 
 pytestmark = [pytest.mark.extra, pytest.mark.tf]
@@ -64,6 +65,22 @@ def test_a_cluster_of_its_own(lab):
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "of Ray." in err and "Traceback" not in err
+
+
+def test_a_search_on_a_cluster_has_the_trials_of_the_fused_search(cluster, lab):
+    words = ("hydra/sweeper=search", "data.validation_split=0.2", "epochs=3", "batch_size=200", "hydra.sweeper.batch=4", "hydra.sweeper.n_trials=8",
+             "model.layers.hidden.units=range(4,65,step=4)", "optimizer.learning_rate=tag(log, interval(1e-4,1e-1))")  # fmt: skip
+    process = start(lab, *words, f"hydra.launcher.address={cluster.address}")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    folder = sweep_of(lab)
+    fused = subprocess.run(
+        [sys.executable, "-m", "stackfit", "run", "digits_quickstart", "-m", *words, "--fresh"], cwd=lab, timeout=300
+    )
+    assert fused.returncode == 0
+    here, there = read_study(folder), read_study(SweepFolder(folder.path.with_name(f"{folder.path.name}-2")))
+    assert here.trials == there.trials and {trial.batch for trial in here.trials} == {0, 1}
+    assert {path.name for path in folder.jobs.glob("worker-*.json")} == set()  # all have ended
 
 
 def test_an_address_where_nobody_answers_ends_in_one_message_and_no_folder(lab):

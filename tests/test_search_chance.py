@@ -118,6 +118,13 @@ def test_more_random_settings_than_were_tried_have_no_upper_end_unless_they_are_
     assert [one_epoch([*pool, *pool], budget, whole=False).high for budget in (7, 8)] == [0.9, math.inf]
 
 
+def test_no_more_settings_are_tried_at_random_than_there_are():
+    pool = [Ending(0.5, 0.9, 0.9, 2, 2), Ending(0.5, 0.7, 0.7, 1, 3)]
+    found = random_search(pool, 100)
+    assert (found.settings, found.epochs, found.low) == (2, 5, 0.9)
+    assert random_search(pool, 100, whole=False).settings == 40  # of 2.5 epochs
+
+
 def test_the_best_so_far_counts_the_epochs_of_all_that_train_side_by_side():
     ends = [(0, 4, 0.7), (0, 2, None), (0, 3, 0.6), (1, 4, 0.65), (1, 1, None), (2, 2, 0.8)]
     # Batch 0: after epoch 3 it has spent 3 + 2 + 3, after epoch 4 one more. Batch 1 finds nothing better.

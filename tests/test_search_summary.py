@@ -90,9 +90,11 @@ def test_chance_is_exact_where_all_trained_to_their_end_and_the_whole_space_was_
 def test_of_a_sampler_that_learns_only_the_first_batch_counts_as_chance(search):
     first = [([0.1, 0.2, 0.3, value], "finished") for value in (0.5, 0.6, 0.7, 0.8)]
     learned = [([0.1, 0.2, 0.3, 0.9], "finished")] * 4
-    random, one = search([*first, *learned], {"sampler": "tpe"})["chance"]
+    found = search([*first, *learned], {"sampler": "tpe"})
+    random, one = found["chance"]
     assert (random["low"], random["high"], random["search"]) == (0.8, None, UNKNOWN)  # eight settings: four are not known
     assert (one["low"], one["high"]) == (0.7, None)
+    assert any("random search, 8 settings, judged by 4 of the first batch, to the end in 32" in line for line in search_lines(found, 100))
 
 
 def test_less_is_better_turns_every_sign(search):

@@ -110,19 +110,91 @@ def test_more_trials_go_on_in_the_same_folder_and_fewer_change_nothing(cli, ther
     assert [dict(trial.axes) for trial in trials[:12]] == asked and [trial.batch for trial in trials[12:]] == [3, 3]
 
 
+def cut(folder: SweepFolder, index: dict, batch: int) -> None:
+    """Let `sweep.json` list only the batches before this one."""
+    folder.index.write_text(json.dumps({**index, "cells": [cell for cell in index["cells"] if cell["batch"] < batch]}))
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The numbers of cells that workers were started for; none is."""
+    calls = []
+    monkeypatch.setattr("stackfit.execution.processes.Processes.start", lambda self, sweep, cells: calls.append(cells) or [])
+    return calls
+
+
+def test_a_detached_command_goes_on_after_the_batches_that_are_settled_and_starts_nobody_if_all_are(cli, there, started):
+    index = there.read_index()
+    answer = cli("run", *WORDS, "--detach")
+    assert (answer.code, started) == (0, []) and "go on" not in answer.err and answer.out.strip() == str(there.path)
+    cut(there, index, 2)
+    last = [there.path / cell["folder"] for cell in index["cells"] if cell["batch"] == 2]
+    for folder in last:
+        shutil.rmtree(folder)
+    there.ask_to_stop()  # long ago
+    answer = cli("run", *WORDS, "--detach")
+    assert (answer.code, started) == (0, [4]) and "batch 3 of 3: 4 trials: 0 finished, 4 to run." in answer.err
+    assert "Its workers go on without this command." in answer.err
+    assert [cell["folder"] for cell in SweepFolder(there.path).read_index()["cells"]] == [cell["folder"] for cell in index["cells"]]
+
+
+def test_batches_that_another_process_lists_while_this_one_plans_stay_listed(there):
+    index = there.read_index()
+    cut(there, index, 1)
+    sweep = start_sweep("digits_quickstart", [word for word in WORDS[1:] if word != "-m"], reporter=Reporter(0))
+    assert len(Search(sweep).read_batches()) == 1
+    cut(there, index, 3)
+    for _ in range(2):  # the first write knows less than the folder, and so does the second
+        sweep.write_index()
+        assert [cell["batch"] for cell in SweepFolder(there.path).read_index()["cells"]] == [0] * 4 + [1] * 4 + [2] * 4
+    Search(sweep).read_batches(1)
+    sweep.jobs = sweep.jobs[:4]  # those that were read and have changed are listed no more
+    sweep.write_index()
+    assert [cell.get("batch") for cell in SweepFolder(there.path).read_index()["cells"]] == [0] * 4 + [None] * 8
+
+
+def test_fewer_trials_than_were_listed_leave_what_has_not_ended_and_more_ask_for_the_same_again(cli, there):
+    index, before = there.read_index(), digest(there)
+    name = study_in(there).trials[-1].folders[0]
+    kept = there.path / name / "status.json"
+    whole = kept.read_text()
+    kept.write_text(json.dumps({**json.loads(whole), "status": "interrupted"}))
+    answer = cli("run", *WORDS, "hydra.sweeper.n_trials=8")
+    assert answer.code == 0 and "Not finished" not in answer.err and json.loads(kept.read_text())["status"] == "interrupted"
+    assert len(study_in(only_folder()).trials) == 8
+    kept.write_text(whole)
+    assert cli("run", *WORDS).code == 0 and digest(only_folder()) == before
+    assert [cell["folder"] for cell in only_folder().read_index()["cells"]] == [cell["folder"] for cell in index["cells"]]
+
+
+def test_a_trial_that_has_failed_is_not_said_to_go_on(cli, there):
+    name = study_in(there).trials[0].folders[0]
+    status = there.path / name / "status.json"
+    status.write_text(json.dumps({**json.loads(status.read_text()), "status": "failed", "reason": "No room is left."}))
+    answer = cli("run", *WORDS, "--confirm", "2")
+    assert answer.code == 1 and "batch 1 of 3: 4 trials: 3 finished, 0 to run, 1 failed." in answer.err
+    assert "Not finished" not in answer.err
+
+
+def test_a_search_that_is_not_complete_is_not_confirmed(cli, there, monkeypatch):
+    monkeypatch.setattr("stackfit.execution.searching.Search.run", lambda self, detach: self.sweep)
+    status = there.path / study_in(there).trials[0].folders[0] / "status.json"
+    status.write_text(json.dumps({**json.loads(status.read_text()), "status": "paused"}))
+    answer = cli("run", *WORDS, "--confirm", "2")
+    assert answer.code == 1 and "There is nothing to confirm: the search is not complete" in answer.err
+    assert len([*Path("outputs/digits_quickstart").iterdir()]) == 1
+
+
 def test_a_worker_asks_for_the_batch_that_the_command_would_have_asked_for(there):
     index, study = there.read_index(), study_in(there)
-    def cut(batch):
-        cells = [cell for cell in index["cells"] if cell["batch"] < batch]
-        there.index.write_text(json.dumps({**index, "cells": cells}))
-    cut(2)
+    cut(there, index, 2)
     assert extend(SweepFolder(there.path), Reporter(0)) is True
     assert [dict(trial.axes) for trial in study_in(there).trials] == [dict(trial.axes) for trial in study.trials]
     assert there.read_index() == index
     assert extend(SweepFolder(there.path), Reporter(0)) is False  # complete
-    cut(2)
+    cut(there, index, 2)
     assert extend(SweepFolder(there.path), Reporter(0), spent_seconds=1e9) is True  # no limit in minutes
-    cut(2)
+    cut(there, index, 2)
     there.index.write_text(json.dumps({**json.loads(there.index.read_text()), "study": {**index["study"], "minutes": 2.0}}))
     assert extend(SweepFolder(there.path), Reporter(0), spent_seconds=121.0) is False
     unsettled = there.path / study.trials[4].folders[0] / "status.json"
@@ -204,6 +276,9 @@ def test_a_search_whose_trials_all_fail_stops_after_the_first_batch_with_the_rea
     assert answer.code == 1 and not answer.out
     assert "All 4 trials have failed" in answer.err and "loss" in answer.err.splitlines()[-1]
     assert [trial.state for trial in study_in(only_folder()).trials] == ["failed"] * 4
+    wrong = cli("run", *SEARCH, "model.layers.hidden.name='a b','c,d'")  # its reason begins with a place
+    assert wrong.code == 1 and "which TensorFlow refuses." in wrong.err.splitlines()[-1]
+    shutil.rmtree(max(Path("outputs/digits_quickstart").iterdir(), key=lambda path: path.stat().st_mtime))
     again = cli("run", *SEARCH, "optimizer.learning_rate=interval(1e36,1e37)", "hydra.sweeper.n_trials=12", "hydra.sweeper.pruner=halving")
     assert again.code == 1 and "0 to run" in again.err and "--fresh" in again.err
 
@@ -223,6 +298,10 @@ def test_no_batch_is_begun_when_the_minutes_are_over(cli, lab):
         ("optimizer=adam,sdg", "Did you mean 'sgd'?"),
         ("optimizer.lr=interval(0,1)", "learning_rate"),
         ("batch_size=int(interval(0,8))", "batch_size=int(interval(0,8))"),
+        ("data.validation_split=0.2,0", "With data.validation_split=0 the cells report no 'val_accuracy'. They have no validation part."),
+        ("task=classification,regression", "With task=regression the cells report no 'val_accuracy'."),
+        ("task.metrics.accuracy=null,{_target_:keras.metrics.SparseCategoricalAccuracy}", "With task.metrics.accuracy=null the cells"),
+        ("optimizer.learning_rate=choice(1e-3,0.1", "error: optimizer.learning_rate=choice(1e-3,0.1"),
     ],
 )
 def test_a_space_on_a_wrong_key_or_of_a_wrong_type_is_refused_before_anything_is_made(cli, lab, word, said):

@@ -94,6 +94,26 @@ def test_an_axis_without_values_is_refused_with_what_to_type(lab, word, said):
     assert said in str(error.value) and error.value.where == word
 
 
+@pytest.mark.parametrize(
+    "word, text, size",
+    [
+        ("optimizer.learning_rate=choice(1e-3,0.001,1.0e-3,0.1)", "0.001,0.1", 2),
+        ("epochs=1,2,1", "1,2", 2),
+        ("data.validation_split=choice(0.2,0.20)", "0.2", 1),
+        ("optimizer=adam,sgd,adam", "adam,sgd", 2),
+    ],
+)
+def test_a_value_that_is_repeated_is_one_value(lab, word, text, size):
+    space, study = space_of(word)
+    assert (space.size, [*study["space"].values()]) == (size, [text])
+
+
+@pytest.mark.parametrize("axis", ["interval(1e-4,1e-2)", "tag(log, interval(1e-4,1e-2))", "int(interval(1,10000000))"])
+def test_the_sampler_grid_needs_axes_that_can_be_listed(lab, axis):
+    with pytest.raises(ConfigError, match=r"sampler is grid\. Expected axes with a list of values; batch_size has (infinitely many|10,000,000)"):
+        space_of(f"batch_size={axis}", "hydra.sweeper.sampler=grid")
+
+
 def test_a_grid_has_no_intervals_and_says_who_has(lab):
     sweep = start_sweep("digits_quickstart", ["optimizer.learning_rate=interval(0,1)"], reporter=Reporter(0))
     with pytest.raises(ConfigError, match="or search it with hydra/sweeper=search"):

@@ -440,7 +440,7 @@ STOPS = "+callbacks.stops={_target_: own_sweep.Stops}"
 def test_a_callback_that_raises_refuses_or_a_loss_that_explodes_fails_its_cell_only(write, lab):
     axis, options = own_axis(write, "nothing", "raise", "refuse")
     done, said = sweep(*SMALL, STOPS, axis, "optimizer=sgd", "optimizer.learning_rate=0.01,1e+30", **options)
-    assert done.failed == 5
+    assert done.cohorts.failed == 5
     assert states(sweep_folder(lab)) == {
         "how=nothing, learning_rate=0.01": "finished",
         "how=nothing, learning_rate=1e+30": "failed",
@@ -458,7 +458,7 @@ def test_a_callback_that_raises_refuses_or_a_loss_that_explodes_fails_its_cell_o
 def test_a_graph_that_cannot_be_traced_fails_its_cell_only(lab):
     metrics = "{_target_:keras.metrics.SparseTopKCategoricalAccuracy},{_target_:keras.metrics.F1Score}"
     done, _ = sweep(*SMALL, f"+task.metrics.more={metrics}")
-    assert done.failed == 1
+    assert done.cohorts.failed == 1
     assert sorted(states(sweep_folder(lab)).values()) == ["failed", "finished"]
 
 
@@ -484,7 +484,7 @@ def test_a_layer_that_raises_while_it_trains_makes_the_others_train_alone_and_fi
         "input_dim=5": "failed",
         "input_dim=18": "finished",
     }
-    assert done.failed == 1 and "The cohort stopped: TensorFlow stopped: indices" in said
+    assert done.cohorts.failed == 1 and "The cohort stopped: TensorFlow stopped: indices" in said
     assert "Each of its cells trains again, alone." in said
     for folder in sweep_folder(lab).glob("*input_dim=1*"):
         assert len(history_of(folder)) == 1
@@ -494,7 +494,7 @@ def test_a_layer_that_raises_while_it_trains_makes_the_others_train_alone_and_fi
 def test_fail_fast_stops_at_the_first_failure_and_the_rest_runs_another_time(write, lab):
     axis, options = own_axis(write, "raise", "nothing")
     done, _ = sweep("epochs=2", "batch_size=100", STOPS, axis, "seed=0,1", fail_fast=True, **options)
-    assert done.failed == 1
+    assert done.cohorts.failed == 1
     found = states(sweep_folder(lab))
     assert sorted(found.values()) == ["failed", "interrupted", "interrupted", "interrupted"]
 

@@ -684,6 +684,22 @@ def test_chosen_columns_are_those_of_the_same_run_whatever_was_left_out(options)
         assert list(some[name]) == list(whole[key]) and some[name].dtype == whole[key].dtype
 
 
+@pytest.mark.parametrize("options", [{"sort": "val_loss"}, {"top": 2, "sort": "-val_loss"}, {"sort": "test_loss"}, {"sort": "val_loss", "over": "seed"}])
+def test_the_column_that_decides_the_order_stays_where_there_is_little_room(options):
+    metrics = {"loss": 0.3, "accuracy": 0.9, "val_loss": 0.5, "val_accuracy": 0.8, "test_loss": 0.4, "test_accuracy": 0.8}
+    runs = [run(str(seed), {"seed": seed, UNITS: seed, "epochs": 5 + seed}, {**metrics, "val_loss": seed / 8, "test_loss": seed / 8}) for seed in range(3)]
+    head = render(build_table(runs, **options), width=40).splitlines()[0].split()
+    assert options["sort"].lstrip("-") in head
+
+
+def test_the_metrics_of_a_search_stay_where_there_is_little_room():
+    runs = [run(str(seed), {"seed": seed, UNITS: seed}, {"val_loss": 0.5, "val_accuracy": 0.8, "test_accuracy": 0.8}) for seed in range(3)]
+    frame = build_table(runs)
+    assert "val_accuracy" not in render(frame, width=40).splitlines()[0]
+    frame.attrs["decisive"] = ["val_accuracy"]
+    assert "val_accuracy" in render(frame, width=40).splitlines()[0]
+
+
 def test_columns_that_name_none_are_refused():
     with pytest.raises(ConfigError, match=r"--columns names none\. Expected at least one"):
         build_table(sweep(), columns=[])

@@ -196,6 +196,7 @@ def finish_sweep(sweep: Sweep) -> int:
     except RunFolderError as error:  # they were removed meanwhile
         raise TrainingError(str(error)) from None
     complain(problems)
+    frame.attrs["decisive"] = (sweep.axes.study or {"metric": ()})["metric"]
     sys.stdout.write(formats.render(frame, "text", width()))
     if sweep.axes.study:
         from stackfit.results.search_lines import render_search
@@ -204,8 +205,8 @@ def finish_sweep(sweep: Sweep) -> int:
         sys.stdout.write(render_search(summarize_search(sweep.folder), "text", width()) + "\n")
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
-    if left > sweep.failed:
-        say(f"Not finished: {left - sweep.failed} of {len(sweep.jobs)} cells. To continue, run the same command again.")
+    if waits := len(left) - left.count("failed"):
+        say(f"Not finished: {waits} of {len(sweep.jobs)} cells. To continue, run the same command again.")
     return 1 if left else 0
 
 
@@ -214,30 +215,35 @@ def confirm_best(search: Sweep, seeds: int, trust: Sequence[str]) -> int:
     from stackfit.cli.text import complain, say, width
     from stackfit.execution.confirming import confirm
     from stackfit.files import shown
+    from stackfit.results import formats, tables
     from stackfit.results.comparison import compare
 
     sweep = confirm(search, seeds, trust)
     if sweep is None:
-        say("No trial has finished, so there is none to confirm.")
+        say("There is nothing to confirm: the search is not complete, or no trial has finished.")
         return 1
     (metric,) = (search.axes.study or {})["metric"]
     try:
         comparison = compare([job.path for job in sweep.jobs if job.path], metric)
         complain(comparison.problems)
         sys.stdout.write("\n" + comparison.render("text", width()))
-    except ConfigError as error:  # of one setting alone, or if they failed
-        say(str(error))
+    except ConfigError:  # there is one setting alone, or others have failed
+        frame, problems = tables.read_table([job.path for job in sweep.jobs if job.path], over="seed")
+        complain(problems)
+        frame.attrs["decisive"] = [metric]
+        sys.stdout.write("\n" + formats.render(frame, "text", width()))
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     return 1 if sweep.unfinished else 0
 
 
 def tell_place(sweep: Sweep) -> int:
-    """How to follow a sweep that others train, on stderr, and its folder, the last line of stdout."""
+    """How to follow a sweep that others train, if anything is left to train, on stderr; its folder, the last line of stdout."""
     from stackfit.cli.text import say
     from stackfit.files import shown
 
     folder = shown(sweep.folder.path)
-    say(f"Its workers go on without this command.\n  stackfit watch {folder}\n  stackfit table {folder}\n  stackfit stop {folder}")
+    if any(job.waits for job in sweep.jobs):
+        say(f"Its workers go on without this command.\n  stackfit watch {folder}\n  stackfit table {folder}\n  stackfit stop {folder}")
     sys.stdout.write(f"{folder}\n")
     return 0
 

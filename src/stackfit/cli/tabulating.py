@@ -57,9 +57,11 @@ def command(
     )
     complain(problems)
     if csv is None:
+        found = summary_of(paths or ())
+        frame.attrs["decisive"] = [*frame.attrs.get("decisive", ()), *(found["metrics"] if found else ())]
         write_whole(formats.render(frame, format, width()), format)
         if format in ("text", "md"):
-            write_whole(render_search(summary_of(paths or ()), format, width()), format)
+            write_whole(render_search(found, format, width()), format)
         return code
     write_csv(formats.render(frame, "csv"), csv)
     return code

@@ -32,13 +32,14 @@ def check_confirmation(seeds: int, sweep: Sweep) -> None:
 
 
 def confirm(search: Sweep, seeds: int, trust: Iterable[str] = ()) -> Sweep | None:
-    """Train the best settings with so many new seeds each, or go on with that; None if no trial has finished.
+    """Train the best settings with so many new seeds each, or go on with that; None if the search is not complete, or no
+    trial has finished.
 
     Raises:
         ConfigError: see `Sweep.run`.
     """
     found = summarize_search(search.folder)
-    if not found or not found["top"]:
+    if not found or not found["settled"] or not found["top"]:
         return None
     used = [int(text) for job in search.jobs if (text := job.cell.axes.get(SEED, "")).isdecimal()]
     first = 1 + max([search.first_seed, *used])

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from stackfit.config.hydra.axes import Point
+from stackfit.config.hydra.search_settings import check_reported
 from stackfit.config.hydra.spread import Spread
 from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError
 from stackfit.execution import samplers
@@ -27,6 +29,7 @@ from stackfit.files import shown
 from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 
+MOST_REASON = 300  # characters of why every trial has failed
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
 
 
@@ -39,12 +42,14 @@ class Planned(Protocol):
     first_seed: int
     folder: SweepFolder
     jobs: list[Job]
+    newest: int
     problems: Problems
     reporter: Reporter
 
     @property
     def cohorts(self) -> CohortRunner: ...
-    def compose_cells(self, points: Sequence[Point]) -> Sequence[Any]: ...
+    def include(self, of_cell: Problems) -> None: ...
+    def compose_cells(self, points: Sequence[Point], at_once: bool) -> Sequence[Any]: ...
     def plan_cells(self, points: Sequence[Point]) -> list[Job]: ...
     def run_jobs(self, jobs: Sequence[Job], executor: Executor, detach: bool, title: str) -> None: ...
     def write_index(self) -> None: ...
@@ -67,24 +72,40 @@ class Search:
             TrainingError: every trial so far has failed.
         """
         began = time.monotonic()
-        self._check_space()
+        self.check_space()
+        self.sweep.problems.raise_errors()
         need_optuna()
         self._compare()
         batches = self.read_batches()
         of_workers = range(0)  # batches that others have asked for meanwhile, and trained
         for number in itertools.count():
             if number == len(batches):
-                goes_on = number == 0 or self.goes_on(time.monotonic() - began)
-                batches.append(self.ask(number, self.read_trials()) if goes_on else [])
-            if not batches[number]:
+                batches += self._next(number, time.monotonic() - began)
+            if number == len(batches):
                 return
-            if number not in of_workers or not self._is_settled(number):
-                self._train(number, batches[number], detach)
-            if detach or not self._is_settled(number) or self._was_stopped():
+            may_pass = detach or number in of_workers
+            if not (may_pass and self._is_settled(number)):
+                self._train(number, batches, detach)
+                if detach:
+                    return
+            self.close_batch(self.read_trials())
+            if not self._is_settled(number) or (self._was_stopped() and not detach):
                 return
             if number + 1 == len(batches):
                 batches += self.read_batches(len(batches))
                 of_workers = range(number + 1, len(batches))
+
+    def _next(self, number: int, spent_seconds: float) -> list[list[Job]]:
+        """The next batch, asked for and listed, or those that another process has listed by now; none if the search is complete."""
+        if number:
+            if found := self.read_batches(number):
+                return found
+            if not self.goes_on(spent_seconds):
+                return []
+        asked = self.ask(number, [trial for trial in self.read_trials() if trial.batch < number])
+        if asked:
+            self.sweep.write_index()
+        return [asked] if asked else []
 
     def ask(self, batch: int, trials: Sequence[Trial]) -> list[Job]:
         """Choose the next batch and plan its cells; none if the search is complete. Who asks writes the index.
@@ -105,15 +126,21 @@ class Search:
     def read_batches(self, known: int = 0) -> list[list[Job]]:
         """Plan the batches again that the folder lists; those from the first whose cells have changed are asked for anew.
 
+        One that begins after the last of `n_trials`, which may have been more before, counts only if it is settled.
+
         Args:
             known: how many are planned already.
         """
         batches: list[list[Job]] = []
-        for number, trials in itertools.groupby(self.read_trials(), lambda trial: trial.batch):
+        there = self.read_trials()
+        self.sweep.newest = max((trial.batch for trial in there), default=-1)
+        for number, trials in itertools.groupby(there, lambda trial: trial.batch):
             if number < known:
                 continue
             listed = list(trials)
             before, planned = len(self.sweep.jobs), self._trials
+            if planned >= self._most and not all(trial.state in SETTLED for trial in listed):
+                break
             jobs = self._plan(number, [self._point(trial) for trial in listed])
             names = [name for trial in listed for name in trial.folders]
             if number != known + len(batches) or [job.path.name for job in jobs if job.path] != names:
@@ -157,10 +184,17 @@ class Search:
     def _decisive(self) -> dict[str, Any]:
         return {**self.settings, "overrides": [*self.sweep.axes.fixed]}
 
-    def _check_space(self) -> None:
-        """Compose every value of the space once: what a config refuses is said before anything is trained."""
-        self.sweep.compose_cells([*itertools.islice(map(self._first_seed, self.space.ends()), MANY_ENDS)])
-        self.sweep.problems.raise_errors()
+    def check_space(self, at_once: bool = True) -> None:
+        """Compose every value of the space once: what a config refuses is said before anything is trained.
+
+        Args:
+            at_once: see `Sweep.compose_cells`.
+        """
+        ends = [*itertools.islice(map(self._first_seed, self.space.ends()), MANY_ENDS)]
+        cells = self.sweep.compose_cells(ends, at_once)
+        for cell in cells:
+            of_cell = Problems([*check_reported(self.settings["metric"], cell.config, cell.axes)])
+            self.sweep.include(of_cell)
 
     def _plan(self, batch: int, points: Sequence[Point]) -> list[Job]:
         jobs = self.sweep.plan_cells([seeded for point in points for seeded in self.seeded(point)])
@@ -191,17 +225,15 @@ class Search:
         texts = [trial.axes.get(axis.key.lstrip("+"), axis.values[0]) for axis in self.space.grids[grid]]
         return self.space.point(grid, texts)
 
-    def _train(self, number: int, jobs: Sequence[Job], detach: bool) -> None:
-        sweep = self.sweep
-        all_of = "" if math.isinf(self._most) else f" of {math.ceil(self._most / self.settings['batch'])}"
+    def _train(self, number: int, batches: Sequence[Sequence[Job]], detach: bool) -> None:
+        sweep, jobs = self.sweep, batches[number]
+        most = max(self._most / self.settings["batch"], len(batches))
+        all_of = "" if math.isinf(most) else f" of {math.ceil(most)}"
         trials = len(jobs) // self.settings["seeds"]
         title = f"batch {number + 1}{all_of}: {trials} trial{'s' * (trials != 1)}"
         sweep.write_index()
         sweep.cohorts.rungs = Rungs.of(sweep.folder)
         sweep.run_jobs(jobs, sweep.executor, detach, title)
-        if detach:
-            return
-        self.close_batch(self.read_trials())
 
     def close_batch(self, trials: Sequence[Trial]) -> None:
         """After a batch: write `study.journal`.
@@ -212,7 +244,7 @@ class Search:
         folder = self.sweep.folder
         write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
         if trials and all(trial.state == "failed" for trial in trials):
-            reasons = [trial.reason.partition("\n")[0].rstrip(".") for trial in trials]
+            reasons = [textwrap.shorten(trial.reason, MOST_REASON, placeholder=" …").rstrip(".") for trial in trials]
             first = "" if len({*reasons}) == 1 else "the first: "
             raise TrainingError(
                 f"All {len(trials)} trials have failed, {first}{reasons[0]}. Expected one that trains. Correct the config or the "

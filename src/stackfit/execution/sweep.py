@@ -19,7 +19,7 @@ from stackfit.execution import members
 from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
 from stackfit.execution.executors import Executor, InProcess, describe_job
-from stackfit.execution.jobs import BUSY, FINISHED, PRUNED, Job, claim_cell, find_state
+from stackfit.execution.jobs import BUSY, FAILED, FINISHED, PRUNED, Job, claim_cell, find_state
 from stackfit.execution.launchers import executor_of
 from stackfit.execution.processes import Processes
 from stackfit.execution.progress import Reporter
@@ -70,6 +70,7 @@ class Sweep:
         at, study = project.outputs() / self.experiment, self.axes.study
         self.folder = folder or SweepFolder.find(at, self.experiment, self.axes.named, self.axes.names, fresh, study)
         self.jobs: list[Job] = []
+        self.newest = -1  # of a search, the newest batch that was read from the folder since this process has written there
         self._fail_fast, self._warned = False, 0  # warnings that have been printed
         self._fingerprint_of: dict[bool, Callable[[Cell], str]] = {}  # by whether data are fetched
 
@@ -119,16 +120,16 @@ class Sweep:
             with of_cell.collect():
                 cell = compose_cell(self.composer, point.overrides, self.trusted, of_cell, axes=point.axes)
                 composed.append((cell, of_cell))
-            self._include(of_cell)
+            self.include(of_cell)
         if self.problems.errors and not at_once:
             models = {members.model_key(cell): (cell, of_cell) for cell, of_cell in composed[:MANY_MODELS]}
             for cell, of_cell in models.values():
                 members.start(cell)
                 members.check_model(cell, of_cell)
-                self._include(of_cell)
+                self.include(of_cell)
         return [cell for cell, _ in composed]
 
-    def _include(self, of_cell: Problems) -> None:
+    def include(self, of_cell: Problems) -> None:
         """Add a cell's problems, each once; a problem of an axis's value gets the place where the axis was written."""
         if of_cell.errors or of_cell.warnings:
             self.axes.place(of_cell)
@@ -218,8 +219,9 @@ class Sweep:
 
     def _announce(self, jobs: Sequence[Job], waiting: Sequence[Job], title: str = "") -> None:
         busy = sum(job.state == BUSY for job in jobs)
-        finished = len(jobs) - len(waiting) - busy
-        elsewhere = f", {busy} with another process" if busy else ""
+        failed = sum(job.state == FAILED for job in jobs)
+        finished = len(jobs) - len(waiting) - busy - failed
+        elsewhere = f", {failed} failed" * (failed > 0) + f", {busy} with another process" * (busy > 0)
         title = title or f"{len(jobs):,} cell{'s' * (len(jobs) != 1)}"
         self.reporter.line(f"{self.experiment}: {title}: {finished:,} finished, {len(waiting):,} to run{elsewhere}.")
         if any(job.why != "new" for job in jobs):
@@ -230,7 +232,7 @@ class Sweep:
             for why, count in counts.items():
                 if count > MANY_LINES:
                     self.reporter.line(f"  {count:,} cells: {why}")
-        self.reporter.sweep(len(jobs), finished, self.folder.path)
+        self.reporter.sweep(len(jobs), finished + failed, self.folder.path)
 
     @cached_property
     def cohorts(self) -> CohortRunner:
@@ -245,7 +247,8 @@ class Sweep:
     def write_index(self) -> None:
         """Write `sweep.json` and `results.csv` from the cells' folders."""
         cells = [describe_job(job) for job in self.jobs]
-        self.folder.write_index(self.experiment, self.axes.fixed, self.axes.names, cells, self.axes.study)
+        self.folder.write_index(self.experiment, self.axes.fixed, self.axes.names, cells, self.axes.study, self.newest)
+        self.newest = -1
 
     def _ended(self, job: Job) -> None:
         try:
@@ -254,12 +257,8 @@ class Sweep:
             self.reporter.line(f"warning: {error}", always=True)
 
     @property
-    def failed(self) -> int:
-        """How many cells have failed in this process."""
-        return self.cohorts.failed
-
-    @property
-    def unfinished(self) -> int:
-        """How many cells are not finished: they failed, or another process has them."""
+    def unfinished(self) -> list[str | None]:
+        """The states of the cells that are not finished: they failed, another process has them, or nobody began (None)."""
         state_of = {row["folder"]: row["state"] for row in self.folder.read()}
-        return sum(state_of.get(job.path.name) not in (FINISHED, PRUNED) for job in self.jobs if job.path)
+        states = [state_of.get(job.path.name) for job in self.jobs if job.path]
+        return [state for state in states if state not in (FINISHED, PRUNED)]

@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,6 @@ from stackfit.results.run import Run
 KINDS = ("curves", "axis", "heatmap", "pareto", "confusion", "layers", "compare")
 FORMS = (".png", ".svg", ".pdf")
 NOTHING = "Expected finished runs that have numbers in their history and metrics. Try: stackfit table"
-NEEDS = {
-    "axis": "one setting, other than the seed",
-    "heatmap": f"two settings whose values were tried together, in at most {MOST_CELLS} pairs",
-}
 OF_ONE = ("curves", "confusion", "layers")  # what there is of a single run
 POINTS = 72 / 25.4  # of a millimetre
 WIDTH = 85.0  # mm: one column of most papers
@@ -97,7 +94,6 @@ def plot_of(
         raise ConfigError(f"--width is {width:g}. Expected {LEAST:g} to {MOST:g}, in millimetres. Write for example: --width 85")
     runs, problems = chosen_runs(paths, filter)
     keys: tuple[str, ...] = ()
-    example = ""
     if len(runs.about) == 1 and (kind is None or kind in OF_ONE) and not by:
         found = [*_of_one(runs, problems)]
         if metric is not None and kind in (None, "curves"):
@@ -108,27 +104,41 @@ def plot_of(
         keys = tuple(_key(overview, name) for name in by) if kind != "pareto" else tuple(by)
         if kind == "curves" and keys:
             overview.asked_group, keys = keys[0], ()
-        found = [*_asked(overview, kind, keys)] or [figure for section in sections_of(overview) for figure in section.figures]
-        kind = kind or next((figure.kind for figure in found if figure.kind in NEEDS), "curves")
-        example = next((overview.short[key] for key in overview.axes), "")
-    fitting = [figure for figure in found if figure.kind == kind and {*keys} <= {*figure.by}]
+        if keys and kind in (None, "axis", "heatmap") and overview.metric:
+            kind = kind or ("axis" if len(keys) == 1 else "heatmap")
+            found = [_asked(overview, kind, keys)]
+        else:
+            found = [figure for section in sections_of(overview) for figure in section.figures]
+            kind = kind or next((figure.kind for figure in found if figure.kind == "axis"), "curves")
+            found = [figure for figure in found if not keys or {*keys} <= {*figure.by}]
+    fitting = [figure for figure in found if figure.kind == kind]
     if not fitting:
         has = [*dict.fromkeys(figure.kind for figure in found if figure.kind)]
         words = f" by {', '.join(by)}" if by else ""
         what = f"Expected one of: {', '.join(has)}. Write: --kind {has[0]}" if has else NOTHING
-        if by and kind in NEEDS and example:
-            what = f"Expected {NEEDS[kind]}. Write for example: --kind axis --by {example}"
         raise ConfigError(f"{_named(runs)} has no figure of the kind {kind}{words}. {what}")
     return Plot(fitting[0], width), problems
 
 
-def _asked(overview: Overview, kind: str | None, keys: Sequence[str]) -> Iterator[Figure]:
-    """The figure of these settings, however many others differ."""
-    if overview.values and {*keys} <= {*overview.axes}:
-        if len(keys) == 1 and kind in (None, "axis"):
-            yield axis_of(overview, *keys)
-        elif len(keys) == 2 and kind in (None, "heatmap") and (found := heatmap_of(overview, *keys)):
-            yield found
+def _asked(overview: Overview, kind: str, keys: tuple[str, ...]) -> Figure:
+    """The figure of these settings, which the report may leave out where there are many.
+
+    Raises:
+        ConfigError: they have none.
+    """
+    names = [overview.short[key] for key in keys]
+    axes = [overview.short[key] for key in overview.axes]
+    if repeated := [name for key, name in zip(keys, names, strict=True) if key not in overview.axes]:
+        raise ConfigError(f"--by: {repeated[0]} only repeats the runs, and its values are averaged. Expected one of: {', '.join(axes)}.")
+    expected = "one setting"
+    if kind == "axis" and len(keys) == 1:
+        return axis_of(overview, keys[0])
+    if kind == "heatmap":
+        pairs = [keys] if len(keys) == 2 else [pair for pair in combinations(overview.axes, 2) if {*keys} <= {*pair}]
+        if found := next(filter(None, (heatmap_of(overview, *pair) for pair in pairs)), None):
+            return found
+        expected = f"two settings whose values were tried together, in at most {MOST_CELLS} pairs"
+    raise ConfigError(f"There is no {kind} of {' and '.join(names)}. Expected {expected}. Write for example: --kind axis --by {axes[0]}")
 
 
 def check_file(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stackfit.errors import ConfigError, did_you_mean
 from stackfit.results.frames import COUNTS
 from stackfit.results.layout import GAP, fold, lay_out, limits, shorten
-from stackfit.results.numbers import as_typed, measured
+from stackfit.results.numbers import at_a_glance, measured
 from stackfit.results.room import PART, leave_out, natural, width_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
 
     Args:
         frame: from `tables.build_table`. In its `attrs`, `short` has the headings of settings for people (text, Markdown),
-            `aside` the columns that people are not shown, and `chosen` is true if they named the columns themselves.
+            `aside` the columns that people are not shown, `chosen` is true if they named the columns themselves, and
+            `decisive` has the metrics of a search, which stay where there is little room.
         format: one of `FORMATS`.
         width: characters of a line, for `text`; None: of any length. What does not fit is left out by importance, and
             named below the table.
@@ -52,11 +53,12 @@ def render(frame: pd.DataFrame, format: str = "text", width: int | None = None) 
     words = {name for name in shown if frame[name].dtype.kind not in "iuf"}
     if format == "text":
         chosen = frame.attrs.get("chosen", False)
-        return _text(_cells(columns, short, {*frame.attrs.get("settings", ())}), words, short, width, chosen)
-    cells = ([_words(value).replace("|", r"\|") for value in values] for values in columns.values())
+        cells = _cells(columns, short, {*frame.attrs.get("settings", ())})
+        return _text(cells, words, short, width, chosen, frame.attrs.get("decisive", ()))
+    texts = ([_words(value).replace("|", r"\|") for value in values] for values in columns.values())
     rules = [":--" if name in words else "--:" for name in columns]
     heads = [_words(short.get(name, name)) for name in columns]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [heads, rules, *zip(*cells, strict=True)])
+    return "".join(f"| {' | '.join(row)} |\n" for row in [heads, rules, *zip(*texts, strict=True)])
 
 
 def _words(value: Any) -> str:
@@ -67,7 +69,9 @@ def _words(value: Any) -> str:
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
-def _text(cells: Cells, words: set[str], short: dict[str, str], width: int | None, chosen: bool) -> str:
+def _text(
+    cells: Cells, words: set[str], short: dict[str, str], width: int | None, chosen: bool, decisive: Sequence[str]
+) -> str:
     sides = {short.get(name, name): "l" for name in words}
     notes = []
     if not chosen:
@@ -79,7 +83,7 @@ def _text(cells: Cells, words: set[str], short: dict[str, str], width: int | Non
     if common and common not in folders:
         cells["folder"] = [os.path.relpath(folder, common) for folder in folders]
     is_runs = "experiment" in cells or chosen
-    left_out = leave_out(cells, width, sides, chosen) if is_runs else []
+    left_out = leave_out(cells, width, sides, chosen, decisive) if is_runs else []
     if common and common not in folders and "folder" in cells:
         notes.append(f"Folders are below {common}")
     if left_out:
@@ -168,7 +172,7 @@ def texts_of(name: str, values: list[Any], is_setting: bool) -> list[str]:
     plain = [value if isinstance(value, (int, float)) or value is None else _words(value) for value in values]
     if not is_setting:
         return measured(plain, 1 if name.startswith(("seconds", "cohort_seconds")) else 4)
-    texts = as_typed(plain)
+    texts = at_a_glance(plain)
     last = [text.rpartition(".")[2] for text in texts]
     return last if name.endswith("_target_") and len({*last}) == len({*texts}) else texts
 

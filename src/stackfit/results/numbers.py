@@ -10,7 +10,8 @@ DIGITS = 6  # that a measured value shows at most where it is 1 or more, such as
 DECIMALS = 4  # enough for an accuracy of 10,000 test items
 SMALLEST = 1e-8  # below it, decimals would say less than an exponent
 LARGEST = 1e12
-MOST_TYPED = 12  # significant digits of a number that somebody typed
+LONG = 12  # characters; a search draws numbers that are longer
+SIGNIFICANT = 4  # digits of a drawn number at least
 
 
 def measured(values: Sequence[Any], most: int = DECIMALS) -> list[str]:
@@ -39,22 +40,26 @@ def _measured(value: Any, decimals: int) -> str:
 
 
 def as_typed(values: Sequence[Any]) -> list[str]:
-    """Settings as texts: with every digit, and as many decimals in all of the column; without a sign between thousands.
-
-    Numbers that nobody typed, such as 0.0022621122125846115 from an interval, have as many digits as tell them apart, at least 3.
-    """
-    texts = {repr(value): repr(value) for value in values if isinstance(value, float)}
-    if any(len(text.partition("e")[0].strip("-0.").replace(".", "")) > MOST_TYPED for text in texts):
-        texts = _told_apart([*texts])
-    elif texts and all(text.replace(".", "", 1).lstrip("-").isdecimal() for text in texts):
-        decimals = max(len(text.partition(".")[2]) for text in texts)
-        texts = {text: f"{float(text):.{decimals}f}" for text in texts}
-    return ["" if value is None else texts[repr(value)] if isinstance(value, float) else str(value) for value in values]
+    """Settings as texts: with every digit, and as many decimals in all of the column; without a sign between thousands."""
+    texts = [repr(value) for value in values if isinstance(value, float)]
+    aligned = bool(texts) and all(text.replace(".", "", 1).lstrip("-").isdecimal() for text in texts)
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return [
+        "" if value is None else f"{value:.{decimals}f}" if aligned and isinstance(value, float) else str(value)
+        for value in values
+    ]
 
 
-def _told_apart(numbers: Sequence[str]) -> dict[str, str]:
-    for digits in range(3, 18):
-        texts = {number: f"{float(number):.{digits}g}" for number in numbers}
-        if len({*texts.values()}) == len(texts):
-            break
+def at_a_glance(values: Sequence[Any]) -> list[str]:
+    """As `as_typed`, but numbers that are too long to have been typed only with the decimals that tell them apart."""
+    texts = as_typed(values)
+    sizes = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value) and value]
+    long = any(len(text) > LONG for value, text in zip(values, texts, strict=True) if isinstance(value, float))
+    if not long or min(sizes, default=0.0) < SMALLEST:
+        return texts
+    first = max(1, SIGNIFICANT - 1 - math.floor(math.log10(min(sizes))))
+    for decimals in range(first, LONG):
+        short = [f"{value:.{decimals}f}" if isinstance(value, float) else text for value, text in zip(values, texts, strict=True)]
+        if len({*short}) == len({*texts}):
+            return short
     return texts

@@ -26,12 +26,13 @@ def width_of(cells: Cells) -> int:
     return sum(natural(name, cells) for name in cells) + GAP * (len(cells) - 1)
 
 
-def leave_out(cells: Cells, width: int, texts: Collection[str], in_turn: bool = False) -> list[str]:
+def leave_out(cells: Cells, width: int, texts: Collection[str], in_turn: bool = False, decisive: Collection[str] = ()) -> list[str]:
     """Remove columns, the least important first, until the rest fits; their names.
 
     Args:
         texts: the columns that can be folded or shortened.
         in_turn: from the last column to the first, whatever is in them.
+        decisive: the metrics that stay; if the table has none of them, that is `test_accuracy`, or the first of the test set.
     """
     order = [*cells]
     tests = [name for name in cells if name.startswith("test_")]
@@ -39,7 +40,8 @@ def leave_out(cells: Cells, width: int, texts: Collection[str], in_turn: bool = 
     twins = [name for name in cells if f"val_{name}" in cells or f"test_{name}" in cells]  # training's
     kept = ["experiment"] if len({*cells.get("experiment", ())}) > 1 else []
     kept += ["state"] if {*cells.get("state", ())} - {"finished"} else []
-    kept += ["n", "epoch", *WORDY, "test_accuracy" if "test_accuracy" in tests else "".join(tests[:1])]
+    usual = ["test_accuracy"] if "test_accuracy" in tests else tests[:1]
+    kept += ["n", "epoch", *WORDY, *([name for name in decisive if name in cells] or usual)]
     about = {"members", "cohort_seconds", "state", "experiment", "seconds", "folder", "folders"}
     wide = [name for name in cells if natural(name, cells) > LONG and name not in (*about, *kept)]
     settings = [name for name in cells if name not in {*twins, *validations, *tests, *kept, *COUNTS, *about}][::-1]

@@ -91,6 +91,8 @@ def random_search(pool: Sequence[Ending], budget: float, whole: bool = True) -> 
     high = expected_best([ending.high for ending in pool], many)
     if many > len(pool) and not whole:
         high = math.inf
+    if few > len(pool) and whole:  # there are no more
+        return Baseline(low, high, len(pool), sum(ending.longest for ending in pool))
     return Baseline(low, high, few, int(budget))
 
 

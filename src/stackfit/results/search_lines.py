@@ -91,6 +91,8 @@ def _baseline(baseline: Mapping[str, Any], numbers: Mapping[float, str]) -> str:
 
 def _some(baseline: Mapping[str, Any]) -> str:
     of = " of the first batch" if baseline["of"] == FIRST_BATCH else ""
+    if baseline["settings"] > baseline["known"]:
+        of = f", judged by {baseline['known']}{of},"
     return f"setting{'s' * (baseline['settings'] != 1)}{of}"
 
 

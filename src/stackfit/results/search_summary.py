@@ -115,8 +115,8 @@ def _chance(study: Study, best: Trial, sign: float) -> list[dict[str, Any]]:
     learns, unless the search has tried all that there is.
 
     Returns:
-        For each its `name`, `low` and `high`, `exact`, `settings`, `epochs`; `of`: which trials it rests on; and `search`:
-        whether the search did better. No values where the budget is too small, or the histories lack the metric.
+        For each its `name`, `low` and `high`, `exact`, `settings`, `epochs`; `of`: which trials it rests on, and `known`: how many;
+        and `search`: whether the search did better. No values where the budget is too small, or the histories lack the metric.
     """
     from stackfit.config.hydra.space import Space
 
@@ -131,7 +131,7 @@ def _chance(study: Study, best: Trial, sign: float) -> list[dict[str, Any]]:
     told = pool and not any(math.isnan(ending.first) for ending in pool)
     of_one = search_chance.one_epoch(pool, budget, whole) if told else None
     return [
-        {"name": name, "of": ALL if every else FIRST_BATCH, **_judged(baseline, sign * (best.value or 0.0), sign, seeds)}
+        {"name": name, "of": ALL if every else FIRST_BATCH, "known": len(pool), **_judged(baseline, sign * (best.value or 0.0), sign, seeds)}
         for name, baseline in (("random search", of_random), ("one epoch of all", of_one))
     ]
 

@@ -192,23 +192,26 @@ class SweepFolder:
         axes: Sequence[str],
         cells: Sequence[Mapping[str, Any]],
         study: Mapping[str, Any] | None = None,
+        newest: int = -1,
     ) -> None:
         """Write `sweep.json`, and `results.csv` from the cells' own status; for commands that plan a sweep.
 
         `cells`: the `overrides`, `axes`, `fingerprint` and `folder` (its name) of each. Cells of earlier commands stay
-        listed if they have begun; workers leave them alone. `study`: of a search, whose cells have `trial` and `batch`.
+        listed if they have begun; workers leave them alone. `study`: of a search, whose cells have `trial` and `batch`; batches
+        after these and after `newest`, which other processes have listed meanwhile, stay listed.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             with files.locked(self.path):
                 files.clear_leftovers(self.path)
                 there = self.read()
+                if study:
+                    newest = max([newest, *(cell["batch"] for cell in cells)])
+                    with contextlib.suppress(RunFolderError):  # there is none, or it is damaged
+                        cells = [*cells, *(cell for cell in self.read_index()["cells"] if cell.get("batch", -1) > newest)]
                 planned = {cell["folder"] for cell in cells}
-                earlier = [
-                    {key: row[key] for key in CELL_KEYS[:-1]}
-                    for row in there
-                    if row["folder"] not in planned and row["status"]
-                ]
+                begun = [row for row in there if row["folder"] not in planned and row["status"]]
+                earlier = [{key: row[key] for key in CELL_KEYS[:-1]} for row in begun]
                 listed = [{**cell, "planned": True} for cell in cells] + [{**cell, "planned": False} for cell in earlier]
                 content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 content |= {STUDY: study} if study else {}
@@ -274,9 +277,7 @@ class SweepFolder:
         return found
 
 
-def _identity(
-    experiment: str, fixed: Iterable[str], axes: Iterable[str], study: Mapping[str, Any] | None
-) -> str:
+def _identity(experiment: str, fixed: Iterable[str], axes: Iterable[str], study: Mapping[str, Any] | None) -> str:
     decisive = {key: value for key, value in study.items() if key not in ENDS} if study else None
     return json.dumps([experiment, sorted(fixed), sorted(axes), *([decisive] if decisive else [])])
 

@@ -89,6 +89,7 @@ def build_table(
     if filter is not None and names_in(filter) <= {*chosen} - of_rows:
         runs, filter = runs.pick(rows_where(chosen.loc[runs.about.index], filter).index), None
     ranked = _ranked_by(runs, sort, top, direction)
+    by_name = ranked[0].removesuffix("_mean") if ranked else None
     if ranked and over is None and pivot is None and ranked[0] in {*chosen} - of_rows:
         rows = sort_rows(chosen.loc[runs.about.index], *ranked)
         runs, ranked = runs.pick(_first(rows, top, rows[group] if group else None).index), None
@@ -116,6 +117,8 @@ def build_table(
         frame = frame.loc[_first(named, top, named[group] if group else None).index]
     if group:
         frame = frame.loc[sort_rows(frame, group).index, [group, *(name for name in frame if name != group)]]
+    if by_name is not None:
+        frame.attrs["decisive"] = [by_name, frame.attrs["short"].get(by_name, by_name)]
     if columns is not None:
         if not columns:
             raise ConfigError("--columns names none. Expected at least one. Write for example: --columns units,test_accuracy")

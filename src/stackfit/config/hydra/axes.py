@@ -106,6 +106,7 @@ def _read_axis(override: Override, always: Collection[str], fixed: list[str], ax
         raise ConfigError(
             f"This axis has more than {MOST:,} values. Expected fewer. Write: key=range(0,5)", where=line
         )
+    values = tuple(dict.fromkeys(values)) if search else values  # 1e-3 and 0.001 are one setting
     if search and not values:
         raise ConfigError(f"This axis has no values. Expected at least one. Write: {key}=a,b or {key}=range(0,5)", where=line)
     axes.append(Axis(key, values, tags[0] if tags else None, text=_listed_text(values)))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from stackfit.config.hydra.axes import MOST
 from stackfit.config.hydra.composition import Composition
+from stackfit.config.hydra.space import Space, size_of
 from stackfit.errors import ConfigError, Problems, did_you_mean, nearest
 from stackfit.keys import without_number
 
@@ -20,13 +24,11 @@ AT_THE_END = {"parameters": "min", "stopped_epoch": None}  # no metrics of a tas
 _KEY = "hydra.sweeper."
 
 
-def read_settings(
-    composition: Composition, axes: Collection[str], by_class: Mapping[str, str], problems: Problems
-) -> dict[str, Any]:
+def read_settings(composition: Composition, space: Space, by_class: Mapping[str, str], problems: Problems) -> dict[str, Any]:
     """The settings as `sweep.json` keeps them: `metric` and `direction` are lists of equal length, `n_trials` is known.
 
     Args:
-        axes: the keys that the search varies.
+        space: what the search varies.
         by_class: of metrics' classes whether more is better; see `results.directions`.
         problems: takes an error for each setting that is wrong, with its place; the settings are then of no use.
     """
@@ -36,10 +38,12 @@ def read_settings(
     directions = directions if isinstance(directions, list) else [directions] * len(metrics)
     plain: Any = OmegaConf.to_container(composition.config)
     found = [*_check_numbers(given), *_check_names(given), *_check_count(metrics, directions, given["pruner"])]
+    found += _check_listed(given["sampler"], space)
+    axes = {axis.key.lstrip("+") for grid in space.grids for axis in grid}
     if "seed" in axes and given["seeds"] != 1:
         found.append(_wrong("seeds", given["seeds"], "1 where the search varies the seed itself", "1"))
     if not found:
-        may_differ = any(f"{key}.".startswith(("task.", "data.")) for key in axes)
+        may_differ = any(map(_decides, axes))  # `check_reported` looks at each of their values
         reported = _reported(plain)
         for number, metric in enumerate(metrics):
             if not may_differ and metric not in reported and without_number(metric) not in reported:
@@ -95,6 +99,29 @@ def _check_count(metrics: list[str], directions: list[Any], pruner: str) -> Iter
             f"Write: {_KEY}pruner=none",
             key=f"{_KEY}metric",
         )
+
+
+def _check_listed(sampler: Any, space: Space) -> Iterator[ConfigError]:
+    for axis in itertools.chain.from_iterable(space.grids) if sampler == "grid" else ():
+        if (size := size_of(axis)) > MOST:
+            many = "infinitely many" if math.isinf(size) else f"{int(size):,}"
+            expected = f"axes with a list of values; {axis.key} has {many}, {axis.text}"
+            yield _wrong("sampler", sampler, expected, f"random, or {axis.key}=a,b,c")
+
+
+def check_reported(metrics: Sequence[str], config: Mapping[str, Any], axes: Mapping[str, str]) -> Iterator[ConfigError]:
+    """The metrics that a cell of the space does not report, each with the axis that may be the reason."""
+    reported = _reported(config)
+    because = [f"{key}={text}" for key, text in axes.items() if _decides(key)]
+    for metric in metrics if because else ():
+        if metric not in reported and without_number(metric) not in reported:
+            said = _unknown(metric, reported, config).message.replace("The cells", f"With {' '.join(because)} the cells", 1)
+            yield ConfigError(said, where=because[0])
+
+
+def _decides(axis: str) -> bool:
+    """Whether it depends on this axis what cells report."""
+    return f"{axis}.".startswith(("task.", "data."))
 
 
 def _wrong(name: str, value: Any, expected: str, cure: str, near: str = "") -> ConfigError:

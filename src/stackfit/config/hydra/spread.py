@@ -72,12 +72,12 @@ def read_spread(
             error.where = _declared(name, composition) or error.where
     if is_search:
         fixed = tuple(grids[0][0])
+        space = Space(fixed, tuple(tuple(grid) for _, grid in grids))
         study = None
         if not problems.errors:
             if not names:
                 raise ConfigError("This search has no space. Expected at least one axis. Write: key=a,b or key=range(0,5)")
-            study = read_settings(composition, names, by_class, problems)
-        space = Space(fixed, tuple(tuple(grid) for _, grid in grids))
+            study = read_settings(composition, space, by_class, problems)
         if study:
             study |= space.describe()
             names |= {"seed": None} if study["seeds"] > 1 else {}
@@ -97,7 +97,11 @@ def read_spread(
 def _declared(axis: str, composition: Composition) -> str | None:
     """Where an experiment's file declares the axis; what stands in a list has the place of the list."""
     places = composition.origins.history(f"hydra.sweeper.params.{axis}")
-    return str(places[-1]) if places else composition.origins.locate("hydra.sweeper.union")
+    if places:
+        return str(places[-1])
+    _, union = composition.declared_axes
+    in_union = axis in {key.lstrip("+") for grid in union for key in grid}
+    return composition.origins.locate("hydra.sweeper.union") if in_union else None
 
 
 def _named(fixed: tuple[str, ...], composition: Composition) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from stackfit.execution.plan.run import SPLITS, list_problems, start_plan
 from stackfit.execution.plan.sweep import describe_jobs
 from stackfit.execution.progress import Reporter
 from stackfit.execution.pruning import pruner_of
-from stackfit.execution.searching import MANY_ENDS, Search
+from stackfit.execution.searching import Search
 from stackfit.execution.sweep import Sweep
 
 FEW = 4  # one in so many of a cohort is measured, too: fewer members train faster, but not in proportion
@@ -48,8 +47,7 @@ def plan_search(
     batch = settings["batch"] if trials is None else min(settings["batch"], trials)
     jobs = []
     with problems.collect():
-        ends = itertools.islice(space.ends(), MANY_ENDS)
-        sweep.compose_cells([search.seeded(point)[0] for point in ends], at_once=False)
+        search.check_space(at_once=False)
         points = samplers.ask(space, settings, (), 0, batch)
         jobs = sweep.plan_cells([seeded for point in points for seeded in search.seeded(point)], build=False)
     if problems.errors:
