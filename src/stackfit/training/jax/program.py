@@ -160,22 +160,24 @@ class JaxProgram:
         feeds: list[Any] = [member.train for member in members]
         self.size = feeds[0].stack
         self.validation: list[Any] = [member.validation for member in members]
-        self.stacks = [
-            Stack(numbers, [members[number].model for number in numbers], [feeds[number] for number in numbers])
-            for numbers in stacks_of(feeds)
-        ]
+        with stopping(self.size, ConfigError):
+            self.stacks = [
+                Stack(numbers, [members[number].model for number in numbers], [feeds[number] for number in numbers])
+                for numbers in stacks_of(feeds)
+            ]
         self.place = {number: (stack, place) for stack in self.stacks for place, number in enumerate(stack.numbers)}
         self._orders: list[jax.Array] = []
 
     def trace(self) -> None:
-        self.begin([0] * len(self.place))
         with stopping(self.size, ConfigError):
+            self.begin([0] * len(self.place))
             for stack, order in zip(self.stacks, self._orders, strict=True):
                 stack.run(stack.compiled.train, order, stack.feeds[0].data, {0: (0, 0)})
                 break_off(stack)
 
     def begin(self, epochs: Sequence[int]) -> None:
-        self._orders = [stack.order(stack.feeds, [epochs[number] for number in stack.numbers]) for stack in self.stacks]
+        with stopping(self.size):
+            self._orders = [stack.order(stack.feeds, [epochs[number] for number in stack.numbers]) for stack in self.stacks]
 
     def run(self, starts: Sequence[int], stops: Sequence[int]) -> None:
         with stopping(self.size):
