@@ -95,6 +95,7 @@ def python(script: str, *words: str, cwd: Path, given: str = "") -> list[Any]:
     """What a script of this folder prints, one JSON value a line."""
     paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80"}
+    variables["MALLOC_MMAP_THRESHOLD_"] = "1000000"  # large arrays that are freed go back to the system at once
     command = [sys.executable, "-W", "error::UserWarning", str(HERE / script), *words]
     done = subprocess.run(command, cwd=cwd, env=variables, input=given, capture_output=True, text=True, timeout=1500)
     assert done.returncode == 0, done.stderr
@@ -288,14 +289,14 @@ def test_streamed_data_are_refused_with_what_to_raise():
 BIG = "run xor_needs_a_hidden_layer engine=jax epochs=2 save=[] verbosity=0 model.layers.hidden.units=[%s]"  # 48 bytes a unit
 SHORT = {
     "start": BIG % 3 + " hydra.mode=RUN",
-    "short": BIG % 1_000_000 + " -m 'seed=range(8)' --fresh",
-    "free": BIG % 1_000_000 + " -m 'seed=range(8)' --fresh",
+    "short": BIG % 2_000_000 + " -m 'seed=range(8)' --fresh",
+    "free": BIG % 2_000_000 + " -m 'seed=range(8)' --fresh",
 }
 
 
 @pytest.mark.slow
 def test_cells_that_do_not_fit_into_memory_together_train_in_halves_and_lose_nothing(home):
-    found = [Answer(**each) for each in python("little_memory.py", "650", cwd=home, given=json.dumps(SHORT))]
+    found = [Answer(**each) for each in python("little_memory.py", "1200", cwd=home, given=json.dumps(SHORT))]
     assert [answer.code for answer in found] == [0, 0, 0], found[1].err
     assert "Memory ran out for 8 cells together: 4 and 4 of them train again." in found[1].err and "Memory" not in found[2].err
     shas = [sorted(read_metrics(home / answer.folder / name)["weights_sha256"] for name in os.listdir(home / answer.folder)
