@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,8 +23,11 @@ pytestmark = [pytest.mark.extra, pytest.mark.tf]
 
 HERE = Path(__file__).parent
 SMALL = "digits_quickstart engine=jax epochs=2 model.layers.hidden.units=8"
-LISTENER = """
+OWN = """
 import keras
+import numpy as np
+class Plain(keras.callbacks.Callback):
+    pass
 class Listener(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.steps = 0
@@ -33,7 +38,43 @@ class Listener(keras.callbacks.Callback):
 class Setter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.set_weights([0 * weight for weight in self.model.get_weights()])
+class Halver(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = self.model.optimizer.learning_rate / 2
+class Quitter(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+class Reader(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        from stackfit.training.weights import weights_digest
+        print("read:", epoch, weights_digest(self.model), self.model.predict(np.ones((1, 8, 8, 1)), verbose=0).shape)
+class Faulty(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise RuntimeError("on purpose")
+class Quick(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.optimizer.learning_rate = 0.001 / (batch + 1)
+        self.model.stop_training = batch == 6
 """
+# By what it does: a callback of each kind, all in one cohort; what it does is decided by no number that engines differ in.
+CALLBACKS = {
+    "nothing": "mine.Plain",
+    "keeps the first epoch": "keras.callbacks.EarlyStopping, monitor: val_loss, min_delta: 9.0, patience: 1, restore_best_weights: true",
+    "lowers the rate": "keras.callbacks.ReduceLROnPlateau, monitor: loss, min_delta: 9.0, patience: 1, factor: 0.1",
+    "schedules the rate": "stackfit.callbacks.EpochSchedule, learning_rates: {1: 0.01, 3: 0.002}",
+    "stops at a threshold": "stackfit.callbacks.StopAt, monitor: loss, value: 99.0, mode: min",
+    "writes checkpoints": "keras.callbacks.ModelCheckpoint, filepath: 'at-{epoch}.weights.h5', save_weights_only: true",
+    "halves the rate": "mine.Halver",
+    "stops": "mine.Quitter",
+    "reads": "mine.Reader",
+    "raises": "mine.Faulty",
+    "listens to batches": "mine.Quick",
+}
+WITH_CALLBACKS = [
+    *("run", "digits_quickstart", "epochs=4", "model.layers.hidden.units=8", "data.validation_split=0.2", "save=[]"),
+    *("--trust", "mine", "-m", "+callbacks.mine=" + ",".join(f"{{_target_: {each}}}" for each in CALLBACKS.values())),
+]
 TENSORBOARD = "+callbacks.board={_target_: keras.callbacks.TensorBoard, log_dir: logs}"
 NORMALIZATION = "+model.layers.norm={_target_: keras.layers.Normalization, after: input}"
 
@@ -54,6 +95,7 @@ def python(script: str, *words: str, cwd: Path, given: str = "") -> list[Any]:
     """What a script of this folder prints, one JSON value a line."""
     paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80"}
+    variables["MALLOC_MMAP_THRESHOLD_"] = "1000000"  # large arrays that are freed go back to the system at once
     command = [sys.executable, "-W", "error::UserWarning", str(HERE / script), *words]
     done = subprocess.run(command, cwd=cwd, env=variables, input=given, capture_output=True, text=True, timeout=1500)
     assert done.returncode == 0, done.stderr
@@ -81,6 +123,8 @@ COMMANDS = {
     "texts": f"run {SMALL} '+model.layers.words={{_target_: keras.layers.TextVectorization, after: input}}'",
     "hashes": f"run {SMALL} '+model.layers.hash={{_target_: keras.layers.Hashing, num_bins: 9, after: input}}'",
     "lookup": f"run {SMALL} '+model.layers.look={{_target_: keras.layers.IntegerLookup, after: input}}'",
+    "callbacks": shlex.join([*WITH_CALLBACKS, "engine=jax", "stack=8"]),
+    "absurd": f"run {SMALL} model.layers.hidden.units=[100000000000]",
     "check": "check xor_needs_a_hidden_layer --engine jax",
     "table": "table {stacked}",
 }
@@ -94,7 +138,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def answers(home: Path) -> dict[str, Answer]:
     """What each command said, in order; `{name}` stands for the folder that an earlier one printed."""
-    (home / "mine.py").write_text(LISTENER)
+    (home / "mine.py").write_text(OWN)
     found = python("jax_commands.py", cwd=home, given=json.dumps(COMMANDS))
     return {name: Answer(**each) for name, each in zip(COMMANDS, found, strict=True)}
 
@@ -146,6 +190,38 @@ def test_cells_of_one_shape_share_a_stack_and_have_the_bits_that_each_has_alone(
 def test_a_callback_that_listens_to_batches_is_called_at_each_and_changes_no_bit(answers, home):
     assert "steps: 90 rate: 0.001" in answers["listened"].err
     assert metrics(home, answers["listened"])["weights_sha256"] == metrics(home, answers["alone"])["weights_sha256"]
+
+
+def what_callbacks_did(folders: list[Path]) -> dict[str, Any]:
+    """By what its callback does: how each cell ended, the learning rates, what it said, and the callback's files."""
+    found = {}
+    for folder in folders:
+        status = read_status(folder)
+        name = next(name for name, each in CALLBACKS.items() if each.partition(",")[0] in status["axes"]["callbacks.mine"])
+        rates = [row["learning_rate"] for row in read_history(folder)]
+        said = re.findall(r"^(stopped.*|read:.*|.*on purpose.*\))$", (folder / "log.txt").read_text(), re.MULTILINE)
+        ended = {key: (status["metrics"] or {}).get(key) for key in ("stopped_epoch", "weights_epoch")}
+        said = [re.sub("[0-9a-f]{64}", "", line) for line in said]
+        found[name] = [status["status"], ended, rates, said, sorted(path.name for path in folder.glob("at-*"))]
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's callbacks with NumPy 2
+def test_callbacks_act_on_their_member_as_they_do_on_tensorflow(answers, home, lab, cli):
+    (lab / "mine.py").write_text(OWN)
+    done = cli(*WITH_CALLBACKS)
+    assert (done.code, answers["callbacks"].code) == (1, 1), answers["callbacks"].err  # one of them raises
+    there, here = home / answers["callbacks"].folder, Path(done.out.splitlines()[-1])
+    folders = [sorted(path.parent for path in sweep.glob("*/status.json")) for sweep in (there, here)]
+    on_jax, on_tensorflow = map(what_callbacks_did, folders)
+    assert on_jax == on_tensorflow and on_jax.keys() == CALLBACKS.keys()
+    half = [0.001, 0.0005, 0.00025, 0.000125]
+    assert on_jax["halves the rate"][2] == pytest.approx(half) and on_jax["nothing"][2] == pytest.approx([0.001] * 4)
+    assert on_jax["keeps the first epoch"][1] == {"stopped_epoch": 2, "weights_epoch": 1}
+    assert [on_jax[name][1]["stopped_epoch"] for name in ("stops at a threshold", "stops", "listens to batches")] == [1, 2, 1]
+    assert [len(read_history(folder)) for folder in folders[0]] == [len(read_history(folder)) for folder in folders[1]]
+    assert [read_history(folder)[0]["members"] for folder in folders[0]].count(1) == 1  # what listens to batches
+
 
 
 def test_weights_that_a_callback_sets_are_those_of_the_run_and_of_its_scores(answers, home):
@@ -208,6 +284,29 @@ def test_streamed_data_are_refused_with_what_to_raise():
     streamed = StreamedDataset("big", {"train": 9}, (2,), (), Scaling(), "f", None)
     with pytest.raises(DataError, match=r"streamed, which takes TensorFlow.*Raise data.max_memory_bytes, or write: engine=tensorflow"):
         Feeds(streamed)
+
+
+BIG = "run xor_needs_a_hidden_layer engine=jax epochs=2 save=[] verbosity=0 model.layers.hidden.units=[%s]"  # 48 bytes a unit
+SHORT = {
+    "start": BIG % 3 + " hydra.mode=RUN",
+    "short": BIG % 2_000_000 + " -m 'seed=range(8)' --fresh",
+    "free": BIG % 2_000_000 + " -m 'seed=range(8)' --fresh",
+}
+
+
+@pytest.mark.slow
+def test_cells_that_do_not_fit_into_memory_together_train_in_halves_and_lose_nothing(home):
+    found = [Answer(**each) for each in python("little_memory.py", "1200", cwd=home, given=json.dumps(SHORT))]
+    assert [answer.code for answer in found] == [0, 0, 0], found[1].err
+    assert "Memory ran out for 8 cells together: 4 and 4 of them train again." in found[1].err and "Memory" not in found[2].err
+    shas = [sorted(read_metrics(home / answer.folder / name)["weights_sha256"] for name in os.listdir(home / answer.folder)
+                   if name.startswith("seed")) for answer in found[1:]]  # fmt: skip
+    assert shas[0] == shas[1] and len({*shas[0]}) == 8
+
+
+def test_a_layer_that_does_not_fit_into_memory_is_named_before_anything_is_trained(answers):
+    assert (answers["absurd"].code, answers["absurd"].out) == (2, "")
+    assert "Layer 'hidden', Dense, does not fit into memory: RESOURCE_EXHAUSTED" in answers["absurd"].err
 
 
 # ---- exactness

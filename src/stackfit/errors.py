@@ -219,6 +219,16 @@ def said(error: BaseException) -> str:
     return " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())
 
 
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether memory ran out, of the machine or a device, as Python, TensorFlow or XLA say it; what an error came of counts too."""
+    while error is not None:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if names & {"MemoryError", "ResourceExhaustedError"} or "RESOURCE_EXHAUSTED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def printable(text: str) -> str:
     """`text` with `\\u001b` and the like escaped: a file's text must not control the terminal. Line ends and tabs stay.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from stackfit.errors import AbsentError, ConfigError, Problems, TakenError
 from stackfit.execution import members, runner
 from stackfit.execution.cells import Cell
 from stackfit.execution.engines import engine_of
-from stackfit.execution.jobs import Claim, Job
+from stackfit.execution.jobs import Claim, Job, split
 from stackfit.execution.progress import Reporter
 from stackfit.training.engine import Engine, Settings
 
@@ -155,12 +156,18 @@ class CohortRunner:
         return group_jobs(good, self.checks, max_members, whole=self.rungs is not None)
 
     def train(self, cohort: Sequence[Job]) -> None:
-        """Train cells together. If their shared graph raises, train each again, alone: this shows which one caused it."""
-        cohort = [job for job in cohort if not self._is_settled(job)]
-        if cohort and not (self.fail_fast and self.failed):
-            for job in self._train_together(cohort):
-                if not (self.fail_fast and self.failed):
-                    self._train_together([replace(job, folder=None, member=None, lines=[], logs={}, epoch=0)])
+        """Train cells together. If that fails for all of them, train them again in parts; see `jobs.split`."""
+        waiting = [[job for job in cohort if not self._is_settled(job)]]
+        while waiting:
+            jobs = waiting.pop(0)
+            if jobs and not (self.fail_fast and self.failed):
+                parts = self._train_together(jobs)
+                for job in jobs:  # the sweep holds its jobs to its end
+                    job.member = job.model = None
+                if parts:
+                    gc.collect()  # a Keras model refers to itself
+                fresh = [[replace(job, folder=None, lines=[], logs={}, epoch=0) for job in part] for part in parts]
+                waiting = [*fresh, *waiting]
         self.between()
 
     def _is_settled(self, job: Job) -> bool:
@@ -169,8 +176,8 @@ class CohortRunner:
             job.refresh()
         return not job.waits
 
-    def _train_together(self, cohort: Sequence[Job]) -> Sequence[Job]:
-        """The jobs to train again, alone."""
+    def _train_together(self, cohort: Sequence[Job]) -> Sequence[Sequence[Job]]:
+        """The jobs to train again, in parts."""
         dataset = runner.load_data(cohort[0].cell, lambda line: None)  # it was said when the cells were planned
         if any(job.cell.fingerprint(dataset.fingerprint) != job.fingerprint for job in cohort):
             names = "; ".join(job.label for job in cohort)
@@ -187,7 +194,7 @@ class CohortRunner:
             return []
         except ConfigError as error:  # while the graph was traced: nothing is claimed yet
             if len(cohort) > 1:
-                return cohort
+                return split(cohort, error, self.reporter)
             self._refuse(cohort[0], error)
             return []
 

@@ -41,7 +41,7 @@ def train_elsewhere(
     limit_seconds: float,
     check: Callable[[], None],
     rungs: Rungs | None = None,
-) -> list[Job]:
+) -> list[list[Job]]:
     """`runner.run_cohort` in a process of its own."""
     for job in jobs:
         for name, node in job.cell.config["callbacks"].items():
@@ -77,11 +77,10 @@ def train_elsewhere(
             job.folder = None
         kinds: dict[str, type[StackfitError]] = {kind.__name__: kind for kind in (TakenError, VanishedError)}
         raise kinds.get(answer["kind"], ConfigError)(answer["error"])
-    again = [owned[number] for number in answer["again"]]
-    for job in owned:
-        if job not in again:
+    for number, job in enumerate(owned):
+        if not any(number in part for part in answer["again"]):
             _end(job, ended)
-    return again
+    return [[owned[number] for number in part] for part in answer["again"]]
 
 
 def _describe(job: Job) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.data.inputs import Inputs
-from stackfit.errors import StackfitError, TakenError, TrainingError
+from stackfit.errors import StackfitError, TakenError, TrainingError, lacks_memory
 from stackfit.execution.afterwards import run_ended
 from stackfit.execution.engines import engine_of
 from stackfit.execution.jobs import Job, check_there
@@ -38,7 +38,11 @@ class Finisher:
         self.jobs.append(job)
 
     def flush(self) -> None:
-        """Finish the jobs that have trained to their end since the last call."""
+        """Finish the jobs that have trained to their end since the last call.
+
+        Raises:
+            Exception: memory ran out; who has not ended can be finished from its checkpoint.
+        """
         jobs, self.jobs = self.jobs, []
         if not jobs:
             return
@@ -56,6 +60,8 @@ class Finisher:
                 for number, each in zip(validated, found, strict=True):
                     fresh[number] = each
         except TrainingError as error:  # in a shared graph: testing each alone shows which one caused it
+            if lacks_memory(error):
+                raise
             if len(jobs) == 1:
                 self.failed(jobs[0], error)
                 return
@@ -68,6 +74,8 @@ class Finisher:
                 metrics = _final_metrics(job, validation) | {f"test_{name}": value for name, value in logs.items()}
                 _save(job, metrics, scores, self.dataset)
             except Exception as error:  # whatever it is, the other jobs are still saved
+                if lacks_memory(error):
+                    raise
                 self.failed(job, error)
             else:
                 self._end(job, "finished")

@@ -63,7 +63,8 @@ def _train(order: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
         again = runner.run_cohort(jobs, dataset, _take_over, reporter, **limits)
     except (ConfigError, RunFolderError) as error:
         return {"error": str(error), "kind": type(error).__name__}
-    return {"again": [jobs.index(job) for job in again]}
+    numbers = {id(job): number for number, job in enumerate(jobs)}
+    return {"again": [[numbers[id(job)] for job in part] for part in again]}
 
 
 def _take_over(job: Job) -> RunFolder | None:

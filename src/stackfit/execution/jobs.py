@@ -11,14 +11,14 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stackfit.config import project
-from stackfit.errors import StackfitError, VanishedError
+from stackfit.errors import StackfitError, TrainingError, VanishedError, lacks_memory
 from stackfit.execution.cells import Cell
 from stackfit.execution.progress import Reporter
 from stackfit.files import shown
@@ -117,6 +117,8 @@ class Job:
         when = f"in epoch {self.epoch}" if self.epoch else "before the first epoch"
         is_ours = isinstance(error, StackfitError)
         self.failure = str(error) if is_ours else f"{type(error).__name__} {when}: {_text(error)}".rstrip(": ")
+        if lacks_memory(error) and not is_ours:
+            self.failure = f"Memory ran out {when}. Expected a cell that fits. Lower batch_size, or make the model smaller."
         if notes := getattr(error, "__notes__", ()):
             self.failure += f" ({'; '.join(notes)})"
         with contextlib.suppress(OSError, StackfitError):  # a full disk: the status below may still fit
@@ -193,6 +195,19 @@ def _mentions(file: str, text: str) -> bool:
             return text.encode() in stream.read()
     except OSError:
         return False
+
+
+def split(jobs: Sequence[Job], error: Exception, reporter: Reporter) -> list[list[Job]]:
+    """How jobs train again after an error of all: in halves if memory ran out, else each alone, which shows whose it is."""
+    if lacks_memory(error) and len(jobs) > 1:
+        half = (len(jobs) + 1) // 2
+        parts = [[*jobs[:half]], [*jobs[half:]]]
+        sizes = " and ".join(str(len(part)) for part in parts)
+        reporter.line(f"Memory ran out for {len(jobs)} cells together: {sizes} of them train again.", always=True)
+        return parts
+    if isinstance(error, TrainingError):
+        reporter.line(f"The cohort stopped: {error} Each of its cells trains again, alone.", always=True)
+    return [[job] for job in jobs]
 
 
 def check_there(folder: Path, error: BaseException) -> None:

@@ -13,13 +13,13 @@ import yaml
 from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.data.dataset import SILENT
-from stackfit.errors import ConfigError, RunFolderError, TrainingError, raising, said
+from stackfit.errors import ConfigError, RunFolderError, TrainingError, lacks_memory, raising, said
 from stackfit.execution.afterwards import attach
 from stackfit.execution.cells import Cell
 from stackfit.execution.elsewhere import train_elsewhere
 from stackfit.execution.engines import engine_of, is_here
 from stackfit.execution.finishing import Finisher
-from stackfit.execution.jobs import Claim, Job
+from stackfit.execution.jobs import Claim, Job, split
 from stackfit.execution.members import (
     adapt_layers,
     build_callbacks,
@@ -109,7 +109,7 @@ def run_cohort(
     limit_seconds: float = math.inf,
     check: Callable[[], None] = interrupts.check,
     rungs: Rungs | None = None,
-) -> list[Job]:
+) -> list[list[Job]]:
     """Train cells together: build, trace, claim folders, train, evaluate, save.
 
     Args:
@@ -121,7 +121,7 @@ def run_cohort(
         rungs: of a search. At a rung its cells are ranked; those that have to wait for cells of other cohorts are *paused*.
 
     Returns:
-        The jobs to train again, each alone, because their shared graph raised or was late; none for a cohort of one.
+        The jobs to train again, because their shared graph raised or was late, as `jobs.split` gives them; none for a cohort of one.
 
     Raises:
         ConfigError: a model cannot be built or traced; no folder was left.
@@ -144,9 +144,11 @@ def _run_here(
     limit_seconds: float,
     check: Callable[[], None],
     rungs: Rungs | None,
-) -> list[Job]:
+) -> list[list[Job]]:
     from stackfit.training import events, loop
 
+    engine = engine_of(jobs[0].cell.config)
+    feeds = engine.feeds(dataset)  # first: it releases what an earlier cohort left in memory
     for job in jobs:
         job.alone = len(jobs) == 1 and not job.cell.axes
         job.model = job.model or make_model(job.cell, dataset.input_shape)
@@ -154,9 +156,7 @@ def _run_here(
             check_inputs(job.cell, find_index_layers(job.model), dataset, problems)
         adapt_layers(job.cell, job.model, dataset, job.say)
         interrupts.check()
-    engine = engine_of(jobs[0].cell.config)
     settings = [settings_of(job.cell.config) for job in jobs]
-    feeds = engine.feeds(dataset)
     members = []
     for job, each in zip(jobs, settings, strict=True):
         job.member = make_member(job.model, feeds, each, job.cell.config["epochs"])
@@ -197,6 +197,8 @@ def _run_here(
             elif isinstance(event, events.Checkpointed):
                 jobs[event.member].folder.save_checkpoint(event.checkpoint.write)  # type: ignore[union-attr]
             elif isinstance(event, events.Failed):
+                if lacks_memory(event.error):  # which member met it is chance
+                    raise event.error
                 jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
                 if fail_fast:
@@ -205,13 +207,12 @@ def _run_here(
                 jobs[event.member].done = event
                 finish.enqueue(jobs[event.member])
         finish.flush()
-    except TrainingError as error:
-        if len(jobs) == 1:
-            finish.failed(jobs[0], error)
-            return []
-        reporter.line(f"The cohort stopped: {error} Each of its cells trains again, alone.", always=True)
-        return [job for job in jobs if job.folder is not None and not job.ended]
     except BaseException as error:
+        if isinstance(error, TrainingError) or (isinstance(error, Exception) and lacks_memory(error)):
+            if len(jobs) == 1:
+                finish.failed(jobs[0], error)
+                return []
+            return split([job for job in jobs if job.folder is not None and not job.ended], error, reporter)
         finish.abort(jobs, KeyboardInterrupt() if isinstance(error, _Enough) else error)
         if not isinstance(error, (RunFolderError, _Enough)) or not any(job.failure for job in jobs):
             raise

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stackfit.config.own_units import loss_weight
-from stackfit.errors import ConfigError, Problems
+from stackfit.errors import ConfigError, Problems, lacks_memory
 from stackfit.model.agreement import Output, find_disagreements
 from stackfit.model.building import BASES, build, find_target
 from stackfit.model.callback_checks import find_hooks, find_idle
 from stackfit.model.metric_checks import Trial, find_misuse, give_columns, try_metrics
 from stackfit.model.stack import Stack
 from stackfit.model.stack_checks import check_trainable, find_unlikely
-from stackfit.model.wiring import said_of
+from stackfit.model.wiring import no_room, said_of
 
 
 def assemble(config: Mapping[str, Any], input_shape: tuple[int, ...] | None, problems: Problems) -> Stack:
@@ -74,7 +74,10 @@ def _build_optimizer(stack: Stack, config: Mapping[str, Any], problems: Problems
     try:
         model.optimizer.build(model.trainable_variables)
     except Exception as error:  # Keras's own, and whatever a user's optimizer raises
-        label = str(config["optimizer"]["_target_"]).rpartition(".")[2]
+        label, stack.model = str(config["optimizer"]["_target_"]).rpartition(".")[2], None
+        if lacks_memory(error):
+            problems.errors.append(no_room(f"The state of {label}", error, ("model.layers", "optimizer")))
+            return
         said = ConfigError(
             f"{label} cannot be built for the model's {len(model.trainable_variables)} weights: {said_of(error)}. Expected arguments "
             "that a config can hold. Choose another optimizer, such as keras.optimizers.Adam.",
@@ -82,7 +85,6 @@ def _build_optimizer(stack: Stack, config: Mapping[str, Any], problems: Problems
         )
         said.__cause__ = error
         problems.errors.append(said)
-        stack.model = None
 
 
 def _check_agreement(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import itertools
 import sys
@@ -202,6 +203,7 @@ def is_base(target: type) -> bool:
     return target in (*NESTED_BASES, *itertools.chain(*BASES.values())) or (issubclass(target, layer) and target.call is layer.call)
 
 
+@functools.lru_cache(1024)  # a sweep builds the same classes for every cell
 def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]:
     """The arguments that a target takes by name, those of its **kwargs included, and whether it takes any others."""
     parameters = inspect.signature(target).parameters
@@ -218,6 +220,7 @@ def accepted_arguments(target: Any) -> tuple[dict[str, inspect.Parameter], bool]
     return known, takes_more
 
 
+@functools.lru_cache(1024)
 def required_arguments(target: Any) -> list[str]:
     """The arguments without a default."""
     return [name for name, parameter in accepted_arguments(target)[0].items() if parameter.default is parameter.empty]

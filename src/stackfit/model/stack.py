@@ -12,11 +12,11 @@ from typing import Any
 
 import keras
 
-from stackfit.errors import ConfigError, Problems, did_you_mean
+from stackfit.errors import ConfigError, Problems, did_you_mean, lacks_memory
 from stackfit.model.adapting import check_place
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
-from stackfit.model.wiring import as_list, check_computed, names_in, other_form, passed, said_of
+from stackfit.model.wiring import as_list, check_computed, names_in, no_room, other_form, passed, said_of
 
 _SCOPE = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.>-]*")
 INPUT = "input"  # the name of the input layer, for `inputs: [input, …]`
@@ -133,7 +133,10 @@ class Stack:
                 value = part(**read) if isinstance(read, Mapping) else part(read)
                 check_computed(part, read, value)
                 self.called.append(part)
-            except Exception as error:  # Keras's own, TensorFlow's (no memory), and whatever a user's layer raises
+            except Exception as error:  # Keras's own, and whatever a user's layer raises
+                if lacks_memory(error):
+                    self.problems.errors.append(no_room(f"Layer {name!r}, {type(part).__name__},", error, self.causes(name)))
+                    return None
                 tensors = read.values() if isinstance(read, Mapping) else as_list(read)
                 shapes = [str(tuple(tensor.shape[1:])) for each in tensors for tensor in as_list(each)]
                 said = ConfigError(

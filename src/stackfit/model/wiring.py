@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
-from stackfit.errors import said
+from stackfit.errors import ConfigError, said
 
 
 def names_in(wiring: Any) -> list[Any]:
@@ -32,6 +32,14 @@ def said_of(error: Exception) -> str:
     text = said(error).rpartition(" Error encountered: ")[2]
     text = re.sub(r"^Exception encountered when calling \w+\.call\(\)\. ", "", text)
     return text.partition(" Arguments received")[0].partition(" Full shape received")[0][:300].rstrip(".")
+
+
+def no_room(what: str, error: Exception, among: Sequence[str]) -> ConfigError:
+    """The error of a part of a model that does not fit into memory."""
+    text = re.sub(r"\{\{.*?\}\} | on /job:.*", "", said_of(error))
+    said = ConfigError(f"{what} does not fit into memory: {text}. Expected a smaller model. Lower its arguments.", among=among)
+    said.__cause__ = error
+    return said
 
 
 def other_form(part: keras.layers.Layer, wiring: Any) -> str:

@@ -21,7 +21,7 @@ class Jax:
 
     name = "jax"
     shared: tuple[str, ...] = ("data", "batch_size", "precision", "deterministic", "stack")
-    building = staticmethod(runtime.only_jax)
+    building = staticmethod(runtime.building)
 
     def start(self, settings: Settings, together: bool = False) -> None:
         runtime.start(settings.deterministic, settings.lean, settings.cache)

@@ -102,6 +102,7 @@ class Compiled:
 
 
 _compiled: OrderedDict[Hashable, Compiled] = OrderedDict()
+_metrics: dict[Hashable, tuple[Any, Any, int]] = {}  # of models that are alike: target, output, and how many variables
 
 
 def compiled_for(model: keras.Model, feed: JaxFeed) -> Compiled:
@@ -160,22 +161,24 @@ class JaxProgram:
         feeds: list[Any] = [member.train for member in members]
         self.size = feeds[0].stack
         self.validation: list[Any] = [member.validation for member in members]
-        self.stacks = [
-            Stack(numbers, [members[number].model for number in numbers], [feeds[number] for number in numbers])
-            for numbers in stacks_of(feeds)
-        ]
+        with stopping(self.size, ConfigError):
+            self.stacks = [
+                Stack(numbers, [members[number].model for number in numbers], [feeds[number] for number in numbers])
+                for numbers in stacks_of(feeds)
+            ]
         self.place = {number: (stack, place) for stack in self.stacks for place, number in enumerate(stack.numbers)}
         self._orders: list[jax.Array] = []
 
     def trace(self) -> None:
-        self.begin([0] * len(self.place))
         with stopping(self.size, ConfigError):
+            self.begin([0] * len(self.place))
             for stack, order in zip(self.stacks, self._orders, strict=True):
                 stack.run(stack.compiled.train, order, stack.feeds[0].data, {0: (0, 0)})
                 break_off(stack)
 
     def begin(self, epochs: Sequence[int]) -> None:
-        self._orders = [stack.order(stack.feeds, [epochs[number] for number in stack.numbers]) for stack in self.stacks]
+        with stopping(self.size):
+            self._orders = [stack.order(stack.feeds, [epochs[number] for number in stack.numbers]) for stack in self.stacks]
 
     def run(self, starts: Sequence[int], stops: Sequence[int]) -> None:
         with stopping(self.size):
@@ -230,9 +233,29 @@ def evaluate(models: Sequence[keras.Model], feeds: Sequence[JaxFeed]) -> list[tu
 
 
 def build_metrics(model: keras.Model, feed: JaxFeed) -> None:
-    """Make the variables of loss and metrics, as the first call of Keras's `fit` does."""
-    index = jax.ShapeDtypeStruct((min(feed.form.batch_size, feed.examples),), jnp.int32)
-    model._symbolic_build(data_batch=jax.eval_shape(feed.form.batch, feed.data, index))
+    """Make the variables of loss and metrics, as the first call of Keras's `fit` does.
+
+    Keras computes the model and its metrics without values for that. Of models that are alike only the first one needs it.
+    """
+    parts = [part for part in (model._compile_metrics, model._compile_loss) if part is not None and not part.built]
+    if not parts:
+        return
+    examples = min(feed.form.batch_size, feed.examples)
+    key = (feed.alike, feed.form, examples)
+    if key in _metrics:
+        target, output, count = _metrics[key]
+        for part in parts:
+            part.build(target, output)
+        if len(model.metrics_variables) == count:
+            return
+        for part in parts:  # a metric makes variables when it is first called
+            part.built = False
+    batch = jax.eval_shape(feed.form.batch, feed.data, jax.ShapeDtypeStruct((examples,), jnp.int32))
+    model._symbolic_build(data_batch=batch)
+    if feed.alike:
+        target = keras.KerasTensor(batch[1].shape, keras.backend.standardize_dtype(batch[1].dtype))
+        output = keras.KerasTensor((examples, *model.output.shape[1:]), model.output.dtype)
+        _metrics[key] = target, output, len(model.metrics_variables)
 
 
 def break_off(stack: Stack) -> None:
