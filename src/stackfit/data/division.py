@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.labels import different
 from stackfit.data.settings import split_at, wrong
 
 
@@ -73,7 +74,7 @@ def hold_out(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.nda
     order = np.random.default_rng(seed).permutation(len(y))
     kinds = y[order] if y.dtype.kind == "i" else np.zeros(len(y))
     held_out = np.zeros(len(y), bool)
-    for kind in np.unique(kinds):
+    for kind in different(kinds):
         members = np.flatnonzero(kinds == kind)
         held_out[members[: min(round(len(members) * share), len(members) - 1)]] = True
     return order[~held_out], order[held_out]

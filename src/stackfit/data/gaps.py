@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.labels import different
 from stackfit.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
 
 
 def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data) -> Iterator[DataError]:
-    seen = {part: set(np.unique(y).tolist()) for part, y in labels.items()}
+    seen = {part: set(different(y).tolist()) for part, y in labels.items()}
     known: set[int] = seen["train"]
     for part in [part for part in seen if part != "train"]:
         found = []

@@ -208,7 +208,7 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
         return
     if name in table.sound:
         return
-    known, low, high = len(faults.found), column.min(), column.max()
+    known, (low, high) = len(faults.found), table.ends.get(name) or (column.min(), column.max())
     if not (sound := bool(low >= -LARGEST and high <= LARGEST)):  # with a gap both are NaN
         high = np.isfinite(column) & (np.abs(column) > LARGEST)
         for bad, expected in (
