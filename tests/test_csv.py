@@ -445,6 +445,29 @@ def test_whole_numbers_that_become_one_are_a_warning_and_decimals_are_not():
     assert "'key'" in line  # with a gap
 
 
+def test_whole_numbers_that_become_one_in_a_test_file_or_between_both_files_are_a_warning():
+    label, far = [n % 3 // 2 for n in range(60)], [n * 997 for n in range(60)]
+    train = [2**25 + 1000 * n for n in range(60)]
+    data = table(key=train, a=far, y=label)
+    known = {"test_path": "test.csv", "validation_split": 0.1}
+
+    def lost_with(key, **changes):
+        table("test.csv", key=key, a=far, y=changes.pop("y", label))
+        return lost({**data, **known}, **changes)
+
+    assert lost_with(train) == []
+    for key in ([2**26 + n for n in range(60)], [train[7] + 1] * 60):  # in the test file alone; one of each file
+        (line,) = lost_with(key)
+        assert line.startswith("Column 'key' of t.csv and test.csv has different whole numbers that are one in float32, such as ")
+    assert "such as 33561432 and 33561433. Expected" in line
+    (line,) = lost_with([2**60 + n for n in range(60)])  # one in float64, too
+    assert "such as 1152921504606846976 and 1152921504606846977, and 58 more pairs" in line
+    assert lost_with([n + 0.5 for n in train]) == [] and lost_with([2**26 + n for n in range(60)], columns={"key": "drop"}) == []
+    data = table(a=far, y=train)
+    (line,) = lost_with(train, form="value", num_classes=0, y=[2**26 + n for n in range(60)], columns={"key": "drop"})  # the values to predict
+    assert line.startswith("Column 'y' of t.csv and test.csv")
+
+
 @pytest.mark.parametrize(
     "name, cells, how",
     [

@@ -71,10 +71,9 @@ def read(settings: Data, progress: Progress) -> Stored:
             "at least two classes in the training part",
             f"Set another data.{key}",
         )
-    warnings: list[DataError] = []
+    coarse: list[str] = []
     if trained is None:
         encoding, coarse = fit_numbers(encoding, table, division.train[: division.cut], settings)
-        warnings += find_lost(table, encoding, coarse, None if num_classes else label)
     x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=trained is None)
     arrays = {"train_x": x_train, "train_y": y[division.train]}
     rows = {"train": table.rows[division.train]}
@@ -90,7 +89,8 @@ def read(settings: Data, progress: Progress) -> Stored:
     elif len(division.test):
         arrays |= {"test_x": x_test, "test_y": y[division.test]}
         rows["test"] = table.rows[division.test]
-    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding, "warnings": warnings}
+    lost = find_lost(table, test, encoding, coarse, None if num_classes else label)
+    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding, "warnings": [*lost] if trained is None else []}
     if any(column.base and column.kind == "number" for column in encoding.columns):
         facts["revisions"] = {"csv_scaling": 2}  # statistics of these columns in float64
     return Stored(arrays, facts)

@@ -193,13 +193,15 @@ def _count_lines(path: Path) -> tuple[np.ndarray, int] | None:
     odd: list[int] = []
 
     def count(blocks: range) -> None:
-        buffer = np.empty(BLOCK, np.uint8)
+        buffer = bytearray(BLOCK)
         with path.open("rb", 0) as file:
             file.seek(blocks.start * BLOCK)
             for number in blocks:
-                block = buffer[: file.readinto(buffer.data)]
-                is_whole = len(block) == min(BLOCK, size - number * BLOCK)
-                if odd or not is_whole or block.max() > 127 or (block == ord('"')).any() or (block == ord("\r")).any():
+                length = file.readinto(buffer)
+                block = np.frombuffer(buffer, np.uint8)[:length]
+                is_whole = length == min(BLOCK, size - number * BLOCK)
+                is_odd = block.max() > 127 or any(buffer.find(mark, 0, length) >= 0 for mark in (b'"', b"\r"))
+                if odd or is_odd or not is_whole:
                     odd.append(number)
                     return
                 counts[number] = np.count_nonzero(block == ord("\n"))
