@@ -94,7 +94,7 @@ def test_blank_lines_are_dropped_silently_and_lines_of_separators_are_said():
     said = []
     dataset = load_dataset({**data, "test_split": 0.0}, said.append)
     assert sorted(dataset.train.x[:, 0]) == [1, 3, 5, 7]
-    assert said == ["t.csv: 1 rows hold nothing but separators and are left out: 5."]
+    assert said == ["t.csv: left out 1 row of nothing but separators: 5."]
     assert sorted(dataset.rows["train"]) == [2, 4, 6, 7]
 
 

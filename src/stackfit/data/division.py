@@ -9,6 +9,7 @@ import numpy as np
 from stackfit.config.schema import Data
 from stackfit.data.labels import different
 from stackfit.data.settings import split_at, wrong
+from stackfit.errors import counted
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _by_group(groups: np.ndarray, share: float, settings: Data) -> Division:
     names, members = np.unique(groups, return_inverse=True)
     parts = 1 + bool(share) + bool(settings.validation_split)
     if len(names) < parts:
-        found = f"Column {settings.group!r} has {len(names)} group{'s' * (len(names) > 1)} for {parts} parts."
+        found = f"Column {settings.group!r} has {counted(len(names), 'group')} for {counted(parts, 'part')}."
         raise wrong("group", found, "at least one group for each part", "Set another column")
     drawn = draw.permutation(len(names))
     ends = np.cumsum(np.bincount(members)[drawn])
@@ -144,6 +145,6 @@ def _boundary(values: np.ndarray, at: int, settings: Data) -> int:
     """The position nearest to `at` at which a sorted column changes."""
     changes = np.flatnonzero(values[1:] != values[:-1]) + 1
     if not len(changes):
-        found = f"Column {settings.split_by!r} has one value only in {len(values):,} rows to divide: none is later than another."
+        found = f"Column {settings.split_by!r} has one value only in {counted(len(values), 'row')} to divide: none is later than another."
         raise wrong("split_by", found, "at least two values in each part but the last", "Set another column")
     return int(changes[np.abs(changes - at).argmin()])

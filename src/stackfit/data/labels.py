@@ -8,7 +8,7 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.settings import check_two_classes, wrong
-from stackfit.errors import did_you_mean
+from stackfit.errors import counted, did_you_mean
 
 LARGEST = 2**63 - 1  # of int64
 Place = Callable[[int], tuple[str, str]]  # of a label by its position: `("flowers.csv", "row 12")`
@@ -69,7 +69,7 @@ def find_classes(settings: Data, labels: np.ndarray, form: str | None = None) ->
     check_two_classes(labels, str(settings.path))
     kinds, whole = different(labels), labels.dtype.kind == "i"
     if whole and declared is None and len(kinds) > max(20, len(labels) // 2):
-        found = f"{settings.path!r} has {len(kinds)} different whole numbers as {len(labels)} labels."
+        found = f"{settings.path!r} has {len(kinds):,} different whole numbers as {counted(len(labels), 'label')}."
         cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
         raise wrong("num_classes", found, "to be told whether these are values or classes", cure)
     numbers = whole and (declared not in (None, len(kinds)) or np.array_equal(kinds, range(len(kinds))))

@@ -32,7 +32,7 @@ from stackfit.data.tables.roles import (
 )
 from stackfit.data.tables.rows import match_columns
 from stackfit.data.tables.table import Table, read_table
-from stackfit.errors import DataError
+from stackfit.errors import DataError, counted
 
 _kept: dict[str, Table] = {}  # the last table that was declared: it is about to be loaded
 
@@ -45,7 +45,7 @@ def read(settings: Data, progress: Progress) -> Stored:
         if one.left_out:
             left_out = ", ".join(map(str, one.left_out[:5])) + (", …" if len(one.left_out) > 5 else "")
             progress.say(
-                f"{one.name}: {len(one.left_out)} rows hold nothing but separators and are left out: {left_out}."
+                f"{one.name}: left out {counted(len(one.left_out), 'row')} of nothing but separators: {left_out}."
             )
     trained: Encoding | None = progress.encoding
     if trained is None:
@@ -163,7 +163,8 @@ def _features(table: Table, settings: Data) -> tuple[str, dict[str, str], Faults
     kinds = decide_columns(table, settings, apart, faults) if len(table) else {}
     kinds.pop(label, None)
     if not (kinds or faults.found):
-        found = f"{table.name} has {len(table)} rows and {len(kinds) if len(table) else len(table.columns) - 1} columns besides the label."
+        columns = counted(len(kinds) if len(table) else len(table.columns) - 1, "column")
+        found = f"{table.name} has {counted(len(table), 'row')} and {columns} besides the label."
         raise wrong(table.key, found, "at least one of each", "Add them to the file")
     return label, kinds, faults
 

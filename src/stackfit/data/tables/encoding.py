@@ -16,7 +16,7 @@ from stackfit.data.tables.columns import TRUE, Faults, check_gaps, check_numbers
 from stackfit.data.tables.dates import FORMS, PARTS, date_forms, date_parts
 from stackfit.data.tables.placing import place_rows
 from stackfit.data.tables.table import Table, missing
-from stackfit.errors import did_you_mean
+from stackfit.errors import counted, did_you_mean
 
 EPSILON = float(np.finfo(np.float32).eps)
 RESOLUTION = 1e-3  # of a column's deviation: the coarsest rounding of float32 that leaves its statistics as they are
@@ -153,7 +153,7 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
         values = _numbers(column, table)
         values = values[training]
         if settings.impute:
-            given = given | {"fill": _fill(column, table, values, training, settings.impute)}
+            given = given | {"fill": _fill(column, table, values, settings.impute)}
         if column.kind == "date":
             given = given | {"base": float(np.nanmin(values[:, 3]))}
         if column.kind == "number":
@@ -203,7 +203,7 @@ def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Fault
         return Column(name, "date", form=forms[0] if forms else "ISO8601")
     if kind == "flag":
         if len(words) > 2:
-            found = f"Column {name!r} of {table.name} holds {len(words):,} words: {words_in(words)}."
+            found = f"Column {name!r} of {table.name} holds {counted(len(words), 'word')}: {words_in(words)}."
             faults.add(found, "two for a flag", "Correct them, or declare it as a category")
         by_lower = {word.lower(): word for word in words}
         yes = next((word for lower, word in by_lower.items() if TRUE.get(lower) in by_lower or len(words) == 1), None)
@@ -230,7 +230,7 @@ def _numbers(column: Column, table: Table) -> np.ndarray:
     return np.array([*(numbers.get(word.strip(), -1.0) for word in words), np.nan])[codes]
 
 
-def _fill(column: Column, table: Table, values: np.ndarray, training: np.ndarray, strategy: str) -> Any:
+def _fill(column: Column, table: Table, values: np.ndarray, strategy: str) -> Any:
     """What missing cells get, by scikit-learn; words and flags get the most frequent one."""
     from sklearn.impute import SimpleImputer
 
@@ -239,7 +239,7 @@ def _fill(column: Column, table: Table, values: np.ndarray, training: np.ndarray
     known = values.reshape(len(values), -1)
     if np.isnan(known).all(axis=0).any():
         faults = Faults(table, Data())
-        found = f"Column {column.name!r} of {table.name} is empty in all {len(training):,} rows of the training part."
+        found = f"Column {column.name!r} of {table.name} is empty in every row of the training part."
         faults.add(found, "a value to impute from", "Declare it as drop in data.columns")
         faults.raise_all()
     fill = SimpleImputer(strategy=strategy).fit(known).statistics_.tolist()

@@ -10,7 +10,7 @@ import numpy as np
 from stackfit.config.override_text import override_text
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.table import Table
-from stackfit.errors import DataError
+from stackfit.errors import DataError, counted
 
 EXACT32, EXACT64 = 2**24, 2**53  # up to these, float32 and float64 hold every whole number
 _WHOLE = re.compile(r"[+-]?\d+")
@@ -38,7 +38,7 @@ def find_lost(
             pairs, files = _merged([table, test], name, base), f"{table.name} and {test.name}"
         if pairs:
             (first, second), count = pairs[0], len(pairs)
-            more = f", and {count - 1:,} more pairs" if count > 1 else ""
+            more = f", and {counted(count - 1, 'more pair')}" if count > 1 else ""
             cure = (
                 "Subtract an offset, or divide them, in the file"
                 if name == target
