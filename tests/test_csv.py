@@ -94,7 +94,7 @@ def test_blank_lines_are_dropped_silently_and_lines_of_separators_are_said():
     said = []
     dataset = load_dataset({**data, "test_split": 0.0}, said.append)
     assert sorted(dataset.train.x[:, 0]) == [1, 3, 5, 7]
-    assert said == ["t.csv: 1 rows hold nothing but separators and are left out: 5."]
+    assert said == ["t.csv: left out 1 row of nothing but separators: 5."]
     assert sorted(dataset.rows["train"]) == [2, 4, 6, 7]
 
 
@@ -443,6 +443,29 @@ def test_whole_numbers_that_become_one_are_a_warning_and_decimals_are_not():
     assert lost(table(a=[f"{n / 7:.17g}" for n in range(60)] , b=[f"{value:.17f}" for value in A[:60]], y=label)) == []
     (line,) = lost(write("key,a,y\n" + "".join(f"{'' if n == 5 else keys[n]},{n * n},{n % 2}\n" for n in range(60))), impute="median")
     assert "'key'" in line  # with a gap
+
+
+def test_whole_numbers_that_become_one_in_a_test_file_or_between_both_files_are_a_warning():
+    label, far = [n % 3 // 2 for n in range(60)], [n * 997 for n in range(60)]
+    train = [2**25 + 1000 * n for n in range(60)]
+    data = table(key=train, a=far, y=label)
+    known = {"test_path": "test.csv", "validation_split": 0.1}
+
+    def lost_with(key, **changes):
+        table("test.csv", key=key, a=far, y=changes.pop("y", label))
+        return lost({**data, **known}, **changes)
+
+    assert lost_with(train) == []
+    for key in ([2**26 + n for n in range(60)], [train[7] + 1] * 60):  # in the test file alone; one of each file
+        (line,) = lost_with(key)
+        assert line.startswith("Column 'key' of t.csv and test.csv has different whole numbers that are one in float32, such as ")
+    assert "such as 33561432 and 33561433. Expected" in line
+    (line,) = lost_with([2**60 + n for n in range(60)])  # one in float64, too
+    assert "such as 1152921504606846976 and 1152921504606846977, and 58 more pairs" in line
+    assert lost_with([n + 0.5 for n in train]) == [] and lost_with([2**26 + n for n in range(60)], columns={"key": "drop"}) == []
+    data = table(a=far, y=train)
+    (line,) = lost_with(train, form="value", num_classes=0, y=[2**26 + n for n in range(60)], columns={"key": "drop"})  # the values to predict
+    assert line.startswith("Column 'y' of t.csv and test.csv")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from stackfit.config import project
 from stackfit.errors import (
     ConfigError,
     ConfigErrors,
@@ -12,6 +15,7 @@ from stackfit.errors import (
     StackfitError,
     TrainingError,
     TrustError,
+    counted,
     did_you_mean,
     nearest,
     raising,
@@ -71,3 +75,20 @@ def test_what_keras_says_is_one_line_without_colours():
     from stackfit.errors import said
 
     assert said(ValueError("call().\n\n\x1b[1mCould not\x1b[0m take \x1b[1;31m(3,)\x1b[m")) == "call(). Could not take (3,)"
+
+
+def test_one_is_singular_and_thousands_are_separated():
+    assert [counted(number, "more pair") for number in (0, 1, 2000)] == ["0 more pairs", "1 more pair", "2,000 more pairs"]
+    assert counted(3, "class") == "3 classes" and counted(1, "class") == "1 class"
+
+
+def test_what_is_counted_before_a_noun_is_counted_by_one_function():
+    by_hand = re.compile(r"\} [a-z ]+\{'s' ")  # an s of its own, anywhere; in messages about data a plural whatever the number
+    plural = re.compile(r"\{((len|sum)\([^{}]*|[^{}]*:,)\} (?!is |has |was |in )([a-z]+ )?[a-z]+[^s ]s\b")
+    found = {}
+    for path in project.PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        matches = [*by_hand.finditer(text), *(plural.finditer(text) if "data" in path.relative_to(project.PACKAGE).parts else ())]
+        if matches:
+            found[path.name] = [match[0] for match in matches]
+    assert found == {}

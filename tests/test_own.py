@@ -353,7 +353,7 @@ def test_folders_without_classes_or_without_pictures_are_refused(tmp_path):
     (tmp_path / "photos").mkdir()
     refused(data, "path", "no subfolders", "Expected one subfolder per class", "Sort the pictures")
     (tmp_path / "photos" / "cat").mkdir()
-    refused(data, "path", "1 subfolders", "at least two", "Sort the pictures")
+    refused(data, "path", "has 1 subfolder.", "at least two", "Sort the pictures")
     (tmp_path / "photos" / "dog").mkdir()
     refused(data, "path", "photos/cat has no pictures", ".png, .jpg, .jpeg", "Add pictures")
 
@@ -444,7 +444,7 @@ def test_features_that_float32_makes_equal_are_a_warning():
     said = []
     load_dataset(data, said.append)
     assert said == [
-        "warning: 1 of 2 features in mine.npz lose their differences in float32, such as number 0 (from 0), 1700000000 to "
+        "warning: float32 loses the differences of 1 of 2 features in mine.npz, such as number 0 (from 0), 1700000000 to "
         "1700000059. Expected numbers whose first 7 digits tell them apart. Subtract an offset before you save them."
     ]
     said.clear()

@@ -11,12 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stackfit.config.schema import Data
-from stackfit.data import load_dataset
-from stackfit.data.tables import encoding, parsing
+from stackfit.data.tables import parsing
 from stackfit.data.tables.table import read_table
 from stackfit.errors import DataError
-
-DATA = {"kind": "csv", "path": "t.csv", "label": "y", "scale": "none"}
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +84,27 @@ def test_a_file_has_pieces_where_lines_are_rows(first, line, pieces, tmp_path, m
     assert len(parsed) == pieces and found == outcome(path, 1, monkeypatch)[0]
 
 
+@pytest.mark.parametrize("block", range(7, 40, 4))
+def test_a_piece_starts_with_a_line_wherever_blocks_of_bytes_end(block, tmp_path, monkeypatch):
+    monkeypatch.setattr(parsing, "CELLS", 32)
+    monkeypatch.setattr(parsing, "BLOCK", block)  # before: the end of a first cell, such as 17 of 100017, could be taken for the cell
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,b,y", *(f"{100000 + number},2,{number % 2}" for number in range(40)), ""]))
+    found, pieces = outcome(path, 3, monkeypatch)
+    assert len(pieces) == 3 and found == outcome(path, 1, monkeypatch)[0]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n\n", "\n1,2,0", "\n-0,,0\n"])
+def test_the_ends_that_a_parser_notes_are_those_of_the_column(end, tmp_path, monkeypatch):
+    monkeypatch.setattr(parsing, "CELLS", 32)
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a,b,y", *(f"{number - 7},{number / 8},1" for number in range(40))]) + end)
+    table = read_table(path, Data(kind="csv", path=str(path)), "path", ["y"])
+    known = {name: (np.min(table.columns[name]), np.max(table.columns[name])) for name in table.ends}
+    assert set(table.ends) <= {"a", "b"} and (table.ends or end == "\n\n\n")
+    np.testing.assert_equal(table.ends, known)
+
+
 def test_truth_values_in_one_piece_and_numbers_in_another_are_words(tmp_path, monkeypatch):
     monkeypatch.setattr(parsing, "CELLS", 32)
     path = tmp_path / "t.csv"
@@ -104,14 +122,3 @@ def test_pieces_end_where_pandas_decides_anew_what_a_column_is(tmp_path):
         cells = pd.read_csv(path)["c0"]
     border = next(number for number, cell in enumerate(cells) if isinstance(cell, str))
     assert parsing.rows_at_once(width) == 128 and border == 256
-
-
-def test_columns_are_placed_by_several_threads_as_by_one(monkeypatch):
-    random = np.random.default_rng(0)
-    pd.DataFrame(random.standard_normal((300, 7)).round(3), columns=list("abcdefg")).assign(y=np.arange(300) % 3).to_csv("t.csv", index=False)
-    digests = set()
-    for cores in (1, 2, 9):
-        monkeypatch.setattr(encoding, "cores", lambda cores=cores: cores)
-        monkeypatch.setattr(encoding, "CELLS", 1)
-        digests.add(load_dataset(DATA).fingerprint)
-    assert len(digests) == 1

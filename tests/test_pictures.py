@@ -104,7 +104,7 @@ def chalk(array: np.ndarray, number: int, path: Path) -> None:
 def test_pictures_that_come_out_as_one_colour_are_a_warning(lab):
     data = save_all("photos", chalk, count=5)
     (warning,) = load_dataset({**data, "test_split": 0}).warnings
-    assert warning.kind == "one_colour" and warning.message.startswith("10 of 10 training pictures are of one colour, such as 255")
+    assert warning.kind == "one_colour" and warning.message.startswith("Training pictures of one colour: 10 of 10, such as 255 of 255")
     assert load_dataset({**data, "test_split": 0, "background": "black"}).warnings == ()
 
 
@@ -234,7 +234,10 @@ def test_pictures_further_down_are_told(lab):
     data = save_all("photos", plain, count=3)
     save_all("photos/above/indoor", plain, count=5)
     (line,) = told(data)
-    assert "photos/above has 10 pictures in subfolders (indoor), which are left out" in line and "Move them there" in line
+    assert line == (
+        "warning: left out of photos/above: 10 pictures in subfolders (indoor). Expected every picture in photos/above itself. "
+        "Move what belongs to the class there."
+    )
 
 
 def test_a_set_that_is_divided_already_is_told_how_to_name_its_parts(lab):
@@ -274,7 +277,7 @@ def test_white_is_not_the_brightest_pixel_of_arrays(lab, highest, dtype, white):
 
 def test_a_folder_around_the_folder_is_named(lab):
     save_all("photos/photos", plain, count=2)
-    with pytest.raises(DataError, match=r"1 subfolders. .* Type data.path=photos/photos"):
+    with pytest.raises(DataError, match=r"has 1 subfolder\. .* Type data.path=photos/photos"):
         load_dataset({"kind": "images", "path": "photos"})
 
 

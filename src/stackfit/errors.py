@@ -252,6 +252,12 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
     return lower[close[0]] if close else None
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 picture`, `2,000 pictures`, `3 classes`."""
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """`Did you mean 'x'?` with a leading space, or the empty string."""
     near = nearest(name, choices)

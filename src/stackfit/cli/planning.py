@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from stackfit.cli.arguments import Multirun, Name, Overrides, Trust, option
 from stackfit.cli.running import parse_words
 from stackfit.cli.text import as_fact, as_seconds, write_whole
-from stackfit.errors import ConfigError, printable
+from stackfit.errors import ConfigError, counted, printable
 from stackfit.keys import short_names
 from stackfit.results.layout import lay_out
 
@@ -133,7 +133,7 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
     if steps:
         passes = [f"{steps[name]:,} {name}" for name in ("validation", "test") if steps[name]]
         if steps["train"] is not None:
-            passes[:0] = [f"{steps['train']:,} an epoch, {steps['train_total']:,} in {steps['epochs']} epochs"]
+            passes[:0] = [f"{steps['train']:,} an epoch, {steps['train_total']:,} in {counted(steps['epochs'], 'epoch')}"]
         yield as_fact("steps", ", ".join(passes) or "not known before the data are here")
     rates = [rate for _, rate in plan["rates"] or ()]
     if len({*rates}) > 1:
@@ -255,8 +255,8 @@ def _notes(plan: dict[str, Any]) -> Iterator[str]:
             alone.setdefault(group["alone"], []).extend(group["cells"])
     for reason, cells in alone.items():
         yield as_fact("alone", f"{_numbers(cells)}: {reason}")
-    cohorts = f"in {totals['cohorts']} cohort{'s' * (totals['cohorts'] != 1)}" if totals["cohorts"] else ""
-    parts = [f"{totals['cells']} cells", f"{totals['finished']} finished", f"{totals['to_train']} to train {cohorts}"]
+    cohorts = f"in {counted(totals['cohorts'], 'cohort')}" if totals["cohorts"] else ""
+    parts = [counted(totals["cells"], "cell"), f"{totals['finished']} finished", f"{totals['to_train']} to train {cohorts}"]
     parts += [f"{totals['elsewhere']} with another process"] if totals["elsewhere"] else []
     parts += [f"{totals['failing']} failing"] if totals["failing"] else []
     parts += [f"about {as_seconds(totals['seconds'])}"] if totals["seconds"] is not None else []

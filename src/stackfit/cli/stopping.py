@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from stackfit.cli.working import Sweep
+from stackfit.errors import counted
 
 
 def command(sweep: Sweep) -> None:
@@ -15,5 +16,5 @@ def command(sweep: Sweep) -> None:
     from stackfit.results.sweep_folder import SweepFolder
 
     workers = SweepFolder(sweep).ask_to_stop()
-    asked = f"Asked {workers} worker{'s' * (workers != 1)} to stop. Each looks about once a second."
+    asked = f"Asked {counted(workers, 'worker')} to stop. Each looks about once a second."
     print(asked if workers else "No worker is known to run. Any that has begun by now will stop.", file=sys.stderr)

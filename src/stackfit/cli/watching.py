@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from stackfit.cli.arguments import option
 from stackfit.cli.text import width
 from stackfit.cli.working import Sweep
+from stackfit.errors import counted
 
 if TYPE_CHECKING:
     from stackfit.results.underway import SweepView
@@ -65,7 +66,7 @@ def command(sweep: Sweep, once: Annotated[bool, option("Print it once.", "--once
 def _lines(view: SweepView, workers: list[dict[str, object]], columns: int, height: int) -> Iterator[str]:
     from stackfit.execution.screen import joined, sweep_lines
 
-    count = f"{len(workers)} worker{'s' * (len(workers) != 1)}"
+    count = counted(len(workers), "worker")
     below = joined([count, *(f"{worker.get('host')} {worker.get('pid')}" for worker in workers)], columns)
     yield from sweep_lines(view, columns, max(4, height - len(below)))
     yield from below

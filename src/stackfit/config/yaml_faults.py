@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, counted
 from stackfit.files import shown
 
 CLOSERS = {"[": "]", "{": "}"}
@@ -139,7 +139,7 @@ def _indent(line: str) -> int:
 
 
 def _blanks(count: int) -> str:
-    return f"{count} blank{'s' * (count != 1)}"
+    return counted(count, "blank")
 
 
 def _brief(text: str) -> str:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.labels import different
 from stackfit.data.settings import split_at, wrong
+from stackfit.errors import counted
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def hold_out(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.nda
     order = np.random.default_rng(seed).permutation(len(y))
     kinds = y[order] if y.dtype.kind == "i" else np.zeros(len(y))
     held_out = np.zeros(len(y), bool)
-    for kind in np.unique(kinds):
+    for kind in different(kinds):
         members = np.flatnonzero(kinds == kind)
         held_out[members[: min(round(len(members) * share), len(members) - 1)]] = True
     return order[~held_out], order[held_out]
@@ -107,7 +109,7 @@ def _by_group(groups: np.ndarray, share: float, settings: Data) -> Division:
     names, members = np.unique(groups, return_inverse=True)
     parts = 1 + bool(share) + bool(settings.validation_split)
     if len(names) < parts:
-        found = f"Column {settings.group!r} has {len(names)} group{'s' * (len(names) > 1)} for {parts} parts."
+        found = f"Column {settings.group!r} has {counted(len(names), 'group')} for {counted(parts, 'part')}."
         raise wrong("group", found, "at least one group for each part", "Set another column")
     drawn = draw.permutation(len(names))
     ends = np.cumsum(np.bincount(members)[drawn])
@@ -143,6 +145,6 @@ def _boundary(values: np.ndarray, at: int, settings: Data) -> int:
     """The position nearest to `at` at which a sorted column changes."""
     changes = np.flatnonzero(values[1:] != values[:-1]) + 1
     if not len(changes):
-        found = f"Column {settings.split_by!r} has one value only in {len(values):,} rows to divide: none is later than another."
+        found = f"Column {settings.split_by!r} has one value only in {counted(len(values), 'row')} to divide: none is later than another."
         raise wrong("split_by", found, "at least two values in each part but the last", "Set another column")
     return int(changes[np.abs(changes - at).argmin()])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stackfit.config.schema import Data
-from stackfit.errors import DataError
+from stackfit.data.labels import different
+from stackfit.errors import DataError, counted
 
 if TYPE_CHECKING:
     from stackfit.data.dataset import Split
@@ -44,7 +45,7 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
 
 
 def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data) -> Iterator[DataError]:
-    seen = {part: set(np.unique(y).tolist()) for part, y in labels.items()}
+    seen = {part: set(different(y).tolist()) for part, y in labels.items()}
     known: set[int] = seen["train"]
     for part in [part for part in seen if part != "train"]:
         found = []
@@ -73,7 +74,7 @@ def _sizes(sizes: dict[str, int], settings: Data) -> Iterator[DataError]:
     for part, wanted in asked.items():
         if key and wanted and not wanted / 2 <= sizes.get(part, 0) <= max(2 * wanted, wanted + 1):
             yield DataError(
-                f"The {part} part has {sizes.get(part, 0):,} examples, but data.{part}_split asks for about {wanted:.0f}: rows with "
+                f"The {part} part has {counted(sizes.get(part, 0), 'example')}, but data.{part}_split asks for about {wanted:.0f}: rows with "
                 f"the same {getattr(settings, key)!r} stay together. Expected a column with more values. Type data.{key}=COLUMN "
                 f"with another, or another data.{part}_split",
                 key=f"data.{part}_split",
@@ -86,7 +87,7 @@ def _pictures(x: np.ndarray) -> Iterator[DataError]:
     plain = int((flat.min(axis=1) == flat.max(axis=1)).sum())
     if 2 * plain > len(x):
         yield DataError(
-            f"{plain:,} of {len(x):,} training pictures are of one colour, such as {flat[0, 0]} of 255: there is nothing to learn "
+            f"Training pictures of one colour: {plain:,} of {len(x):,}, such as {flat[0, 0]} of 255: there is nothing to learn "
             "from them. Expected drawings that differ from their ground. If they are transparent, type data.background=black, or "
             "white for dark ones",
             key="data.path",
@@ -112,7 +113,7 @@ def _warning(found: str, part: str, settings: Data) -> DataError:
 def _listed(classes: set[int], names: Sequence[str]) -> str:
     words = [names[number] if number < len(names) else str(number) for number in sorted(classes)]
     if len(words) > 6:
-        return f"The classes {', '.join(words[:5])} and {len(words) - 5} others"
+        return f"The classes {', '.join(words[:5])} and {counted(len(words) - 5, 'other')}"
     return f"The class{'es' * (len(words) > 1)} {', '.join(words)}"
 
 

@@ -17,7 +17,7 @@ from stackfit.data.settings import settings_of
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
 from stackfit.data.tables.table import Table
-from stackfit.errors import DataError, StackfitError
+from stackfit.errors import DataError, StackfitError, counted
 from stackfit.files import reading
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Inputs:
                 parts.append(part)
             encoding = None if record["columns"] is None else Encoding.from_json(record["columns"])
             if encoding and (len(encoding.features),) != shape:
-                raise ValueError(f"its columns make {len(encoding.features)} features for inputs of shape {shape}")
+                raise ValueError(f"its columns make {counted(len(encoding.features), 'feature')} for inputs of shape {shape}")
             brightness = pictures.check_description(record["pictures"])
             white = float(record["white"] or FILE_WHITE)
             return cls(shape, Scaling(*parts), encoding, white, brightness, settings_of(data))

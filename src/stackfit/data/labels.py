@@ -8,10 +8,19 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.settings import check_two_classes, wrong
-from stackfit.errors import did_you_mean
+from stackfit.errors import counted, did_you_mean
 
 LARGEST = 2**63 - 1  # of int64
 Place = Callable[[int], tuple[str, str]]  # of a label by its position: `("flowers.csv", "row 12")`
+
+
+def different(labels: np.ndarray) -> np.ndarray:
+    """Each label once, sorted; class numbers are counted, in a tenth of the time of sorting them."""
+    if labels.dtype.kind == "i" and len(labels):
+        lowest = int(labels.min())
+        if int(labels.max()) - lowest < len(labels):
+            return (np.flatnonzero(np.bincount(labels.astype(np.int64, copy=False) - lowest)) + lowest).astype(labels.dtype)
+    return np.unique(labels)
 
 
 def plain_labels(labels: np.ndarray, name: str) -> np.ndarray:
@@ -45,7 +54,7 @@ def find_classes(settings: Data, labels: np.ndarray, form: str | None = None) ->
         if labels.dtype.kind == "U":
             found = f"The labels in {where} are words, such as {str(labels[0])!r}, but the task predicts values."
             raise wrong("label", found, "numbers", "Type task=classification, or another data.label")
-        if declared and not np.array_equal(np.unique(labels), range(declared)):
+        if declared and not np.array_equal(different(labels), range(declared)):
             found = f"data.num_classes is {declared}, but the task predicts values, and the labels in {where} are not 0 to {declared - 1}."
             raise wrong("num_classes", found, "no classes", "Type data.num_classes=0")
         return (declared, names) if declared else (0, [])
@@ -58,9 +67,9 @@ def find_classes(settings: Data, labels: np.ndarray, form: str | None = None) ->
             raise wrong("label", found, "class numbers or words", "Type task=regression model=regressor")
         return declared or 0, []
     check_two_classes(labels, str(settings.path))
-    kinds, whole = np.unique(labels), labels.dtype.kind == "i"
+    kinds, whole = different(labels), labels.dtype.kind == "i"
     if whole and declared is None and len(kinds) > max(20, len(labels) // 2):
-        found = f"{settings.path!r} has {len(kinds)} different whole numbers as {len(labels)} labels."
+        found = f"{settings.path!r} has {len(kinds):,} different whole numbers as {counted(len(labels), 'label')}."
         cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
         raise wrong("num_classes", found, "to be told whether these are values or classes", cure)
     numbers = whole and (declared not in (None, len(kinds)) or np.array_equal(kinds, range(len(kinds))))
@@ -100,7 +109,7 @@ def number_labels(
     numbers = {name: number for number, name in enumerate(class_names)}
     if (
         labels.dtype.kind == "i"
-        and not {str(value) for value in np.unique(labels if known is None else known)} <= numbers.keys()
+        and not {str(value) for value in different(labels if known is None else known)} <= numbers.keys()
     ):
         bad = (labels < 0) | (labels >= num_classes)
         if known is not None and bad.any():  # those of the training part are checked with the data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,9 @@ def load_dataset(
     name = Path(settings.path or "").stem or settings.name or settings.kind
     checks.check_size(settings, name, sum(array.nbytes for array in arrays.values()))
     sizes = {part[:-2]: len(array) for part, array in arrays.items() if part.endswith("_y")}
+    pool = ThreadPoolExecutor(1)
+    digest = pool.submit(getattr, loaded, "fingerprint")  # outside of Python's lock, while the arrays are looked at
+    pool.shutdown(wait=False)
     x, y = arrays["train_x"], arrays["train_y"]
     checks.check_declared(settings, name, input_shape=list(x.shape[1:]), examples=sizes)
     checks.check_values(settings, name, arrays, kind.own)
@@ -106,7 +110,7 @@ def load_dataset(
         **parts,  # type: ignore[arg-type]
         class_names=names,
         scaling=scaling,
-        fingerprint=loaded.fingerprint,
+        fingerprint=digest.result(),
         encoding=facts.get("encoding"),
         rows=facts.get("rows", {}),
         white=_white(settings, kind.white, x),
@@ -115,8 +119,8 @@ def load_dataset(
 
 
 def _white(settings: Data, white: float, x: np.ndarray) -> float:
-    """The value of a white pixel: known of scaled pictures and of bytes; of other numbers 1 or 255, if they end there."""
-    if settings.scale == "unit" or x.dtype == np.uint8:
+    """The value of a white pixel: known of scaled pictures and of bytes; of other pictures 1 or 255, if they end there."""
+    if settings.scale == "unit" or x.dtype == np.uint8 or x.ndim < 4:
         return white
     return next((end for end in (1.0, 255.0) if x.max() <= end), float(x.max()))
 

@@ -20,7 +20,7 @@ from numpy.lib.format import open_memmap
 from stackfit.data.dataset import CHUNK, Scaling
 from stackfit.data.kinds.fashion_mnist import unreachable, with_upstream_header
 from stackfit.data.settings import split_at, wrong
-from stackfit.errors import DataError, did_you_mean
+from stackfit.errors import DataError, counted, did_you_mean
 
 Step = Callable[[str, int, int], None]
 
@@ -41,7 +41,7 @@ def work(request: dict[str, Any], step: Step) -> dict[str, Any]:
     except tfds.core.DatasetNotFoundError:
         known = tfds.list_builders(with_community_datasets=False)
         found, cure = f"tensorflow-datasets has no data set {name!r}.{did_you_mean(name, known)}", "Type data.name=NAME"
-        raise wrong("name", found, f"one of {len(known)} names in tensorflow.org/datasets/catalog", cure) from None
+        raise wrong("name", found, f"one of {counted(len(known), 'name')} in tensorflow.org/datasets/catalog", cure) from None
     if not builder.data_path.exists():
         if "feed" in request:
             _feed(tfds, builder, Path(request["feed"]))

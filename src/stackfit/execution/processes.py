@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from stackfit import files
+from stackfit.errors import counted
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.core_shares import usable_cores
 from stackfit.execution.following import follow
@@ -41,7 +42,7 @@ class Processes:
     def run(self, jobs: Sequence[Job], runner: CohortRunner, sweep: Path) -> None:
         """Start the workers and wait for them. Ctrl-C stops them."""
         processes = self.start(sweep, len(jobs))
-        workers = f"{len(processes)} worker{'s' * (len(processes) != 1)}"
+        workers = counted(len(processes), "worker")
         runner.reporter.line(f"{workers}; what they print is in {files.shown(SweepFolder(sweep).jobs)}.")
         try:
             runner.failed += follow(

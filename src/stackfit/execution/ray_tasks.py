@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stackfit.errors import LaunchError
+from stackfit.errors import LaunchError, counted
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.following import follow
 from stackfit.execution.jobs import Job
@@ -59,7 +59,7 @@ class Ray:
             commands = worker_commands(sweep, number, self.max_members, self.trust)
             task = ray.remote(num_cpus=self.cores, max_retries=self.retries)(subprocess.call)
             waiting = [task.remote(words, cwd=os.getcwd(), stdin=subprocess.DEVNULL) for words in commands]
-            runner.reporter.line(f"{number} task{'s' * (number != 1)} of Ray.")
+            runner.reporter.line(f"{counted(number, 'task')} of Ray.")
             try:
                 runner.failed += follow(
                     sweep, jobs, lambda: len(ray.wait(waiting, num_returns=len(waiting), timeout=0)[1]) > 0, runner.reporter

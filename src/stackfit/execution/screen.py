@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stackfit.errors import printable
+from stackfit.errors import counted, printable
 
 if TYPE_CHECKING:
     from stackfit.results.underway import SweepView
@@ -115,7 +115,7 @@ def _counts(view: SweepView) -> list[str]:
     counts, (done, every) = view.counts, view.epochs
     others = [f"{counts[state]} {state}" for state in ("failed", "pruned", "interrupted", "paused", "running") if counts[state]]
     epochs = [f"{done:,} of {every:,} epochs"] if every else []
-    epochs = [f"{done:,} epoch{'s' * (done != 1)}"] if view.is_search else epochs
+    epochs = [counted(done, "epoch")] if view.is_search else epochs
     return [f"{counts['finished']} of {len(view.cells)} cells finished", *others, *epochs]
 
 

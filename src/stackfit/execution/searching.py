@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.search_settings import check_reported
 from stackfit.config.hydra.spread import Spread
-from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError
+from stackfit.errors import ConfigError, Problems, RunFolderError, TrainingError, counted
 from stackfit.execution import samplers
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.executors import Executor
@@ -230,7 +230,7 @@ class Search:
         most = max(self._most / self.settings["batch"], len(batches))
         all_of = "" if math.isinf(most) else f" of {math.ceil(most)}"
         trials = len(jobs) // self.settings["seeds"]
-        title = f"batch {number + 1}{all_of}: {trials} trial{'s' * (trials != 1)}"
+        title = f"batch {number + 1}{all_of}: {counted(trials, 'trial')}"
         sweep.write_index()
         sweep.cohorts.rungs = Rungs.of(sweep.folder)
         sweep.run_jobs(jobs, sweep.executor, detach, title)

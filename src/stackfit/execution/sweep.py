@@ -14,7 +14,7 @@ from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.composition import Composer, Composition
 from stackfit.config.hydra.spread import Spread, read_spread
 from stackfit.config.trust import trusted_modules
-from stackfit.errors import ConfigError, LaunchError, Problems, RunFolderError
+from stackfit.errors import ConfigError, LaunchError, Problems, RunFolderError, counted
 from stackfit.execution import members
 from stackfit.execution.cells import Cell, compose_cell
 from stackfit.execution.cohorts import CohortRunner, fingerprints
@@ -89,7 +89,7 @@ class Sweep:
         began = time.monotonic()
         cells = self.compose_cells(points, at_once=build)
         if (took := time.monotonic() - began) > LONG_SECONDS:
-            self.reporter.line(f"Composed {len(points):,} cells in {took:.0f} s.")
+            self.reporter.line(f"Composed {counted(len(points), 'cell')} in {took:.0f} s.")
         if self.problems.errors:
             return []
         fingerprint_of = self._fingerprint_of.setdefault(build, fingerprints(self.reporter, build))
@@ -222,7 +222,7 @@ class Sweep:
         failed = sum(job.state == FAILED for job in jobs)
         finished = len(jobs) - len(waiting) - busy - failed
         elsewhere = f", {failed} failed" * (failed > 0) + f", {busy} with another process" * (busy > 0)
-        title = title or f"{len(jobs):,} cell{'s' * (len(jobs) != 1)}"
+        title = title or counted(len(jobs), "cell")
         self.reporter.line(f"{self.experiment}: {title}: {finished:,} finished, {len(waiting):,} to run{elsewhere}.")
         if any(job.why != "new" for job in jobs):
             counts = Counter(job.why for job in waiting)
@@ -231,7 +231,7 @@ class Sweep:
                     self.reporter.line(f"  {job.label}: {job.why}")
             for why, count in counts.items():
                 if count > MANY_LINES:
-                    self.reporter.line(f"  {count:,} cells: {why}")
+                    self.reporter.line(f"  {counted(count, 'cell')}: {why}")
         self.reporter.sweep(len(jobs), finished + failed, self.folder.path)
 
     @cached_property

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stackfit import files, interrupts
-from stackfit.errors import ConfigError, RunFolderError, StackfitError
+from stackfit.errors import ConfigError, RunFolderError, StackfitError, counted
 from stackfit.execution import rungs
 from stackfit.execution.cohorts import CohortRunner
 from stackfit.execution.core_shares import share_of_cores, usable_cores, use_cores
@@ -137,7 +137,7 @@ class Worker:
                 self.folder.write_results(at_once=True)
         self.reporter.line(f"Of {time.monotonic() - began:.0f} s, taking cells took {taking:.1f}.")
         if left := sum(1 for _ in self._unsettled()):
-            self.reporter.line(f"Stopped with {left:,} cell{'s' * (left != 1)} left.", always=True)
+            self.reporter.line(f"Stopped with {counted(left, 'cell')} left.", always=True)
             return STOPPED
         self.reporter.line(f"Nothing is left: all {len(self._records):,} cells are settled.")
         return 1 if self.runner.failed else 0
@@ -216,7 +216,7 @@ class Worker:
         left = {job.path.name for other in others for job in other if job.path}
         self._release([record for record in records if record["folder"] in left], "it trains with others")
         if cohort:
-            self.reporter.line(f"{self._experiment}: {len(cohort)} cell{'s' * (len(cohort) != 1)}.")
+            self.reporter.line(f"{self._experiment}: {counted(len(cohort), 'cell')}.")
             self.runner.train(cohort)
         left_over = [record for record in records if record["folder"] in self._claimed and self._is_mine(record)]
         self._release(left_over, "its data have changed")
@@ -237,7 +237,7 @@ class Worker:
         busy = sum(1 for _ in self._unsettled())
         if not busy:
             return False
-        self.reporter.line(f"Waiting for {busy} cell{'s' * (busy != 1)} that other workers train.")
+        self.reporter.line(f"Waiting for {counted(busy, 'cell')} that other workers train.")
         while busy and not self._must_stop():
             time.sleep(rungs.POLL_SECONDS if self.runner.rungs else POLL_SECONDS)
             states = [state for _, state in self._unsettled()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from stackfit.errors import ConfigError
+from stackfit.errors import ConfigError, counted
 
 SIGMOIDS = ("sigmoid", "hard_sigmoid")
 DISTRIBUTIONS = ("softmax", "sparsemax")
@@ -135,7 +135,7 @@ def _width_against_classes(output: Output, config: Mapping[str, Any], loss: str)
         another = ", or task=classification" if labels != "value" else ""
         yield ConfigError(
             f"{loss} compares the output's {width} units with labels of width {wanted}. "
-            f"Expected {wanted} unit{'s' if wanted > 1 else ''}, or another task. Write: {key}={wanted}{another}",
+            f"Expected {counted(wanted, 'unit')}, or another task. Write: {key}={wanted}{another}",
             kind="labels",
             among=among,
         )

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from stackfit.errors import counted
 from stackfit.keys import label_of, short_names
 from stackfit.results.layout import lay_out
 from stackfit.results.numbers import measured
@@ -62,7 +63,7 @@ def _spent(found: Mapping[str, Any]) -> str:
     trials = sum(counts.values())
     share = f", {found['epochs'] / found['full_epochs']:.0%} of training all to the end" if found["full_epochs"] else ""
     so_far = "" if found["settled"] else " so far"
-    return f"{trials} trial{'s' * (trials != 1)}{so_far}: {states}; {found['epochs']:,} epochs{share.replace('%', ' %')}"
+    return f"{counted(trials, 'trial')}{so_far}: {states}; {counted(found['epochs'], 'epoch')}{share.replace('%', ' %')}"
 
 
 def numbers_of(found: Mapping[str, Any]) -> dict[float, str]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stackfit.errors import counted
 from stackfit.results.statistics import ALPHA
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def say_configurations(pair: Mapping[str, Any], metric: str, direction: str | No
         return f"{better} is better than {worse}: {seen}."
     if verdict == FEW_RUNS:
         needed = round(pair["needed"] - min(n_a, n_b))
-        seeds = f"{needed} more seed{'s' * (needed != 1)}"
+        seeds = counted(needed, "more seed")
         return f"Not enough runs: {a} and {b}: {seen}; about {seeds} each would show a difference this large."
     return f"No difference shown: {a} and {b}: {seen}."
 

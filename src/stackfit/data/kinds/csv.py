@@ -32,7 +32,7 @@ from stackfit.data.tables.roles import (
 )
 from stackfit.data.tables.rows import match_columns
 from stackfit.data.tables.table import Table, read_table
-from stackfit.errors import DataError
+from stackfit.errors import DataError, counted
 
 _kept: dict[str, Table] = {}  # the last table that was declared: it is about to be loaded
 
@@ -45,7 +45,7 @@ def read(settings: Data, progress: Progress) -> Stored:
         if one.left_out:
             left_out = ", ".join(map(str, one.left_out[:5])) + (", …" if len(one.left_out) > 5 else "")
             progress.say(
-                f"{one.name}: {len(one.left_out)} rows hold nothing but separators and are left out: {left_out}."
+                f"{one.name}: left out {counted(len(one.left_out), 'row')} of nothing but separators: {left_out}."
             )
     trained: Encoding | None = progress.encoding
     if trained is None:
@@ -71,10 +71,9 @@ def read(settings: Data, progress: Progress) -> Stored:
             "at least two classes in the training part",
             f"Set another data.{key}",
         )
-    warnings: list[DataError] = []
+    coarse: list[str] = []
     if trained is None:
         encoding, coarse = fit_numbers(encoding, table, division.train[: division.cut], settings)
-        warnings += find_lost(table, encoding, coarse, None if num_classes else label)
     x_train, x_test = encoding.encode_parts(table, settings, [division.train, division.test], checked=trained is None)
     arrays = {"train_x": x_train, "train_y": y[division.train]}
     rows = {"train": table.rows[division.train]}
@@ -90,7 +89,8 @@ def read(settings: Data, progress: Progress) -> Stored:
     elif len(division.test):
         arrays |= {"test_x": x_test, "test_y": y[division.test]}
         rows["test"] = table.rows[division.test]
-    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding, "warnings": warnings}
+    lost = find_lost(table, test, encoding, coarse, None if num_classes else label)
+    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding, "warnings": [*lost] if trained is None else []}
     if any(column.base and column.kind == "number" for column in encoding.columns):
         facts["revisions"] = {"csv_scaling": 2}  # statistics of these columns in float64
     return Stored(arrays, facts)
@@ -163,7 +163,8 @@ def _features(table: Table, settings: Data) -> tuple[str, dict[str, str], Faults
     kinds = decide_columns(table, settings, apart, faults) if len(table) else {}
     kinds.pop(label, None)
     if not (kinds or faults.found):
-        found = f"{table.name} has {len(table)} rows and {len(kinds) if len(table) else len(table.columns) - 1} columns besides the label."
+        columns = counted(len(kinds) if len(table) else len(table.columns) - 1, "column")
+        found = f"{table.name} has {counted(len(table), 'row')} and {columns} besides the label."
         raise wrong(table.key, found, "at least one of each", "Add them to the file")
     return label, kinds, faults
 

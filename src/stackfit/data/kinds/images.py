@@ -19,6 +19,7 @@ from stackfit.data.division import divide
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.picture_workers import Reading
 from stackfit.data.settings import check_declared, check_size, wrong
+from stackfit.errors import counted
 from stackfit.files import shown
 
 DIVISIONS = (("train", "training"), ("test", "testing", "val", "valid", "validation"))
@@ -94,8 +95,8 @@ def _misfit(files: Sequence[str], file: str, found: list[int], settings: Data) -
             with pictures.opened(path, "data.path") as image:
                 sizes[f"{image.height} x {image.width}"] += 1
         listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(3))
-        more = f" and {len(sizes) - 3} others" if len(sizes) > 3 else ""
-        fact += f" The pictures have {len(sizes)} size{'s' * (len(sizes) > 1)}: {listed}{more}."
+        more = f" and {counted(len(sizes) - 3, 'other')}" if len(sizes) > 3 else ""
+        fact += f" The pictures have {counted(len(sizes), 'size')}: {listed}{more}."
         cure = f"Type data.resize=[{shape[0]},{shape[1]}] to bring every picture to this height and width"
         if len(sizes) == 1:
             cure = f"Set input_shape: {found}, or type data.resize=[{shape[0]},{shape[1]}]"
@@ -107,7 +108,7 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
     loose, found = _entries(folder)
     tested = [str(name) for name in settings.class_names] if key == "test_path" else []  # a part may lack a class
     if len(found) < (1 if tested else 2):
-        fact = f"{shown(folder)} has {len(found) or 'no'} subfolders."
+        fact = f"{shown(folder)} has {counted(len(found), 'subfolder') if found else 'no subfolders'}."
         cure = "Sort the pictures into subfolders"
         if found and len(_entries(folder / found[0])[1]) > 1:
             cure = f"Type data.{key}={shown(folder / found[0])}"
@@ -130,9 +131,9 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
         if not classes[name]:
             raise _empty(folder, found, place, deeper, key)
         if deeper:
-            where = ", ".join(deeper)
-            say(f"warning: {shown(place)} has {sum(deeper.values())} pictures in subfolders ({where}), which are left out. "
-                f"Expected them in {shown(place)} itself. Move them there.")  # fmt: skip
+            where, below = ", ".join(deeper), counted(sum(deeper.values()), "picture")
+            say(f"warning: left out of {shown(place)}: {below} in subfolders ({where}). Expected every picture in "
+                f"{shown(place)} itself. Move what belongs to the class there.")  # fmt: skip
         if len(kept) < len(files):
             other.update(end for file in files if (end := _end(file)) not in known)
     if other:

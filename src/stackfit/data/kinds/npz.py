@@ -10,7 +10,7 @@ from stackfit.config.schema import Data
 from stackfit.data.dataset import Progress
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.settings import wrong
-from stackfit.errors import DataError, did_you_mean
+from stackfit.errors import DataError, counted, did_you_mean
 from stackfit.files import reading, shown
 
 EXACT = 2**24  # up to here, float32 holds every whole number
@@ -68,7 +68,7 @@ def _warn_of_rounding(exact: np.ndarray, path: Path, progress: Progress) -> None
     if len(lost):
         first = lost[0]
         progress.say(
-            f"warning: {len(lost)} of {len(low)} features in {shown(path)} lose their differences in float32, such as number "
+            f"warning: float32 loses the differences of {len(lost):,} of {counted(len(low), 'feature')} in {shown(path)}, such as number "
             f"{first} (from 0), {low[first]:.10g} to {high[first]:.10g}. Expected numbers whose first 7 digits tell them apart. "
             "Subtract an offset before you save them."
         )

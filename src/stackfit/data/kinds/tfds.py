@@ -29,7 +29,7 @@ from stackfit.data.arrays import Stored, absent, build_arrays
 from stackfit.data.dataset import Progress, Scaling, StreamedDataset
 from stackfit.data.kinds import Kind
 from stackfit.data.settings import check_declared, split_at, unit_scaling, wrong
-from stackfit.errors import DataError
+from stackfit.errors import DataError, counted
 from stackfit.files import locked
 
 # TFDS itself also reads arguments from a name (`mnist/data_dir=…`) and runs code of others (`kaggle:…`).
@@ -107,7 +107,7 @@ def check_resident(size: int, limit: int) -> None:
     """Refuse data that are read while training: their order is that of TFDS's buffer, which no short script has."""
     if size > limit:
         raise DataError(
-            f"These data are streamed: {size:,} bytes are above data.max_memory_bytes, {limit:,}. "
+            f"These data are streamed: {counted(size, 'byte')} are above data.max_memory_bytes, {limit:,}. "
             "Expected data that fit in memory, in an order that a script can draw. "
             f"Run it with data.max_memory_bytes={size}, then eject that run",
             key="data.max_memory_bytes",

@@ -19,7 +19,7 @@ from stackfit.data.tables.dates import date_forms
 from stackfit.data.tables.header import plain
 from stackfit.data.tables.numbers import parse_numbers
 from stackfit.data.tables.table import Table, missing
-from stackfit.errors import DataError, did_you_mean, nearest
+from stackfit.errors import DataError, counted, did_you_mean, nearest
 
 TRUE = {
     "true": "false",
@@ -121,7 +121,7 @@ class Faults:
             message = f"{self.found[0]} Expected {', '.join(self.expected)}. {'. '.join(cures)}."
             return DataError(message, key=key)
         lines = [
-            f"{self.table.name} has {len(self.found)} faults.",
+            f"{self.table.name} has {counted(len(self.found), 'fault')}.",
             *self.found,
             f"Expected {', '.join(self.expected)}.",
         ]
@@ -173,12 +173,12 @@ def propose(table: Table, name: str) -> tuple[str, str]:
     words = Counter(cell.strip() for cell in cells if cell is not None)
     count, total = sum(words.values()), len(cells)
     if not words:
-        return "drop", f"Column {name!r} of {table.name} is empty in all {total:,} rows."
+        return "drop", f"Column {name!r} of {table.name} is empty in {_all(total)}."
     first = next(number for number, cell in enumerate(cells) if cell is not None)
     many = f"{len(words):,} different" if len(words) > 1 else "all the same"
     example = f"such as {cells[first].strip()[:40]!r} in row {table.rows[first]}"
     gaps = f", {total - count:,} are empty" if count < total else ""
-    why = f"Column {name!r} of {table.name} holds words in {count:,} of {total:,} rows, {many}, {example}{gaps}"
+    why = f"Column {name!r} of {table.name} holds words in {count:,} of {counted(total, 'row')}, {many}, {example}{gaps}"
     lower = {word.lower() for word in words}
     if date_forms(list(words)):
         kind = "date"
@@ -208,7 +208,7 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
         return
     if name in table.sound:
         return
-    known, low, high = len(faults.found), column.min(), column.max()
+    known, (low, high) = len(faults.found), table.ends.get(name) or (column.min(), column.max())
     if not (sound := bool(low >= -LARGEST and high <= LARGEST)):  # with a gap both are NaN
         high = np.isfinite(column) & (np.abs(column) > LARGEST)
         for bad, expected in (
@@ -228,7 +228,7 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
 def check_gaps(table: Table, name: str, gaps: np.ndarray, settings: Data, faults: Faults) -> None:
     """Missing cells, `(rows,)` true where there is one: refused without `data.impute`."""
     if gaps.all() and len(gaps):
-        faults.add(f"Column {name!r} of {table.name} is empty in all {len(gaps):,} rows.", "a value")
+        faults.add(f"Column {name!r} of {table.name} is empty in {_all(len(gaps))}.", "a value")
         faults.proposed[name] = "drop"
     elif gaps.any() and not settings.impute:
         cure = "Correct the cell, or remove the row or the column; or fill gaps with data.impute=median (mean, most_frequent)"
@@ -278,6 +278,10 @@ def _check_grouping(table: Table, name: str, faults: Faults) -> None:
         found = f"Column {name!r} of {table.name} holds {dotted[0]} and {others[0]}: the dot may group thousands."
         cure = f"Type {override_text('data.thousands', '.')} if it does, or {override_text('data.decimal', '.')} if not"
         faults.add(found, "to be told which", cure)
+
+
+def _all(rows: int) -> str:
+    return f"all {counted(rows, 'row')}" if rows > 1 else "the only row"
 
 
 def words_in(values: Sequence[str], most: int = 5) -> str:

@@ -5,24 +5,23 @@ An `Encoding` is plain data, so that a run folder can hold it and new rows are e
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from stackfit.config.machine import cores
 from stackfit.config.schema import Data
 from stackfit.data.tables.columns import TRUE, Faults, check_gaps, check_numbers, words_in
 from stackfit.data.tables.dates import FORMS, PARTS, date_forms, date_parts
+from stackfit.data.tables.placing import place_rows
 from stackfit.data.tables.table import Table, missing
-from stackfit.errors import did_you_mean
+from stackfit.errors import counted, did_you_mean
 
 EPSILON = float(np.finfo(np.float32).eps)
-CELLS = 1 << 20  # that one thread places in no time
 RESOLUTION = 1e-3  # of a column's deviation: the coarsest rounding of float32 that leaves its statistics as they are
+NARROW = 100 * (EPSILON / RESOLUTION) ** 2  # a variance, of values up to 1
+SOME = 1 << 14  # rows
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Encoding:
         """Features `(rows, features)` as float32, for each part.
 
         Args:
-            parts: the positions of their rows, in order.
+            parts: the positions of their rows, in order; together each row once.
             checked: the numbers have been checked, by `decide_columns`.
 
         Raises:
@@ -113,19 +112,7 @@ class Encoding:
             values = _encode(column, table, settings, faults, checked)
             columns += [values] if values.ndim == 1 else [*values.T]
         faults.raise_all()
-        encoded = [np.empty((len(part), len(columns)), np.float32) for part in parts]
-
-        def place(numbers: range) -> None:
-            single, some = np.empty((2, len(table)), np.float32)  # used again: fresh memory costs more than what is done in it
-            for number in numbers:
-                np.copyto(single, columns[number], casting="unsafe")  # float32 first: a column then fits the processor's cache
-                for part, rows in zip(encoded, parts, strict=True):
-                    part[:, number] = single.take(rows, out=some[: len(rows)], mode="clip")
-
-        threads = min(cores(), 1 + len(table) * len(columns) // CELLS)
-        with ThreadPoolExecutor(threads) as pool:  # NumPy copies outside of Python's lock
-            deque(pool.map(place, [range(first, len(columns), threads) for first in range(threads)]))
-        return encoded
+        return place_rows(columns, parts)
 
 
 def check_column(column: Column) -> None:
@@ -157,14 +144,16 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
         The encoding, and the names of the columns whose differences float32 does not hold.
     """
     columns, coarse = [], []
-    training = np.sort(training)
-    some = np.empty(len(training))
+    some, training = training[:SOME], np.sort(training)
     for column in encoding.columns:
         given: dict[str, Any] = vars(column)
+        if not settings.impute and _is_wide(column.name, table, some, len(training)):
+            columns.append(column)
+            continue
         values = _numbers(column, table)
-        values = values.take(training, out=some, mode="clip") if values.ndim == 1 else values[training]
+        values = values[training]
         if settings.impute:
-            given = given | {"fill": _fill(column, table, values, training, settings.impute)}
+            given = given | {"fill": _fill(column, table, values, settings.impute)}
         if column.kind == "date":
             given = given | {"base": float(np.nanmin(values[:, 3]))}
         if column.kind == "number":
@@ -179,20 +168,29 @@ def fit_numbers(encoding: Encoding, table: Table, training: np.ndarray, settings
     return Encoding(tuple(columns)), coarse
 
 
+def _is_wide(name: str, table: Table, some: np.ndarray, count: int) -> bool:
+    """Whether a few of `count` values of a column of numbers vary enough for `_is_narrow` to be false of them all; never wrongly true."""
+    if name not in table.sound:
+        return False
+    (low, high), values = table.sound[name], table.columns[name][some]
+    least = ((values - values.mean()) ** 2).sum() / count  # of the variance of all
+    return bool(least > 2 * NARROW * max(-low, high) ** 2)
+
+
 def _is_narrow(values: np.ndarray) -> bool:
     """Whether values lie so close together that float32 may not tell them apart well; fast, and never wrongly false."""
     largest = max(-values.min(), values.max())
     spread = np.einsum("i,i->", values, values) / len(values) - values.mean() ** 2  # inexact where it is small; no BLAS threads
-    return bool(spread < 100 * (EPSILON / RESOLUTION * largest) ** 2)
+    return bool(spread < NARROW * largest**2)
 
 
 def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Faults) -> Column:
     if kind == "number":
         return Column(name, "number")
     cells = table.columns[name]
-    gaps = missing(cells)
+    gaps = table.words(name)[0] < 0
     check_gaps(table, name, gaps, settings, faults)
-    words = sorted({cell.strip() for cell in cells[~gaps]})
+    words = sorted({word.strip() for word in table.words(name)[1]})
     if kind == "date":
         forms = date_forms(words)
         if len(forms) > 1:
@@ -205,7 +203,7 @@ def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Fault
         return Column(name, "date", form=forms[0] if forms else "ISO8601")
     if kind == "flag":
         if len(words) > 2:
-            found = f"Column {name!r} of {table.name} holds {len(words):,} words: {words_in(words)}."
+            found = f"Column {name!r} of {table.name} holds {counted(len(words), 'word')}: {words_in(words)}."
             faults.add(found, "two for a flag", "Correct them, or declare it as a category")
         by_lower = {word.lower(): word for word in words}
         yes = next((word for lower, word in by_lower.items() if TRUE.get(lower) in by_lower or len(words) == 1), None)
@@ -228,10 +226,11 @@ def _numbers(column: Column, table: Table) -> np.ndarray:
     if column.kind == "date":
         return date_parts(cells, column.form or "")
     numbers = {word: float(number) for number, word in enumerate(column.words)}
-    return np.array([np.nan if cell is None else numbers.get(cell.strip(), -1.0) for cell in cells])
+    codes, words = table.words(column.name)
+    return np.array([*(numbers.get(word.strip(), -1.0) for word in words), np.nan])[codes]
 
 
-def _fill(column: Column, table: Table, values: np.ndarray, training: np.ndarray, strategy: str) -> Any:
+def _fill(column: Column, table: Table, values: np.ndarray, strategy: str) -> Any:
     """What missing cells get, by scikit-learn; words and flags get the most frequent one."""
     from sklearn.impute import SimpleImputer
 
@@ -240,7 +239,7 @@ def _fill(column: Column, table: Table, values: np.ndarray, training: np.ndarray
     known = values.reshape(len(values), -1)
     if np.isnan(known).all(axis=0).any():
         faults = Faults(table, Data())
-        found = f"Column {column.name!r} of {table.name} is empty in all {len(training):,} rows of the training part."
+        found = f"Column {column.name!r} of {table.name} is empty in every row of the training part."
         faults.add(found, "a value to impute from", "Declare it as drop in data.columns")
         faults.raise_all()
     fill = SimpleImputer(strategy=strategy).fit(known).statistics_.tolist()

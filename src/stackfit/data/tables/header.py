@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
 from stackfit.data.tables.source import Source
+from stackfit.errors import counted
 from stackfit.files import shown
 
 SAMPLE = 1000  # lines that are read to judge the first one
@@ -65,8 +66,8 @@ def check_widths(source: Source, settings: Data, key: str, records: Sequence[lis
     bad = [(number, record) for number, record in enumerate(lines, source.blank + 1) if record and len(record) != width]
     if bad:
         number, record = bad[0]
-        found = f"Line {number} of {shown(source.path)} has {len(record)} values, the {first} has {width}: {', '.join(record)[:80]}."
-        more = f" {len(bad)} lines are like this." if len(bad) > 1 else ""
+        found = f"Line {number} of {shown(source.path)} has {counted(len(record), 'value')}, the {first} has {width}: {', '.join(record)[:80]}."
+        more = f" {counted(len(bad), 'line')} are like this." if len(bad) > 1 else ""
         cure = "Correct the line: a comma inside a cell needs quotes around the cell"
         if len(record) == width + 1 and all(len(line) == width + 1 for _, line in bad) and len(bad) > 1:
             cure = "Give every column a name in the header, or remove the last value of the lines"

@@ -10,16 +10,19 @@ import numpy as np
 from stackfit.config.override_text import override_text
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.table import Table
-from stackfit.errors import DataError
+from stackfit.errors import DataError, counted
 
 EXACT32, EXACT64 = 2**24, 2**53  # up to these, float32 and float64 hold every whole number
 _WHOLE = re.compile(r"[+-]?\d+")
 
 
-def find_lost(table: Table, encoding: Encoding, coarse: Sequence[str], target: str | None) -> Iterator[DataError]:
+def find_lost(
+    table: Table, test: Table | None, encoding: Encoding, coarse: Sequence[str], target: str | None
+) -> Iterator[DataError]:
     """A warning for each column whose values are made equal, or nearly so.
 
     Args:
+        test: of a test file; its numbers and those of the table are told apart too.
         coarse: columns whose values differ by little more than float32 rounds.
         target: the label's column, if labels are values.
     """
@@ -30,34 +33,39 @@ def find_lost(table: Table, encoding: Encoding, coarse: Sequence[str], target: s
         )
     bases = {column.name: column.base for column in encoding.columns if column.kind == "number" and column.name not in coarse}
     for name, base in [*bases.items(), *((name, 0.0) for name in [target] if name)]:
-        if pairs := _merged(table, name, base):
+        pairs, files = _merged([table], name, base), table.name
+        if test and not pairs:
+            pairs, files = _merged([table, test], name, base), f"{table.name} and {test.name}"
+        if pairs:
             (first, second), count = pairs[0], len(pairs)
-            more = f", and {count - 1:,} more pairs" if count > 1 else ""
+            more = f", and {counted(count - 1, 'more pair')}" if count > 1 else ""
             cure = (
                 "Subtract an offset, or divide them, in the file"
                 if name == target
                 else f"If it names the rows, type {override_text('data.columns', {name: 'drop'})}; if it names kinds, category for drop"
             )
             yield _warning(
-                f"Column {name!r} of {table.name} has different whole numbers that are one in float32, such as {first} and "
+                f"Column {name!r} of {files} has different whole numbers that are one in float32, such as {first} and "
                 f"{second}{more}. Expected whole numbers up to {EXACT32:,}. {cure}"
             )
 
 
-def _merged(table: Table, name: str, base: float) -> list[tuple[int, int]]:
+def _merged(tables: Sequence[Table], name: str, base: float) -> list[tuple[int, int]]:
     """Neighbouring whole numbers of a column that are one as float32; none for decimals, whose last digits are noise."""
-    column = table.columns[name]
-    if table.is_text(name):
+    if any(table.is_text(name) for table in tables):
         return []
-    low, high = table.sound.get(name) or (np.nanmin(column), np.nanmax(column))
-    if max(-low, high) <= EXACT32:
+    columns = [table.columns[name] for table in tables]
+    ends = [table.sound.get(name) or (np.nanmin(column), np.nanmax(column)) for table, column in zip(tables, columns, strict=True)]
+    largest = max(max(-low, high) for low, high in ends)
+    if largest <= EXACT32:
         return []
-    values = np.unique(column[~np.isnan(column)])
+    values = np.unique(np.concatenate([column[~np.isnan(column)] for column in columns]))
     if (values % 1).any():
         return []
     whole = [*map(int, values)]
-    if max(-low, high) > EXACT64:  # float64 has made some of them one
-        whole = sorted({int(cell) for cell in table.texts(name) if cell is not None and _WHOLE.fullmatch(cell.strip())})
+    if largest > EXACT64:  # float64 has made some of them one
+        cells = [cell for table in tables for cell in table.texts(name) if cell is not None]
+        whole = sorted({int(cell) for cell in cells if _WHOLE.fullmatch(cell.strip())})
     seen = (np.array(whole, np.float64) - base).astype(np.float32)
     return [(whole[at], whole[at + 1]) for at in np.flatnonzero(seen[1:] == seen[:-1])]
 

@@ -50,10 +50,8 @@ def label_cells(table: Table, label: str, settings: Data, faults: Faults, like: 
     """
     if label not in table.columns:
         find_column(table, settings, "label")
-    import pandas as pd
-
     cells = table.columns[label]
-    codes, words = pd.factorize(cells) if cells.dtype == object else (cells, cells)
+    codes, words = table.words(label) if table.is_text(label) else (cells, cells)
     bad = codes < 0 if cells.dtype == object else ~np.isfinite(cells)
     if bad.any():
         faults.add_cell(label, int(bad.argmax()), "a label", int(bad.sum()) - 1)

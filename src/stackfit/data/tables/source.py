@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from stackfit.config.schema import Data
 from stackfit.data.settings import check_size, wrong
-from stackfit.errors import DataError
+from stackfit.errors import DataError, counted
 from stackfit.files import shown
 
 SEPARATORS = ",;\t"
@@ -148,7 +148,7 @@ def _check_archive(path: Path, key: str) -> bytes:
                     return member.read(8)
     except zipfile.BadZipFile as error:
         raise wrong(key, f"{shown(path)} is a damaged ZIP archive: {error}.", "a CSV file", "Replace it") from None
-    what, cure = f"a ZIP archive of {len(names)} files", "Unpack it, and type the path of one of them"
+    what, cure = f"a ZIP archive of {counted(len(names), 'file')}", "Unpack it, and type the path of one of them"
     if is_workbook:
         what, cure = "a workbook (Excel, LibreOffice or Numbers)", "Save the sheet as CSV in the program that made it"
     elif is_npz:

@@ -27,8 +27,10 @@ class Table:
     rows: np.ndarray  # `(rows,)` int64: the row of the file, its header included
     left_out: list[int] = field(default_factory=list)  # rows that hold nothing but separators
     forced: frozenset[str] = frozenset()  # columns that are text on request, whatever they hold
-    sound: dict[str, tuple[float, float]] = field(default_factory=dict)  # the ends of columns of numbers that were checked
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)  # of columns of numbers, where they are known; NaN with a gap
+    sound: dict[str, tuple[float, float]] = field(default_factory=dict)  # those of columns that were checked
     texts: Callable[[str], np.ndarray] = lambda name: np.empty(0, object)  # reads a column of numbers as text again
+    _words: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -36,6 +38,14 @@ class Table:
     def is_text(self, name: str) -> bool:
         """Whether the column's cells are text."""
         return self.columns[name].dtype == object
+
+    def words(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """A column of text as `(rows,)` positions in its words, -1 for missing cells; and these words, each once."""
+        if name not in self._words:
+            import pandas as pd
+
+            self._words[name] = pd.factorize(self.columns[name])
+        return self._words[name]
 
 
 def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = ()) -> Table:
@@ -66,8 +76,9 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
     first = 1 if settings.header is False else 2
     table = Table(shown(path), key, columns, np.arange(len(columns[names[0]])) + first + source.blank)
     table.forced = frozenset(as_text) & columns.keys()
+    table.ends = reader.ends
     table.texts = lambda name: reader.read_text([name])[name][table.rows - first - source.blank]
-    if missing(columns[names[-1]]).any():
+    if _has_gaps(table, names[-1]):
         check_widths(source, settings, key)  # pandas fills a short line up
         empty = np.logical_and.reduce([missing(column) for column in columns.values()])
         if empty.any():
@@ -82,6 +93,13 @@ def missing(column: np.ndarray) -> np.ndarray:
     return np.asarray(pd.isna(column))
 
 
+def _has_gaps(table: Table, name: str) -> bool:
+    """Whether a cell of the column is missing, by what is known of it or will be needed."""
+    if name in table.ends:
+        return bool(np.isnan(table.ends[name][0]))
+    return bool((table.words(name)[0] < 0 if name in table.forced else missing(table.columns[name])).any())
+
+
 def _leave_out(table: Table, empty: np.ndarray, source: Source) -> None:
     """Take out blank lines, and lines that hold nothing but separators: those are kept in `left_out`."""
     numbers = dict(zip(table.rows[empty].tolist(), np.flatnonzero(empty).tolist(), strict=True))
@@ -94,3 +112,4 @@ def _leave_out(table: Table, empty: np.ndarray, source: Source) -> None:
                 table.left_out.append(number)
     table.rows = table.rows[kept]
     table.columns = {name: column[kept] for name, column in table.columns.items()}
+    table.ends, table._words = {}, {}
