@@ -14,7 +14,9 @@ import pytest
 from made_runs import make_run
 
 from stackfit.config import project
-from stackfit.errors import ConfigError
+from stackfit.data.kinds.tfds import tfds_folder
+from stackfit.errors import ConfigError, StackfitError
+from stackfit.results import signing
 
 NO_TMP = "import tempfile\ntempfile._candidate_tempdir_list = lambda: ['/proc/none']\n"
 
@@ -49,7 +51,7 @@ def homeless(monkeypatch):
         raise KeyError
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
-    for variable in ("HOME", "STACKFIT_CACHE", "XDG_CACHE_HOME", "TFDS_DATA_DIR"):
+    for variable in ("HOME", "STACKFIT_CACHE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "TFDS_DATA_DIR"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -61,15 +63,22 @@ def test_without_a_home_only_a_cache_is_missed(lab, homeless, cli, monkeypatch):
     answer = cli("data", "fetch", "mnist")
     assert (answer.code, answer.err.count("\n")) == (2, 1) and "Set STACKFIT_CACHE to a folder." in answer.err
     assert not Path("~").exists()
+    for variable, folder in (("STACKFIT_CACHE", project.cache), ("TFDS_DATA_DIR", tfds_folder), ("XDG_CONFIG_HOME", signing.key_path)):
+        for value in ("", "~/kept"):
+            monkeypatch.setenv(variable, value)
+            with pytest.raises(StackfitError, match=f"has no home folder to keep (data|a key) in.* Set {variable} to a folder"):
+                folder()
     monkeypatch.setenv("STACKFIT_CACHE", str(lab / "cache"))
     assert project.cache() == lab / "cache"
 
 
 @pytest.mark.tf
 def test_without_a_home_a_run_leaves_no_folder_of_that_name(lab):
-    before = "import os, pwd\ndef nobody(*_): raise KeyError\npwd.getpwuid = nobody\nos.environ.pop('HOME', None)\n"
+    before = "import os, pwd\ndef nobody(*_): raise KeyError\npwd.getpwuid = nobody\nfor name in ('HOME', 'XDG_CONFIG_HOME'): os.environ.pop(name, None)\n"
     done = program("run", "xor_needs_a_hidden_layer", "hydra.mode=RUN", "epochs=1", before=before, TMPDIR=str(lab))
-    assert done.returncode == 0, done.stderr.decode()
+    assert done.returncode == 0, done.stderr.decode()  # its manifest is not signed: there is no place for a key
+    done = program("table", "--strict", before=before)
+    assert done.returncode == 0 and b"changed" not in done.stdout, done.stderr.decode()
     assert not Path("~").exists()
 
 

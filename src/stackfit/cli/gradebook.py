@@ -7,7 +7,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -143,6 +142,6 @@ def _tests(mark: Mark, before: str) -> list[dict[str, Any]]:
 
 def _public(text: str) -> str:
     """One line of a text, with file names instead of paths."""
-    for folder in (Path.cwd(), Path.home()):  # their names may hold spaces
+    for folder in (os.getcwd(), os.path.expanduser("~")):  # their names may hold spaces
         text = text.replace(f"{folder}{os.sep}", "")
     return printable(_BELOW.sub("", _FOLDERS.sub("", " ".join(text.split()))))

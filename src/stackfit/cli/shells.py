@@ -65,8 +65,8 @@ def shell() -> str:
 def install() -> list[str]:
     """Write the script for the user's shell and let its start-up file load it; returns what to print."""
     name = shell()
-    home = Path(os.environ.get("XDG_DATA_HOME") or project.home("HOME") / ".local" / "share") / "stackfit"
-    script, start = home / f"completion.{name}", project.home("HOME") / f".{name}rc"
+    home = project.in_home(os.environ.get("XDG_DATA_HOME") or "~/.local/share", "HOME", "files") / "stackfit"
+    script, start = home / f"completion.{name}", project.in_home(f"~/.{name}rc", "HOME", "files")
     line = f"source '{script}'"
     advice = ("a home of yours", "Try: stackfit --show-completion", ConfigError)
     with writing(script, *advice):

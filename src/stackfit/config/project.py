@@ -101,24 +101,25 @@ def outputs() -> Path:
 def cache() -> Path:
     """Where data are kept between runs: `$STACKFIT_CACHE`, else `stackfit` in the user's cache folder (XDG)."""
     if set_by_user := os.environ.get("STACKFIT_CACHE"):
-        return Path(set_by_user).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "stackfit"
+        return in_home(set_by_user)
+    return in_home(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "stackfit"
 
 
-def home(variable: str = "STACKFIT_CACHE") -> Path:
-    """The user's home folder.
+def in_home(path: str, variable: str = "STACKFIT_CACHE", what: str = "data") -> Path:
+    """A path whose `~` is the user's home folder.
 
     Args:
-        variable: which makes it unnecessary.
+        variable: which makes one unnecessary.
+        what: is kept there.
 
     Raises:
         ConfigError: this user has none: HOME is not set, and the user id has no entry.
     """
     try:
-        return Path.home()
+        return Path(path).expanduser()
     except RuntimeError:
         raise ConfigError(
-            f"This user has no home folder to keep data in. Expected one, or another place. Set {variable} to a folder."
+            f"This user has no home folder to keep {what} in. Expected one, or another place. Set {variable} to a folder."
         ) from None
 
 

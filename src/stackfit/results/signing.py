@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from stackfit.config import project
+from stackfit.errors import ConfigError, RunFolderError
 from stackfit.files import finite, reading, writing
 
 CURE = "Make it readable and writable for yourself, or set XDG_CONFIG_HOME to a folder that is."
@@ -44,8 +46,16 @@ def is_signed_here(record: Mapping[str, Any], signature: object) -> bool:
 
 
 def key_path() -> Path:
-    """`stackfit/key` in the user's config folder (XDG)."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "stackfit" / "key"
+    """`stackfit/key` in the user's config folder (XDG).
+
+    Raises:
+        RunFolderError: this user has no home folder to have one in.
+    """
+    try:
+        folder = project.in_home(os.environ.get("XDG_CONFIG_HOME") or "~/.config", "XDG_CONFIG_HOME", "a key")
+    except ConfigError as error:
+        raise RunFolderError(error.message) from None
+    return folder / "stackfit" / "key"
 
 
 def _text(record: Mapping[str, Any]) -> bytes:

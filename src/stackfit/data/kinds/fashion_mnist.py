@@ -97,7 +97,7 @@ def supply_keras(progress: Progress) -> Path:
     Raises:
         DataError: the original files are not available. OSError: the folder cannot be written.
     """
-    folder = Path(os.environ.get("KERAS_HOME") or project.home("KERAS_HOME") / ".keras") / "datasets" / "fashion-mnist"
+    folder = Path(os.environ.get("KERAS_HOME") or project.in_home("~/.keras", "KERAS_HOME")) / "datasets" / "fashion-mnist"
     missing = [name for name in IDX_FILES if not (folder / name).exists()]
     source = find_idx_files(progress) if missing else folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,7 @@ def files(settings: Data) -> list[Path]:
 
 def tfds_folder() -> Path:
     """The data folder of TFDS: `$TFDS_DATA_DIR`, else its default."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or project.home("TFDS_DATA_DIR") / "tensorflow_datasets").expanduser()
+    return project.in_home(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets", "TFDS_DATA_DIR")
 
 
 def tfds_files(name: str) -> list[Path]:
