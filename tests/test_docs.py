@@ -238,6 +238,21 @@ def test_a_time_is_written_where_a_time_belongs():
         assert INDEX.with_time(before + about, 6.6) == wanted == INDEX.with_time(wanted, 6.6)
 
 
+def test_the_pictures_that_pages_show_are_those_that_the_script_makes_small_and_with_words_for_them():
+    pictures, shown = script("pictures"), set()
+    for page in PAGES:
+        for words, target in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            assert len(words.split()) > 3, target
+            shown.add((page.parent / target).resolve())
+    made = {pictures.FOLDER / f"{name}.png" for name in (*pictures.SHOTS, "plot")}
+    assert shown == made == {*pictures.FOLDER.iterdir()}
+    assert all(path.stat().st_size <= pictures.MOST_BYTES for path in made)
+
+
+def test_the_readme_is_two_screens_long():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
+
+
 def test_every_make_target_in_the_readme_exists():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w[\w-]*)", (ROOT / "README.md").read_text(), re.MULTILINE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shlex
+import sys
 
 import pytest
 from made_runs import make_run
@@ -30,10 +31,11 @@ BOTH = {"metric": ["val_accuracy", "parameters"], "direction": ["max", "min"], "
 
 def make_search(name="sweep-0a0a0a0a", trials=24, seeds=1, settings=None, longest=8):
     """A search of which most trials were pruned after epochs 1, 2 and 4; with two metrics all are finished."""
+    finishes = bool(settings) and settings.get("pruner") == "none"
     sweep, cells, noise = SweepFolder(project.outputs() / "xor_needs_a_hidden_layer" / name), [], random.Random(0)
     for trial in range(trials):
         units, rate = 16 * (trial % 16 + 1), 10 ** noise.uniform(-4, -1)
-        epochs = longest if settings or trial % 8 == 0 else (1, 1, 1, 1, 2, 2, 4)[trial % 7]
+        epochs = longest if finishes or trial % 8 == 0 else (1, 1, 1, 1, 2, 2, 4)[trial % 7]
         for seed in range(seeds):
             level = 0.9 - 0.05 * abs(rate - 0.01) + units / 10_000 + seed / 1000
             axes = {UNITS: str(units), RATE: f"{rate:.4g}", **({"seed": str(seed)} if seeds > 1 else {})}
@@ -105,6 +107,28 @@ def test_axes_have_their_share_and_trials_their_rung_and_reason(page):
     assert [int(row[1]) for row in table[1:]] == sorted(int(row[1]) for row in table[1:])
     assert {row[-1] for row in table[1:]} == {"rank 3 of 4 at epoch 1"}
     assert "Why runs did not finish" not in read.text  # said already
+
+
+def test_where_less_is_better_the_open_end_is_below(lab):
+    summary = summarize_search(make_search(settings={"direction": ["min"]}))
+    steps, chance = figure(read_page(stackfit.report("outputs")), "steps", "chance")
+    assert steps["best"][-1] == pytest.approx(summary["best"]["value"], abs=1e-6)
+    assert chance["open"][1] == "or less" and chance["low"][1] is None and chance["high"][1] is not None
+
+
+def test_a_search_of_two_metrics_of_which_more_is_better_steps_the_other_way(lab):
+    make_search(trials=8, settings={**BOTH, "direction": ["max", "max"]})
+    page = read_page(stackfit.report("outputs"))
+    place = next(number for number, each in enumerate(page.data["figures"]) if "costs" in each["rows"])
+    assert "step-before" in json.dumps(page.data["figures"][place]["spec"])
+
+
+def test_without_optuna_the_page_says_what_the_axes_need(lab, monkeypatch):
+    make_search()
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    page = read_page(stackfit.report("outputs"))
+    assert "Matters: needs Optuna: pip install 'stackfit[search]'." in page.text
+    assert not any("shares" in each["rows"] for each in page.data["figures"])
 
 
 def test_two_metrics_have_a_front_that_leads_to_the_runs(lab):
