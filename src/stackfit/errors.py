@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import re
 import sys
 import traceback
@@ -219,14 +220,37 @@ def said(error: BaseException) -> str:
     return " ".join(re.sub(r"\x1b\[[\d;]*m", "", str(error)).split())
 
 
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it came of."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def lacks_memory(error: BaseException | None) -> bool:
     """Whether memory ran out, of the machine or a device, as Python, TensorFlow or XLA say it; what an error came of counts too."""
-    while error is not None:
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if names & {"MemoryError", "ResourceExhaustedError"} or "RESOURCE_EXHAUSTED" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    return any(_kinds(each) & {"MemoryError", "ResourceExhaustedError"} or "RESOURCE_EXHAUSTED" in str(each) for each in causes(error))
+
+
+def lacks_form(error: BaseException | None) -> str | None:
+    """Why a user's code cannot be compiled by JAX, with its place; None for any other error."""
+    for each in causes(error):
+        if isinstance(each, ImportError) and each.name == "tensorflow":
+            why = "it imports TensorFlow"
+        elif _kinds(each) & {"ConcretizationTypeError", "TracerArrayConversionError", "TracerIntegerConversionError"}:
+            why = "it asks for the values of a tensor, which are not known while a step is compiled"
+        else:
+            continue
+        libraries = ("site-packages", "<frozen", os.path.dirname(__file__))
+        frames = traceback.extract_tb(each.__traceback__)
+        own = [frame for frame in frames if not any(part in frame.filename for part in libraries)]
+        place = f" ({os.path.basename(own[-1].filename)}:{own[-1].lineno})" if own else ""
+        return f"has no form for JAX: {why}{place}. Expected operations of keras.ops. Write it with these, or write: engine=tensorflow"
+    return None
+
+
+def _kinds(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
 
 
 def printable(text: str) -> str:

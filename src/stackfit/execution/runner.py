@@ -13,7 +13,7 @@ import yaml
 from stackfit import interrupts
 from stackfit.data import Dataset, StreamedDataset, load_dataset
 from stackfit.data.dataset import SILENT
-from stackfit.errors import ConfigError, RunFolderError, TrainingError, lacks_memory, raising, said
+from stackfit.errors import ConfigError, RunFolderError, TrainingError, lacks_form, lacks_memory, raising, said
 from stackfit.execution.afterwards import attach
 from stackfit.execution.cells import Cell
 from stackfit.execution.elsewhere import train_elsewhere
@@ -163,8 +163,8 @@ def _run_here(
         job.model = None
         members.append(job.member)
     try:
-        program = engine.program(members)
         with doing("Compiling the training step"), engine.building():
+            program = engine.program(members)
             program.trace()
     except (ValueError, TypeError, NotImplementedError, ImportError) as error:
         raise as_config_error(error) from error
@@ -223,6 +223,8 @@ def _run_here(
 
 def as_config_error(error: Exception) -> ConfigError:
     """The error of a layer or loss that raised while the program was traced."""
+    if without := lacks_form(error):
+        return ConfigError(f"The loss, a metric or a layer {without}", among=("task", "model"))
     text = said(error)[:300].rstrip(".")
     return ConfigError(
         f"The model cannot be trained on these data: {text}. Expected an output that fits loss and metrics. "

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from stackfit.errors import ConfigError, Problems, did_you_mean, lacks_memory
+from stackfit.errors import ConfigError, Problems, did_you_mean, lacks_form, lacks_memory
 from stackfit.model.adapting import check_place
 from stackfit.model.agreement import PASSING, Output
 from stackfit.model.building import build
@@ -134,6 +134,9 @@ class Stack:
                 check_computed(part, read, value)
                 self.called.append(part)
             except Exception as error:  # Keras's own, and whatever a user's layer raises
+                if without := lacks_form(error):
+                    self.problems.errors.append(ConfigError(f"Layer {name!r}, {type(part).__name__}, {without}", key=f"model.layers.{name}"))
+                    return None
                 if lacks_memory(error):
                     self.problems.errors.append(no_room(f"Layer {name!r}, {type(part).__name__},", error, self.causes(name)))
                     return None

@@ -98,6 +98,9 @@ class _Refusing(MetaPathFinder, Loader):
     def create_module(self, spec: ModuleSpec) -> None:
         raise ModuleNotFoundError("TensorFlow is not imported with engine=jax", name=spec.name)
 
+    def exec_module(self, module: Any) -> None:
+        """Nothing is ever made that could be executed; importlib asks for the method."""
+
 
 def describe() -> dict[str, Any]:
     """The cores, threads and devices in force, and what else of JAX decides a number."""
