@@ -217,6 +217,15 @@ def test_another_space_or_other_settings_are_another_search_and_it_says_how_they
     assert "--fresh" in answer.err
 
 
+def test_overrides_in_another_order_are_the_same_search_and_axes_in_another_order_are_said_to_be_another(cli, there, started):
+    before = digest(there)
+    answer = cli("run", *WORDS[:3], *SMALL[::-1], "hydra.sweeper.batch=4", *SPACE, "hydra.sweeper.n_trials=12")
+    assert answer.code == 0 and digest(only_folder()) == before and "Not the search" not in answer.err
+    answer = cli("run", *SEARCH, *SPACE[::-1], "hydra.sweeper.n_trials=1", "--detach")
+    assert answer.code == 0 and "the axes are model.layers.hidden.units, optimizer.learning_rate, optimizer there and" in answer.err
+    assert len([*Path("outputs/digits_quickstart").iterdir()]) == 2
+
+
 def test_a_changed_project_trains_again_what_has_changed_and_asks_for_the_rest_anew(cli, lab, there, write):
     sweep = start_sweep("digits_quickstart", [word for word in WORDS[1:] if word != "-m"], reporter=Reporter(0))
     assert len(Search(sweep).read_batches()) == 3

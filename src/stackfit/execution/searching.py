@@ -182,7 +182,7 @@ class Search:
                 self.sweep.reporter.line(f"Not the search in {shown(path)}: {'; '.join(found)}. It starts in a folder of its own.")
 
     def _decisive(self) -> dict[str, Any]:
-        return {**self.settings, "overrides": [*self.sweep.axes.fixed]}
+        return {**self.settings, "overrides": sorted(self.sweep.axes.fixed)}
 
     def check_space(self, at_once: bool = True) -> None:
         """Compose every value of the space once: what a config refuses is said before anything is trained.
@@ -272,5 +272,5 @@ def _listed(folder: SweepFolder) -> dict[str, Any] | None:
     """The study and the fixed overrides in a folder's `sweep.json`; None if it is not a search's, or damaged."""
     with contextlib.suppress(RunFolderError):
         index = folder.read_index()
-        return {**index[STUDY], "overrides": index["overrides"]} if STUDY in index else None
+        return {**index[STUDY], "overrides": sorted(index["overrides"])} if STUDY in index else None
     return None

@@ -85,6 +85,9 @@ def find_differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[
             if key not in (*ENDS, "space") and one.get(key) != other.get(key):
                 words = [_shown(value.get(key)) for value in (other, one)]
                 found.append(f"{key} is {words[0]} there and {words[1]} here")
+    orders = [", ".join(study.get("space") or {}) for study in (there, here)]
+    if not found and orders[0] != orders[1]:  # numbers are drawn axis by axis
+        found.append(f"the axes are {orders[0]} there and {orders[1]} here")
     return found
 
 
