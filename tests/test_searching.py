@@ -94,6 +94,10 @@ def test_the_same_command_trains_nothing_again_and_needs_neither_journal_nor_lis
     before, finished = digest(there), {path: path.stat().st_mtime_ns for path in there.path.glob("*/history.csv")}
     there.journal.unlink()
     assert cli("run", *WORDS).code == 0 and digest(there) == before
+    there.journal.mkdir()
+    answer = cli("run", *WORDS)
+    assert answer.code == 0 and "warning: " in answer.err and "study.journal cannot be written" in answer.err
+    there.journal.rmdir()
     there.journal.write_text("not a journal")
     there.index.unlink()  # what the folders say is enough: the same trials are asked for
     assert cli("run", *WORDS).code == 0 and digest(there) == before
@@ -126,7 +130,7 @@ def started(monkeypatch):
 def test_a_detached_command_goes_on_after_the_batches_that_are_settled_and_starts_nobody_if_all_are(cli, there, started):
     index = there.read_index()
     answer = cli("run", *WORDS, "--detach")
-    assert (answer.code, started) == (0, []) and "go on" not in answer.err and answer.out.strip() == str(there.path)
+    assert (answer.code, started) == (0, []) and "go on" not in answer.err and "No worker was started" in answer.err and answer.out.strip() == str(there.path)
     cut(there, index, 2)
     last = [there.path / cell["folder"] for cell in index["cells"] if cell["batch"] == 2]
     for folder in last:

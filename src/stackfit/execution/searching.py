@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from stackfit import files
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.search_settings import check_reported
 from stackfit.config.hydra.spread import Spread
@@ -182,7 +183,7 @@ class Search:
                 self.sweep.reporter.line(f"Not the search in {shown(path)}: {'; '.join(found)}. It starts in a folder of its own.")
 
     def _decisive(self) -> dict[str, Any]:
-        return {**self.settings, "overrides": sorted(self.sweep.axes.fixed)}
+        return {**self.settings, "overrides": [*self.sweep.axes.fixed]}
 
     def check_space(self, at_once: bool = True) -> None:
         """Compose every value of the space once: what a config refuses is said before anything is trained.
@@ -236,13 +237,17 @@ class Search:
         sweep.run_jobs(jobs, sweep.executor, detach, title)
 
     def close_batch(self, trials: Sequence[Trial]) -> None:
-        """After a batch: write `study.journal`.
+        """After a batch: write `study.journal`; where that is not possible the search goes on, since nobody here reads it.
 
         Raises:
             TrainingError: every trial so far has failed.
         """
         folder = self.sweep.folder
-        write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
+        try:
+            with files.writing(folder.journal):
+                write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
+        except RunFolderError as error:
+            self.sweep.reporter.line(f"warning: {error}", always=True)
         if trials and all(trial.state == "failed" for trial in trials):
             reasons = [textwrap.shorten(trial.reason, MOST_REASON, placeholder=" …").rstrip(".") for trial in trials]
             first = "" if len({*reasons}) == 1 else "the first: "
@@ -272,5 +277,5 @@ def _listed(folder: SweepFolder) -> dict[str, Any] | None:
     """The study and the fixed overrides in a folder's `sweep.json`; None if it is not a search's, or damaged."""
     with contextlib.suppress(RunFolderError):
         index = folder.read_index()
-        return {**index[STUDY], "overrides": sorted(index["overrides"])} if STUDY in index else None
+        return {**index[STUDY], "overrides": index["overrides"]} if STUDY in index else None
     return None
