@@ -94,6 +94,10 @@ def test_the_same_command_trains_nothing_again_and_needs_neither_journal_nor_lis
     before, finished = digest(there), {path: path.stat().st_mtime_ns for path in there.path.glob("*/history.csv")}
     there.journal.unlink()
     assert cli("run", *WORDS).code == 0 and digest(there) == before
+    there.journal.mkdir()
+    answer = cli("run", *WORDS)
+    assert answer.code == 0 and "warning: " in answer.err and "study.journal cannot be written" in answer.err
+    there.journal.rmdir()
     there.journal.write_text("not a journal")
     there.index.unlink()  # what the folders say is enough: the same trials are asked for
     assert cli("run", *WORDS).code == 0 and digest(there) == before
@@ -126,7 +130,7 @@ def started(monkeypatch):
 def test_a_detached_command_goes_on_after_the_batches_that_are_settled_and_starts_nobody_if_all_are(cli, there, started):
     index = there.read_index()
     answer = cli("run", *WORDS, "--detach")
-    assert (answer.code, started) == (0, []) and "go on" not in answer.err and answer.out.strip() == str(there.path)
+    assert (answer.code, started) == (0, []) and "go on" not in answer.err and "No worker was started" in answer.err and answer.out.strip() == str(there.path)
     cut(there, index, 2)
     last = [there.path / cell["folder"] for cell in index["cells"] if cell["batch"] == 2]
     for folder in last:
@@ -215,6 +219,15 @@ def test_another_space_or_other_settings_are_another_search_and_it_says_how_they
     answer = cli("run", *WORDS)
     assert answer.code == 2 and "is another search's: batch is 5 there and 4 here." in " ".join(answer.err.split())
     assert "--fresh" in answer.err
+
+
+def test_overrides_in_another_order_are_the_same_search_and_axes_in_another_order_are_said_to_be_another(cli, there, started):
+    before = digest(there)
+    answer = cli("run", *WORDS[:3], *SMALL[::-1], "hydra.sweeper.batch=4", *SPACE, "hydra.sweeper.n_trials=12")
+    assert answer.code == 0 and digest(only_folder()) == before and "Not the search" not in answer.err
+    answer = cli("run", *SEARCH, *SPACE[::-1], "hydra.sweeper.n_trials=1", "--detach")
+    assert answer.code == 0 and "the axes are model.layers.hidden.units, optimizer.learning_rate, optimizer there and" in answer.err
+    assert len([*Path("outputs/digits_quickstart").iterdir()]) == 2
 
 
 def test_a_changed_project_trains_again_what_has_changed_and_asks_for_the_rest_anew(cli, lab, there, write):

@@ -18,7 +18,7 @@ def search_lines(plan: dict[str, Any]) -> Iterator[str]:
     if not search:
         yield f"{plan['experiment']}: cannot be trained"
         return
-    size = "infinitely many settings" if search["size"] is None else f"{search['size']:,} settings"
+    size = "infinitely many settings" if search["size"] is None else f"{search['size']:,} setting{'s' * (search['size'] != 1)}"
     yield f"{plan['experiment']}: a search among {size}, by {search['sampler']}"
     names = short_names(axis["key"] for axis in search["axes"])
     rows = [["axis", "values", "space"]]

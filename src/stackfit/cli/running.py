@@ -244,6 +244,8 @@ def tell_place(sweep: Sweep) -> int:
     folder = shown(sweep.folder.path)
     if any(job.waits for job in sweep.jobs):
         say(f"Its workers go on without this command.\n  stackfit watch {folder}\n  stackfit table {folder}\n  stackfit stop {folder}")
+    else:
+        say("No worker was started: no cell is left that needs one.")
     sys.stdout.write(f"{folder}\n")
     return 0
 

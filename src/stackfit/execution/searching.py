@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from stackfit import files
 from stackfit.config.hydra.axes import Point
 from stackfit.config.hydra.search_settings import check_reported
 from stackfit.config.hydra.spread import Spread
@@ -236,13 +237,17 @@ class Search:
         sweep.run_jobs(jobs, sweep.executor, detach, title)
 
     def close_batch(self, trials: Sequence[Trial]) -> None:
-        """After a batch: write `study.journal`.
+        """After a batch: write `study.journal`; where that is not possible the search goes on, since nobody here reads it.
 
         Raises:
             TrainingError: every trial so far has failed.
         """
         folder = self.sweep.folder
-        write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
+        try:
+            with files.writing(folder.journal):
+                write_journal(folder.journal, f"{self.sweep.experiment}, {folder.path.name}", self.space, self.settings, trials)
+        except RunFolderError as error:
+            self.sweep.reporter.line(f"warning: {error}", always=True)
         if trials and all(trial.state == "failed" for trial in trials):
             reasons = [textwrap.shorten(trial.reason, MOST_REASON, placeholder=" …").rstrip(".") for trial in trials]
             first = "" if len({*reasons}) == 1 else "the first: "

@@ -82,9 +82,15 @@ def find_differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[
     found = []
     for one, other in ((here, there), (here.get("space") or {}, there.get("space") or {})):
         for key in dict.fromkeys([*one, *other]):
-            if key not in (*ENDS, "space") and one.get(key) != other.get(key):
+            values = [one.get(key), other.get(key)]
+            if key == "overrides":  # in any order
+                values = [sorted(value or ()) for value in values]
+            if key not in (*ENDS, "space") and values[0] != values[1]:
                 words = [_shown(value.get(key)) for value in (other, one)]
                 found.append(f"{key} is {words[0]} there and {words[1]} here")
+    orders = [", ".join(study.get("space") or {}) for study in (there, here)]
+    if not found and orders[0] != orders[1]:  # numbers are drawn axis by axis
+        found.append(f"the axes are {orders[0]} there and {orders[1]} here")
     return found
 
 
