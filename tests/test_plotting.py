@@ -128,7 +128,7 @@ def test_a_notebook_shows_it_as_svg(sweep):
         (["--kind", "axis", "--by", "seed"], "--by: seed only repeats the runs, and its values are averaged. Expected one of: units, learning_rate."),
         (["--kind", "heatmap", "--by", "units,seed"], "--by: seed only repeats the runs"),
         (["--kind", "axis", "--by", "units,learning_rate"], "There is no axis of units and learning_rate. Expected one setting."),
-        (["--kind", "heatmap", "--by", "units", "--filter", "learning_rate < 0.005"], "There is no heatmap of units. Expected two settings that vary"),
+        (["--kind", "heatmap", "--by", "units", "--filter", "learning_rate < 0.005"], "There is no heatmap of units. Expected two settings whose values"),
         (["--width", "5"], "--width is 5. Expected 40 to 500, in millimetres."),
     ],
 )
