@@ -174,6 +174,20 @@ def test_what_is_typed_replaces_a_param_of_the_same_key():
     assert plan("a=7", params={"a": "1,2"}) == [{}]
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (["a=1,2", "b=1", "a=3"], ["b=1", "a=3"]),
+        (["a=3", "a=1,2"], ["a=1,2"]),
+        (["+a=1,2", "a=range(3)", "b=1", "b=2"], ["a=range(3)", "b=1", "b=2"]),  # Hydra itself decides about b
+        (["a=1,2", "a.b=3", "~c", "c=1,2"], ["a=1,2", "a.b=3", "~c", "c=1,2"]),
+    ],
+)
+def test_of_an_axis_that_is_typed_twice_the_last_one_decides(typed, kept):
+    parsed = OverridesParser.create().parse_overrides(typed)
+    assert [override.input_line for override in axes.last_typed(parsed)] == kept
+
+
 def test_a_union_is_several_grids_and_gives_axes_that_only_some_cells_have():
     union = [{"optimizer": "sgd", "momentum": "0,0.9"}, {"optimizer": "adam,adamw"}]
     assert plan("seed=0,1", union=union) == [

@@ -218,6 +218,13 @@ def count(axes: Sequence[Axis]) -> int:
     return total
 
 
+def last_typed(typed: Sequence[Override]) -> list[Override]:
+    """Of a key that is typed several times, one of them as an axis, the last one: it decides, as without a sweep."""
+    keys = [override.get_key_element().lstrip("+") for override in typed]
+    swept = {key for key, override in zip(keys, typed, strict=True) if override.is_sweep_override()}
+    return [o for place, (key, o) in enumerate(zip(keys, typed, strict=True)) if key not in swept or key not in keys[place + 1 :]]
+
+
 def plan_axes(
     typed: Sequence[Override],
     params: Mapping[str, Any] | None,

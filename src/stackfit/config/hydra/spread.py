@@ -62,7 +62,7 @@ def read_spread(
     keys = {override.get_key_element().lstrip("+") for override in composition.parsed}
     problems.add(check_sweeper(composition.sweeper, keys, composition.origins.locate))
     is_search = sweeper_of(composition.sweeper) == "search"
-    typed = [override for override in composition.parsed if not override.is_hydra_override()]
+    typed = axes.last_typed([override for override in composition.parsed if not override.is_hydra_override()])
     grids = axes.plan_axes(typed, *composition.declared_axes, problems, search=is_search)
     names = dict.fromkeys(axis.key.lstrip("+") for _, grid in grids for axis in grid)
     written = {axis.get_key_element().lstrip("+"): axis.input_line for axis in composition.axes}
