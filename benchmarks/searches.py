@@ -5,18 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import simulated
-from benchmarks.measure import STACKFIT, CommandFailed, Figures, Program, Rounds, script, side_by_side
+from benchmarks.measure import STACKFIT, CommandFailed, Figures, Program, Rounds, run_program, script, side_by_side
 from benchmarks.report import Claim, Result
+from stackfit.results.run_files import find_run_folders, read_status
 from stackfit.results.study import read_study
 from stackfit.results.sweep_folder import SweepFolder
 
 SEARCH, GRID, TUNER = "stackfit run kt_units_lr_search", "the full grid", "keras_tuner_hyperband.py"
 METRIC, SEEDS, NEAR = "val_accuracy", range(10), 0.005
 PEAK = "peak_val_accuracy"  # of any epoch of any trial, which is what Keras Tuner reports; ours are of the last epoch
-SMALL = ("epochs=2", "model.layers.hidden.units=32,64", "optimizer.learning_rate=1e-2,1e-3")
+UNITS, RATE = "model.layers.hidden.units", "optimizer.learning_rate"
+WHOLE = ("hydra.sweeper.sampler=grid", "hydra.sweeper.pruner=none")
+AGAIN = 5  # seeds, with which the setting that each tuner finds is trained again
+SMALL = ("epochs=2", f"{UNITS}=32,64", f"{RATE}=1e-2,1e-3")
 SMALL_SEARCH = ("hydra.sweeper.n_trials=4", "hydra.sweeper.batch=2", *SMALL)
 OVERHEAD = ("gsp631_base", "-m", "hydra/sweeper=search", "hydra.sweeper.n_trials=64", "data.validation_split=0.2", "epochs=8",
-            "model.layers.hidden.units=range(32,513,step=32)", "optimizer.learning_rate=tag(log, interval(1e-4,1e-2))")  # fmt: skip
+            f"{UNITS}=range(32,513,step=32)", f"{RATE}=tag(log, interval(1e-4,1e-2))")  # fmt: skip
 
 
 def search(seed: int, quick: bool) -> Program:
@@ -26,11 +30,25 @@ def search(seed: int, quick: bool) -> Program:
         study = read_study(SweepFolder(folder / printed.splitlines()[-1]))
         if study is None:
             raise CommandFailed("no search was made")
+        best, epochs = simulated.best_of(study.trials), float(sum(trial.epochs for trial in study.trials))
         peak = max(value for trial in study.trials for value in trial.curve)
-        return {METRIC: simulated.best_of(study.trials), PEAK: peak, "epochs": float(sum(trial.epochs for trial in study.trials))}
+        found = {"units": float(best.axes[UNITS]), "learning_rate": float(best.axes[RATE])}
+        return {METRIC: best.values[0], PEAK: peak, "epochs": epochs, **found}
 
     words = ["run", "kt_units_lr_search", f"hydra.sweeper.seed={seed}", *(SMALL_SEARCH if quick else ()), "--quiet"]
     return Program([STACKFIT, *words], read)
+
+
+def trained_again(found: Figures, quick: bool) -> float:
+    """The mean validation accuracy of the setting that a tuner has found, over five seeds, trained by stackfit for all epochs."""
+
+    def read(printed: str, folder: Path) -> Figures:
+        statuses = [read_status(path) for path in find_run_folders([folder / printed.splitlines()[-1]])]
+        return {METRIC: statistics.mean(status["metrics"][METRIC] for status in statuses)}
+
+    setting = (f"{UNITS}={found['units']:.0f}", f"{RATE}={found['learning_rate']}", f"epochs={2 if quick else 10}")
+    words = (*WHOLE, f"seed=range({AGAIN})", f"hydra.sweeper.n_trials={AGAIN}", f"hydra.sweeper.batch={AGAIN}", *setting)
+    return run_program(Program([STACKFIT, "run", "kt_units_lr_search", *words, "--quiet"], read))[METRIC]
 
 
 def grid(quick: bool, keep: Callable[[simulated.Grid], None]) -> Program:
@@ -41,7 +59,7 @@ def grid(quick: bool, keep: Callable[[simulated.Grid], None]) -> Program:
         keep(found)
         return {METRIC: max(known.final for known in found.values()), "epochs": float(sum(len(k.curve) for k in found.values()))}
 
-    words = ["run", "kt_units_lr_search", "hydra.sweeper.sampler=grid", "hydra.sweeper.pruner=none", "hydra.sweeper.batch=48"]
+    words = ["run", "kt_units_lr_search", *WHOLE, "hydra.sweeper.batch=48"]
     return Program([STACKFIT, *words, *(SMALL if quick else ()), "--quiet"], read)
 
 
@@ -56,9 +74,9 @@ def search_kt(repeat: int, quick: bool) -> Result:
     distances, epochs = [], []
     for seed in SEEDS:
         trials = simulated.simulate(spread.space, {**spread.study, "seed": seed}, grids[0])
-        distances.append(best - simulated.best_of(trials))
+        distances.append(best - simulated.best_of(trials).values[0])
         epochs.append(sum(trial.epochs for trial in trials) / whole)
-        if seed == 0 and (simulated.best_of(trials), sum(t.epochs for t in trials)) != (rounds[0][SEARCH][METRIC], rounds[0][SEARCH]["epochs"]):
+        if seed == 0 and (simulated.best_of(trials).values[0], sum(t.epochs for t in trials)) != (rounds[0][SEARCH][METRIC], rounds[0][SEARCH]["epochs"]):
             raise CommandFailed("the simulated search of seed 0 is not the real one")
     near = sum(distance <= NEAR for distance in distances)
     claims = [
@@ -76,9 +94,13 @@ def search_tuner(repeat: int, quick: bool) -> Result:
     for seed in range(repeat):
         programs = {SEARCH: search(seed, quick), TUNER: script("rivals/keras_tuner_hyperband.py", 2 if quick else 10, seed)}
         rounds += side_by_side(programs, 1)
+        for figures in rounds[-1].values():
+            figures["again"] = trained_again(figures, quick)
     lead = statistics.median(one[TUNER][PEAK] - one[SEARCH][PEAK] for one in rounds)
+    behind = statistics.median(one[TUNER]["again"] - one[SEARCH]["again"] for one in rounds)
     claims = [
         Claim("time against Keras Tuner's Hyperband", rounds.ratio(SEARCH, TUNER), 0.35, "x"),
+        Claim("validation accuracy of Keras Tuner's setting above that of ours, both trained with five seeds", behind, 0.003, ""),
         Claim("validation accuracy, of the best epoch of any trial, that Keras Tuner finds above it", lead, 0.003, ""),
     ]
     return Result(claims, [rounds])

@@ -88,6 +88,6 @@ def _train(keys: Sequence[Any], settings: Mapping[str, Any], grid: Grid, batch: 
     return found
 
 
-def best_of(trials: Sequence[Trial]) -> float:
-    """The value of the best finished trial, where more is better."""
-    return max(trial.values[0] for trial in trials if trial.state == "finished")
+def best_of(trials: Sequence[Trial]) -> Trial:
+    """The best finished trial, where more is better; the earlier of equal ones."""
+    return max((trial for trial in trials if trial.state == "finished"), key=lambda trial: trial.values[0])

@@ -38,6 +38,7 @@ tuner = kt.Hyperband(
 )
 stop_early = keras.callbacks.EarlyStopping(monitor="val_loss", patience=5)
 tuner.search(img_train, label_train, epochs=50, validation_split=0.2, callbacks=[stop_early], verbose=0)
-trials = tuner.oracle.trials.values()
-print(json.dumps({"peak_val_accuracy": tuner.oracle.get_best_trials(1)[0].score, "trials": len(trials),
-                  "epochs": sum(trial.best_step + 1 for trial in trials)}))  # fmt: skip
+best, trials = tuner.oracle.get_best_trials(1)[0], tuner.oracle.trials.values()
+found = {name: best.hyperparameters.get(name) for name in ("units", "learning_rate")}
+print(json.dumps({"peak_val_accuracy": best.score, "trials": len(trials),
+                  "epochs": sum(trial.best_step + 1 for trial in trials), **found}))  # fmt: skip
