@@ -37,7 +37,7 @@ class Shot(NamedTuple):
 
 
 SHOTS = {
-    "report": Shot(SWEEP, 1280, 1060, "light"),
+    "report": Shot(SWEEP, 1280, 900, "light"),
     "phone": Shot(SWEEP, 390, 900, "dark", "runs"),
     "search": Shot(SEARCH, 1280, 1000, "light", "search"),
 }
