@@ -143,6 +143,7 @@ COMMANDS = {
     "hashes": f"run {SMALL} '+model.layers.hash={{_target_: keras.layers.Hashing, num_bins: 9, after: input}}'",
     "lookup": f"run {SMALL} '+model.layers.look={{_target_: keras.layers.IntegerLookup, after: input}}'",
     "callbacks": shlex.join([*WITH_CALLBACKS, "engine=jax", "stack=8"]),
+    "many": f"run {SMALL} model.layers.hidden.units=20000 stack=65536",
     "absurd": f"run {SMALL} model.layers.hidden.units=[100000000000]",
     **{each: f"run {SMALL} --trust mine '{each}'" for each in WITHOUT_FORM},
     "check": "check xor_needs_a_hidden_layer --engine jax",
@@ -335,6 +336,15 @@ def test_cells_that_do_not_fit_into_memory_together_train_in_halves_and_lose_not
 def test_a_layer_that_does_not_fit_into_memory_is_named_before_anything_is_trained(answers):
     assert (answers["absurd"].code, answers["absurd"].out) == (2, "")
     assert "Layer 'hidden', Dense, does not fit into memory: RESOURCE_EXHAUSTED" in answers["absurd"].err
+
+
+def test_a_stack_that_cannot_fit_is_refused_with_the_memory_that_it_takes_and_one_that_fits(answers):
+    variables = 3 * (64 * 20_000 + 20_000 + 20_000 * 10 + 10)  # weights, and Adam's two of each; a few single numbers more
+    takes = 65_536 * 4 * (2 * variables + variables // 3) / 1e9
+    assert (answers["many"].code, answers["many"].out) == (2, "")
+    assert f"A stack of 65,536 members of this model takes at least {takes:,.1f} GB" in answers["many"].err
+    fitting = int(re.search(r"Write: stack=(\d+)", answers["many"].err).group(1))
+    assert 1 <= fitting < 65_536 and fitting & (fitting - 1) == 0
 
 
 # ---- exactness
