@@ -3,8 +3,8 @@
     python docs/engines.py                  from docs/engines.csv
     python docs/engines.py --measure NAME…  first train these experiments with both engines: an ordinary sweep over five seeds each
 
-A name may have overrides behind it: `--measure 'cnn epochs=2'`. Measure on a machine that does nothing else: the seconds are those
-of the whole command. On a busy one take user and system CPU seconds, which stand in the table too.
+A name may have overrides after it: `--measure 'cnn epochs=2'`. The seconds are the user and system CPU seconds of the whole command,
+with the programs that earlier ones have compiled: they say something on a busy machine too.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
-
-import scipy.stats
 
 from stackfit.files import csv_text
 from stackfit.results.run_files import find_run_folders, read_status
@@ -33,12 +30,12 @@ SEEDS = 5
 
 
 def measure(what: str, engine: str) -> dict[str, object]:
-    """Train an experiment over the seeds: test accuracies, seconds of the command, and CPU seconds."""
+    """Train an experiment over the seeds: test accuracies, and CPU seconds of the command."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "stackfit", "run", *what.split(), f"engine={engine}", "save=[]", "-m", f"seed=range({SEEDS})"]
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | {"COLUMNS": "80"})
-        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode:
             raise SystemExit(f"stackfit {' '.join(command[3:])}\nended with {done.returncode}: {done.stderr[-2000:]}")
         runs = [read_status(path) for path in find_run_folders([Path(folder, done.stdout.splitlines()[-1])])]
@@ -47,11 +44,13 @@ def measure(what: str, engine: str) -> dict[str, object]:
         raise SystemExit(f"{what}: {len(values)} runs. Expected {SEEDS}: fix the axes that the experiment declares.")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     accuracies = {f"seed {seed}": f"{value:.4f}" for seed, value in values}
-    return {"experiment": what, "engine": engine, **accuracies, "seconds": f"{seconds:.1f}", "cpu": f"{cpu:.1f}"}
+    return {"experiment": what, "engine": engine, **accuracies, "cpu": f"{cpu:.1f}"}
 
 
 def interval(row: dict[str, str]) -> str:
     """The mean of the seeds, and its 95 % interval by Student's t."""
+    import scipy.stats
+
     values = [float(row[f"seed {seed}"]) for seed in range(SEEDS)]
     mean = sum(values) / SEEDS
     spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (SEEDS - 1))
@@ -61,12 +60,11 @@ def interval(row: dict[str, str]) -> str:
 
 def table(rows: list[dict[str, str]]) -> str:
     """The rows as a table, one line an experiment."""
-    lines = ["| experiment | tensorflow | jax | seconds | CPU seconds |", "|---|---|---|---|---|"]
+    lines = ["| experiment | tensorflow | jax | CPU seconds |", "|---|---|---|---|"]
     found = {(row["experiment"], row["engine"]): row for row in rows}
     for name in dict.fromkeys(row["experiment"] for row in rows):
         both = [found[name, engine] for engine in ENGINES]
-        numbers = [" / ".join(row[key] for row in both) for key in ("seconds", "cpu")]
-        lines.append(" | ".join([f"| `{name}`", *map(interval, both), *numbers]) + " |")
+        lines.append(" | ".join([f"| `{name}`", *map(interval, both), " / ".join(row["cpu"] for row in both)]) + " |")
     return "\n".join(lines) + "\n"
 
 
