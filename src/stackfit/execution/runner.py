@@ -198,9 +198,9 @@ def _run_here(
             elif isinstance(event, events.Checkpointed):
                 jobs[event.member].folder.save_checkpoint(event.checkpoint.write)  # type: ignore[union-attr]
             elif isinstance(event, events.Failed):
+                jobs[event.member].epoch = event.epoch
                 if lacks_memory(event.error):  # which member met it is chance
                     raise event.error
-                jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
                 if fail_fast:
                     raise _Enough
