@@ -41,6 +41,7 @@ LAYERS: dict[str, list[str]] = {
         "+model.layers.lstm={_target_: keras.layers.LSTM, units: 5, return_sequences: true, dropout: 0.1, after: rows}",
         "+model.layers.both={_target_: keras.layers.Bidirectional, layer: {_target_: keras.layers.GRU, units: 3}, after: lstm}",
     ],
+    "half": ["precision=mixed_bfloat16", "+model.layers.norm={_target_: keras.layers.LayerNormalization, after: hidden}"],
     "indices": ["data.scale=none", "+model.layers.embed={_target_: keras.layers.Embedding, input_dim: 17, output_dim: 2, after: input}"],
     "metrics": [
         "optimizer=adamw",

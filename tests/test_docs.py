@@ -178,6 +178,14 @@ def test_the_tables_are_what_the_record_of_measurements_gives():
         assert page.read_text(encoding="utf-8") == text, f"{page} is not up to date: python docs/index.py"
 
 
+def test_the_table_of_both_engines_is_what_was_measured():
+    engines = script("engines")
+    rows, text = engines.read_rows(), engines.PAGE.read_text(encoding="utf-8")
+    assert engines.page(text, rows) == text, "python docs/engines.py"
+    mean, half = engines.interval({f"seed {seed}": str(value) for seed, value in enumerate((1, 2, 3, 4, 5))}).split(" ± ")
+    assert mean == "3.0000" and float(half) == pytest.approx(2.776 * 2.5**0.5 / 5**0.5, abs=1e-3)  # t of 4 degrees of freedom
+
+
 SKIPPED = {claim["item"] for claim in CLAIMS if claim["state"] == "skipped"}
 LONG = {name for name, record in RECORDS.items() if record.about.get("long")}
 

@@ -14,13 +14,14 @@ from stackfit.execution import environment
 from stackfit.execution.fingerprint import NUMERICS, code_digests
 from stackfit.execution.members import make_model
 from stackfit.training.tensorflow import runtime
+from stackfit.training.tensorflow.engine import TensorFlow
 
 
 @pytest.mark.tf
 def test_the_record_is_plain_json_and_names_what_decides_a_number(keras, compose, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     cell = compose("digits_quickstart")
-    record = environment.describe_environment(cell, "data digest", make_model(cell, (8, 8, 1)), runtime.describe())
+    record = environment.describe_environment(cell, "data digest", make_model(cell, (8, 8, 1)), environment.describe_process(TensorFlow()))
     assert json.loads(json.dumps(record)) == record
     assert record["versions"]["keras"] == keras.__version__
     assert record["devices"] and record["cores"] >= 1 and record["instruction_set"]

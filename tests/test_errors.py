@@ -17,6 +17,8 @@ from stackfit.errors import (
     TrustError,
     counted,
     did_you_mean,
+    lacks_form,
+    lacks_memory,
     nearest,
     raising,
 )
@@ -92,3 +94,43 @@ def test_what_is_counted_before_a_noun_is_counted_by_one_function():
         if matches:
             found[path.name] = [match[0] for match in matches]
     assert found == {}
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    "error, lacks",
+    [
+        (MemoryError(), True),
+        (ResourceExhaustedError("OOM when allocating tensor"), True),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes."), True),
+        (ValueError("memory"), False),
+        (OSError("No space left on device"), False),
+        (None, False),
+    ],
+)
+def test_memory_that_ran_out_is_known_whoever_says_it_and_whatever_came_of_it(error, lacks):
+    assert lacks_memory(error) is lacks
+    outer = TrainingError("It stopped.")
+    outer.__cause__ = error
+    assert lacks_memory(outer) is lacks
+    try:
+        try:
+            raise error or KeyError("x")
+        except Exception:
+            raise ValueError("I/O operation on closed file.") from None
+    except ValueError as closed:
+        assert lacks_memory(closed) is lacks  # NumPy's error when it cannot end a file
+
+
+def test_code_without_a_form_for_jax_is_told_from_other_errors():
+    assert lacks_form(ImportError("no", name="tensorflow")) is not None and lacks_form(ImportError("no", name="torch")) is None
+    assert lacks_form(TypeError("no")) is None and lacks_form(None) is None
+    tracer = type("TracerBoolConversionError", (type("ConcretizationTypeError", (TypeError,), {}),), {})
+    try:
+        raise tracer("no value")
+    except TypeError as error:
+        assert str(lacks_form(error)).startswith("has no form for JAX: it asks for the values of a tensor")
+        assert "(test_errors.py:" in str(lacks_form(error))

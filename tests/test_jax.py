@@ -142,7 +142,7 @@ COMMANDS = {
     "texts": f"run {SMALL} '+model.layers.words={{_target_: keras.layers.TextVectorization, after: input}}'",
     "hashes": f"run {SMALL} '+model.layers.hash={{_target_: keras.layers.Hashing, num_bins: 9, after: input}}'",
     "lookup": f"run {SMALL} '+model.layers.look={{_target_: keras.layers.IntegerLookup, after: input}}'",
-    "callbacks": shlex.join([*WITH_CALLBACKS, "engine=jax", "stack=8"]),
+    "many": f"run {SMALL} model.layers.hidden.units=20000 stack=65536",
     "absurd": f"run {SMALL} model.layers.hidden.units=[100000000000]",
     **{each: f"run {SMALL} --trust mine '{each}'" for each in WITHOUT_FORM},
     "check": "check xor_needs_a_hidden_layer --engine jax",
@@ -227,12 +227,16 @@ def what_callbacks_did(folders: list[Path]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras's callbacks with NumPy 2
-def test_callbacks_act_on_their_member_as_they_do_on_tensorflow(answers, home, lab, cli):
-    (lab / "mine.py").write_text(OWN)
+def test_callbacks_act_on_their_member_as_they_do_on_tensorflow(home, lab, cli):
+    for folder in (home, lab):
+        (folder / "mine.py").write_text(OWN)
+    command = shlex.join([*WITH_CALLBACKS, "engine=jax", "stack=8"])
+    on_the_other = Answer(**python("jax_commands.py", cwd=home, given=json.dumps({"callbacks": command}))[0])
     done = cli(*WITH_CALLBACKS)
-    assert (done.code, answers["callbacks"].code) == (1, 1), answers["callbacks"].err  # one of them raises
-    there, here = home / answers["callbacks"].folder, Path(done.out.splitlines()[-1])
+    assert (done.code, on_the_other.code) == (1, 1), on_the_other.err  # one of them raises
+    there, here = home / on_the_other.folder, Path(done.out.splitlines()[-1])
     folders = [sorted(path.parent for path in sweep.glob("*/status.json")) for sweep in (there, here)]
     on_jax, on_tensorflow = map(what_callbacks_did, folders)
     assert on_jax == on_tensorflow and on_jax.keys() == CALLBACKS.keys()
@@ -335,6 +339,15 @@ def test_cells_that_do_not_fit_into_memory_together_train_in_halves_and_lose_not
 def test_a_layer_that_does_not_fit_into_memory_is_named_before_anything_is_trained(answers):
     assert (answers["absurd"].code, answers["absurd"].out) == (2, "")
     assert "Layer 'hidden', Dense, does not fit into memory: RESOURCE_EXHAUSTED" in answers["absurd"].err
+
+
+def test_a_stack_that_cannot_fit_is_refused_with_the_memory_that_it_takes_and_one_that_fits(answers):
+    variables = 3 * (64 * 20_000 + 20_000 + 20_000 * 10 + 10)  # weights, and Adam's two of each; a few single numbers more
+    takes = 65_536 * 4 * (2 * variables + variables // 3) / 1e9
+    assert (answers["many"].code, answers["many"].out) == (2, "")
+    assert f"A stack of 65,536 members of this model takes at least {takes:,.1f} GB" in answers["many"].err
+    fitting = int(re.search(r"Write: stack=(\d+)", answers["many"].err).group(1))
+    assert 1 <= fitting < 65_536 and fitting & (fitting - 1) == 0
 
 
 # ---- exactness

@@ -62,20 +62,27 @@ def test_a_users_own_log_level_stays(monkeypatch):
 
 def test_there_is_at_least_one_core():
     assert 1 <= runtime.cores() <= (os.cpu_count() or 1)
-@pytest.mark.parametrize("words", ["['run', 'digits_quickstart']", "['run', 'digits_quickstart', '-m', 'seed=0,1']"])
-def test_keras_on_another_backend_is_said_before_anything_is_trained(lab, words):
+@pytest.mark.parametrize(
+    "words, there, engine",
+    [
+        ("['run', 'digits_quickstart']", "jax", "tensorflow"),
+        ("['run', 'digits_quickstart', '-m', 'seed=0,1']", "jax", "tensorflow"),
+        pytest.param("['run', 'digits_quickstart', 'engine=jax']", "tensorflow", "jax", marks=pytest.mark.extra),
+    ],
+)
+def test_keras_on_another_backend_is_said_before_anything_is_trained(lab, words, there, engine):
     code = (
         "import sys, types\n"
         "keras = types.ModuleType('keras')\n"
-        "keras.backend = types.SimpleNamespace(backend=lambda: 'jax')\n"
+        f"keras.backend = types.SimpleNamespace(backend=lambda: {there!r})\n"
         "sys.modules['keras'] = keras\n"
         "from stackfit.cli import main\n"
         f"main({words})\n"
     )
     done = python(code)
     assert (done.returncode, done.stdout) == (2, "") and not (lab / "outputs").exists()
-    assert "Keras was imported with the backend 'jax' in this process. Expected 'tensorflow'" in done.stderr
-    assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr and "Traceback" not in done.stderr
+    assert f"Keras was imported with the backend '{there}' in this process. Expected '{engine}'" in done.stderr
+    assert f"set KERAS_BACKEND={engine} before Keras is imported" in done.stderr and "Traceback" not in done.stderr
 
 
 KERAS_JSON = '{"floatx": "float16", "epsilon": 0.01, "image_data_format": "channels_first", "backend": "torch"}'

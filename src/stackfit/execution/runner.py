@@ -145,6 +145,7 @@ def _run_here(
     check: Callable[[], None],
     rungs: Rungs | None,
 ) -> list[list[Job]]:
+    from stackfit.execution.environment import describe_process
     from stackfit.training import events, loop
 
     engine = engine_of(jobs[0].cell.config)
@@ -168,7 +169,7 @@ def _run_here(
             program.trace()
     except (ValueError, TypeError, NotImplementedError, ImportError) as error:
         raise as_config_error(error) from error
-    described = engine.describe()
+    described = describe_process(engine)
     interrupts.check()
     finish = Finisher(dataset, feeds, ended)
     reporter.begin([job.label for job in jobs], [member.epochs for member in members])
@@ -197,9 +198,9 @@ def _run_here(
             elif isinstance(event, events.Checkpointed):
                 jobs[event.member].folder.save_checkpoint(event.checkpoint.write)  # type: ignore[union-attr]
             elif isinstance(event, events.Failed):
+                jobs[event.member].epoch = event.epoch
                 if lacks_memory(event.error):  # which member met it is chance
                     raise event.error
-                jobs[event.member].epoch = event.epoch
                 finish.failed(jobs[event.member], event.error)
                 if fail_fast:
                     raise _Enough

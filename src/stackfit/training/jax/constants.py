@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,9 +11,8 @@ import jax
 import keras
 
 CONSTANTS = (keras.initializers.Zeros, keras.initializers.Ones, keras.initializers.Constant)
-MAX_BYTES = 2**20  # of an array that is kept
 
-_made: dict[Any, jax.Array] = {}
+_made: weakref.WeakValueDictionary[Any, jax.Array] = weakref.WeakValueDictionary()  # kept as long as a variable has it
 
 
 @contextlib.contextmanager
@@ -22,12 +22,13 @@ def sharing_constants() -> Iterator[None]:
 
     def initialize(variable: Any, initializer: Any) -> None:
         key = _key(variable, initializer)
-        if key in _made:
-            variable._initialize(_made[key])
+        array = None if key is None else _made.get(key)
+        if array is not None:
+            variable._initialize(array)
             return
         own(variable, initializer)
-        array = variable.value
-        if key is not None and not isinstance(array, jax.core.Tracer) and array.nbytes <= MAX_BYTES:
+        array = variable._value  # `value` may be a copy in another precision
+        if key is not None and not isinstance(array, jax.core.Tracer):
             _made[key] = array
 
     keras.Variable._initialize_with_initializer = initialize
