@@ -342,7 +342,7 @@ def kill_and_resume(seed: int) -> int:
     chance = random.Random(seed)
     epochs = chance.randrange(1, 20)
     killed = subprocess.Popen([sys.executable, "-m", "stackfit", "run", *WORDS, "--quiet"], stdout=subprocess.DEVNULL)
-    seen, deadline = 0, time.monotonic() + 120
+    seen, deadline = 0, time.monotonic() + 600
     while seen < epochs and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
         seen = sum(len(path.read_text().splitlines()) - 1 for path in Path("outputs").glob("*/*/*/history.csv"))
