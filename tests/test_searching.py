@@ -94,6 +94,7 @@ def test_the_same_command_trains_nothing_again_and_needs_neither_journal_nor_lis
     before, finished = digest(there), {path: path.stat().st_mtime_ns for path in there.path.glob("*/history.csv")}
     there.journal.unlink()
     assert cli("run", *WORDS).code == 0 and digest(there) == before
+    there.journal.unlink()
     there.journal.mkdir()
     answer = cli("run", *WORDS)
     assert answer.code == 0 and "warning: " in answer.err and "study.journal cannot be written" in answer.err
