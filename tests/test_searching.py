@@ -94,6 +94,7 @@ def test_the_same_command_trains_nothing_again_and_needs_neither_journal_nor_lis
     before, finished = digest(there), {path: path.stat().st_mtime_ns for path in there.path.glob("*/history.csv")}
     there.journal.unlink()
     assert cli("run", *WORDS).code == 0 and digest(there) == before
+    there.journal.unlink()
     there.journal.mkdir()
     answer = cli("run", *WORDS)
     assert answer.code == 0 and "warning: " in answer.err and "study.journal cannot be written" in answer.err
@@ -342,7 +343,7 @@ def kill_and_resume(seed: int) -> int:
     chance = random.Random(seed)
     epochs = chance.randrange(1, 20)
     killed = subprocess.Popen([sys.executable, "-m", "stackfit", "run", *WORDS, "--quiet"], stdout=subprocess.DEVNULL)
-    seen, deadline = 0, time.monotonic() + 120
+    seen, deadline = 0, time.monotonic() + 600
     while seen < epochs and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
         seen = sum(len(path.read_text().splitlines()) - 1 for path in Path("outputs").glob("*/*/*/history.csv"))

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from stackfit.errors import RunFolderError
+from stackfit.execution.rungs import Rungs
 from stackfit.results.run_folder import RunFolder
+from stackfit.results.search_summary import summarize_search
 from stackfit.results.study import read_study
 from stackfit.results.sweep_folder import SweepFolder
 
@@ -71,12 +73,49 @@ def test_a_grid_is_no_study_and_a_damaged_one_is_named(tmp_path):
     sweep.write_index("base", [], ["lr"], [plain])
     assert read_study(sweep) is None
     sweep.write_index("base", [], ["lr"], [{**cell, "trial": "first"}], SETTINGS)
-    with pytest.raises(RunFolderError, match="trials of a search"):
+    with pytest.raises(RunFolderError, match="a number is missing"):
         read_study(sweep)
+    sweep.write_index("base", [], ["lr"], [{key: cell[key] for key in cell if key != "batch"} | {"batch": 0}], SETTINGS)
     index = json.loads(sweep.index.read_text())
     sweep.index.write_text(json.dumps({**index, "study": {**SETTINGS, "direction": []}}))
     with pytest.raises(RunFolderError, match="not every metric has a direction"):
         read_study(sweep)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({key: value} for key in ("metric", "direction", "batch", "seeds", "seed", "eta", "first_rung", "sampler", "pruner", "space") for value in (None, [], -1)),
+        *({"direction": value} for value in (["up"], ["max", "min"], "max")),
+        *({"n_trials": 0}, {"n_trials": "many"}, {"batch": True}, {"batch": 2.5}, {"minutes": "ten"}, {"metric": [3]}, {"space": {"lr": 3}}),
+        *({"union": value} for value in (3, [3], [{"lr": 1}])),
+    ],
+)
+def test_settings_that_no_search_has_are_one_message_for_every_reader(tmp_path, cli, change):
+    sweep = SweepFolder(tmp_path)
+    sweep.write_index("base", [], ["lr"], [write_cell(sweep, {"lr": "0.1"}, 0, [0.5], "finished", 0.5)], SETTINGS)
+    index = json.loads(sweep.index.read_text())
+    sweep.index.write_text(json.dumps({**index, "study": {**SETTINGS, **change}}))
+    with pytest.raises(RunFolderError, match="Run the sweep's command again"):
+        read_study(SweepFolder(tmp_path))
+    answer = cli("watch", str(tmp_path), "--once")
+    assert answer.code == 2 and "sweep.json cannot be read" in answer.err
+
+
+def test_a_pruner_a_sampler_and_a_space_that_are_missing_are_one_message(tmp_path):
+    sweep = SweepFolder(tmp_path)
+    whole = {**SETTINGS, "pruner": "halving", "eta": 2, "first_rung": 1, "space": {"lr": "0.1,0.2"}}
+    sweep.write_index("base", [], ["lr"], [write_cell(sweep, {"lr": "0.1"}, 0, [0.5], "finished", 0.5)], whole)
+    index = json.loads(sweep.index.read_text())
+    assert summarize_search(sweep)["best"]["value"] == 0.5 and Rungs.of(sweep).of_cell(index["cells"][0]["folder"], 3) == (1, 2)
+    for key, reader in (("sampler", summarize_search), ("space", summarize_search), ("pruner", Rungs.of), ("eta", Rungs.of)):
+        sweep.index.write_text(json.dumps({**index, "study": {name: whole[name] for name in whole if name != key}}))
+        with pytest.raises(RunFolderError, match=rf"sweep\.json cannot be read: '{key}'"):
+            reader(SweepFolder(tmp_path))
+    for key, value, reader in (("space", {"lr": "interval("}, summarize_search), ("pruner", "halve", Rungs.of)):
+        sweep.index.write_text(json.dumps({**index, "study": {**whole, key: value}}))
+        with pytest.raises(RunFolderError, match=r"sweep\.json cannot be read"):
+            reader(SweepFolder(tmp_path))
 
 
 def test_a_searchs_folder_is_named_by_its_settings_but_not_by_when_it_ends(tmp_path):

@@ -17,9 +17,10 @@ from stackfit import interrupts
 from stackfit.errors import ConfigError, RunFolderError
 from stackfit.execution.jobs import Job
 from stackfit.execution.pruning import Nothing, Pruner, pruner_of
+from stackfit.files import reading
 from stackfit.results.pruned import mark_pruned
 from stackfit.results.run_files import read_history, read_status_if_any
-from stackfit.results.sweep_folder import STUDY, SweepFolder
+from stackfit.results.sweep_folder import AGAIN, STUDY, SweepFolder
 from stackfit.results.underway import NOT_MEASURES, measures
 
 if TYPE_CHECKING:
@@ -64,24 +65,25 @@ class Rungs:
         index: the content of the folder's `sweep.json`, which has a study.
 
     Raises:
-        ConfigError: the study names no pruner that is known.
+        RunFolderError: the study names no pruner that is known, or a trial no batch.
     """
 
     def __init__(self, folder: SweepFolder, index: Mapping[str, Any]):
         self.folder, study = folder, index[STUDY]
-        self.pruner: Pruner = pruner_of(study)
         self.metric = str(study["metric"][0])
         self.sign = 1.0 if study["direction"][0] == "max" else -1.0
         self.trial_of: dict[str, int] = {}  # by the name of a cell's folder
         self.fingerprint_of: dict[str, str] = {}
         self._batches: dict[int, dict[int, list[str]]] = {}  # the cells of each trial, by batch
         self._batch_of: dict[str, int] = {}
-        for cell in index["cells"]:
-            if "trial" in cell:
-                name = cell["folder"]
-                self.trial_of[name], self._batch_of[name] = cell["trial"], cell["batch"]
-                self.fingerprint_of[name] = cell["fingerprint"]
-                self._batches.setdefault(cell["batch"], {}).setdefault(cell["trial"], []).append(name)
+        with reading(folder.index, "the pruner and the trials of a search", AGAIN):
+            self.pruner: Pruner = pruner_of(study)
+            for cell in index["cells"]:
+                if "trial" in cell:
+                    name = cell["folder"]
+                    self.trial_of[name], self._batch_of[name] = cell["trial"], cell["batch"]
+                    self.fingerprint_of[name] = cell["fingerprint"]
+                    self._batches.setdefault(cell["batch"], {}).setdefault(cell["trial"], []).append(name)
 
     @classmethod
     def of(cls, folder: SweepFolder) -> Rungs | None:

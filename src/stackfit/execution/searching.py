@@ -97,12 +97,9 @@ class Search:
                 of_workers = range(number + 1, len(batches))
 
     def _next(self, number: int, spent_seconds: float) -> list[list[Job]]:
-        """The next batch, asked for and listed, or those that another process has listed by now; none if the search is complete."""
-        if number:
-            if found := self.read_batches(number):
-                return found
-            if not self.goes_on(spent_seconds):
-                return []
+        """The next batch, asked for and listed; none if the search is complete."""
+        if number and not self.goes_on(spent_seconds):
+            return []
         asked = self.ask(number, [trial for trial in self.read_trials() if trial.batch < number])
         if asked:
             self.sweep.write_index()

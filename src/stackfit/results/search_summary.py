@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from stackfit.errors import RunFolderError, StackfitError, raising
-from stackfit.files import shown
+from stackfit.files import reading, shown
 from stackfit.results import search_chance
 from stackfit.results.frames import Paths
 from stackfit.results.naming import newest_sweep
 from stackfit.results.search_importance import find_importance
 from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_folder import AGAIN, SweepFolder
 
 BLIND = ("random", "qmc", "grid")  # samplers that learn nothing: their trials are a sample of the space
 TOP = 3  # of the trials by their value
@@ -56,6 +56,8 @@ def summarize_search(folder: SweepFolder, study: Study | None = None) -> dict[st
     if study is None:
         return None
     index = folder.read_index()
+    with reading(folder.index, "the settings and the space of a search", AGAIN):
+        learns, size = study.settings["sampler"] not in BLIND, space_of(study.settings).size
     sign = [1.0 if direction == "max" else -1.0 for direction in study.directions]
     finished = [trial for trial in study.trials if trial.state == "finished" and all(map(math.isfinite, trial.values))]
     ranked = sorted(finished, key=lambda trial: (-sign[0] * trial.values[0], trial.number))
@@ -80,7 +82,7 @@ def summarize_search(folder: SweepFolder, study: Study | None = None) -> dict[st
         "top": [] if several else [_described(trial, folder, index) for trial in ranked[:TOP]],
         "front": [_described(trial, folder, index) for trial in front],
         "progress": [] if several else [[epochs, sign[0] * value] for epochs, value in search_chance.best_so_far(ends)],
-        "chance": _chance(study, best, sign[0]) if best and not several else [],
+        "chance": _chance(study, best, sign[0], size, learns) if best and not several else [],
         "importance": dict(importance.shares),
         "importance_by_chance": [*importance.by_chance],
         "importance_of": importance.said,
@@ -110,7 +112,14 @@ def find_front(trials: Sequence[Trial], sign: Sequence[float]) -> list[Trial]:
     return sorted(left, key=lambda trial: [-value for value in signed[trial.number]] + [trial.number])
 
 
-def _chance(study: Study, best: Trial, sign: float) -> list[dict[str, Any]]:
+def space_of(settings: Mapping[str, Any]) -> Any:
+    """The space that a search's settings describe; Hydra's grammar is read only here."""
+    from stackfit.config.hydra.space import Space
+
+    return Space.read((), settings)
+
+
+def _chance(study: Study, best: Trial, sign: float, size: float, learns: bool) -> list[dict[str, Any]]:
     """The baselines of `search_chance` over the trials that were chosen blindly: all, or the first batch of a sampler that
     learns, unless the search has tried all that there is.
 
@@ -118,12 +127,10 @@ def _chance(study: Study, best: Trial, sign: float) -> list[dict[str, Any]]:
         For each its `name`, `low` and `high`, `exact`, `settings`, `epochs`; `of`: which trials it rests on, and `known`: how many;
         and `search`: whether the search did better. No values where the budget is too small, or the histories lack the metric.
     """
-    from stackfit.config.hydra.space import Space
-
     seeds = len(best.folders)
     settled = [trial for trial in study.trials if trial.state in SETTLED]
-    whole = len(settled) >= Space.read((), study.settings).size
-    every = whole or study.settings["sampler"] in BLIND
+    whole = len(settled) >= size
+    every = whole or not learns
     blind = [trial for trial in settled if every or trial.batch == 0]
     pool = search_chance.endings([_settled(trial, sign) for trial in blind if trial.state != "pruned" or trial.curve])
     budget = sum(trial.epochs for trial in settled) / seeds

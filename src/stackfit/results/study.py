@@ -68,8 +68,6 @@ def read_study(folder: SweepFolder) -> Study | None:
     cells: dict[int, list[Mapping[str, Any]]] = {}
     with reading(folder.index, "the trials of a search", "Run the search's command again: it asks for the same trials."):
         study = Study(index[STUDY], ())
-        if len(study.metrics) != len(study.directions):
-            raise ValueError("not every metric has a direction")
         for cell in index["cells"]:
             if "trial" in cell:
                 cells.setdefault(int(cell["trial"]), []).append({**cell, "batch": int(cell["batch"])})

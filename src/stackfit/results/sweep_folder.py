@@ -22,7 +22,7 @@ from stackfit import files
 from stackfit.errors import RunFolderError, made_by_newer
 from stackfit.files import csv_text, reading, shown, writing
 from stackfit.results import owner
-from stackfit.results.bounds import read_bounded
+from stackfit.results.bounds import check_study, read_bounded
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
 from stackfit.results.sweep_rows import Stamp, SweepRows, stamp_of
 from stackfit.results.takeover import exists, silent_seconds
@@ -35,6 +35,7 @@ ENDS = ("n_trials", "minutes")  # of a study: they decide when it ends, and noth
 TRIAL_KEYS = ("trial", "batch")  # of a search's cells: numbers from 0, in the order asked
 EARLIER_KEYS = ("state",)  # of a cell, as earlier versions wrote them
 RARELY = 50  # of a large sweep, `results.csv` is written again after this many times as long as writing it took
+AGAIN = "Run the sweep's command again: it writes the file from the cells' folders."
 QUICK_SECONDS = 0.05  # what takes less is written each time
 
 
@@ -160,24 +161,25 @@ class SweepFolder:
         Raises:
             RunFolderError: there is none, it is damaged, or a newer stackfit wrote it.
         """
-        again = "Run the sweep's command again: it writes the file from the cells' folders."
         if not exists(self.index):
             raise RunFolderError(
                 f"{shown(self.path)} is not a sweep's folder: it has no sweep.json. Expected a folder that "
                 "`stackfit run NAME -m …` printed. Try: ls outputs/*/"
             )
-        with reading(self.index, "JSON as stackfit writes it", again):
+        with reading(self.index, "JSON as stackfit writes it", AGAIN):
             stamp = stamp_of(self.index)
             if stamp == self._read[0]:
                 return self._read[1]
             index = json.loads(read_bounded(self.index))
             self._check_version(index)
             texts = [index["experiment"], *index["overrides"], *index["axes"]]
+            if STUDY in index:
+                check_study(index[STUDY])
             for cell in index["cells"]:
-                texts += [cell["fingerprint"], cell["folder"], *cell["overrides"], *cell["axes"], *cell["axes"].values()]
-                texts.append(cell.get("engine", ""))
-                if not isinstance(cell.get("stack", 1), int):
-                    raise TypeError("a stack is not a number")
+                texts += [cell["fingerprint"], cell["folder"], cell.get("engine", "")]
+                texts += [*cell["overrides"], *cell["axes"], *cell["axes"].values()]
+                if not all(isinstance(cell.get(key, 1), int) for key in ("stack", *TRIAL_KEYS)):
+                    raise TypeError("a number is missing")
                 if cell["folder"] != self.cell(cell["axes"], cell["fingerprint"]).name:
                     raise ValueError(f"{cell['folder']!r} is not the folder of these axes")
             if not all(isinstance(text, str) for text in texts):
@@ -197,8 +199,8 @@ class SweepFolder:
         """Write `sweep.json`, and `results.csv` from the cells' own status; for commands that plan a sweep.
 
         `cells`: the `overrides`, `axes`, `fingerprint` and `folder` (its name) of each. Cells of earlier commands stay
-        listed if they have begun; workers leave them alone. `study`: of a search, whose cells have `trial` and `batch`; batches
-        after these and after `newest`, which other processes have listed meanwhile, stay listed.
+        listed if they have begun; workers leave them alone. `study`: of a search, whose cells have `trial` and `batch`; later
+        batches than these and `newest`, of other processes, stay listed.
         """
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -213,10 +215,9 @@ class SweepFolder:
                 begun = [row for row in there if row["folder"] not in planned and row["status"]]
                 earlier = [{key: row[key] for key in CELL_KEYS[:-1]} for row in begun]
                 listed = [{**cell, "planned": True} for cell in cells] + [{**cell, "planned": False} for cell in earlier]
-                content = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
-                content |= {STUDY: study} if study else {}
+                named = dict(zip(KEYS, (FORMAT, experiment, list(fixed), list(axes), listed), strict=True))
                 try:
-                    files.write_json(self.index, content)
+                    files.write_json(self.index, named | ({STUDY: study} if study else {}))
                     self._write_results(listed)
                 except OSError:
                     with contextlib.suppress(OSError):  # it holds cells

@@ -13,7 +13,7 @@ from typing import Any
 
 from stackfit.errors import RunFolderError
 from stackfit.keys import label_of
-from stackfit.results.bounds import read_bounded
+from stackfit.results.bounds import check_study, read_bounded
 from stackfit.results.directions import BY_CLASS, DIRECTIONS
 from stackfit.results.run_files import RunFiles, read_history, read_status_if_any
 from stackfit.results.sweep_folder import STUDY, SweepFolder
@@ -119,6 +119,8 @@ class Underway:
             stamp = stamp_of(self.folder.index)
             if stamp != self._index[0]:
                 index = json.loads(read_bounded(self.folder.index))
+                if STUDY in index:
+                    check_study(index[STUDY])
                 cells, self._study = index["cells"], dict(index.get(STUDY) or {})
                 most, asked = self._study.get("n_trials"), {cell.get("trial") for cell in cells}
                 self._asks = bool(self._study) and (most is None or len(asked) < most)
