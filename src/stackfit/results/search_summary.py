@@ -182,11 +182,11 @@ def typed_for(index: Mapping[str, Any], trial: Trial) -> list[str]:
 
 def _command(experiment: str, overrides: Sequence[str]) -> str:
     """The command that trains one setting, whatever its experiment's file declares."""
-    once = ["hydra.mode=RUN"] if _declares_sweep(experiment) else []
+    once = ["hydra.mode=RUN"] if declares_sweep(experiment) else []
     return shlex.join(["stackfit", "run", experiment, *once, *overrides])
 
 
-def _declares_sweep(experiment: str) -> bool:
+def declares_sweep(experiment: str) -> bool:
     from stackfit.config.hydra.composition import Composer
 
     with contextlib.suppress(StackfitError), raising() as problems:  # it may be gone by now
