@@ -382,3 +382,12 @@ def test_dragging_over_the_front_of_a_search_chooses_its_trials(visit):
     page.mouse.up()
     until(page, "document.getElementById('count').textContent.includes(' of 24 runs')")
     assert 0 < shown_rows(page) < 24
+
+
+def test_before_a_page_is_printed_every_chart_is_drawn(visit):
+    page = visit("search")
+    count = "document.querySelectorAll('.chart[data-figure]').length"
+    until(page, f"{count} > 0")
+    assert page.evaluate(f"document.querySelectorAll('.chart[data-drawn]').length < {count}")  # the others are further down
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(f"document.querySelectorAll('.chart[data-drawn] canvas').length === {count}")

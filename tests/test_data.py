@@ -154,7 +154,7 @@ def test_unit_maps_the_highest_possible_value_to_one_and_none_changes_nothing():
         (
             section("digits", class_names=["a", "b"]),
             "num_classes",
-            ["num_classes is 10", "data.class_names' has 2", "both the same"],
+            ["num_classes is 10", "data.class_names' has 2", "the same in both"],
         ),
         (
             section("digits", examples={"train": 1797, "test": None}),

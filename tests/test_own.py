@@ -318,7 +318,7 @@ def test_the_pixels_are_those_of_the_file():
 def test_pictures_of_different_sizes_are_refused_with_file_and_sizes():
     data = pictures()
     Image.new("L", (7, 4)).save("photos/dog/big.png")
-    refused(data, "input_shape", "is [4, 6, 1]", "'photos/dog/big.png' has [4, 7, 1]", "both the same")
+    refused(data, "input_shape", "is [4, 6, 1]", "'photos/dog/big.png' has [4, 7, 1]", "the same in both")
 
 
 def test_a_picture_that_cannot_be_read_is_named():
@@ -360,7 +360,7 @@ def test_folders_without_classes_or_without_pictures_are_refused(tmp_path):
 
 def test_subfolders_that_are_not_the_declared_classes_are_refused():
     data = {**pictures(), "class_names": ["cat", "dgo"]}
-    refused(data, "class_names", "'dgo'", "'photos' has ['cat', 'dog']", "both the same", "Set class_names")
+    refused(data, "class_names", "'dgo'", "'photos' has ['cat', 'dog']", "the same in both", "Set class_names")
 
 
 def test_pictures_above_the_memory_limit_are_refused_before_they_are_decoded():

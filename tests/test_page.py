@@ -14,7 +14,7 @@ from made_runs import make_run
 from pages import read_page, sections_of
 
 import stackfit
-from stackfit.reports.making import _sweep_command
+from stackfit.reports.searched import command_of_sweep
 from stackfit.results.comparison import compare
 from stackfit.results.sweep_folder import SweepFolder
 
@@ -176,7 +176,7 @@ def test_the_command_of_a_sweep_trains_its_cells_and_no_others(monkeypatch, cell
     index = index_of(cells)
     index["cells"].append({**index["cells"][0], "axes": {"a": "9", "b": "earlier"}, "planned": False})
     monkeypatch.setattr(SweepFolder, "read_index", lambda self: index)
-    assert _sweep_command(Path("sweep")) == command
+    assert command_of_sweep(Path("sweep")) == command
 
 
 def test_runs_of_other_metrics_stand_in_one_table_and_the_default_metric_decides(lab):

@@ -30,7 +30,7 @@ def test_a_batch_shrinks_at_every_rung_by_hand():
 
 @pytest.mark.tf
 @pytest.mark.extra
-def test_the_budget_is_what_the_search_then_trains(cli, lab):
+def test_the_budget_is_what_the_search_then_trains(cli, lab, monkeypatch):
     words = ["xor_needs_a_hidden_layer", *SEARCH, "hydra.sweeper.n_trials=6", "hydra.sweeper.batch=4", "epochs=5", UNITS, RATE]
     asked = cli("plan", *words)
     assert asked.code == 0 and not (lab / "outputs").exists(), asked
@@ -45,6 +45,10 @@ def test_the_budget_is_what_the_search_then_trains(cli, lab):
         "        (halving)",
         "budget  15 of 30 epochs, 50 %; fewer if cells stop by themselves",
     ]
+    with monkeypatch.context() as patch:
+        patch.setattr("stackfit.execution.plan.search.has_optuna", lambda: False)
+        assert "needs   optuna, which is not installed. Type: pip install 'stackfit[search]'" in cli("plan", *words).out
+    assert "needs " not in asked.out
     plan = json.loads(cli("plan", *words, "--json").out)
     assert plan["kind"] == "search" and plan["search"]["epochs"]["training"] == [4, 2, 1, 1, 1]
     assert len(plan["cells"]) == 4 and plan["search"]["batches"] == 2

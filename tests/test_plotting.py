@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -94,6 +95,35 @@ def test_without_a_kind_several_runs_are_shown_by_their_first_setting_and_one_by
     alone, _ = plot_of(["outputs/base/16-0.001-0"])
     assert alone.figure.kind == "curves"
     assert [row["value"] for row in rows(alone, "lines")] == pytest.approx([1, 0.5, 1 / 3], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((120, 219, 335, 481), ["120", "219", "335", "481"]),  # before: 1e+2, 2e+2, 3e+2, 5e+2
+        ((2**20, 2**21, 2**23), ["1048576", "2097152", "8388608"]),
+        ((1.0000001, 1.0000002, 1.5), ["1.0000001", "1.0000002", "1.5"]),
+        ((1e-4, 1e-3, 0.01), ["0.0001", "0.001", "0.01"]),
+    ],
+)
+def test_an_axis_names_each_value_as_it_is(lab, values, texts):
+    for number, value in enumerate(values):
+        make_run(lab / "outputs/base" / str(number), {"model.layers.hidden.units": value}, {"test_accuracy": 0.5 + number / 10})
+    plot, _ = plot_of(["base"], "axis", by=["units"])
+    (axis,) = {json.dumps(layer["encoding"]["x"]["axis"]) for layer in plot.spec["layer"]}
+    axis = json.loads(axis)
+    written = [f"{int(value)}" if axis["format"] == "d" else f"{value:{axis['format'].replace('~', '')}}".rstrip("0") for value in axis["values"]]
+    assert [float(text) for text in written] == [float(text) for text in texts] and len({*written}) == len(values)
+    assert (axis["format"] == "d") is all(isinstance(value, int) for value in values)
+
+
+def test_a_run_of_one_epoch_is_a_point_among_the_curves(lab):
+    for number, epochs in enumerate((1, 3)):
+        make_run(lab / "outputs/base" / str(number), {"model.layers.hidden.units": number}, history=epochs)
+    plot, _ = plot_of(["base"], "curves")
+    line, point = plot.spec["layer"]
+    assert (line["mark"]["type"], point["mark"]["type"]) == ("line", "circle")
+    assert point["transform"][-1] == {"filter": "datum.epochs == 1"}
 
 
 @pytest.mark.tf

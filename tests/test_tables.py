@@ -703,3 +703,11 @@ def test_the_metrics_of_a_search_stay_where_there_is_little_room():
 def test_columns_that_name_none_are_refused():
     with pytest.raises(ConfigError, match=r"--columns names none\. Expected at least one"):
         build_table(sweep(), columns=[])
+
+
+def test_runs_with_one_setting_and_seed_are_one_value_of_the_mean_and_it_says_so(lab):
+    for number, seed in enumerate((0, 1, 1, 2)):
+        make_run(lab / "outputs/base" / str(number), {"seed": seed})
+    frame = table("base", over="seed")
+    assert frame["n"].tolist() == [3] and "outputs/base (4 runs, 3 different)" in render(frame)
+    assert "outputs/base (2 runs)" in render(table(["outputs/base/0", "outputs/base/1"], over="seed"))

@@ -60,3 +60,30 @@ def test_a_pipe_gets_lines_as_they_are():
     stream = io.StringIO()
     Folding(stream, None, escapes=True).writelines(["x " * 100, "\n"])
     assert stream.getvalue() == "x " * 100 + "\n"
+
+
+COMMAND = "stackfit run gsp631_base model.layers.hidden.units=128 epochs=3"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        (f"error: there is no experiment of this name at all. Try: {COMMAND}, or another one", COMMAND),
+        (f"Its workers go on without this command.\n  {COMMAND} 'seed=range(5)'", f"  {COMMAND} 'seed=range(5)'"),
+        ("warning: the runs were tested on different items. Narrow them with --filter '`data.kind` == \"csv\"'.", "--filter '`data.kind` == \"csv\"'"),
+        ("It is called on the command line as follows:    '+callbacks.mine={_target_: mine.Mine, accuracy: 0.84}'", "'+callbacks.mine={_target_: mine.Mine, accuracy: 0.84}'"),
+        ("The sweeper search needs optuna, and it is not installed. Type: pip install 'stackfit[search]'", "pip install 'stackfit[search]'"),
+        ("Type 'data.columns={visit: date, city: category, name: drop}', or something that is shorter", "'data.columns={visit: date, city: category, name: drop}',"),
+    ],
+)
+@pytest.mark.parametrize("columns", [40, 66, 80])
+def test_what_is_typed_stays_on_one_line(text, whole, columns):
+    lines = fold(text, columns).split("\n")
+    assert any(whole.strip() in line for line in lines)
+    assert all(cells(line) <= columns or whole.strip() in line for line in lines)
+    assert " ".join(" ".join(lines).split()) == " ".join(text.split())  # nothing is lost
+
+
+def test_an_apostrophe_quotes_nothing_and_many_quotes_take_no_time():
+    assert fold("the sweep's folder is another search's", 20) == "the sweep's folder\n  is another\n  search's"
+    assert len(fold("x='a'='b" * 5000 + " z", 40)) > 40_000

@@ -11,6 +11,12 @@ from typing import Any
 
 from stackfit.errors import printable
 
+# What stands on one line, so that it can be copied: a word, with what is quoted in it, and a command up to the end of its clause.
+_QUOTED = r"""(?<![^\s=(\[])(?:'[^'\n]*'|"[^"\n]*")(?=[\s.,;:)\]]|$)"""
+_WORD = rf"(?>--[\w-]+ {_QUOTED}|(?:{_QUOTED}|\S)+)"
+_COMMAND = rf"(?:(?<=: )|(?<=  )|(?<![^\n]))(?:stackfit|pip|python) (?:{_WORD}(?<![.,;:)]) +)*+{_WORD}"
+_PIECES = re.compile(rf"(\s*)({_COMMAND}|{_WORD})")
+
 
 class Folding:
     """A text stream in place of stdout or stderr: on a terminal, lines are broken between words, and a status line gives way.
@@ -49,7 +55,7 @@ class Folding:
 def fold(text: str, columns: int) -> str:
     """`text` with its long lines broken between words; what follows stands below the line's last column, or two further in.
 
-    A word that fits into no line is left to the terminal, so that it can be copied.
+    A word or a command that fits into no line is left to the terminal, so that it can be copied.
     """
     return "\n".join([line if cells(line) <= columns else _fold(line, columns) for line in text.split("\n")])
 
@@ -58,7 +64,7 @@ def _fold(line: str, columns: int) -> str:
     starts = [found.end() for found in re.finditer(r"\S  +(?=\S)", line) if found.end() <= columns // 2]
     indent = cells(line[: starts[-1]]) if starts else min(len(line) - len(line.lstrip()) + 2, columns // 2)
     lines, at = [""], 0
-    for gap, word in re.findall(r"(\s*)(\S+)", line):
+    for gap, word in _PIECES.findall(line):
         size = cells(word)
         if at + len(gap) + size > columns:
             if lines[-1].strip():

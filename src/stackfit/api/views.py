@@ -196,7 +196,7 @@ def best(
 
     Args:
         paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
-        metric: rank by this metric; `test_accuracy` if there is one.
+        metric: rank by this metric; if not given, by that of a search, else by `test_accuracy`.
         direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
         filter: a pandas query that picks runs.
 
@@ -216,7 +216,7 @@ def search_summary(path: str | PathLike[str]) -> Search:
     """What a search found: `stackfit.search_summary("search_quickstart")["best"]`.
 
     Args:
-        path: the search's folder, or an experiment's name: its newest sweep.
+        path: the search's folder, or an experiment's name, whose newest sweep is a search or confirms one.
 
     Returns:
         A mapping, shown as text: the `best` setting, or the `front` of two metrics; the `epochs` spent; `chance`, which says

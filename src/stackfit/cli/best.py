@@ -11,13 +11,14 @@ from stackfit.cli.text import complain, say
 
 def command(
     paths: Paths = None,
-    metric: Annotated[str | None, option("Rank by this metric; test_accuracy if there is one.")] = None,
+    metric: Annotated[str | None, option("Rank by this metric; if not given, by that of a search, else by test_accuracy.")] = None,
     direction: Direction = None,
     filter: Filter = None,
 ) -> None:
     """For example: stackfit predict $(stackfit best gsp631_base --metric test_loss)
 
-    Of equal runs the oldest. Runs without a value are never the best.
+    Of equal runs the oldest. Runs without a value are never the best. Of a search with several seeds, or one that was confirmed,
+    the setting with the best mean decides.
     """
     from stackfit.results.best import find_best
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stackfit.errors import ConfigError, RunFolderError, raising
+from stackfit.errors import ConfigError, RunFolderError, counted, raising
 from stackfit.files import shown
 
 HEAD = """\
@@ -29,7 +29,8 @@ class Best:
 
 
 def find_best_cell(sweep: Path) -> Best:
-    """By a search's metric (of two, the first on the front); of other sweeps as `stackfit best`.
+    """By a search's metric (of two, the first on the front), and of its confirmation by the mean over the new seeds; of other
+    sweeps as `stackfit best`.
 
     Raises:
         RunFolderError: there is no finished cell.
@@ -37,8 +38,21 @@ def find_best_cell(sweep: Path) -> Best:
     from stackfit.keys import label_of
     from stackfit.results.best import find_best
     from stackfit.results.run_files import read_status
-    from stackfit.results.search_summary import summary_of
+    from stackfit.results.search_rank import confirmed, search_at, trial_of
+    from stackfit.results.search_summary import summary_of, typed_for
+    from stackfit.results.study import SEED
+    from stackfit.results.sweep_folder import STUDY
 
+    of, confirmation = search_at(sweep)
+    if of is not None and confirmation is not None:
+        index = of.read_index()
+        metric, direction = index[STUDY]["metric"][0], index[STUDY]["direction"][0]
+        told = confirmed(confirmation, metric, direction)
+        trial = told and trial_of(of, told["axes"])
+        if told and trial:
+            words = [word for word in typed_for(index, trial) if SEED not in trial.axes or not word.startswith(f"{SEED}=")]
+            said = f"{metric} {told['value']:.6g}, the mean of {told['seeds']} new seeds"
+            return Best(index["experiment"], words, f"The best of {counted(told['settings'], 'setting')} trained again: {label_of(told['axes'])}, {said}")
     search = summary_of(sweep)
     if search is None:
         folder, said, _ = find_best([sweep])

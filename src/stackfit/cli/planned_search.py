@@ -36,6 +36,8 @@ def search_lines(plan: dict[str, Any]) -> Iterator[str]:
         yield as_fact("time", f"not estimated; {search['listed']} trials have been asked for already")
     elif not plan["errors"]:
         yield as_fact("time", "not measured; --probe trains for a moment to estimate it")
+    if not search["installed"]:
+        yield as_fact("needs", "optuna, which is not installed. Type: pip install 'stackfit[search]'")
     yield as_fact("folder", plan["folder"])
 
 

@@ -148,7 +148,7 @@ def command(
                 refuse_idle({"--detach": detach}, "with --confirm, which waits for the search")
             if detach:
                 return tell_place(sweep.run(fail_fast, detach))
-            code = finish_sweep(sweep.run(fail_fast))
+            code = finish_sweep(sweep.run(fail_fast), has_table=confirm is None)
             return code if confirm is None else max(code, confirm_best(sweep, confirm, trust or ()))
         from stackfit.execution.single import train
         from stackfit.results.run_folder import RunFolder
@@ -185,24 +185,29 @@ def ask(cells: int) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def finish_sweep(sweep: Sweep) -> int:
-    """Print the sweep's table and, last, its folder; return 1 unless every cell is finished."""
+def finish_sweep(sweep: Sweep, has_table: bool = True) -> int:
+    """Print the sweep's table, what a search found and, last, the folder; return 1 unless every cell is finished."""
     from stackfit.cli.text import complain, say, width
     from stackfit.files import shown
     from stackfit.results import formats, tables
 
-    try:
-        frame, problems = tables.read_table(sweep.folder.path)
-    except RunFolderError as error:  # they were removed meanwhile
-        raise TrainingError(str(error)) from None
-    complain(problems)
-    frame.attrs["decisive"] = (sweep.axes.study or {"metric": ()})["metric"]
-    sys.stdout.write(formats.render(frame, "text", width()))
+    found = None
     if sweep.axes.study:
-        from stackfit.results.search_lines import render_search
+        from stackfit.results.search_lines import decisive_of, render_search
         from stackfit.results.search_summary import summarize_search
 
-        sys.stdout.write(render_search(summarize_search(sweep.folder), "text", width()) + "\n")
+        found = summarize_search(sweep.folder)
+    if has_table:
+        try:
+            frame, problems = tables.read_table(sweep.folder.path)
+        except RunFolderError as error:  # they were removed meanwhile
+            raise TrainingError(str(error)) from None
+        complain(problems)
+        if found:
+            frame.attrs["decisive"] = decisive_of(found, frame.attrs["short"])
+        sys.stdout.write(formats.render(frame, "text", width()))
+    if found:
+        sys.stdout.write(render_search(found, "text", width()).removeprefix("" if has_table else "\n") + "\n")
     sys.stdout.write(f"{shown(sweep.folder.path)}\n")
     left = sweep.unfinished
     if waits := len(left) - left.count("failed"):

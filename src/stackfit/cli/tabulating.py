@@ -36,7 +36,7 @@ def command(
     """
     from stackfit.results import formats, tables
     from stackfit.results.frames import read_runs
-    from stackfit.results.search_lines import render_search
+    from stackfit.results.search_lines import decisive_of, render_search
     from stackfit.results.search_summary import summary_of
 
     runs, problems = read_runs(paths or (), whole=strict)
@@ -58,7 +58,7 @@ def command(
     complain(problems)
     if csv is None:
         found = summary_of(paths or ())
-        frame.attrs["decisive"] = [*frame.attrs.get("decisive", ()), *(found["metrics"] if found else ())]
+        frame.attrs["decisive"] = [*frame.attrs.get("decisive", ()), *decisive_of(found, frame.attrs["short"])]
         write_whole(formats.render(frame, format, width()), format)
         if format in ("text", "md"):
             write_whole(render_search(found, format, width()), format)

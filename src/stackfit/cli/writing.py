@@ -148,8 +148,11 @@ def write_callback(name: str) -> list[str]:
     return [
         shown(path),
         *_trust(module),
-        f"Name it in an experiment:  callbacks: {{{key}: {{_target_: {module}.{name}, accuracy: 0.84}}}}",
-        f"or on the command line:    '+callbacks.{key}={{_target_: {module}.{name}}}'",
+        "Name it in an experiment:",
+        "  callbacks:",
+        f"    {key}: {{_target_: {module}.{name}, accuracy: 0.84}}",
+        "or on the command line:",
+        f"  '+callbacks.{key}={{_target_: {module}.{name}}}'",
     ]
 
 

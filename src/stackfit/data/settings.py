@@ -57,7 +57,7 @@ def check_declared(settings: Data, name: str, **found: Any) -> None:
             value = {split: value.get(split, 0) for split in declared}
         if value and declared not in (None, [], value):
             fact = f"data.{key} is {declared}, but {name!r} has {value}."
-            raise wrong(key, fact, "both the same", f"Set {key}: {value}, or correct the other")
+            raise wrong(key, fact, "the same in both", f"Set {key}: {value}, or correct the other")
 
 
 def check_values(settings: Data, name: str, arrays: Mapping[str, np.ndarray], own: bool) -> None:

@@ -26,9 +26,14 @@ GRID = "grid"  # the parameter that chooses one of a union's grids
 WAYS = {"max": "maximize", "min": "minimize"}
 
 
+def has_optuna() -> bool:
+    """Whether the extra is installed."""
+    return importlib.util.find_spec("optuna") is not None
+
+
 def need_optuna() -> None:
     """Raise a ConfigError if the extra is not installed."""
-    if importlib.util.find_spec("optuna") is None:
+    if not has_optuna():
         raise ConfigError(
             "The sweeper search needs optuna, which is not installed. Expected the extra. Type: pip install 'stackfit[search]'"
         )

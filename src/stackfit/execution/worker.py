@@ -135,7 +135,7 @@ class Worker:
             finally:
                 use_cores(self._cores)
                 self.folder.write_results(at_once=True)
-        self.reporter.line(f"Of {time.monotonic() - began:.0f} s, taking cells took {taking:.1f}.")
+        self.reporter.line(f"Worked for {time.monotonic() - began:.0f} s, of which {taking:.1f} s went into choosing cells.")
         if left := sum(1 for _ in self._unsettled()):
             self.reporter.line(f"Stopped with {counted(left, 'cell')} left.", always=True)
             return STOPPED

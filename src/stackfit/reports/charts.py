@@ -5,6 +5,7 @@ In a page, `picked` holds the numbers of the runs that somebody chose (`some`: w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ HEIGHT = 260
 PICKED = "!some || picked[datum.run]"
 SHOWN = ".4~g"  # of a measured value in an axis
 EXACT = ".6~g"  # of a setting's value; without a number of digits, Vega takes as few as tell the ticks apart: 2.2e+2 for 224
+MOST_DIGITS = 15  # that tell two floats apart; of whole numbers, all are written
 
 
 def finished(chart: Any, height: Any = HEIGHT) -> Any:
@@ -32,6 +34,15 @@ def ink(name: str) -> Any:
 
 def _scale(kind: str, **more: Any) -> Any:
     return alt.Scale(type="log", nice=False, **more) if kind == "log" else alt.Scale(zero=False, **more)
+
+
+def exact(values: Sequence[Any]) -> str:
+    """How an axis writes values so that they can be read off it: whole numbers whole, others with as many digits as tell them apart."""
+    numbers = [value for value in values if isinstance(value, (int, float)) and math.isfinite(value)]
+    if numbers and all(value == int(value) and abs(value) < 10**MOST_DIGITS for value in numbers):
+        return "d"
+    digits = range(6, MOST_DIGITS + 1)
+    return f".{next((count for count in digits if len({f'{value:.{count}g}' for value in numbers}) == len({*numbers})), MOST_DIGITS)}~g"
 
 
 def y_of(name: str, title: str, **more: Any) -> Any:
@@ -75,12 +86,11 @@ def curves(data: Any, metric: str, group: str | None = None, values: Sequence[st
     if group is not None:
         colour = alt.Color("group:N", scale=alt.Scale(domain=list(values)), legend=alt.Legend(title=group, orient="top", symbolOpacity=1))
     opacity = alt.condition("some ? picked[datum.run] : datum.strong", alt.value(0.9), alt.value(faint))
-    return finished(
-        alt.Chart(data)
-        .mark_line(strokeWidth=1.6, clip=True)
-        .encode(_x_epochs(), y_of("value", metric), color=colour, opacity=opacity, detail="run:N", tooltip=_of_run("value", metric, "epoch")),
-        320,
+    base = alt.Chart(data).encode(
+        _x_epochs(), y_of("value", metric), color=colour, opacity=opacity, detail="run:N", tooltip=_of_run("value", metric, "epoch")
     )
+    only = base.transform_joinaggregate(epochs="count()", groupby=["run"]).transform_filter("datum.epochs == 1")  # no line
+    return finished(base.mark_line(strokeWidth=1.6, clip=True) + only.mark_circle(size=22), 320)
 
 
 def _of_run(value: str, metric: str, *more: str) -> list[Any]:
@@ -98,13 +108,13 @@ def axis(means: Any, points: Any, setting: str, metric: str, kind: str, ticks: S
         means: `x`, `mean`, `low`, `high`, `n`.
         points: `x`, `value`, `run`, `label`.
         kind: of the setting's values: `linear`, `log` or `nominal`.
-        ticks: the values that the axis names; None: as it comes.
+        ticks: the values that the axis names, exactly; None: round ones.
     """
     if kind == "nominal":
         x: Any = alt.X("x:N", sort=None, axis=alt.Axis(title=setting, labelAngle=0, labelOverlap=True))
     else:
-        named: dict[str, Any] = {} if ticks is None else {"values": list(ticks)}
-        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, format=EXACT, labelOverlap=True, **named))
+        named: dict[str, Any] = {"format": EXACT} if ticks is None else {"values": list(ticks), "format": exact(ticks)}
+        x = alt.X("x:Q", scale=_scale(kind, padding=16), axis=alt.Axis(title=setting, grid=False, labelOverlap=True, **named))
     brush = alt.selection_interval(name="brush", encodings=["x", "y"])
     dots = alt.Chart(points).mark_circle(size=26, color=ink("quiet")).encode(
         x, y_of("value", metric), opacity=alt.condition(PICKED, alt.value(0.5), alt.value(0.06)), tooltip=_of_run("value", metric)
@@ -163,7 +173,7 @@ def pareto(data: Any, cost: str, metric: str, kind: str, *, more_is_better: bool
         y_of("value", metric),
         color=alt.condition("datum.front", alt.value(alt.ExprRef("second")), alt.value(alt.ExprRef("accent"))),
         opacity=alt.condition(PICKED, alt.value(0.75), alt.value(0.07)),
-        tooltip=[*_of_run("value", metric), alt.Tooltip("cost:Q", title=cost, format=",.6~g")],
+        tooltip=[*_of_run("value", metric), alt.Tooltip("cost:Q", title=cost, format=",d" if cost == "parameters" else ",.6~g")],
     )
     step: Any = "step-before" if more_is_better else "step-after"
     front = alt.Chart(data).transform_filter("datum.front").mark_line(color=ink("second"), interpolate=step).encode(x, y_of("value", metric))

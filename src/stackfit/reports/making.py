@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from stackfit.errors import ConfigError, RunFolderError, StackfitError
+from stackfit.errors import ConfigError, RunFolderError, counted
 from stackfit.files import shown, write_text, writing
+from stackfit.keys import label_of
 from stackfit.reports.figures import Section
 from stackfit.reports.findings import sections_of
 from stackfit.reports.overview import Overview
 from stackfit.reports.page import Page, Table, made, render
 from stackfit.reports.runs_table import addresses, columns_of_page, commands, opened
-from stackfit.reports.searched import metric_of, read_searches, search_command, searches
+from stackfit.reports.searched import command_of_sweep, read_searches, searches
 from stackfit.reports.words import duration
 from stackfit.results import run_files
 from stackfit.results.differences import columns_of, in_order
 from stackfit.results.directions import check_direction
 from stackfit.results.frames import Paths, Runs, read_runs
+from stackfit.results.search_rank import Ranking, best_mean, ranking_of
 from stackfit.results.selection import no_match, rows_where
-from stackfit.results.sweep_folder import STUDY, SweepFolder
+from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
 
 MOST_QUESTIONS = 6
@@ -96,7 +97,10 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
     folders = runs.about["folder"].tolist()
     swept = sorted(path for path in {Path(folder).parent for folder in folders} if SweepFolder(path).index.is_file())
     found = read_searches(swept, problems)
-    overview = Overview.of(runs, problems, metric or metric_of(runs, found), direction)
+    ranking = ranking_of(runs) if metric is None else None
+    if ranking is not None and ranking.metric in runs.metrics:
+        metric, direction = ranking.metric, direction or ranking.direction
+    overview = Overview.of(runs, problems, metric, direction)
     table = Table(
         columns_of_page(overview),
         addresses(folders, out),
@@ -110,7 +114,7 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
     return Page(
         title=experiments[0] if len(experiments) == 1 else f"{len(folders)} runs of {len(experiments)} experiments",
         questions=questions(runs, experiments),
-        facts=[*facts(overview)],
+        facts=[*facts(overview, ranking)],
         warnings=[*dict.fromkeys(problems)],
         sections=sections,
         table=table,
@@ -133,15 +137,20 @@ def questions(runs: Runs, experiments: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def facts(overview: Overview) -> list[tuple[str, str]]:
+def facts(overview: Overview, ranking: Ranking | None) -> list[tuple[str, str]]:
     """The figures that stand at the top: how many runs, the best value, the time."""
     runs = overview.runs
     states = Counter(runs.about["state"])
     words = ", ".join(f"{count} {state}" for state, count in states.most_common())
     found = [(f"{len(runs.about):,}", f"runs: {words}" if len(states) > 1 else f"runs, all {next(iter(states))}")]
-    if overview.ranks and overview.direction:
+    extreme = "highest" if overview.direction == "max" else "lowest"
+    values = {runs.about["folder"].iloc[number]: overview.values[number] or 0.0 for number in overview.ranks}
+    if ranking and ranking.settings and overview.direction and values.keys() & ranking.settings.keys():
+        folders, mean, _ = best_mean(values, ranking.settings, overview.direction)
+        of = f"{extreme} mean {overview.metric} over {counted(len(folders), 'seed')}"
+        found.append((f"{mean:.4g}", f"{of}: {label_of(dict(ranking.settings[folders[0]]))}"))
+    elif overview.ranks and overview.direction:
         best = overview.ranks[0]
-        extreme = "highest" if overview.direction == "max" else "lowest"
         found.append((f"{overview.values[best]:.4g}", f"{extreme} {overview.metric}: {overview.labels[best]}"))
     seconds = runs.about["seconds"].astype(float).sum()
     if seconds > 0:
@@ -152,26 +161,8 @@ def facts(overview: Overview) -> list[tuple[str, str]]:
 def _repeat(runs: Runs, swept: list[Path]) -> Section:
     """What to type to have all of it again, and to go on."""
     section = Section("again", "Repeat it")
-    lines = [line for path in swept if (line := _sweep_command(path))]
+    lines = [line for path in swept if (line := command_of_sweep(path))]
     section.commands = [("The sweep", line) for line in lines[:MOST_COMMANDS]]
     names = [*dict.fromkeys(runs.settings["experiment"].astype(str))]
     section.commands.append(("The table", shlex.join(["stackfit", "table", *names[:MOST_COMMANDS]])))
     return section
-
-
-def _sweep_command(path: Path) -> str | None:
-    """The newest command of a sweep, from its list of cells; None if that cannot be read, or is no grid."""
-    try:
-        index = SweepFolder(path).read_index()
-        if study := index.get(STUDY):
-            return search_command(index, study)
-        axes: dict[str, dict[str, None]] = {name: {} for name in index["axes"]}
-        cells = [cell["axes"] for cell in index["cells"] if cell.get("planned", True)]
-        for name, value in (pair for cell in cells for pair in cell.items()):
-            axes.setdefault(name, {})[value] = None
-    except StackfitError:
-        return None
-    if len(cells) != math.prod(map(len, axes.values())):
-        return None  # several grids
-    words = [f"{name}={','.join(values)}" for name, values in axes.items()]
-    return shlex.join(["stackfit", "run", index["experiment"], *index["overrides"], "-m", *words])

@@ -89,15 +89,18 @@
   }
 
   const figureOf = (place) => data.figures[place.dataset.figure];
+  const waiting = new Set(all(".chart[data-figure]"));
+  function drawFigure(place) {
+    seen.unobserve(place);
+    if (!waiting.delete(place)) return;
+    const { spec, rows } = figureOf(place);
+    draw(place, spec, Object.fromEntries(Object.entries(rows).map(([name, places]) => [name, rowsOf(places)])));
+  }
   const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      seen.unobserve(entry.target);
-      const { spec, rows } = figureOf(entry.target);
-      draw(entry.target, spec, Object.fromEntries(Object.entries(rows).map(([name, places]) => [name, rowsOf(places)])));
-    }
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => drawFigure(entry.target));
   }, { rootMargin: "200px" });
-  all(".chart[data-figure]").forEach((place) => seen.observe(place));
+  waiting.forEach((place) => seen.observe(place));
+  addEventListener("beforeprint", () => [...waiting].forEach(drawFigure));  // paper does not scroll
 
   function showTip(_, event, __, value) {
     if (value === null || value === undefined || value === "") { tip.hidden = true; return; }

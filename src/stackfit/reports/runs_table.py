@@ -16,6 +16,7 @@ from stackfit.results import run_files
 from stackfit.results.formats import texts_of
 from stackfit.results.frames import COUNTS
 from stackfit.results.layout import shorten
+from stackfit.results.search_summary import declares_sweep
 from stackfit.results.tables import build_table
 
 MOST_SETTINGS = 10  # columns that are open from the start
@@ -78,12 +79,24 @@ def address(folder: str, below: Path) -> str:
 
 def commands(folders: Sequence[str]) -> list[str]:
     """What repeats each run."""
-    return [command_of(run_files.read_status(Path(folder), damaged_is_empty=True)) for folder in folders]
+    declared: dict[str, bool] = {}
+    return [command_of(run_files.read_status(Path(folder), damaged_is_empty=True), declared) for folder in folders]
 
 
-def command_of(status: dict[str, Any]) -> str:
-    """`stackfit run NAME override…`, as it was typed or as the sweep composed it."""
-    words = [str(status.get("experiment")), *map(str, status.get("overrides") or ())]
+def command_of(status: dict[str, Any], declared: dict[str, bool] | None = None) -> str:
+    """`stackfit run NAME override…`, as it was typed or as the sweep composed it: then the cell alone, whatever the experiment's
+    file declares.
+
+    Args:
+        declared: which experiments declare a sweep, as far as it is known; gets this run's.
+    """
+    experiment, words = str(status.get("experiment")), [*map(str, status.get("overrides") or ())]
+    if status.get("sweep"):
+        declared = {} if declared is None else declared
+        if experiment not in declared:
+            declared[experiment] = declares_sweep(experiment)
+        words = ["hydra.mode=RUN", *words] if declared[experiment] else words
+    words = [experiment, *words]
     text = shlex.join(["stackfit", "run", *words])
     return text if len(text) <= MOST_WORDS else f"{text[:MOST_WORDS]} …"
 

@@ -3,6 +3,7 @@ ended, and the front of two metrics. The numbers are those of `results.search_su
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from stackfit.errors import RunFolderError
+from stackfit.errors import RunFolderError, StackfitError
 from stackfit.keys import label_of, short_names
 from stackfit.reports import charts, search_charts
 from stackfit.reports.figures import Figure, Grid, Section, named, rounded
 from stackfit.reports.overview import Overview, clipped
 from stackfit.reports.scales import kind_of_costs
-from stackfit.results.frames import Runs
 from stackfit.results.numbers import measured
 from stackfit.results.search_lines import front_rows, interval, numbers_of, search_facts
+from stackfit.results.search_rank import confirmation_of, search_at, seeds_of
 from stackfit.results.search_summary import summarize_search
 from stackfit.results.study import SETTLED, Study, Trial, read_study
-from stackfit.results.sweep_folder import SweepFolder
+from stackfit.results.sweep_folder import STUDY, SweepFolder
 
 MOST_SEARCHES = 4  # with a section of their own
 MOST_SHOWN = 100  # trials in a table
@@ -45,14 +46,6 @@ def read_searches(sweeps: Sequence[Path], problems: list[str]) -> list[tuple[Swe
     return found
 
 
-def metric_of(runs: Runs, found: Sequence[tuple[SweepFolder, Study]]) -> str | None:
-    """By what the only search has chosen, if all runs are its own; None otherwise, and if no run has finished."""
-    if len(found) != 1 or not runs.about["folder"].map(lambda folder: Path(folder).parent == found[0][0].path).all():
-        return None
-    metric = found[0][1].metrics[0]
-    return metric if metric in runs.metrics else None
-
-
 def searches(overview: Overview, found: Sequence[tuple[SweepFolder, Study]]) -> Iterator[Section]:
     """A section for each search."""
     for number, (folder, study) in enumerate(found[:MOST_SEARCHES]):
@@ -63,7 +56,8 @@ def searches(overview: Overview, found: Sequence[tuple[SweepFolder, Study]]) -> 
 
 
 def _section(overview: Overview, folder: SweepFolder, study: Study, number: int, is_only: bool) -> Section:
-    summary = summarize_search(folder, study)
+    confirmation, shown = confirmation_of(folder), {Path(path).parent for path in overview.runs.about["folder"]}
+    summary = summarize_search(folder, study, confirmation if confirmation and confirmation.path in shown else None)
     assert summary is not None
     word, said = "", []
     for own, text in search_facts(summary):
@@ -80,9 +74,31 @@ def _section(overview: Overview, folder: SweepFolder, study: Study, number: int,
         section.grids.append(Grid(head, front_rows(summary["front"][:MOST_SHOWN]), f"The front{of}", frozenset({1, 2})))
     section.grids += _pruned(study, of)
     if summary["command"]:
-        section.commands = [("The best setting", summary["command"]), ("As an experiment", f"stackfit new NAME --from-best {shlex.quote(summary['folder'])}")]
+        section.commands = [("The best setting", summary["command"]), ("As an experiment", f"stackfit new NAME --from-best {shlex.quote((summary['confirmed'] or summary)['folder'])}")]
     overview.told.add(folder.path)
     return section
+
+
+def command_of_sweep(path: Path) -> str | None:
+    """The newest command of a sweep, from its list of cells; None if that cannot be read, or is neither a search, nor the
+    confirmation of one, nor a grid."""
+    try:
+        search, confirmation = search_at(path)
+        if search is not None:
+            index = search.read_index()
+            command = search_command(index, index[STUDY])
+            return command if command is None or confirmation is None else f"{command} --confirm {seeds_of(confirmation)}"
+        index = SweepFolder(path).read_index()
+    except StackfitError:
+        return None
+    axes: dict[str, dict[str, None]] = {name: {} for name in index["axes"]}
+    cells = [cell["axes"] for cell in index["cells"] if cell.get("planned", True)]
+    for name, value in (pair for cell in cells for pair in cell.items()):
+        axes.setdefault(name, {})[value] = None
+    if len(cells) != math.prod(map(len, axes.values())):
+        return None  # several grids
+    words = [f"{name}={','.join(values)}" for name, values in axes.items()]
+    return shlex.join(["stackfit", "run", index["experiment"], *index["overrides"], "-m", *words])
 
 
 def search_command(index: Mapping[str, Any], study: Mapping[str, Any]) -> str | None:

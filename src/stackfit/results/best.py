@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from stackfit.errors import ConfigError, RunFolderError
+from stackfit.errors import ConfigError, RunFolderError, counted
 from stackfit.results.differences import choose_metric, columns_of
 from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
 from stackfit.results.frames import Paths, read_runs
 from stackfit.results.items import check_same_items
+from stackfit.results.search_rank import best_mean, ranking_of
 from stackfit.results.selection import no_match, order, rows_where
 
 DOUBTED = ("changed", "stale", "diverged")  # what `certificate.Standing` says of numbers that are not to be trusted
+NO_VALUE = "No run has a value of {}. Expected a finished run with one. Try: stackfit table"
 
 
 def find_best(
     paths: Paths, metric: str | None = None, direction: str | None = None, filter: str | None = None
 ) -> tuple[str, str, list[str]]:
-    """The folder of the finished run with the highest or the lowest value; of equal ones, the oldest.
+    """The folder of the finished run with the highest or the lowest value; of equal ones, the oldest. Of a search that trained
+    several seeds, or was confirmed with new ones, the best run of the setting with the best mean.
 
     A run without the metric, or with a value that is not finite, is never the best; nor is one whose files have changed.
 
     Args:
-        metric: `test_accuracy` if not given; see `differences.choose_metric`.
+        metric: if not given, that of the search which the runs are of (`search_rank.ranking_of`), or `test_accuracy`; see
+            `differences.choose_metric`.
         direction: `max` or `min`; if not given, the metric's class says which.
         filter: a query that picks runs, as in `tables.build_table`.
 
@@ -42,13 +46,16 @@ def find_best(
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
         if runs.about.empty:
             raise ConfigError(no_match(filter))
-    name = choose_metric(runs, metric, "--metric")
+    ranking = ranking_of(runs) if metric is None else None
+    if ranking is not None and ranking.metric not in runs.metrics:
+        raise ConfigError(NO_VALUE.format(ranking.metric))
+    name = ranking.metric if ranking else choose_metric(runs, metric, "--metric")
     values = runs.metrics[name].astype(float)
     values = values[np.isfinite(values)]
     if values.empty:
-        raise ConfigError(f"No run has a value of {name}. Expected a finished run with one. Try: stackfit table")
+        raise ConfigError(NO_VALUE.format(name))
     runs = runs.pick(values.index)
-    direction = direction or direction_of(runs, name)
+    direction = direction or (ranking.direction if ranking else direction_of(runs, name))
     if direction is None:
         raise ConfigError(undirected(name), where="--metric")
     problems += find_mixture(runs, name)
@@ -56,11 +63,25 @@ def find_best(
         problems += check_same_items(runs, name)
     except RunFolderError as error:
         problems.append(str(error))
+    by_search = ", by the metric of the search" if ranking else ""
+    extreme = "highest" if direction == "max" else "lowest"
+    said = ""
+    if ranking and ranking.settings is not None:
+        of_folder = dict(zip(runs.about["folder"], values, strict=True))
+        known = {folder: setting for folder, setting in ranking.settings.items() if folder in of_folder or filter is None}
+        if of_folder.keys() & known.keys():
+            folders, mean, count = best_mean(of_folder, known, direction)
+            of = f"the {extreme} mean of {counted(count, 'setting')}" if count > 1 else "the mean of the only setting"
+            said = f"{name} {mean:.6g} over {counted(len(folders), 'seed')}, {of}{by_search}; its best run has "
+            runs = runs.pick(runs.about["folder"].isin(folders))
+            values, by_search = values[runs.about.index], ""
     best = values.max() if direction == "max" else values.min()
     about = runs.about[values == best]
     oldest = min(about.itertuples(), key=lambda run: (str(run.started), order(run.folder)))
-    rank = f"the {'highest' if direction == 'max' else 'lowest'} of {len(values)} runs" if len(values) > 1 else "the only run"
-    said = f"{name} {best:.6g}, {rank}"
+    if said:
+        return oldest.folder, f"{said}{best:.6g}", problems
+    rank = f"the {extreme} of {len(values)} runs" if len(values) > 1 else "the only run"
+    said = f"{name} {best:.6g}, {rank}{by_search}"
     if len(about) > 1:
         said += f"; {len(about)} runs have it, and this is the oldest"
     return oldest.folder, said, problems

@@ -33,12 +33,15 @@ def differing(runs: Runs, taken: Iterable[str] = ()) -> dict[str, str]:
 
 
 def in_order(runs: Runs) -> Runs:
-    """By experiment; the cells of a sweep by their settings, then single runs by their start."""
+    """By experiment; the cells of a search as it ranks them, those of another sweep by their settings, then single runs by their start."""
     import pandas as pd
+
+    from stackfit.results.search_rank import ranks_of
 
     sweep = runs.about["sweep"]
     cells = runs.settings[[*differing(runs)]].where(sweep.notna())
-    places = [runs.settings["experiment"], sweep, cells, runs.about[["started", "folder"]]]
+    ranks = runs.about["folder"].map(ranks_of(runs)).astype(object)
+    places = [runs.settings["experiment"], sweep, ranks, cells, runs.about[["started", "folder"]]]
     rows = pd.concat(places, axis=1).map(order).itertuples(name=None)
     return runs.pick([row[0] for row in sorted(rows, key=lambda row: row[1:])])
 

@@ -151,6 +151,9 @@ def _cells(columns: dict[str, list[Any]], short: dict[str, str], settings: set[s
         if shown_in in columns:
             continue
         texts = texts_of(name, values, name in settings)
+        if name == "folders" and "n" in columns:  # runs with one seed are one value
+            alike = [0 < n < len(paths) for n, paths in zip(columns["n"], values, strict=True)]
+            texts = [f"{text[:-1]}, {n} different)" if some else text for text, n, some in zip(texts, columns["n"], alike, strict=True)]
         if part == "mean" and f"{stem}_high" in columns:
             name, pairs = stem, zip(values, columns[f"{stem}_high"], strict=True)
             halves = [None if high is None else high - mean for mean, high in pairs]

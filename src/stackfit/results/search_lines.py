@@ -24,7 +24,7 @@ def search_lines(found: Mapping[str, Any], width: int = 80) -> Iterator[str]:
         yield from _front(text, found["front"], found["metrics"], width) if word == "front" else fact(word, text, width)
     if found["command"]:
         yield from _command("again", found["command"], width)
-        yield from _command("file", f"stackfit new NAME --from-best {shlex.quote(found['folder'])}", width)
+        yield from _command("file", f"stackfit new NAME --from-best {shlex.quote((found['confirmed'] or found)['folder'])}", width)
 
 
 def search_facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -36,6 +36,9 @@ def search_facts(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "best", f"{label_of(best['axes'])}: {value}{of_seeds} (trial {best['trial']})"
     elif not found["front"]:
         yield "best", "no trial has finished"
+    if again := found["confirmed"]:
+        of = f", the best of {again['settings']} settings trained again" if again["settings"] > 1 else ""
+        yield "confirm", f"{label_of(again['axes'])}: {found['metrics'][0]} {numbers[again['value']]}, the mean of {counted(again['seeds'], 'new seed')}{of}"
     yield "search", _spent(found)
     for word, baseline in zip(("chance", ""), found["chance"], strict=False):
         yield word, _baseline(baseline, numbers)
@@ -69,7 +72,7 @@ def _spent(found: Mapping[str, Any]) -> str:
 def numbers_of(found: Mapping[str, Any]) -> dict[float, str]:
     """The values of the metric as texts, all with the same decimals."""
     ends = [baseline[end] for baseline in found["chance"] for end in ("low", "high") if baseline[end] is not None]
-    values = [*ends, *([found["best"]["value"]] if found["best"] else [])]
+    values = [*ends, *(found[name]["value"] for name in ("best", "confirmed") if found[name])]
     return dict(zip(values, measured(values), strict=True))
 
 
@@ -146,6 +149,11 @@ def _command(word: str, text: str, width: int) -> Iterator[str]:
         else:
             lines[-1] += quoted if not number else f" {quoted}"
     yield from lines
+
+
+def decisive_of(found: Mapping[str, Any] | None, short: Mapping[str, str]) -> list[str]:
+    """The columns of a search's table that stay where there is little room: its metrics and its axes."""
+    return [*found["metrics"], *(short.get(axis, axis) for axis in found["axes"])] if found else []
 
 
 def render_search(found: Mapping[str, Any] | None, format: str, width: int) -> str:

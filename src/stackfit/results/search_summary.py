@@ -15,8 +15,9 @@ from stackfit.errors import RunFolderError, StackfitError, raising
 from stackfit.files import reading, shown
 from stackfit.results import search_chance
 from stackfit.results.frames import Paths
-from stackfit.results.naming import newest_sweep
+from stackfit.results.naming import is_name
 from stackfit.results.search_importance import find_importance
+from stackfit.results.search_rank import confirmed, search_at
 from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
 from stackfit.results.sweep_folder import AGAIN, SweepFolder
 
@@ -27,27 +28,35 @@ BETTER, NO_BETTER, UNKNOWN = "better", "no better", "not known"
 
 
 def summary_of(paths: Paths) -> dict[str, Any] | None:
-    """`summarize_search` of the only path: a search's folder, or an experiment's name whose newest sweep is a search."""
+    """`summarize_search` of the only path: a search's folder, or an experiment's name whose newest sweep is a search or its
+    confirmation."""
     given = [paths] if isinstance(paths, (str, PathLike)) else [*paths]
     if len(given) != 1:
         return None
+    path = Path(given[0])
+    search, confirmation = search_at(path)
+    if search is None or (confirmation is not None and not is_name(path)):
+        return None
     with contextlib.suppress(OSError, RunFolderError):  # who reads the runs says it
-        folder = SweepFolder(newest_sweep(Path(given[0])))
-        return summarize_search(folder) if b'"study"' in folder.index.read_bytes() else None
+        return summarize_search(search, confirmation=confirmation)
     return None
 
 
-def summarize_search(folder: SweepFolder, study: Study | None = None) -> dict[str, Any] | None:
+def summarize_search(
+    folder: SweepFolder, study: Study | None = None, confirmation: SweepFolder | None = None
+) -> dict[str, Any] | None:
     """The summary of a search as plain containers; None if the sweep is not a search.
 
     Args:
         study: of this folder, if it has been read already.
+        confirmation: the sweep that trained its best settings again.
 
     Returns:
-        `experiment`, `folder`, `sampler`, `pruner`, `metrics`, `directions`, `seeds`; `trials`: how many by state; `epochs`
+        `experiment`, `folder`, `axes`, `sampler`, `pruner`, `metrics`, `directions`, `seeds`; `trials`: how many by state; `epochs`
         spent, and `full_epochs` that all these trials would take; `best`: its `trial`, `axes`, `overrides`, `value`,
         `values`, `folders`; `top`: the best `TOP`; `front`: several of these, of a search with two metrics; `progress`: `[epochs, best value so far]`; `chance`: see
-        `_chance`; `importance`: a share for each axis, `importance_by_chance` and `importance_of`; `command`: trains the best.
+        `_chance`; `importance`: a share for each axis, `importance_by_chance` and `importance_of`; `command`: trains the best;
+        `confirmed`: see `search_rank.confirmed`.
 
     Raises:
         RunFolderError: see `read_study`.
@@ -69,6 +78,7 @@ def summarize_search(folder: SweepFolder, study: Study | None = None) -> dict[st
     return {
         "experiment": index["experiment"],
         "folder": shown(folder.path),
+        "axes": [*index["axes"]],
         "sampler": study.settings.get("sampler"),
         "pruner": study.settings.get("pruner"),
         "metrics": [*study.metrics],
@@ -86,7 +96,8 @@ def summarize_search(folder: SweepFolder, study: Study | None = None) -> dict[st
         "importance": dict(importance.shares),
         "importance_by_chance": [*importance.by_chance],
         "importance_of": importance.said,
-        "command": None if best is None or several else _command(index["experiment"], _typed(index, best)),
+        "command": None if best is None or several else _command(index["experiment"], typed_for(index, best)),
+        "confirmed": None if several or confirmation is None else confirmed(confirmation, study.metrics[0], study.directions[0]),
     }
 
 
@@ -94,7 +105,7 @@ def _described(trial: Trial, folder: SweepFolder, index: Mapping[str, Any]) -> d
     return {
         "trial": trial.number,
         "axes": dict(trial.axes),
-        "overrides": _typed(index, trial),
+        "overrides": typed_for(index, trial),
         "value": trial.value,
         "values": [*trial.values],
         "folders": [shown(folder.path / name) for name in trial.folders],
@@ -165,7 +176,7 @@ def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, s
     }
 
 
-def _typed(index: Mapping[str, Any], trial: Trial) -> list[str]:
+def typed_for(index: Mapping[str, Any], trial: Trial) -> list[str]:
     """The overrides of a trial's setting, without the seeds that the search gave it."""
     cell = next(cell for cell in index["cells"] if cell["folder"] == trial.folders[0])
     words = list(cell["overrides"])
@@ -178,11 +189,11 @@ def _typed(index: Mapping[str, Any], trial: Trial) -> list[str]:
 
 def _command(experiment: str, overrides: Sequence[str]) -> str:
     """The command that trains one setting, whatever its experiment's file declares."""
-    once = ["hydra.mode=RUN"] if _declares_sweep(experiment) else []
+    once = ["hydra.mode=RUN"] if declares_sweep(experiment) else []
     return shlex.join(["stackfit", "run", experiment, *once, *overrides])
 
 
-def _declares_sweep(experiment: str) -> bool:
+def declares_sweep(experiment: str) -> bool:
     from stackfit.config.hydra.composition import Composer
 
     with contextlib.suppress(StackfitError), raising() as problems:  # it may be gone by now

@@ -131,7 +131,7 @@ def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
     if settings.columns == "auto" and columns:
         taken = ", ".join(f"{name!r} {kind}" for name, kind in columns.items())
         warn(DataError(
-            f"data.columns=auto takes {taken}. Expected to be what you mean. To say it yourself: "
+            f"data.columns=auto takes {taken}. Expected kinds that you have checked. To set them yourself: "
             f"{override_text('data.columns', columns)}.", key="data.columns", kind="auto_columns",
         ))  # fmt: skip
     declared: dict[str, Any] = {

@@ -100,7 +100,7 @@ def _misfit(files: Sequence[str], file: str, found: list[int], settings: Data) -
         cure = f"Type data.resize=[{shape[0]},{shape[1]}] to bring every picture to this height and width"
         if len(sizes) == 1:
             cure = f"Set input_shape: {found}, or type data.resize=[{shape[0]},{shape[1]}]"
-    return wrong("input_shape", fact, "both the same", cure)
+    return wrong("input_shape", fact, "the same in both", cure)
 
 
 def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], None]) -> dict[str, list[str]]:

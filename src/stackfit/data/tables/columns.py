@@ -118,12 +118,12 @@ class Faults:
             kinds = {name: kind for name, kind in declared if name in self.table.columns} | self.proposed
             cures.append(f"Type {override_text('data.columns', kinds)}, or data.columns=auto")
         if len(self.found) == 1:
-            message = f"{self.found[0]} Expected {', '.join(self.expected)}. {'. '.join(cures)}."
+            message = f"{self.found[0]} Expected {', and '.join(self.expected)}. {'. '.join(cures)}."
             return DataError(message, key=key)
         lines = [
             f"{self.table.name} has {counted(len(self.found), 'fault')}.",
             *self.found,
-            f"Expected {', '.join(self.expected)}.",
+            f"Expected {', and '.join(self.expected)}.",
         ]
         return DataError("\n  ".join([*lines, *(f"{cure}." for cure in cures)]), key=key)
 
@@ -160,7 +160,7 @@ def decide_columns(table: Table, settings: Data, apart: Iterable[str], faults: F
             kind, why = propose(table, name)
             if not automatic:
                 faults.proposed[name] = kind
-                faults.add(why, "to be told what a column of words is")
+                faults.add(why, "a kind for each column of words")
         elif kind == "number":
             check_numbers(table, name, settings, faults)
         kinds[name] = kind
@@ -277,7 +277,7 @@ def _check_grouping(table: Table, name: str, faults: Faults) -> None:
     if dotted and others and all(map(_GROUPED.fullmatch, dotted)) and all(map(_SMALL.fullmatch, others)):
         found = f"Column {name!r} of {table.name} holds {dotted[0]} and {others[0]}: the dot may group thousands."
         cure = f"Type {override_text('data.thousands', '.')} if it does, or {override_text('data.decimal', '.')} if not"
-        faults.add(found, "to be told which", cure)
+        faults.add(found, "one decimal sign, named by you", cure)
 
 
 def _all(rows: int) -> str:

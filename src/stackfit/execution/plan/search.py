@@ -11,6 +11,7 @@ from stackfit.config.hydra.space import Space, size_of
 from stackfit.errors import Problems
 from stackfit.execution import samplers
 from stackfit.execution.cells import Cell
+from stackfit.execution.optuna_trials import has_optuna
 from stackfit.execution.plan import probe
 from stackfit.execution.plan.run import SPLITS, list_problems, start_plan
 from stackfit.execution.plan.sweep import describe_jobs
@@ -35,7 +36,8 @@ def plan_search(
     Returns:
         A mapping, as of a sweep; and `search`: `axes`, each with its `space` and how many `values` it has (None: infinitely
         many), `size`, `settings`, `trials`, `batches`, `epochs` (`budget` under the pruner, `full`, `share`, and `training`:
-        how many of a batch's trials train in each epoch), `seconds`. Without a number of trials, that of one batch.
+        how many of a batch's trials train in each epoch), `seconds`,
+        `installed` (whether Optuna is). Without a number of trials, that of one batch.
     """
     plan = start_plan("sweep", composer.experiment, overrides)
     sweep = Sweep(composer, composition, problems, trust=trust, reporter=Reporter(0))
@@ -88,6 +90,7 @@ def plan_search(
         "epochs": {"budget": budget, "full": full, "share": budget / full, "training": [*map(len, training)]},
         "seconds": seconds,
         "listed": len(search.read_trials()),
+        "installed": has_optuna(),
     }
     return {**found, "kind": "search", "search": about, "totals": None}
 
