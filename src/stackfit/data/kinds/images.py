@@ -174,4 +174,4 @@ def _count(folder: Path) -> int:
     return sum(_end(file) in pictures.suffixes() for file in files) + sum(_count(folder / name) for name in below)
 
 
-KIND = own_kind("a folder with one subfolder per class", read, declare, folder=True)
+KIND = own_kind("a folder with one subfolder per class", read, declare, folder=True, reads=("resize", "background"))
