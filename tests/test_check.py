@@ -328,6 +328,25 @@ def test_what_exceeds_a_limit_has_failed_with_what_was_found_and_what_is_allowed
     assert "a sweep of 999,000,000 runs, but at most 1,000 are allowed" in cli(*words[:3], "a/sweep.yaml", "-q").out
     for option in ("--max-epochs", "--max-parameters", "--max-minutes"):
         assert cli(*words, option, "0").code == 2
+    # The run of a/good.yaml is there now, and its mark is the same as it would be without it.
+    good = ["check", "--claims", "rubric.yaml", "a/good.yaml", "-q"]
+    (run,) = folders(lab, "a--good")
+    history = run / "history.csv"
+    times = [float(row["seconds"]) for row in csv.DictReader(history.read_text().splitlines())]
+    assert cli(*good, "--max-parameters", "310", "--max-minutes", "1").code == 0
+    for option, limit, said in (
+        ("--max-parameters", "309", "310 parameters, but --max-parameters allows 309"),
+        ("--max-minutes", f"{sum(times) / 61}", " minutes of training, but --max-minutes allows "),
+    ):
+        answer = cli(*good, option, limit)
+        assert answer.code == 1 and "a--good  passed 0 of 1  " in answer.out and said in answer.out, answer.out
+    assert folders(lab, "a--good") == [run]
+    # A search declares no model of its own: each that it trained counts.
+    choices = "hydra: {mode: MULTIRUN, sweeper: {metric: loss, pruner: none, n_trials: 2, params: {model.layers.hidden.units: '4,5'}}}\n"
+    write("a/search.yaml", small.replace("_self_", "{override hydra/sweeper: search}, _self_") + choices)
+    write("best.yaml", "expect: [{metric: loss, best_between: [0, 99]}]\n")
+    answer = cli("check", "--claims", "best.yaml", "a/search.yaml", "-q", "--max-parameters", "310")
+    assert "385 parameters, but --max-parameters allows 310" in answer.out, answer.out + answer.err
 
 
 def test_an_item_that_trains_too_long_is_stopped_and_the_others_go_on(cli, write, lab):

@@ -284,6 +284,27 @@ def test_two_decimal_signs_in_one_column_are_refused(changes):
     refused(data, "Column 'v' of t.csv is '1,5' in row 3", "data.decimal")
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "mixed"),
+    [
+        (["1.5", "2.25"], ["1,5", "2,25"], True),
+        (["-1.5e3", "7"], ["0,1254", ""], True),
+        ([".5", "3"], ["1.036,5", "2"], False),  # with dots for thousands: another cure
+        (["1.036", "999"], ["1,5", "2,5"], False),  # the dot may group
+        (["1.5", "2.5"], ["1,234", "5,678"], False),  # the comma may
+        (["7", "8"], ["1,5", "2,5"], False),
+    ],
+)
+def test_two_decimal_signs_in_two_columns_are_named_whichever_is_set(a, b, mixed):
+    """The cure for one of them led to the error about the other, and back."""
+    data = table(separator=";", dose=a * 200, width=b * 200, y=Y)
+    said = "The decimal sign is a comma in 'width' and a dot in 'dose': write it alike in all columns."
+    for sign, name in ((None, "width"), (",", "dose")):
+        text = refused(data, decimal=sign, impute="median") if mixed or sign is None else ""
+        assert (said in text) == mixed
+        assert not mixed or (f"Column '{name}' of t.csv" in text and "data.decimal" not in text)
+
+
 def test_other_signs_in_numbers_are_no_words():
     cells = [("1,234", "999", "12,500")[i % 3] for i in range(400)]
     data = table(separator=";", v=cells, y=Y)

@@ -7,7 +7,7 @@ import json
 import pytest
 from made_runs import make_run
 
-from stackfit.results.duration import share_of, times_of
+from stackfit.results.duration import share_of, times_of, trained_seconds
 from stackfit.results.tables import table
 
 
@@ -19,6 +19,12 @@ def test_the_shares_of_a_cohort_add_up_to_its_time_also_where_one_ends_early():
     assert short == {"members": 2, "own_seconds": 1.0}
     a, b = share_of(4.0, [together] * 2), share_of(4.0, [together] * 2)
     assert a["own_seconds"] + b["own_seconds"] == 4.0
+
+
+def test_a_run_trained_for_its_share_of_its_epochs_without_their_start_and_end():
+    together, alone = {"seconds": 1.0, "members": 4}, {"seconds": 2.0, "members": 1}
+    assert trained_seconds([together, together, alone, {"seconds": None, "members": None}]) == 2.5
+    assert trained_seconds([]) == 0
 
 
 def test_a_run_alone_took_its_own_time_and_so_did_one_without_an_epoch():

@@ -93,10 +93,20 @@ def test_gradescope_says_of_a_hidden_claim_only_its_points():
     }
 
 
-def test_items_of_the_same_file_name_are_told_apart():
-    marks = [mark(Verdict("passed", "310"), item=item) for item in ("in--s1--net", "in--s2--net", "in--s3--other", "x/y.yaml")]
-    names = [test["name"].partition(":")[0] for test in json.loads(gradescope_text(marks))["tests"]]
-    assert names == ["s1.net", "s2.net", "other", "y"]
+@pytest.mark.parametrize(
+    ("items", "names"),
+    [
+        (("hi2--s01--net", "hi2--s02--net", "hi2--s02--net2"), ["s01.net", "s02.net", "s02.net2"]),
+        (("in--s1", "in--s2"), ["s1", "s2"]),
+        (("in--s1--net", "in--s1--other"), ["net", "other"]),
+        (("in--s1--net", "x/y.yaml"), ["in.s1.net", "x.y"]),
+        (("in--s1", "in--s1--net"), ["s1", "s1.net"]),
+    ],
+)
+def test_every_item_is_called_by_all_that_its_path_does_not_share_with_the_others(items, names):
+    """The student too, whatever the file is called."""
+    record = json.loads(gradescope_text([mark(Verdict("passed", "310"), item=item) for item in items]))
+    assert [test["name"].partition(":")[0] for test in record["tests"]] == names
 
 
 def test_what_cannot_be_judged_at_all_is_one_error():

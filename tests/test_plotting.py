@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -223,6 +224,33 @@ def test_a_setting_that_some_runs_do_not_have_is_drawn_with_a_place_for_none(lab
     plot, _ = plot_of(["base"], by=["momentum"])
     assert [row["x"] for row in rows(plot, "means")] == ["0.5", "0.9", "0.99", "none"] and ">none</text>" in plot.svg()
     assert "momentum" in stackfit.report("base").read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [
+        ((1, None), ["1", "none"]),
+        ((True, 1, 0), ["0", "True", "1"]),
+        (("none", None, ""), ["", "none", "not set"]),
+        ((3, "3", "[3]"), ["3", "'3'", "[3]"]),
+        ((2**70, 1, "2024-01-01"), ["1", "2024-01-01", "1180591620717411303424"]),
+        ((f"{'x' * 70}1", f"{'x' * 70}2"), [f"{'x' * 70}1", f"{'x' * 70}2"]),
+        ((math.nan, 2.5), ["2.5", "none"]),
+    ],
+)
+def test_each_different_value_of_a_setting_has_a_place_of_its_own(lab, values, places):
+    """In an axis, in the colours of curves, and on both sides of a heat map; two values never share a mean."""
+    scores = [number / 7 for number in range(len(values))]
+    for number, value in enumerate(values):
+        for seed in (0, 1):
+            settings = {"optimizer.momentum": value, "epochs": 2 + seed, "seed": seed}
+            make_run(lab / "outputs" / "base" / f"{number}-{seed}", settings, {"test_accuracy": scores[number]}, history=1)
+    plot, _ = plot_of(["base"], by=["momentum"])
+    assert [row["x"] for row in rows(plot, "means")] == places
+    assert sorted(row["mean"] for row in rows(plot, "means")) == pytest.approx(scores, abs=1e-4)
+    assert {row["x"] for row in rows(plot, "points")} == {*places}
+    assert [*dict.fromkeys(row["row"] for row in rows(plot_of(["base"], by=["momentum", "epochs"])[0], "cells"))] == places
+    assert {row["group"] for row in rows(plot_of(["base"], "curves", by=["momentum"])[0], "epochs")} == {*places}
 
 
 def test_runs_without_numbers_have_no_figure(lab, cli):

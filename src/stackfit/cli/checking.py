@@ -124,12 +124,14 @@ def _line(text: str) -> str:
 def _summary(marks: Sequence[Mark], by: str | None = None) -> list[str]:
     """A line for each item, below those of the claims, and for each group; then how many there are of each kind."""
     counts = Counter(outcome.verdict.state for mark in marks for outcome in mark.outcomes)
-    total = _counted(counts, [state for state in (*STATES, "error") if state in STATES or counts[state]])
-    if not counts:
+    unjudged = sum(len(mark.claims) for mark in marks if not mark.outcomes)
+    counts |= Counter({"not judged": unjudged})
+    total = _counted(counts, [state for state in (*STATES, "error", "not judged") if state in STATES or counts[state]])
+    if not any(mark.outcomes for mark in marks):
         total = "none was judged"
     if len(marks) == 1 and marks[0].outcomes:
-        return [total]
-    lines = [""] if counts else []
+        return [total + _points(marks)]
+    lines = [""] if any(mark.outcomes for mark in marks) else []
     widest = max(len(mark.item) for mark in marks)
     verdicts = [_said(mark) for mark in marks]
     wide = max(13, *map(len, verdicts))
@@ -138,7 +140,7 @@ def _summary(marks: Sequence[Mark], by: str | None = None) -> list[str]:
     lines += _sums(marks, by) if by else []
     states = Counter(mark.state for mark in marks)
     items = _counted(states, [state for state in (*STATES, "error") if states[state]])
-    return [*lines, f"items: {items}", f"claims: {total}"]
+    return [*lines, f"items: {items}", f"claims: {total}{_points(marks)}"]
 
 
 def _sums(marks: Sequence[Mark], by: str) -> list[str]:
@@ -155,9 +157,15 @@ def _sums(marks: Sequence[Mark], by: str) -> list[str]:
 def _passed(marks: Sequence[Mark]) -> str:
     errors = sum(mark.state == "error" and not mark.outcomes for mark in marks)
     text = f"passed {sum(mark.passed for mark in marks)} of {sum(len(mark.claims) for mark in marks)}"
-    if any(claim.points != 1 for mark in marks for claim in mark.claims):
-        text += f", {sum(mark.points for mark in marks):g} of {sum(mark.most_points for mark in marks):g} points"
+    text += _points(marks)
     return f"{text}, {_counted(Counter({'error': errors}), ['error'])}" if errors else text
+
+
+def _points(marks: Sequence[Mark]) -> str:
+    """`, 3 of 5 points`, where a claim is worth something else than 1."""
+    if all(claim.points == 1 for mark in marks for claim in mark.claims):
+        return ""
+    return f", {sum(mark.points for mark in marks):g} of {sum(mark.most_points for mark in marks):g} points"
 
 
 def _counted(counts: Counter[str], states: Sequence[str]) -> str:

@@ -7,13 +7,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 from xml.etree import ElementTree
 
 from stackfit.errors import StackfitError, printable
 from stackfit.files import csv_text as as_csv
 from stackfit.files import shown
-from stackfit.keys import short_names
 from stackfit.proof.check import Mark, Outcome, say
 
 # Folders in a text, of any machine: what is before the last part of a path.
@@ -42,7 +42,12 @@ def rows_of(marks: Sequence[Mark]) -> list[dict[str, Any]]:
             unjudged = {"item": mark.item, "claim": "", "state": mark.state, "reason": mark.reason}
             rows.append({**unjudged, "points": mark.points, "max_points": mark.most_points})
     columns = ("item", "claim", "state", "value", "lower", "upper", "seed", "folder", "reason", "published", "source", *POINTS)
-    return [{column: row.get(column) for column in columns} for row in rows]
+    return [{column: _plain(row[column]) if column in POINTS else row.get(column) for column in columns} for row in rows]
+
+
+def _plain(number: float) -> float:
+    """A whole number without a point, in all rows."""
+    return int(number) if number == int(number) else number
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -108,11 +113,12 @@ def gradescope_text(marks: Sequence[Mark]) -> str:
 
     Those who are judged read it: it has no path of this machine, and of a hidden claim only that there is one.
     """
-    parts = {mark.item: re.sub(r"--|[/\\]", ".", mark.item.removesuffix(".yaml")) for mark in marks}
-    names = short_names(parts.values())  # s01.net, or net if no other is called so
+    parts = [re.split(r"--|[/\\]", mark.item.removesuffix(".yaml")) for mark in marks]
+    above = zip(*(each[:-1] for each in parts), strict=False)
+    shared = len([*takewhile(lambda level: len({*level}) == 1, above)])  # s01.net of hand-ins/s01/net: each has its student
     tests = []
-    for mark in marks:
-        name = _public(names[parts[mark.item]])
+    for mark, each in zip(marks, parts, strict=True):
+        name = _public(".".join(each[shared:]))
         tests += _tests(mark, f"{name}: " if len(marks) > 1 else "")
     problems = [_public(mark.reason) for mark in marks if not mark.outcomes]
     record: dict[str, Any] = {"score": sum(test["score"] for test in tests), "tests": tests}

@@ -77,8 +77,11 @@ def command(
     elif files:
         _print_answers(predictions, opened, len(files))
     else:
-        for number in _choose(predictions, wrong, count or 8):
+        chosen = _choose(predictions, wrong, count or 8)
+        for number in chosen:
             sys.stdout.write(_line(predictions[number], opened) + "\n")
+        if wrong and len(chosen) < (most := len(_choose(predictions, True, len(predictions)))):
+            sys.stdout.write(f"{len(chosen):,} of {most:,} are listed. For all: --count {most}\n")
         sys.stdout.write(_summary(predictions, opened) + "\n")
     return code
 

@@ -150,7 +150,7 @@ SILENCEABLE = (
     *("activation_loss", "metric_meaning", "inner_softmax", "extra_outputs", "value_range", "half_precision"),
     *("schedule_length", "class_gaps", "no_test_part", "one_colour", "replaced_option", "almost_hook"),
     *("row_numbers", "look_alike", "auto_columns", "part_sizes", "foreign_conf", "lost_digits"),
-    *("few_trials", "searched_test"),
+    *("few_trials", "searched_test", "unread_setting"),
 )
 """The names of warnings: for configs that are unusual, or wrong unless they are meant so."""
 

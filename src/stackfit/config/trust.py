@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -127,7 +130,7 @@ def _check_target(
         public = f"a public class of {' or '.join(modules)}, or" if modules else "plain values, or a class"
         foreign = module and module.partition(".")[0] not in ("keras", "tf", "tensorflow")
         meant = target_named(target, modules) if isinstance(target, str) and not foreign else None
-        own = f"If {module or target!s} is your own file, add --trust {module or 'MODULE'}"
+        own = _foreign(module) or f"If {module or target!s} is your own file, add --trust {module or 'MODULE'}"
         yield TrustError(
             f"{target} is not allowed as part of {role}. Expected {public} of a module that you "
             f"trust. {f'Write: _target_: {meant}' if meant else own}",
@@ -139,6 +142,20 @@ def _check_target(
         except TrustError as error:
             error.key = key
             yield error
+
+
+def _foreign(module: str) -> str:
+    """Why nobody can trust a module: it is not a file of the project, but Python's or an installed package's; else empty."""
+    with contextlib.suppress(TrustError):
+        module_file(module)
+        return ""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return f"{top} belongs to Python and cannot be trusted. Remove it"
+    origin = getattr(find_spec(top), "origin", None) if top.isidentifier() else None
+    if {"site-packages", "dist-packages"} & {*Path(origin or "").parts}:
+        return f"{top} is an installed package and cannot be trusted. Remove it, or write a class of your own that uses it"
+    return ""
 
 
 def _check_file(value: Any, key: str) -> Iterator[ConfigError]:

@@ -22,6 +22,8 @@ from stackfit.errors import did_you_mean
 from stackfit.files import shown
 
 Pair = tuple[np.ndarray, np.ndarray]
+OWN = ("path", "test_path", "test_split", "split_seed")
+"""The keys of `data` that mean something to all of a user's own data."""
 
 
 def own_kind(
@@ -29,6 +31,7 @@ def own_kind(
     read: Callable[[Path, Data, str, Progress], dict[str, Pair]],
     declare: Callable[[Path, Data], dict[str, Any]] | None = None,
     folder: bool = False,
+    reads: tuple[str, ...] = (),
 ) -> Kind:
     """The record of a kind that a user brings in `data.path`, and maybe in `data.test_path`.
 
@@ -38,6 +41,7 @@ def own_kind(
             uint8 pictures or float32, labels as the file has them.
         declare: finds `input_shape`, `num_classes` and `class_names` without reading everything.
         folder: whether the path is a folder, not a file.
+        reads: as in `Kind`, besides those of all own data.
     """
 
     def read_one(settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
@@ -67,6 +71,7 @@ def own_kind(
         read=lambda settings, progress: _store(settings, read_parts(settings, progress)),
         declare=declare_all,
         files=lambda settings: [Path(settings.path)] if settings.path else [],
+        reads=(*OWN, *reads),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def attach(job: Job) -> None:
     logging = [callback for callback in job.member.callbacks if isinstance(callback, MLflow)]
     if logging and job.folder.path.resolve().is_relative_to(project.outputs().resolve()):
         for callback in logging:
-            callback.log = RunLog(job.folder.path, job.reporter.line)
+            callback.log = RunLog(job.folder.path, partial(job.say, always=True))
 
 
 def run_ended(job: Job) -> None:

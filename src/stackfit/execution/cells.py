@@ -24,6 +24,7 @@ from stackfit.data import declare, load_dataset, target_scale_of
 from stackfit.data.settings import split_at
 from stackfit.errors import ConfigError, DataError, Problems
 from stackfit.execution.fingerprint import fingerprint_of
+from stackfit.execution.unread_settings import check_unread
 from stackfit.model import own_modules
 
 
@@ -59,10 +60,18 @@ class Cell:
         return fingerprint_of(self.config, data_fingerprint, self.modules)
 
 
-def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Problems) -> Cell:
+def build_cell(
+    composition: Composition,
+    trusted: tuple[str, ...],
+    problems: Problems,
+    axes: Mapping[str, str] | None = None,
+    planned: bool = False,
+) -> Cell:
     """Complete, resolve and check a composed config.
 
     Args:
+        axes: the overrides that a sweep varies.
+        planned: it was checked when its sweep was planned, maybe by a version that refused less.
         trusted: modules that the user trusts; see `trust.trusted_modules`.
         problems: those of the composition; takes all others that can be found without an engine, each with its place.
             A cell with errors must not be trained.
@@ -72,6 +81,8 @@ def build_cell(composition: Composition, trusted: tuple[str, ...], problems: Pro
     if plain is None:  # `resolve` says why
         problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
     elif not problems.covers("data"):
+        if not planned:
+            check_unread(composition, plain, problems, axes)
         try:
             # A user's table has columns and classes that the model may read.
             warnings: list[ConfigError] = []
@@ -131,13 +142,14 @@ def compose_cell(
     trusted: tuple[str, ...],
     problems: Problems,
     axes: Mapping[str, str] | None = None,
+    planned: bool = False,
 ) -> Cell:
-    """`build_cell` for the experiment with these overrides; `axes` are the overrides that a sweep varies.
+    """`build_cell` for the experiment with these overrides.
 
     Raises:
         ConfigError: the problems keep the cell from composing at all; all others go into `problems`.
     """
-    cell = build_cell(composer.compose(overrides, problems), trusted, problems)
+    cell = build_cell(composer.compose(overrides, problems), trusted, problems, axes, planned)
     return replace(cell, axes=dict(axes)) if axes else cell
 
 

@@ -146,7 +146,7 @@ class JobComposer:
             # As planned, whatever device is here.
             planned = [f"stack={record['stack']}"] if "stack" in record else []
             with raising() as problems:
-                cell = compose_cell(self._composer, [*overrides, *planned], self._trusted, problems, axes=record["axes"])
+                cell = compose_cell(self._composer, [*overrides, *planned], self._trusted, problems, record["axes"], planned=True)
             cell = replace(cell, overrides=tuple(overrides))
             fingerprint = self._fingerprint_of(cell)
             label = label_of(cell.axes)

@@ -75,11 +75,12 @@ class Job:
         status = read_status_if_any(self.path)
         self.state, self.reason = find_state(status, self.fingerprint)
 
-    def say(self, text: str, detail: bool = False) -> None:
-        """Print lines and log them; a live screen of several cells shows a `detail` in its own way."""
+    def say(self, text: str, detail: bool = False, always: bool = False) -> None:
+        """Print lines and log them; a live screen of several cells shows a `detail` in its own way. `always`: with --quiet too."""
         lines = text.strip("\n").split("\n")
         prefix = "" if self.alone else f"{self.label}  "
-        (self.reporter.detail if detail else self.reporter.line)("\n".join(prefix + line for line in lines))
+        show = self.reporter.detail if detail else partial(self.reporter.line, always=always)
+        show("\n".join(prefix + line for line in lines))
         self.lines += lines
 
     def printed(self, text: str) -> None:

@@ -178,6 +178,7 @@ class _Check:
             self.spent[name] = self.spent.get(name, 0.0) + time.monotonic() - self.alone[1]
             if run.state == "failed" and self.spent[name] > self.alone[2]:
                 self.items[name].exceeded = str(run.reason)
+        self.items[name].check_minutes()
 
     def settle(self, last: bool = False) -> None:
         """Judge every claim whose runs have ended."""

@@ -25,8 +25,9 @@ from stackfit.execution.progress import Reporter
 from stackfit.files import shown
 from stackfit.model.sizes import count_parameters
 from stackfit.results.certificate import Standing, is_made_here
+from stackfit.results.duration import trained_seconds
 from stackfit.results.run import Run
-from stackfit.results.run_files import STATUS, find_run_folders, read_status, state_of
+from stackfit.results.run_files import STATUS, find_run_folders, read_history, read_status, state_of
 from stackfit.results.run_folder import RunFolder
 
 ABSENT = (None, "data.name", "data.path", "data.test_path")
@@ -149,15 +150,13 @@ class Item:
         if not self.waits:
             return needed
         with self.keeping():
-            if self.is_search:
-                self._check_models()
-                needed |= {fingerprint_of(cell): cell for cell in self.seeded}
-                self.runs = self._find_finished(needed, reporter)
-            elif not any(claim.error for claim in self.claims):
-                for cell in (*self.own, *self.seeded):
+            if self.is_search or not any(claim.error for claim in self.claims):
+                for cell in (*(() if self.is_search else self.own), *self.seeded):
                     needed.setdefault(fingerprint_of(cell), cell)
                 self.runs = self._find_finished(needed, reporter)
-            if len(needed) > len(self.runs) or not needed:
+            self._check_parameters()
+            self.check_minutes()
+            if self.waits and (self.is_search or len(needed) > len(self.runs) or not needed):
                 self._check_models()
         if not self.waits:
             return {}
@@ -173,16 +172,32 @@ class Item:
             sweep = Sweep(self.composer, composition, problems, trust=trust, fresh=self.signed_only, reporter=reporter)
             sweep.run()
         runs = [Run(job.path) for job in sweep.jobs if job.path and (job.path / STATUS).is_file()]
-        return [run for run in runs if run.state == "finished"] or runs
+        finished = [run for run in runs if run.state == "finished"]
+        self._limit_parameters(max((run.metrics.get("parameters", 0) for run in finished), default=0))
+        return finished or runs
+
+    def check_minutes(self) -> None:
+        """Hold the time of its runs against the limit, whether they trained now or before."""
+        if self.limits.minutes is None or self.exceeded:
+            return
+        seconds = sum(trained_seconds(read_history(run.folder)) for run in self.runs.values())
+        if seconds > 60 * self.limits.minutes:
+            self.exceeded = f"{seconds / 60:.2g} minutes of training, but --max-minutes allows {self.limits.minutes:g}"
+
+    def _check_parameters(self) -> None:
+        """Before the models take memory, and of runs that are reused too."""
+        if self.limits.parameters is not None:
+            members.start(self.own[0], together=True)
+            shapes = [(cell.config["model"]["layers"] or {}, tuple(cell.config["data"]["input_shape"])) for cell in self.own]
+            self._limit_parameters(max(count_parameters(layers, shape) for layers, shape in shapes))
+
+    def _limit_parameters(self, count: int) -> None:
+        if self.limits.parameters is not None and count > self.limits.parameters:
+            self.exceeded = f"{count:,} parameters, but --max-parameters allows {self.limits.parameters:,}"
 
     def _check_models(self) -> None:
         members.start(self.own[0], together=True)  # before the first model: threads are set once a process
         for cell in self.own:
-            if self.limits.parameters is not None:  # before they take memory
-                count = count_parameters(cell.config["model"]["layers"] or {}, tuple(cell.config["data"]["input_shape"]))
-                if count > self.limits.parameters:
-                    self.exceeded = f"{count:,} parameters, but --max-parameters allows {self.limits.parameters:,}"
-                    return
             with raising() as problems:
                 members.check_model(cell, problems)
 

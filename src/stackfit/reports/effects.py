@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 from stackfit.reports import charts
 from stackfit.reports.figures import Figure, Section, named, plain, rounded
-from stackfit.reports.overview import Overview, clipped, word_of
+from stackfit.reports.overview import Overview, clipped, words_of
 from stackfit.reports.scales import kind_of_values
 from stackfit.results.numbers import measured
 from stackfit.results.selection import order
-from stackfit.results.shapes import grouped, in_words
+from stackfit.results.shapes import grouped
 
 MOST_AXES = 12  # settings with a chart of their own
 MOST_PAIRS = 3  # of settings with a heat map
@@ -36,15 +37,18 @@ def effects(overview: Overview) -> Section:
 def axis_of(overview: Overview, key: str) -> Figure:
     """Every run, and the mean over the seeds of each value, with its interval."""
     name = overview.short[key]
-    finished = overview.runs.pick(overview.runs.about["state"] == "finished")
+    runs = overview.runs
     has = [number for number in range(len(overview.values)) if overview.values[number] is not None]
-    column = [plain(value) for value in overview.runs.settings[key]]
-    frame, _ = grouped(finished, "seed", key)
-    frame = frame.sort_values(key, key=lambda cells: cells.map(order))
-    x = [plain(value) for value in frame[key]]
-    kind = kind_of_values([*x, *(column[number] for number in has)])
+    done = runs.about["state"] == "finished"
+    column = [plain(value) for value in runs.settings[key]]
+    kind = kind_of_values([value for number, value in enumerate(column) if number in has or done.iloc[number]])
+    places: Any = order
     if kind == "nominal":
-        x, column = [word_of(value) for value in x], [word_of(value) for value in column]
+        column, ordered = words_of(runs.settings[key])
+        runs, places = replace(runs, settings=runs.settings.assign(**{key: column})), ordered.index
+    frame, _ = grouped(runs.pick(done), "seed", key)
+    frame = frame.sort_values(key, key=lambda cells: cells.map(places))
+    x = [plain(value) for value in frame[key]]
     means = {part: [rounded(value) for value in frame[f"{overview.metric}_{part}"]] for part in ("mean", "low", "high")}
     best = _best_of(overview, means["mean"])
     n = frame["n"].tolist()
@@ -71,12 +75,12 @@ def _best_of(overview: Overview, means: Sequence[Any]) -> int | None:
 
 def heatmap_of(overview: Overview, row: str, column: str) -> Figure | None:
     """The mean of each pair of values; None if there are not enough pairs, or too many."""
-    settings = overview.runs.settings
-    sides = [in_words(settings[key]) for key in (row, column)]
+    words = [words_of(overview.runs.settings[key]) for key in (row, column)]
+    sides = [texts for texts, _ in words]
     metric = overview.runs.metrics[overview.metric].astype(float)
     groups = metric.groupby(sides)
     mean, count = groups.mean(), groups.count()
-    rows, columns = (sorted({*mean.index.get_level_values(level)}, key=order) for level in (0, 1))
+    rows, columns = ([text for text in words[level][1] if text in mean.index.get_level_values(level)] for level in (0, 1))
     full = count.gt(0).sum() > max(len(rows), len(columns))
     if len(rows) < 2 or len(columns) < 2 or len(rows) * len(columns) > MOST_CELLS or not full:
         return None
@@ -92,8 +96,8 @@ def heatmap_of(overview: Overview, row: str, column: str) -> Figure | None:
         charts.heatmap(named("cells"), *names, str(overview.metric), len(rows)),
         {
             "cells": {
-                "row": [word_of(a) for a, _ in cells],
-                "column": [word_of(b) for _, b in cells],
+                "row": [a for a, _ in cells],
+                "column": [b for _, b in cells],
                 "mean": [rounded(value) for value in means],
                 "n": [int(count[cell]) for cell in cells],
                 "text": measured(means) if room else [""] * len(cells),

@@ -12,10 +12,9 @@ from stackfit.errors import ConfigError, RunFolderError
 from stackfit.reports import charts
 from stackfit.reports.effects import effects
 from stackfit.reports.figures import Figure, Grid, Section, named, plain, rounded
-from stackfit.reports.overview import Overview, word_of
+from stackfit.reports.overview import Overview, words_of
 from stackfit.reports.scales import kind_of_costs, unbeaten
 from stackfit.results.comparison import compare_configurations
-from stackfit.results.selection import order
 from stackfit.results.verdicts import UNDECIDED
 
 if TYPE_CHECKING:
@@ -113,8 +112,7 @@ def curves(overview: Overview) -> Section:
     if name is None:
         return section
     group = overview.asked_group or next((key for key in overview.axes if 1 < overview.runs.settings[key].nunique(dropna=False) <= MOST_GROUPS), None)
-    words = [word_of(plain(value)) for value in overview.runs.settings[group]] if group else [""] * len(overview.histories)
-    values = [word_of(value) for value in sorted({*overview.runs.settings[group].map(plain)}, key=order)] if group else []
+    words, values = words_of(overview.runs.settings[group]) if group else ([""] * len(overview.histories), [])
     strong = {*overview.ranks[:STRONG]} if overview.direction else {*range(STRONG)}
     step = max(1, -(-sum(map(len, overview.histories)) // MOST_POINTS))
     columns: dict[str, list[Any]] = {"run": [], "label": [], "epoch": [], "value": [], "strong": [], "group": []}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stackfit.errors import RunFolderError
 from stackfit.reports.figures import Columns, plain, rounded
@@ -16,6 +16,11 @@ from stackfit.results.directions import direction_of
 from stackfit.results.frames import Runs
 from stackfit.results.numbers import as_typed
 from stackfit.results.run_files import read_history
+from stackfit.results.selection import order
+from stackfit.results.shapes import in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
@@ -101,9 +106,13 @@ class Overview:
         return next((name for name in (f"val_{base}", base, "val_loss", "loss") if name in recorded), None)
 
 
-def word_of(value: Any) -> str:
-    """A setting's value in a chart of words; a blank is `none`."""
-    return "none" if value is None else clipped(str(value))
+def words_of(values: pd.Series) -> tuple[list[str], list[str]]:
+    """A setting in a chart of words: the text of each run's value, another one for each different value, and the texts in order."""
+    whole = [*map(str, in_words(values))]
+    short = [*map(clipped, whole)]
+    texts = short if len({*short}) == len({*whole}) else whole
+    ranked = sorted(zip(map(order, map(plain, values)), texts, strict=True), key=lambda pair: pair[0])
+    return texts, [*dict.fromkeys(text for _, text in ranked)]
 
 
 def clipped(text: str, most: int = 60) -> str:

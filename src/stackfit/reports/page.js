@@ -240,9 +240,12 @@
   const filter = document.getElementById("filter"), clear = document.getElementById("clear"), count = document.getElementById("count");
   const signs = { ">": (a) => a > 0, "<": (a) => a < 0, ">=": (a) => a >= 0, "<=": (a) => a <= 0, "=": (a) => a === 0, "!=": (a) => a !== 0 };
 
+  const partsOf = (word) => /^(.+?)(>=|<=|!=|=|>|<)(.+)$/.exec(word);
+  const columnOf = (parts) => runs.columns.findIndex((column) => [column.name, column.key].some((known) => known.toLowerCase() === parts[1]));
+
   function testOf(word) {
-    const parts = /^(.+?)(>=|<=|!=|=|>|<)(.+)$/.exec(word);
-    const at = parts ? runs.columns.findIndex((column) => [column.name, column.key].some((known) => known.toLowerCase() === parts[1])) : -1;
+    const parts = partsOf(word);
+    const at = parts ? columnOf(parts) : -1;
     if (at < 0) return (number) => words[number].includes(word);
     const wanted = parts[3], number = Number(wanted), holds = signs[parts[2]];
     return (row) => {
@@ -254,7 +257,7 @@
 
   let following;
   function choose() {
-    const tests = filter.value.toLowerCase().split(/\s+/).filter(Boolean).map(testOf);
+    const typed = filter.value.toLowerCase().split(/\s+/).filter(Boolean), tests = typed.map(testOf);
     const found = new Set();
     rows.forEach((_, number) => {
       if ((brush === null || brush.has(number)) && tests.every((test) => test(number))) found.add(number);
@@ -265,6 +268,8 @@
     most = STEP;
     show();
     count.textContent = chosen === null ? `${rows.length.toLocaleString("en")} runs` : `${left.toLocaleString("en")} of ${rows.length.toLocaleString("en")} runs`;
+    const unknown = left === 0 && typed.map(partsOf).find((parts) => parts && columnOf(parts) < 0);
+    if (unknown) count.textContent = `There is no column ${unknown[1]}`;
     clear.disabled = chosen === null && filter.value === "" && brush === null;
     clearTimeout(following);  // the table answers first, then the charts
     if (was !== chosen) following = setTimeout(() => { for (const { view } of drawn.values()) { pick(view); view.runAsync(); } }, 150);

@@ -10,6 +10,15 @@ from stackfit.errors import RunFolderError
 from stackfit.results.run_files import read_history
 
 
+def trained_seconds(rows: Iterable[Mapping[str, Any]]) -> float:
+    """A run's share of its epochs' time; `rows` of `history.csv`."""
+    return sum(time / members for time, members in _times(rows))
+
+
+def _times(rows: Iterable[Mapping[str, Any]]) -> list[tuple[float, int]]:
+    return [(row["seconds"], max(1, row["members"] or 1)) for row in rows if row.get("seconds") and "members" in row]
+
+
 def share_of(seconds: float, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """`members` and `own_seconds` for the status: each epoch's time divided by those who shared it, the rest alike.
 
@@ -19,7 +28,7 @@ def share_of(seconds: float, rows: Iterable[Mapping[str, Any]]) -> dict[str, Any
         seconds: from start to end.
         rows: of `history.csv`.
     """
-    times = [(row["seconds"], max(1, row["members"] or 1)) for row in rows if row.get("seconds") and "members" in row]
+    times = _times(rows)
     trained = sum(time for time, _ in times)
     part = sum(time / members for time, members in times) / trained if trained else 1.0
     return {"members": max((members for _, members in times), default=1), "own_seconds": round(seconds * part, 3)}

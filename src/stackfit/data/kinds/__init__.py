@@ -18,6 +18,9 @@ from stackfit.errors import DataError
 
 Warn = Callable[[DataError], None]
 
+EVERY = ("kind", "examples", "input_shape", "num_classes", "class_names", "scale", "validation_split", "max_memory_bytes", "stratify")
+"""The keys of `data` that mean something to all kinds."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -35,6 +38,7 @@ class Kind:
     # Called after `stackfit data fetch`.
     fetched: Callable[[Progress], None] = lambda progress: None
     white: float = 255.0  # the value that `scale: unit` makes 1
+    reads: tuple[str, ...] = ()  # the keys of `data` that mean something to it, besides those of `EVERY`
 
     @property
     def own(self) -> bool:
@@ -45,3 +49,12 @@ class Kind:
 def kind_of(name: str) -> Kind:
     """The record of one of `project.data_kinds()`."""
     return importlib.import_module(f"stackfit.data.kinds.{name}").KIND
+
+
+def unread(settings: Data) -> dict[str, Any]:
+    """The keys with another value than their default that would change nothing, and these values."""
+    given = {key: value for key, value in vars(settings).items() if value is not None and value != getattr(Data(), key)}
+    found = {key: value for key, value in given.items() if key not in (*EVERY, *kind_of(settings.kind).reads)}
+    if settings.test_path and "test_path" not in found and given.get("test_split"):
+        found["test_split"] = settings.test_split
+    return found

@@ -15,7 +15,7 @@ from stackfit.data.dataset import Progress
 from stackfit.data.division import divide, target_scale
 from stackfit.data.kinds import Kind, Warn
 from stackfit.data.labels import find_classes, number_labels
-from stackfit.data.own import path_of
+from stackfit.data.own import OWN, path_of
 from stackfit.data.settings import wrong
 from stackfit.data.tables.columns import Faults, decide_columns, declared_columns
 from stackfit.data.tables.encoding import Encoding, fit_numbers, fit_words
@@ -34,6 +34,8 @@ from stackfit.data.tables.rows import match_columns
 from stackfit.data.tables.table import Table, read_table
 from stackfit.errors import DataError, counted
 
+TABLE = ("missing", "decimal", "thousands", "header", "separator", "encoding")
+"""The keys of `data` that say how the file is written."""
 _kept: dict[str, Table] = {}  # the last table that was declared: it is about to be loaded
 
 
@@ -178,14 +180,7 @@ def _table(settings: Data, key: str, as_value: bool, keep: bool = False) -> Tabl
     if settings.label and not as_value:
         texts.add(plain(settings.label))
     about = path.stat()
-    form = [
-        settings.missing,
-        settings.decimal,
-        settings.thousands,
-        settings.header,
-        settings.separator,
-        settings.encoding,
-    ]
+    form = [getattr(settings, key) for key in TABLE]
     name = json.dumps([str(path.resolve()), about.st_mtime_ns, about.st_size, key, *form])
     table = _kept.get(name)
     if table is None or table.forced - texts or any(name in table.columns and not table.is_text(name) for name in texts):
@@ -221,5 +216,9 @@ def _check_apart(
 
 
 KIND = Kind(
-    read=read, declare=declare, files=lambda settings: [Path(settings.path)] if settings.path else [], tells=True
+    read=read,
+    declare=declare,
+    files=lambda settings: [Path(settings.path)] if settings.path else [],
+    tells=True,
+    reads=(*OWN, "label", "group", "split_by", "scale_target", *TABLE, "columns", "impute"),
 )

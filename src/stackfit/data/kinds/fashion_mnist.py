@@ -259,4 +259,4 @@ def fetched(progress: Progress) -> None:
         progress.say(f"keras.datasets.fashion_mnist gets no files: {error}")
 
 
-KIND = Kind(read, script, lambda settings: tfds_files("fashion_mnist"), fetched=fetched)
+KIND = Kind(read, script, lambda settings: tfds_files("fashion_mnist"), fetched=fetched, reads=("order",))

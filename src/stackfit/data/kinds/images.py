@@ -90,14 +90,15 @@ def _misfit(files: Sequence[str], file: str, found: list[int], settings: Data) -
     fact = f"data.input_shape is {shape}, but {shown(file)!r} has {found}."
     cure = f"Set input_shape: {[*shape[:2], found[2]]}, or correct the other"
     if found[:2] != shape[:2]:
-        sizes: Counter[str] = Counter()
+        sizes: Counter[tuple[int, int]] = Counter()
         for path in files:
             with pictures.opened(path, "data.path") as image:
-                sizes[f"{image.height} x {image.width}"] += 1
-        listed = ", ".join(f"{size} ({count})" for size, count in sizes.most_common(3))
+                sizes[image.height, image.width] += 1
+        ((height, width), _), *_ = sizes.most_common(1)
+        listed = ", ".join(f"{size[0]} x {size[1]} ({count})" for size, count in sizes.most_common(3))
         more = f" and {counted(len(sizes) - 3, 'other')}" if len(sizes) > 3 else ""
         fact += f" The pictures have {counted(len(sizes), 'size')}: {listed}{more}."
-        cure = f"Type data.resize=[{shape[0]},{shape[1]}] to bring every picture to this height and width"
+        cure = f"Type data.resize=[{height},{width}] to bring every picture to this height and width"
         if len(sizes) == 1:
             cure = f"Set input_shape: {found}, or type data.resize=[{shape[0]},{shape[1]}]"
     return wrong("input_shape", fact, "the same in both", cure)
@@ -174,4 +175,4 @@ def _count(folder: Path) -> int:
     return sum(_end(file) in pictures.suffixes() for file in files) + sum(_count(folder / name) for name in below)
 
 
-KIND = own_kind("a folder with one subfolder per class", read, declare, folder=True)
+KIND = own_kind("a folder with one subfolder per class", read, declare, folder=True, reads=("resize", "background"))

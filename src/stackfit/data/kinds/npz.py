@@ -74,4 +74,4 @@ def _warn_of_rounding(exact: np.ndarray, path: Path, progress: Progress) -> None
         )
 
 
-KIND = own_kind("an NPZ file", read)
+KIND = own_kind("an NPZ file", read, reads=("label", "scale_target"))

@@ -215,4 +215,4 @@ def _batches(
     return examples.batch(batch_size)
 
 
-KIND = Kind(read, script, files)
+KIND = Kind(read, script, files, reads=("name", "splits"))

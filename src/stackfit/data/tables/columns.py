@@ -17,7 +17,7 @@ from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
 from stackfit.data.tables.dates import date_forms
 from stackfit.data.tables.header import plain
-from stackfit.data.tables.numbers import parse_numbers
+from stackfit.data.tables.numbers import has_sign, parse_numbers
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import DataError, counted, did_you_mean, nearest
 
@@ -257,6 +257,9 @@ def _check_words(table: Table, name: str, settings: Data, faults: Faults, filled
             cure += f" {override_text('data.thousands', '.')}"
     elif settings.decimal == "," and all(map(_GROUPED.fullmatch, words)):
         cure = f"If the dots group thousands: {override_text('data.thousands', '.')}"
+    commas, dots = ([column for column in table.columns if has_sign(table.texts(column), sign)] for sign in ",.")
+    if commas and dots and name in (*commas, *dots):
+        cure = f"The decimal sign is a comma in {words_in(commas)} and a dot in {words_in(dots)}: write it alike in all columns"
     faults.add_cell(name, int(bad.argmax()), "a number", int(bad.sum()) - 1, cure)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -28,3 +29,12 @@ def parse_numbers(cells: np.ndarray, settings: Data) -> np.ndarray:
         known = known.str.replace(settings.decimal, ".", regex=False)
     numbers[known.index] = known.astype(np.float64)
     return numbers
+
+
+def has_sign(cells: Iterable[str | None], sign: str) -> bool:
+    """Whether a column is one of numbers whose decimal sign this is: in all its fractions, and not only before three digits."""
+    other = {",": ".", ".": ","}[sign]
+    texts = [cell.strip() for cell in cells if cell is not None and (sign in cell or other in cell)]
+    fraction = re.compile(rf"[+-]?\d*{re.escape(sign)}\d+([eE][+-]?\d+)?")
+    thousands = re.compile(rf"[+-]?[1-9]\d{{0,2}}{re.escape(sign)}\d{{3}}")
+    return bool(texts) and all(map(fraction.fullmatch, texts)) and not all(map(thousands.fullmatch, texts))
