@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from PIL import Image
 
+from benchmarks.floors import FLOORS
 from benchmarks.measure import HERE, STACKFIT, Program, Rounds, read_json, run_program, script, side_by_side
 from benchmarks.measure import stackfit_run as run
 from benchmarks.report import Claim, Result
@@ -276,5 +277,5 @@ def make_pictures(folder: Path, count: int, shape: tuple[int, ...], form: str) -
 BENCHMARKS = {
     benchmark.__name__: benchmark
     for benchmark in (epochs, command, engines, startup, sweep_widths, sweep_seeds, sweep_scale, launchers, queue, resume, checkpoint, own_table,
-                      own_pictures, *SEARCHES)
+                      own_pictures, *SEARCHES, *FLOORS)
 }

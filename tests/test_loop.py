@@ -604,27 +604,42 @@ def test_half_precision_trains_in_bfloat16_and_keeps_float32_weights():
 THREADS = """
 import sys
 import tensorflow as tf
-tf.config.threading.set_intra_op_parallelism_threads(2)
+tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
 tf.config.threading.set_inter_op_parallelism_threads(1)
-sys.path.insert(0, sys.argv[1])
+sys.path.insert(0, sys.argv[2])
 import test_loop
-print(test_loop.digest_of_some())
+print(test_loop.digest_of_some(*sys.argv[3:]))
 """
+CONVOLUTIONS = [
+    "model=cnn",
+    "model.layers.pool2=null",
+    "+model.layers.depthwise={_target_: keras.layers.DepthwiseConv2D, kernel_size: 2, padding: same, after: conv1}",
+    "+model.layers.more={_target_: keras.layers.Conv2DTranspose, filters: 8, kernel_size: 2, after: conv2}",
+    "+model.layers.norm={_target_: keras.layers.LayerNormalization, after: conv1}",
+]
 
 
-def digest_of_some() -> str:
-    """Over the weights of wide layers with dropout, trained together; of convolutions they do depend on the threads."""
-    trained = train([cell(DROPOUT, f"model.layers.hidden.units={units}") for units in (300, 500)])
+def digest_of_some(*words: str) -> str:
+    """Over the weights of layers with dropout, trained together."""
+    trained = train([cell(*words, DROPOUT, f"model.layers.hidden.units={units}") for units in (300, 500)])
     return hashlib.sha256(b"".join(w.tobytes() for one in trained for w in one.weights)).hexdigest()
 
 
-def test_the_number_of_threads_does_not_change_the_bits_of_dense_layers():
-    """Here there is one intra-op thread and as many inter-op threads as cores; there it is two and one."""
-    words = [sys.executable, "-W", "ignore", "-c", THREADS, os.path.dirname(__file__)]
-    there = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+def digest_elsewhere(threads: int, *words: str) -> str:
+    """The digest in a process of so many intra-op threads, and of one inter-op thread; here they are one, and the cores."""
+    command = [sys.executable, "-W", "ignore", "-c", THREADS, str(threads), os.path.dirname(__file__), *words]
     runtime.start()
     assert runtime.describe()["threads"]["intra_op"] == 1
-    assert digest_of_some() == there
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_number_of_threads_does_not_change_the_bits_of_dense_layers():
+    assert digest_of_some() == digest_elsewhere(2)
+
+
+@pytest.mark.slow
+def test_which_operations_run_side_by_side_does_not_change_the_bits_of_convolutions():
+    assert digest_of_some(*CONVOLUTIONS) == digest_elsewhere(1, *CONVOLUTIONS)
 
 
 # ---- memory

@@ -42,6 +42,27 @@ def test_the_first_start_of_a_process_prints_nothing_and_sets_its_threads_and_la
     assert (done.stdout.splitlines(), done.stderr) == ([threads, "['CPU']", threads], "")
 
 
+@pytest.mark.parametrize(
+    "words, side_by_side",
+    [
+        ([], False),
+        (["batch_size=512"], False),
+        (["model=cnn"], False),
+        (["model=cnn", "batch_size=512"], True),
+        (["batch_size=512", "model.layers.hidden.units=[1024,1024]"], True),
+        (["batch_size=600", "+model.layers.norm={_target_: keras.layers.LayerNormalization, after: flatten}"], True),
+    ],
+)
+def test_operations_of_one_model_run_side_by_side_where_a_step_is_heavy(compose, monkeypatch, words, side_by_side):
+    from stackfit.execution import members
+
+    started = []
+    monkeypatch.setattr(runtime, "start", lambda *given: started.append(given[2]))
+    for together in (False, True):
+        members.start(compose("gsp631_base", *words), together)
+    assert started == [side_by_side, True]
+
+
 def test_what_is_printed_while_quiet_is_shown_only_if_it_fails():
     code = (
         "import os\nfrom stackfit.training.tensorflow import runtime\n"

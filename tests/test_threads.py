@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from stackfit.config.hydra.composition import Composer
 from stackfit.config.threads import LARGE_BATCH, LARGE_BATCH_THREADS, gained_threads, need_threads, threads_of
+from stackfit.errors import Problems
+from stackfit.execution.cells import build_cell
 
 IN_THE_MIDDLE = "+model.layers.more={_target_: keras.layers.%s, after: flatten}"
 
@@ -29,6 +32,21 @@ def test_a_cell_needs_its_threads_unless_its_layers_were_measured_to_have_the_sa
     write("mine.py", "")
     trust = ("mine",) if "mine." in " ".join(words) else ()
     assert need_threads(compose("gsp631_base", *words, trust=trust).config) == needs
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("data.input_shape=null", "data.input_shape=[a,[2]]", "model.layers=null", "model.layers=3", "model.layers.hidden=3"),
+        *("model.layers.hidden.units={a: 1}", "model.layers.hidden._target_=[1]", "model.layers.hidden._target_={a: 1}"),
+        *("precision=null", "model=null", "data=null", "batch_size=abc"),
+    ],
+)
+def test_a_config_that_is_wrong_starts_an_engine_too(lab, wrong):
+    """For `plan`, which names all that is wrong."""
+    problems = Problems()
+    cell = build_cell(Composer("gsp631_base").compose((wrong,), problems), (), problems)
+    assert problems.errors and need_threads(cell.config) in (False, True) and threads_of(cell.config) == 1
 
 
 @pytest.mark.parametrize("size, threads", [(32, 1), (LARGE_BATCH - 1, 1), (LARGE_BATCH, LARGE_BATCH_THREADS), (None, 1)])

@@ -29,11 +29,11 @@ def threads_of(config: Mapping[str, Any]) -> int:
 
 
 def need_threads(config: Mapping[str, Any]) -> bool:
-    """Whether another number of threads may give the cell other bits."""
+    """Whether another number of threads may give the cell other bits. The config may be wrong: `plan` names all that is."""
     layers = [node for node in (config["model"]["layers"] or {}).values() if isinstance(node, Mapping)]
     shape = config["data"]["input_shape"] or ()
     sizes = [math.prod(size for size in shape if isinstance(size, int)), *_widths(layers)]
-    other = config["precision"] != "float32" or any(node.get("_target_") not in STEADY for node in layers)
+    other = config["precision"] != "float32" or any(str(node.get("_target_")) not in STEADY for node in layers)
     return other or sum(size >= WIDE for size in sizes) > 1
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from stackfit import interrupts
 from stackfit.config import project
 from stackfit.config.given import described, find_given
-from stackfit.config.threads import threads_of
+from stackfit.config.threads import need_threads, threads_of
 from stackfit.config.trust import FILE_ARGUMENTS
 from stackfit.data import Dataset, StreamedDataset
 from stackfit.errors import ConfigError, Problems, raising
@@ -44,6 +44,7 @@ def start(cell: Cell, together: bool = False) -> None:
     engine = engines.engine_of(cell.config)
     settings = Settings(
         threads=threads_of(cell.config),
+        needs_threads=need_threads(cell.config),
         deterministic=cell.config["deterministic"] is not False,
         lean=not cell.modules,
         cache=str(project.cache() / "compiled") if engine.name == "jax" else "",

@@ -24,8 +24,8 @@ def start(deterministic: bool = True, threads: int = 1, together: bool = False, 
         deterministic: turn TensorFlow's op determinism on, or off: a sweep may hold cells of both kinds. It costs a tenth
             of an epoch and gives other bits than without.
         threads: of one operation (intra-op).
-        together: several models train in one graph, so its operations may run side by side. For one model a second
-            inter-op thread costs a sixth of an epoch (measured: 0.58 s against 0.48 s).
+        together: operations may run side by side: several models train in one graph, or a step is heavy. For one small
+            model a second inter-op thread costs a sixth of an epoch (measured: 0.58 s against 0.48 s).
         lean: leave out what Keras imports for its plots and its scikit-learn wrappers.
 
     Raises:
