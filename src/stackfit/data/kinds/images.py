@@ -132,8 +132,8 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
         if not classes[name]:
             raise _empty(folder, found, place, deeper, key)
         if deeper:
-            where, below = ", ".join(deeper), counted(sum(deeper.values()), "picture")
-            say(f"warning: left out of {shown(place)}: {below} in subfolders ({where}). Expected every picture in "
+            where, missed = ", ".join(deeper), counted(sum(deeper.values()), "picture")
+            say(f"warning: left out of {shown(place)}: {missed} in subfolders ({where}). Expected every picture in "
                 f"{shown(place)} itself. Move what belongs to the class there.")  # fmt: skip
         if len(kept) < len(files):
             other.update(end for file in files if (end := _end(file)) not in known)
