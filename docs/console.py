@@ -29,6 +29,12 @@ def run(command: str, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stderr + done.stdout
 
 
+def as_on_a_terminal(lines: list[str]) -> list[str]:
+    """The lines without the test metrics that a pipe gets once more: a terminal has shown them in the line `test`."""
+    is_told = any(line.startswith("test  ") for line in lines)
+    return [line for line in lines if not (is_told and line.startswith("test_"))]
+
+
 def expected(command: str) -> int:
     """The exit code that a command of the page must have: mistakes of the page are errors."""
     return 2 if re.search("run gsp631_ex[45]|hiden", command) else 0
@@ -50,7 +56,7 @@ def main() -> None:
             lines = [
                 line.replace(f"{folder}/", "").replace(f"{FOLDER.parent}/", "").replace(str(Path.home()), "~") for line in printed.splitlines()
             ]
-            return "\n".join(["```console", f"$ {match.group(1)}", *(line.rstrip() for line in lines), "```"])
+            return "\n".join(["```console", f"$ {match.group(1)}", *(line.rstrip() for line in as_on_a_terminal(lines)), "```"])
 
         page.write_text(BLOCK.sub(fill, text), encoding="utf-8")
 

@@ -80,7 +80,7 @@ def test_of_a_confirmed_search_the_setting_with_the_best_mean_is_the_best_everyw
     for words in (["table", NAME], ["compare", NAME, "--metric", "val_accuracy"]):  # the newest sweep is the confirmation
         out = cli(*words).out
         assert "best     units=1: val_accuracy 0.90 (trial 0)" in out and "confirm  units=2: val_accuracy 0.75" in out, out
-        assert f"--from-best {again.path}" in out
+        assert out.endswith(f"{again.path}\n")
     assert "confirm" not in cli("table", str(search.path)).out and "search " not in cli("table", str(again.path)).out
     assert stackfit.search_summary(NAME)["confirmed"]["value"] == pytest.approx(0.75)
     text = read_page(stackfit.report(NAME)).text

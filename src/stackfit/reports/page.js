@@ -89,18 +89,18 @@
   }
 
   const figureOf = (place) => data.figures[place.dataset.figure];
-  const waiting = new Set(all(".chart[data-figure]"));
+  const undrawn = new Set(all(".chart[data-figure]"));
   function drawFigure(place) {
     seen.unobserve(place);
-    if (!waiting.delete(place)) return;
+    if (!undrawn.delete(place)) return;
     const { spec, rows } = figureOf(place);
     draw(place, spec, Object.fromEntries(Object.entries(rows).map(([name, places]) => [name, rowsOf(places)])));
   }
   const seen = new IntersectionObserver((entries) => {
     entries.filter((entry) => entry.isIntersecting).forEach((entry) => drawFigure(entry.target));
   }, { rootMargin: "200px" });
-  waiting.forEach((place) => seen.observe(place));
-  addEventListener("beforeprint", () => [...waiting].forEach(drawFigure));  // paper does not scroll
+  undrawn.forEach((place) => seen.observe(place));
+  addEventListener("beforeprint", () => [...undrawn].forEach(drawFigure));  // paper does not scroll
 
   function showTip(_, event, __, value) {
     if (value === null || value === undefined || value === "") { tip.hidden = true; return; }
