@@ -82,6 +82,7 @@ def test_what_keras_says_is_one_line_without_colours():
 def test_one_is_singular_and_thousands_are_separated():
     assert [counted(number, "more pair") for number in (0, 1, 2000)] == ["0 more pairs", "1 more pair", "2,000 more pairs"]
     assert counted(3, "class") == "3 classes" and counted(1, "class") == "1 class"
+    assert [counted(2, noun) for noun in ("epoch", "search", "batch", "branch")] == ["2 epochs", "2 searches", "2 batches", "2 branches"]
 
 
 def test_what_is_counted_before_a_noun_is_counted_by_one_function():

@@ -278,7 +278,7 @@ def nearest(name: str, choices: Iterable[str]) -> str | None:
 
 def counted(number: int, noun: str) -> str:
     """`1 picture`, `2,000 pictures`, `3 classes`, `4 epochs`."""
-    plural = f"{noun}es" if noun.endswith(("s", "x", "tch", "sh")) else f"{noun}s"
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("och") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stackfit.cli.text import as_fact, as_seconds
+from stackfit.errors import counted
 from stackfit.keys import short_names
 from stackfit.results.layout import fold, lay_out
 
@@ -18,7 +19,7 @@ def search_lines(plan: dict[str, Any]) -> Iterator[str]:
     if not search:
         yield f"{plan['experiment']}: cannot be trained"
         return
-    size = "infinitely many settings" if search["size"] is None else f"{search['size']:,} setting{'s' * (search['size'] != 1)}"
+    size = "infinitely many settings" if search["size"] is None else counted(search["size"], "setting")
     yield f"{plan['experiment']}: a search among {size}, by {search['sampler']}"
     names = short_names(axis["key"] for axis in search["axes"])
     rows = [["axis", "values", "space"]]
