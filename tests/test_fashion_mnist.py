@@ -104,7 +104,7 @@ def test_a_truncated_array_of_the_real_cache_is_said_and_never_used(keras_order,
     assert again.fingerprint == keras_order.fingerprint
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"other content")])
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"other content", mtime=0)])
 def test_a_damaged_download_is_not_used_and_the_next_source_is_asked(
     idx_folder, new_cache, monkeypatch, content
 ):

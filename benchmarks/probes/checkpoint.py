@@ -5,7 +5,7 @@ import statistics
 import time
 
 import stackfit.api
-import stackfit.execution.runner
+from stackfit.results.run_folder import RunFolder
 from stackfit.training.tensorflow import runtime
 
 spent: list[float] = []
@@ -28,8 +28,8 @@ if __name__ == "__main__":
     runtime.start(lean=True)
     from stackfit.training import loop
 
-    loop._Progress.keep = timed(loop._Progress.keep, first=True)
-    stackfit.execution.runner._keep = timed(stackfit.execution.runner._keep, first=False)
+    loop._MemberState._checkpoint = timed(loop._MemberState._checkpoint, first=True)
+    RunFolder.save_checkpoint = timed(RunFolder.save_checkpoint, first=False)
     run = stackfit.api.run("gsp631_base", "epochs=11")
     checkpoint, epoch = statistics.median(spent[1:]), statistics.median(run.history["seconds"][1:])
     print(json.dumps({"checkpoint": checkpoint, "epoch": epoch, "share": checkpoint / epoch}))
