@@ -253,6 +253,8 @@ def test_a_filter_picks_rows_and_the_charts_follow(visit):
     until(page, "document.getElementById('count').textContent.startsWith('10 of')")
     page.get_by_label("Filter").fill("no-such-word")
     until(page, "document.getElementById('count').textContent.startsWith('0 of')")
+    page.get_by_label("Filter").fill("unit>64")
+    until(page, "document.getElementById('count').textContent === 'There is no column unit'")
 
 
 def test_dragging_over_a_chart_chooses_its_runs_in_the_table_and_in_the_other_charts(visit):

@@ -243,7 +243,10 @@ def test_a_rubric_judges_in_the_place_of_what_the_items_say_themselves(cli, writ
     answer = cli("check", "--claims", "rubric.yaml", "hand-ins/*/net.yaml", "-q", "--gradescope", "results.json", "--csv", "marks.csv", "--by", "part")
     sums = ("2 of 2, 4 of 4 points", "2 of 2, 4 of 4 points", "0 of 2, 0 of 4 points, 1 error", "1 of 2, 3 of 4 points")
     assert "\n\n" + "".join(f"s{number}  passed {text}\n" for number, text in enumerate(sums, 1)) + "\n" in answer.out
+    # The totals count what the items' lines count: the unreadable s3 has two claims too.
+    assert answer.out.endswith("claims: 5 passed, 1 failed, 0 skipped, 2 not judged, 11 of 16 points\n")
     rows = [*csv.DictReader((lab / "marks.csv").read_text().splitlines())]
+    assert {row["points"] for row in rows} == {"3", "1", "0"} and {row["max_points"] for row in rows} == {"3", "1", "4"}
     assert sum(float(row["points"]) for row in rows) == 11 and sum(float(row["max_points"]) for row in rows) == 16
     lines = [line.split() for line in answer.out.split("\n\n")[1].splitlines()]
     assert answer.code == 1 and [" ".join(line[:4]) for line in lines[:2]] == [
@@ -255,6 +258,8 @@ def test_a_rubric_judges_in_the_place_of_what_the_items_say_themselves(cli, writ
     assert record["score"] == 3 + 1 + 3 + 1 + 0 + 3 and [test["max_score"] for test in record["tests"]] == [3, 1] * 4
     assert record["tests"][1] == {"name": "s1.net: claim 2", "score": 1, "max_score": 1, "status": "passed", "visibility": "hidden"}
     assert [test["status"] for test in record["tests"][4:]] == ["failed", "failed", "passed", "failed"]
+    alone = cli("check", "--claims", "rubric.yaml", "hand-ins/s4/net.yaml", "-q")
+    assert alone.out.endswith("\n1 passed, 1 failed, 0 skipped, 3 of 4 points\n")
     assert not [path for path in lab.glob("outputs/*/*/*") if b"points" in path.read_bytes()]
 
 

@@ -36,7 +36,7 @@ def refusal(compose, *overrides: str) -> ConfigError:
         ("data.validation_split=1", "data.validation_split", "Expected a fraction from 0 to less than 1."),
         ("data.validation_split=-0.1", "data.validation_split", "Expected a fraction from 0 to less than 1."),
         ("data.validation_split=nan", "data.validation_split", "Expected a fraction from 0 to less than 1."),
-        ("data.test_split=1.5", "data.test_split", "Write: data.test_split=0.2"),
+        ("data.test_split=1.5", "data.test_split", "fashion_mnist data do not use it"),
         ("save=[tf]", "save", "save holds 'tf'. Expected some of: keras, h5. Write: 'save=[keras]'"),
         ("model.layers.hidden.units=0", "model.layers.hidden.units", "units is 0. Expected a whole number"),
         ("model.layers.hidden.units=-3", "model.layers.hidden.units", "units is -3."),

@@ -518,8 +518,8 @@ def test_a_projects_lab_callbacks_do_not_stand_in_for_the_shipped_ones(lab, refu
         ("x = " + "[" * 5000, "This is not a project's TOML"),
         ("[tool.stackfit]\ntrust = [" + "9" * 5000 + "]", "This is not a project's TOML"),
         ("\0", "This is not a project's TOML"),
-        ("[tool.stackfit]\ntrust = []\n", "add --trust os"),
-        ("[tool.hydra]\ncallbacks = ['evil.Evil']\n", "add --trust os"),
+        ("[tool.stackfit]\ntrust = []\n", "os belongs to Python and cannot be trusted"),
+        ("[tool.hydra]\ncallbacks = ['evil.Evil']\n", "os belongs to Python and cannot be trusted"),
     ],
 )
 def test_a_projects_file_trusts_nothing_beyond_the_project(lab, refused, text, said):

@@ -95,9 +95,12 @@ def test_a_run_that_fails_and_one_that_goes_on_have_one_entry_each(lab, store, w
 @extra
 def test_a_server_that_does_not_answer_costs_a_warning_and_not_the_run(lab, monkeypatch, capsys, cli):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    answer = cli("run", "digits_quickstart", "epochs=1", CALLBACK)
-    assert answer.code == 0
-    assert answer.err.count("warning: MLflow does not take this run") == 1
+    for quiet in ([], ["-q"]):
+        answer = cli("run", "digits_quickstart", "epochs=1", CALLBACK, *quiet)
+        assert answer.code == 0
+        assert answer.err.count("warning: MLflow does not take this run") == 1
+        (log,) = lab.glob("outputs/digits_quickstart/*/log.txt") if not quiet else [lab / answer.out.splitlines()[-1] / "log.txt"]
+        assert log.read_text().count("warning: MLflow does not take this run") == 1
     assert "stackfit log-to mlflow outputs/digits_quickstart/" in answer.err
     refused = cli("log-to", "mlflow")
     assert refused.code == 2

@@ -303,6 +303,12 @@ def test_mixed_sizes_are_listed_and_resized_on_request(lab):
         load_dataset(data)
     assert "The pictures have 3 sizes: 8 x 8 (6), 150 x 145 (2), 8 x 9 (1)." in caught.value.message
     assert caught.value.message.endswith("Type data.resize=[8,8] to bring every picture to this height and width.")
+    # The commonest size is proposed, also where the first picture has another.
+    Image.new("L", (145, 150), 7).save(f"photos/{min(path.name for path in Path('photos').iterdir())}/0.png")
+    with pytest.raises(DataError, match=r"data\.input_shape is \[150, 145, 1\]") as caught:
+        load_dataset({**data, **declare(data)})
+    assert caught.value.message.endswith("Type data.resize=[8,8] to bring every picture to this height and width.")
+    Path(f"photos/{min(path.name for path in Path('photos').iterdir())}/0.png").unlink()
     sized = {**data, "resize": [4, 5], "test_split": 0}
     assert declare(sized)["input_shape"] == [4, 5, 1]
     whole = load_dataset(sized)

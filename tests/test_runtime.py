@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from stackfit.training.backend import shadowing
 from stackfit.training.tensorflow import runtime
 
 
@@ -128,6 +129,32 @@ def test_a_forgotten_keras_json_changes_no_bit(lab):
 def test_what_a_notebook_has_set_in_keras_changes_no_bit(lab):
     setting = "import keras\nkeras.config.set_floatx('float64')\nkeras.config.set_dtype_policy('float64')\n"
     assert python(DIGEST).stdout.split() == python(setting + DIGEST).stdout.split() != []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("code", "module 'code' has no attribute 'InteractiveConsole'"),
+        ("keras", "module 'keras' has no attribute 'config'"),
+        ("json", "cannot import name 'loads' from 'json' (/somewhere/json.py)"),
+        ("numpy", "module 'numpy.linalg' has no attribute 'norm'"),
+    ],
+)
+def test_a_file_that_hides_a_module_is_named_and_no_other(lab, monkeypatch, name, said):
+    """A script called code.py was blamed on keras.json."""
+    monkeypatch.syspath_prepend(str(lab))
+    assert shadowing(AttributeError(said)) is None
+    (lab / f"{name}.py").write_text("")
+    (lab / "mine.py").write_text("")
+    assert shadowing(AttributeError(said)) == (name, lab / f"{name}.py")
+    assert shadowing(ValueError("Unknown backend: 'mine'")) is None
+
+
+def test_a_file_that_hides_keras_is_one_sentence(lab):
+    (lab / "keras.py").write_text("")
+    done = python("from stackfit.training.backend import import_keras\nimport_keras()")
+    assert "Keras cannot be imported: module 'keras' has no attribute 'config'. keras.py was imported in the place of" in done.stderr
+    assert "keras.json" not in done.stderr and done.stderr.endswith("Rename it.\n")
 
 
 @pytest.mark.tf

@@ -74,7 +74,7 @@ def test_a_target_outside_its_role_is_refused(changed, key):
     (error,) = errors(**changed)
     assert isinstance(error, TrustError) and error.key == key
     assert "is not allowed as part of" in error.message
-    assert "--trust" in error.message or "Write: _target_: keras." in error.message
+    assert any(cure in error.message for cure in ("--trust", "cannot be trusted. Remove it", "Write: _target_: keras."))
     assert "Expected a public class of" in error.message or "Expected plain values" in error.message
 
 
@@ -152,6 +152,24 @@ def test_a_module_is_allowed_once_it_is_trusted_and_there(write):
     (error,) = errors(callbacks=own)
     assert "If experiments.mine is your own file, add --trust experiments.mine" in error.message
     assert errors(callbacks=own, trusted=("experiments.mine",)) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "advice"),
+    [
+        ("os.system", "os belongs to Python and cannot be trusted. Remove it"),
+        ("importlib.util.find_spec", "importlib belongs to Python and cannot be trusted."),
+        ("builtins.eval", "builtins belongs to Python and cannot be trusted."),
+        ("numpy.linalg.norm", "numpy is an installed package and cannot be trusted. Remove it, or write a class of your own"),
+        ("nobody_has_this.Stop", "If nobody_has_this is your own file, add --trust nobody_has_this"),
+        ("mine.deep.Stop", "If mine.deep is your own file, add --trust mine.deep"),
+        ("string.Stop", "If string is your own file, add --trust string"),  # here it is
+    ],
+)
+def test_nobody_is_told_to_trust_what_is_no_file_of_theirs(write, target, advice):
+    write("string.py", "")
+    (error,) = errors(callbacks=callback(_target_=target))
+    assert advice in error.message
 
 
 def test_trust_in_a_module_is_not_trust_in_what_lies_below_it_or_next_to_it(write):

@@ -80,8 +80,9 @@ def command(
         chosen = _choose(predictions, wrong, count or 8)
         for number in chosen:
             sys.stdout.write(_line(predictions[number], opened) + "\n")
-        if wrong and len(chosen) < (most := len(_choose(predictions, True, len(predictions)))):
-            sys.stdout.write(f"{len(chosen):,} of {most:,} are listed. For all: --count {most}\n")
+        most = sum(prediction.error is None and prediction.predicted != prediction.label for prediction in predictions)
+        if wrong and len(chosen) < most:
+            sys.stdout.write(f"{len(chosen):,} of {most:,} wrong items are listed. For all: --count {most}\n")
         sys.stdout.write(_summary(predictions, opened) + "\n")
     return code
 

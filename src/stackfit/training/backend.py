@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any
 
 from stackfit.errors import ConfigError
+from stackfit.files import shown
 
 
 def check_backend(engine: str) -> None:
@@ -38,11 +43,24 @@ def import_keras() -> Any:
     """Keras, with the conventions that a fingerprint stands for, whatever keras.json says or a notebook has set.
 
     Raises:
-        ConfigError: it cannot be imported with this user's keras.json.
+        ConfigError: it cannot be imported with this user's keras.json, or because of a file with another module's name.
     """
     try:
         import keras
-    except (ValueError, AttributeError, TypeError) as error:  # what a wrong value in keras.json raises
+
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(1e-7)
+        keras.config.set_image_data_format("channels_last")
+        return keras
+    except (ValueError, AttributeError, TypeError, ImportError) as error:
+        if found := shadowing(error):
+            raise ConfigError(
+                f"Keras cannot be imported: {str(error).rstrip('.')}. {shown(found[1])} was imported in the place of the module "
+                f"{found[0]!r}. Expected a file name that no module has. Rename it."
+            ) from error
+        if isinstance(error, ImportError):
+            raise
+        # What is left is what a wrong value in keras.json raises.
         folder = os.environ.get("KERAS_HOME") or "~/.keras"
         if not os.path.exists(file := os.path.expanduser(os.path.join(folder, "keras.json"))):
             raise
@@ -50,10 +68,18 @@ def import_keras() -> Any:
             f"Keras cannot be imported with {file}: {str(error).rstrip('.')}. Expected its own settings, or no such file. "
             "Remove it, or set KERAS_HOME to another folder."
         ) from error
-    keras.config.set_floatx("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
-    return keras
+
+
+def shadowing(error: BaseException) -> tuple[str, Path] | None:
+    """A module that an error passed through or names, and the file that hides it: another one of its name comes later on the path."""
+    frames = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    names = dict.fromkeys([*re.findall(r"'(\w+)[.']", str(error)), *(Path(frame).stem for frame in frames)])
+    for place, folder in enumerate(sys.path):
+        for name in names:
+            files = (Path(folder or ".", f"{name}.py"), Path(folder or ".", name, "__init__.py"))
+            if (file := next(filter(Path.is_file, files), None)) and PathFinder.find_spec(name, sys.path[place + 1 :]):
+                return name, file
+    return None
 
 
 @contextlib.contextmanager
