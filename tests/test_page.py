@@ -14,6 +14,7 @@ from made_runs import make_run
 from pages import read_page, sections_of
 
 import stackfit
+from stackfit.reports.runs_table import command_of
 from stackfit.reports.searched import command_of_sweep
 from stackfit.results.comparison import compare
 from stackfit.results.sweep_folder import SweepFolder
@@ -177,6 +178,19 @@ def test_the_command_of_a_sweep_trains_its_cells_and_no_others(monkeypatch, cell
     index["cells"].append({**index["cells"][0], "axes": {"a": "9", "b": "earlier"}, "planned": False})
     monkeypatch.setattr(SweepFolder, "read_index", lambda self: index)
     assert command_of_sweep(Path("sweep")) == command
+
+
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        ({"experiment": "xor_needs_a_hidden_layer", "sweep": "sweep-1", "overrides": ["seed=3"]}, "stackfit run xor_needs_a_hidden_layer hydra.mode=RUN seed=3"),
+        ({"experiment": "digits_quickstart", "sweep": "sweep-1", "overrides": ["seed=3"]}, "stackfit run digits_quickstart seed=3"),
+        ({"experiment": "digits_quickstart", "overrides": ["seed=3"]}, "stackfit run digits_quickstart seed=3"),
+        ({"experiment": "gone", "sweep": "sweep-1", "overrides": []}, "stackfit run gone"),
+    ],
+)
+def test_what_repeats_a_cell_trains_this_cell_and_no_sweep_that_its_experiment_declares(lab, status, command):
+    assert command_of(status) == command
 
 
 def test_runs_of_other_metrics_stand_in_one_table_and_the_default_metric_decides(lab):

@@ -86,6 +86,7 @@ def test_of_a_confirmed_search_the_setting_with_the_best_mean_is_the_best_everyw
     text = read_page(stackfit.report(NAME)).text
     assert "highest mean val_accuracy over 2 seeds: units=2" in text and "What the search found" in text
     assert "test_accuracy by setting" not in text
+    assert stackfit.plot(NAME, kind="axis").figure.title == "val_accuracy by units"
     text = read_page(stackfit.report(again.path)).text
     assert "highest mean val_accuracy over 2 seeds: units=2" in text and "--confirm 2" in text
 

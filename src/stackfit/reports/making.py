@@ -23,7 +23,7 @@ from stackfit.results import run_files
 from stackfit.results.differences import columns_of, in_order
 from stackfit.results.directions import check_direction
 from stackfit.results.frames import Paths, Runs, read_runs
-from stackfit.results.search_rank import Ranking, best_mean, ranking_of
+from stackfit.results.search_rank import best_mean
 from stackfit.results.selection import no_match, rows_where
 from stackfit.results.sweep_folder import SweepFolder
 from stackfit.waiting import doing
@@ -97,9 +97,6 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
     folders = runs.about["folder"].tolist()
     swept = sorted(path for path in {Path(folder).parent for folder in folders} if SweepFolder(path).index.is_file())
     found = read_searches(swept, problems)
-    ranking = ranking_of(runs) if metric is None else None
-    if ranking is not None and ranking.metric in runs.metrics:
-        metric, direction = ranking.metric, direction or ranking.direction
     overview = Overview.of(runs, problems, metric, direction)
     table = Table(
         columns_of_page(overview),
@@ -114,7 +111,7 @@ def page_of(runs: Runs, problems: list[str], out: Path, metric: str | None, dire
     return Page(
         title=experiments[0] if len(experiments) == 1 else f"{len(folders)} runs of {len(experiments)} experiments",
         questions=questions(runs, experiments),
-        facts=[*facts(overview, ranking)],
+        facts=[*facts(overview)],
         warnings=[*dict.fromkeys(problems)],
         sections=sections,
         table=table,
@@ -137,9 +134,9 @@ def questions(runs: Runs, experiments: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-def facts(overview: Overview, ranking: Ranking | None) -> list[tuple[str, str]]:
+def facts(overview: Overview) -> list[tuple[str, str]]:
     """The figures that stand at the top: how many runs, the best value, the time."""
-    runs = overview.runs
+    runs, ranking = overview.runs, overview.ranking
     states = Counter(runs.about["state"])
     words = ", ".join(f"{count} {state}" for state, count in states.most_common())
     found = [(f"{len(runs.about):,}", f"runs: {words}" if len(states) > 1 else f"runs, all {next(iter(states))}")]
