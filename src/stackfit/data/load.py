@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
+from stackfit.config.checks import CHOICES
 from stackfit.config.schema import Data
 from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
@@ -40,7 +41,7 @@ def declare(
     file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
     """
     settings = checks.settings_of(data)
-    if settings.kind not in project.data_kinds():
+    if settings.kind not in CHOICES["data.kind"]:
         return {}
     if found := unread(settings):
         idle(found)
