@@ -10,20 +10,24 @@ from typing import Any
 import numpy as np
 
 from stackfit.config import project
+from stackfit.config.checks import CHOICES
 from stackfit.config.schema import Data
 from stackfit.data import settings as checks
 from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Split, StreamedDataset
 from stackfit.data.division import stratified
 from stackfit.data.gaps import find_gaps
 from stackfit.data.inputs import Inputs
-from stackfit.data.kinds import kind_of
+from stackfit.data.kinds import kind_of, unread
 from stackfit.errors import DataError
 from stackfit.waiting import doing
 
 
 @doing("Reading the data")
 def declare(
-    data: Mapping[str, Any], form: str | None = None, warn: Callable[[DataError], None] = lambda warning: None
+    data: Mapping[str, Any],
+    form: str | None = None,
+    warn: Callable[[DataError], None] = lambda warning: None,
+    idle: Callable[[Mapping[str, Any]], None] = lambda found: None,
 ) -> dict[str, Any]:
     """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open; `columns` if
     they are to be found.
@@ -31,13 +35,16 @@ def declare(
     Args:
         form: the task's `labels`, which says what a label is; None where no task is known.
         warn: takes what is unusual.
+        idle: takes the settings that change nothing, if there are any, of all data.
 
     Called while a config is composed, so that the resolved config states what the model is built for. Reads the
     file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
     """
     settings = checks.settings_of(data)
-    if settings.kind not in project.data_kinds():
+    if settings.kind not in CHOICES["data.kind"]:
         return {}
+    if found := unread(settings):
+        idle(found)
     is_declared = None not in (settings.input_shape, settings.num_classes)
     if is_declared and not settings.path:
         return {}

@@ -7,6 +7,7 @@ import copy
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from stackfit.config import project
@@ -24,7 +25,6 @@ from stackfit.data import declare, load_dataset, target_scale_of
 from stackfit.data.settings import split_at
 from stackfit.errors import ConfigError, DataError, Problems
 from stackfit.execution.fingerprint import fingerprint_of
-from stackfit.execution.unread_settings import check_unread
 from stackfit.model import own_modules
 
 
@@ -81,13 +81,12 @@ def build_cell(
     if plain is None:  # `resolve` says why
         problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
     elif not problems.covers("data"):
-        if not planned:
-            check_unread(composition, plain, problems, axes)
         try:
             # A user's table has columns and classes that the model may read.
             warnings: list[ConfigError] = []
             form = composition.config.task.get("labels")
-            for key, value in declare(plain, form, warnings.append).items():
+            refuse = (lambda found: None) if planned else partial(_refuse, composition, problems, axes)
+            for key, value in declare(plain, form, warnings.append, refuse).items():
                 data[key] = plain[key] = value
             for warning in warnings:
                 if warning.kind not in (composition.config.silence or ()):
@@ -125,6 +124,12 @@ def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
     problems.add(fill_steps(config["optimizer"], steps, config["epochs"]))
     if steps and "schedule_length" not in config["silence"]:
         problems.warnings += find_unfit(explicit, steps, config["epochs"])
+
+
+def _refuse(composition: Composition, problems: Problems, axes: Mapping[str, str] | None, found: Mapping[str, Any]) -> None:
+    from stackfit.execution.unread_settings import check_unread
+
+    check_unread(composition, found, problems, axes)
 
 
 def _replaced(option: str) -> ConfigError:

@@ -8,29 +8,25 @@ from typing import Any
 from stackfit.config import project
 from stackfit.config.hydra.composition import Composition
 from stackfit.config.origins import Origin, Typed, override_key
-from stackfit.data.kinds import kind_of, unread
-from stackfit.data.settings import settings_of
+from stackfit.data import kinds
 from stackfit.errors import ConfigError, Problems
 
 CHOICES = ("data", "data.kind")
 
 
-def check_unread(composition: Composition, data: Mapping[str, Any], problems: Problems, axes: Mapping[str, str] | None = None) -> None:
+def check_unread(composition: Composition, found: Mapping[str, Any], problems: Problems, axes: Mapping[str, str] | None = None) -> None:
     """An error for each setting that would change nothing; a warning if other data were chosen after it was set.
 
     Args:
-        data: the section as plain containers, `???` where a value is missing.
+        found: as `data.kinds.unread` gives them.
         axes: what a sweep varies. If that is the data, a setting may be meant for another cell.
     """
-    settings = settings_of(data)
-    if settings.kind not in project.data_kinds():
-        return
     places = composition.origins.settings
     kind_file = next((getattr(place, "file", None) for key, place in reversed(places) if key == "data.kind"), None)
-    for name, value in unread(settings).items():
+    for name, value in found.items():
         key = f"data.{name}"
-        place = next((place for found, place in reversed(places) if f"{found}.".startswith(f"{key}.")), None)
-        error = ConfigError(_said(name, value, str(settings.kind), bool(settings.test_path)), key=key, kind="name")
+        place = next((place for other, place in reversed(places) if f"{other}.".startswith(f"{key}.")), None)
+        error = ConfigError(_said(name, value, str(composition.config.data.kind)), key=key, kind="name")
         if any(choice in (axes or ()) for choice in CHOICES) or _is_left_over(place, composition, kind_file):
             error.kind = "unread_setting"
             if error.kind not in (composition.config.silence or ()):
@@ -47,12 +43,11 @@ def _is_left_over(place: Origin | Typed | None, composition: Composition, kind_f
     return chosen or place.file.path != composition.path
 
 
-def _said(name: str, value: Any, kind: str, tested: bool) -> str:
+def _said(name: str, value: Any, kind: str) -> str:
     shown = repr(value) if isinstance(value, (str, int, float)) else "set"
-    if name in kind_of(kind).reads:  # beside another key
-        assert tested
+    if name in kinds.kind_of(kind).reads:  # beside another key
         return f"data.{name} is {shown}, but data.test_path is the test part. Expected one of them. Leave one out."
-    readers = [other for other in project.data_kinds() if name in kind_of(other).reads]
+    readers = [other for other in project.data_kinds() if name in kinds.kind_of(other).reads]
     return (
         f"data.{name} is {shown}, but {kind} data do not use it. Expected only what they use. Leave it out, or choose the data that it "
         f"is for: {' or '.join(f'data={reader}' for reader in readers)}."

@@ -20,6 +20,7 @@ Warn = Callable[[DataError], None]
 
 EVERY = ("kind", "examples", "input_shape", "num_classes", "class_names", "scale", "validation_split", "max_memory_bytes", "stratify")
 """The keys of `data` that mean something to all kinds."""
+DEFAULTS = vars(Data())
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def kind_of(name: str) -> Kind:
 
 def unread(settings: Data) -> dict[str, Any]:
     """The keys with another value than their default that would change nothing, and these values."""
-    given = {key: value for key, value in vars(settings).items() if value is not None and value != getattr(Data(), key)}
+    given = {key: value for key, value in vars(settings).items() if value is not None and value != DEFAULTS[key]}
     found = {key: value for key, value in given.items() if key not in (*EVERY, *kind_of(settings.kind).reads)}
     if settings.test_path and "test_path" not in found and given.get("test_split"):
         found["test_split"] = settings.test_split
