@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 
 import pyte
@@ -229,17 +230,20 @@ def test_ctrl_c_on_a_terminal_leaves_it_clean(lab):
         preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(follower)
+    late = threading.Timer(120, process.kill)  # rather than for ever
+    late.start()
     shown = b""
-    while b"epoch 3/100000  loss" not in shown:
-        shown += os.read(leader, 65536)
-    os.write(leader, b"\x03")
     try:
+        while b"epoch 3/100000  loss" not in shown:
+            shown += os.read(leader, 65536)
+        os.write(leader, b"\x03")
         while chunk := os.read(leader, 65536):
             shown += chunk
     except OSError:  # the other side is closed
         pass
+    late.cancel()
     os.close(leader)
-    assert process.wait(10) == 130
+    assert process.wait(10) == 130, shown[-2000:]
     text = shown.decode()
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is back
     assert plain(text).rstrip().endswith("Interrupted. Run the same command again to resume.") and "Traceback" not in text
