@@ -289,7 +289,7 @@ def test_a_failed_run_is_1_and_is_in_the_table_with_its_reason(cli, keras, write
         ([*RUN, "batch_size=0"], ["batch_size is 0.", "Write: batch_size=1"]),
         ([*RUN, "model.layers.hidden.units=0"], ["units is 0.", "Write: model.layers.hidden.units=64"]),
         ([*RUN, "model.layers.hidden.units=-5"], ["units is -5."]),
-        ([*RUN, "model.layers.hidden._target_=os.system"], ["os.system is not allowed as part of", "--trust os"]),
+        ([*RUN, "model.layers.hidden._target_=os.system"], ["os.system is not allowed as part of", "os belongs to Python and cannot be trusted"]),
         ([*RUN, "model.layers.hidden._target_=keras.layers.Lambda"], ["keras.layers.Lambda is refused"]),
         ([*RUN, "optimizer._target_=keras.layers.Dense"], ["is not allowed as part of optimizer"]),
         ([*RUN, "+callbacks.a={_target_: experiments.mine.Stop}"], ["add --trust experiments.mine"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -172,8 +174,9 @@ def test_nobody_is_told_to_trust_what_is_no_file_of_theirs(write, target, advice
     assert advice in error.message
 
 
-def test_trust_in_a_module_is_not_trust_in_what_lies_below_it_or_next_to_it(write):
+def test_trust_in_a_module_is_not_trust_in_what_lies_below_it_or_next_to_it(write, monkeypatch):
     write("experiments/mine.py", "")
+    monkeypatch.setitem(sys.modules, "experiments", types.ModuleType("experiments"))  # has no spec, as after a run
     for target in ("experiments.mine.os.system", "experiments.other.Stop", "experiments.Stop"):
         (error,) = errors(callbacks=callback(_target_=target), trusted=("experiments.mine",))
         assert "is not allowed" in error.message

@@ -6,7 +6,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -152,7 +152,7 @@ def _foreign(module: str) -> str:
     top = module.partition(".")[0]
     if top in sys.stdlib_module_names:
         return f"{top} belongs to Python and cannot be trusted. Remove it"
-    origin = getattr(find_spec(top), "origin", None) if top.isidentifier() else None
+    origin = getattr(PathFinder.find_spec(top), "origin", None)  # what was loaded from elsewhere may have no spec
     if {"site-packages", "dist-packages"} & {*Path(origin or "").parts}:
         return f"{top} is an installed package and cannot be trusted. Remove it, or write a class of your own that uses it"
     return ""
