@@ -346,7 +346,11 @@ def test_what_exceeds_a_limit_has_failed_with_what_was_found_and_what_is_allowed
         answer = cli(*good, option, limit)
         assert answer.code == 1 and "a--good  passed 0 of 1  " in answer.out and said in answer.out, answer.out
     assert folders(lab, "a--good") == [run]
-    # A search declares no model of its own: each that it trained counts.
+
+
+@pytest.mark.extra
+def test_a_search_has_no_model_of_its_own_and_each_that_it_trains_is_held_to_the_limit(cli, write, lab):
+    small = ONE.partition("expect:")[0]
     choices = "hydra: {mode: MULTIRUN, sweeper: {metric: loss, pruner: none, n_trials: 2, params: {model.layers.hidden.units: '4,5'}}}\n"
     write("a/search.yaml", small.replace("_self_", "{override hydra/sweeper: search}, _self_") + choices)
     write("best.yaml", "expect: [{metric: loss, best_between: [0, 99]}]\n")

@@ -92,13 +92,18 @@ def test_the_history_of_the_best_value_stands_next_to_what_chance_would_have_fou
     assert chance["open"] == ["", "or more"] and chance["expected"][0].count(" to ") == 1 and chance["expected"][1].endswith(" or more")
 
 
-def test_axes_have_their_share_and_trials_their_rung_and_reason(page):
+@pytest.mark.extra
+def test_axes_have_their_share(page):
     read, _, summary = page
     (shares,) = figure(read, "shares")
     assert dict(zip(shares["axis"], shares["share"], strict=True)) == {
         key.rpartition(".")[2]: pytest.approx(value, abs=1e-6) for key, value in summary["importance"].items()
     }
     assert shares["faint"] == [axis in summary["importance_by_chance"] for axis in summary["importance"]]
+
+
+def test_trials_have_their_rung_and_reason(page):
+    read, _, summary = page
     (ends,) = figure(read, "ends")
     pruned = [trials for trials, state in zip(ends["trials"], ends["state"], strict=True) if state == "pruned"]
     assert sum(pruned) == summary["trials"]["pruned"] and ends["epoch"] == [1, 2, 4, 8] and ends["trials"][-1] == 3
@@ -160,7 +165,7 @@ def test_a_search_that_has_only_begun_or_is_damaged_is_a_page_all_the_same(lab, 
     sweep.index.write_text(json.dumps({**index, "cells": [*index["cells"], cell]}))
     path = stackfit.report("outputs")
     read = read_page(path)
-    assert "trials of a search" in capsys.readouterr().err and "trials of a search" in read.text
+    assert "sweep.json cannot be read" in capsys.readouterr().err and "sweep.json cannot be read" in read.text
     assert "4 trials so far: 1 finished, 2 pruned, 1 waiting" in read.text and "not said of fewer than 20 trials" in read.text
     assert sections_of(path.read_text())[0] == "search"
 
