@@ -90,7 +90,7 @@ class Reader:
         def parse(start: tuple[int, int], end: tuple[int, int]) -> None:
             row = start[1]
             with self.source.path.open("rb", 0) as file:
-                for frame in self._parse(_Piece(file, start[0], end[0]), row, dtype=dtype, chunksize=chunk):
+                for frame in self._parse(_Piece(file, start[0], end[0]), row, dtype=dtype, chunksize=chunk, low_memory=False):
                     for name, cells in frame.items():
                         place = columns[name][row : row + len(frame)]
                         kinds[name].add(cells.dtype.kind)
