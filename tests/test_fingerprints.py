@@ -88,7 +88,7 @@ def test_a_later_key_changes_only_the_cells_that_set_it_to_something_else(cells,
 def test_a_revision_changes_only_the_cells_that_use_what_it_fixes(cells, monkeypatch):
     before = digests(cells)
     fixes_validation = fingerprint.Revision("validation_hooks", 2, lambda config: config["data"]["validation_split"] > 0)
-    monkeypatch.setattr(fingerprint, "REVISIONS", (fixes_validation,))
+    monkeypatch.setattr(fingerprint, "REVISIONS", (*fingerprint.REVISIONS, fixes_validation))
     after = digests(cells)
     assert {name for name in cells if after[name] != before[name]} == {"with validation"}
 
@@ -106,6 +106,11 @@ def test_a_tables_settings_leave_out_later_keys_as_runs_did_that_did_not_know_th
     assert not schema.LATER.keys() & schema.settings_of(config).keys()
     config["data"]["impute"] = "median"
     assert schema.settings_of(config)["data.impute"] == "median"
+
+
+def test_every_run_on_jax_has_the_losses_of_logits(cells):
+    assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(cells["with the key"])] == ["jax_crossentropy"]
+    assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(cells["plain"])] == []
 
 
 def test_class_weights_by_names_that_are_other_numbers_are_a_revision(cells):

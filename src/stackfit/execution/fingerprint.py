@@ -51,6 +51,10 @@ def _has_broadcast_metrics(config: Mapping[str, Any]) -> bool:
     return config["task"]["labels"] != "one_hot" and bool(_targets(config["task"]["metrics"]) & BROADCAST)
 
 
+def _is_on_jax(config: Mapping[str, Any]) -> bool:
+    return config.get("engine") == "jax"
+
+
 def _targets(nodes: Mapping[str, Any] | None) -> set[str]:
     return {str(node["_target_"]) for node in (nodes or {}).values() if isinstance(node, Mapping)}
 
@@ -61,6 +65,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision("validation_hooks", 2, _has_validation_hooks),
     Revision("metric_labels", 2, _has_broadcast_metrics),
     Revision("threads", 2, threads.gained_threads),
+    Revision("jax_crossentropy", 2, _is_on_jax),  # before: of clipped probabilities
 )
 
 

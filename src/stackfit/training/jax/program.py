@@ -20,6 +20,7 @@ from jax import lax
 
 from stackfit.errors import ConfigError, StackfitError, TrainingError
 from stackfit.training.engine import Logs, Member
+from stackfit.training.jax.logits import from_logits
 from stackfit.training.jax.pipeline import JaxFeed, Resident
 from stackfit.training.jax.room import check_room
 from stackfit.training.jax.stacks import Rows, variables_of
@@ -41,11 +42,13 @@ class Compiled:
         self.outputs = jax.jit(outputs)
 
     def _train_step(self, state: State, batch: Any) -> State:
-        return self.model.train_step(state, batch)[1]
+        with from_logits():
+            return self.model.train_step(state, batch)[1]
 
     def _test_step(self, state: State, batch: Any) -> State:
         trainable, other, optimizer, metrics = state
-        trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
+        with from_logits():
+            trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
         return trainable, other, optimizer, metrics
 
     def _program(self, step: Callable[[State, Any], State]) -> Callable[..., State]:
