@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stackfit.errors import ConfigError, RunFolderError, printable
 from stackfit.results.dependence import following
 from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
-from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
+from stackfit.results.directions import check_direction, find_mixture, undirected
 from stackfit.results.formats import render
 from stackfit.results.frames import COUNTS, SHOWN, Paths, Runs, as_paths, read_runs
 from stackfit.results.grouping import with_groups
@@ -174,7 +174,8 @@ def compare_configurations(
         aside = runs.about["state"][~finished].value_counts().items()
         counts = ", ".join(f"{count} {state}" for state, count in aside)
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
-    name, runs = choose_metric(runs, metric, "--metric"), runs.pick(finished)
+    name, direction, _ = choose_metric(runs, metric, "--metric", direction)
+    runs = runs.pick(finished)
     problems = [*problems, *of_last_epoch(runs, name)]
     runs, key = with_groups(runs, by)
     frame, seeds = grouped(runs, "seed", key)
@@ -193,7 +194,6 @@ def compare_configurations(
             where="--metric",
         )
     problems = [*problems, *check_same_items(runs, name), *find_mixture(runs, name)]
-    direction = direction or direction_of(runs, name)
     frame.insert(0, "configuration", _labels(frame, key))
     frame["values"] = seeds[name].groupby(level=0).agg(lambda values: values[np.isfinite(values)].tolist()).tolist()
     frame = frame.sort_values(f"{name}_mean", ascending=direction == "min", kind="stable", ignore_index=True)

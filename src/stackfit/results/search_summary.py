@@ -157,7 +157,8 @@ def _chance(study: Study, best: Trial, sign: float, size: float, learns: bool) -
 def _settled(trial: Trial, sign: float) -> search_chance.Settled:
     curve = tuple(sign * value for value in trial.curve)
     final = sign * trial.value if trial.state == "finished" and trial.value is not None else None
-    return search_chance.Settled(curve, trial.longest // len(trial.folders), final, trial.state == "pruned")
+    seeds = len(trial.folders)
+    return search_chance.Settled(curve, trial.epochs / seeds, trial.longest // seeds, final, trial.state == "pruned")
 
 
 def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, seeds: int) -> dict[str, Any]:
@@ -171,7 +172,7 @@ def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, s
         "high": None if math.isinf(high) else high,
         "exact": high - low <= least,
         "settings": baseline.settings,
-        "epochs": baseline.epochs * seeds,
+        "epochs": round(baseline.epochs * seeds),
         "search": search,
     }
 
