@@ -116,6 +116,22 @@ def test_the_search_that_went_on_after_its_confirmation_keeps_it_and_a_newer_sea
     assert search_at(again.path)[0].path.name == "sweep-1"  # the other has not tried all of its settings
 
 
+def test_the_runs_by_which_settings_were_chosen_are_not_compared_with_those_that_confirm_them(lab, cli):
+    search, again = make_search(), confirm(NEW)
+    for words in ([], ["--metric", "test_accuracy"]):
+        answer = cli("compare", NAME, *words, "--format", "json")
+        rows, said = [*json.loads(answer.out).values()][1], " ".join(answer.err.split())
+        assert {row["configuration"]: row["n"] for row in rows} == {"units=1": 2, "units=2": 2}
+        assert "Not compared: 3 finished runs of the search itself, by which the settings" in said and f"stackfit compare {search.path}" in said
+    means = json.loads(cli("compare", str(again.path), "--format", "json").out)
+    assert [row["val_accuracy_mean"] for row in [*means.values()][1]] == [pytest.approx(0.75), pytest.approx(0.65)]
+    assert len([*json.loads(cli("compare", str(search.path), "--format", "json").out).values()][1]) == 3  # what the search itself has
+    assert "again    stackfit run xor_needs_a_hidden_layer hydra.mode=RUN \\\n           model.layers.hidden.units=2\n" in cli("compare", NAME).out
+    assert stackfit.search_summary(search.path)["command"].endswith("units=1")
+    page = read_page(stackfit.report(NAME)).text
+    assert "stackfit run xor_needs_a_hidden_layer hydra.mode=RUN model.layers.hidden.units=2" in page
+
+
 def test_compare_and_the_best_rows_are_by_what_the_search_chose_unless_others_are_asked_for(lab, cli):
     sweep = make_search(settings={"direction": ["min"]})  # whatever the metric's class says
     for paths in ([NAME], [str(sweep.path)]):
@@ -126,7 +142,7 @@ def test_compare_and_the_best_rows_are_by_what_the_search_chose_unless_others_ar
     assert cli("compare", NAME, "--metric", "test_accuracy").out.startswith("test_accuracy, mean")
     assert cli("compare", NAME, "--direction", "max").out.index("units=1") < cli("compare", NAME, "--direction", "max").out.index("units=3")
     make_run(Path("outputs") / "base" / "other", {}, {"test_accuracy": 0.99})
-    assert cli("compare", "outputs").out.startswith("test_accuracy, mean")  # several experiments
+    assert stackfit.table("outputs", top=1, direction="max")["experiment"].tolist() == ["base"]  # of several, by test_accuracy
     make_search("sweep-2", settings={"metric": ["loss"], "direction": ["min"]})
     assert cli("compare", NAME).out.startswith("test_accuracy, mean")  # two searches by different metrics
 

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.errors import ConfigError, RunFolderError, printable
+from stackfit.errors import ConfigError, RunFolderError, counted, printable
 from stackfit.results.dependence import following
 from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
 from stackfit.results.directions import check_direction, find_mixture, undirected
@@ -22,6 +22,7 @@ from stackfit.results.numbers import measured
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.search_lines import render_search
+from stackfit.results.search_rank import ranking_of
 from stackfit.results.search_summary import summary_of
 from stackfit.results.selection import no_match, rows_where
 from stackfit.results.shapes import grouped, in_words, unlike_in
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 MOST_IN_PAIRS = 16  # 120 pairs; of more configurations, only the best is held against each of the others
 MOST_SENTENCES = 15  # six configurations; of more, the sentences are about the best
 WIDTH = 120  # where Python shows it
+BIASED = (
+    "Not compared: {} of the search itself, by which the settings that were trained again with new seeds were chosen; so they look "
+    "better than they are. Those alone: stackfit compare {}"
+)
 SHORT = 20  # characters of a configuration's name; longer ones have a number in the table of pairs
 
 
@@ -176,6 +181,11 @@ def compare_configurations(
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
     name, direction, _ = choose_metric(runs, metric, "--metric", direction)
     runs = runs.pick(finished)
+    if by is None and (ranking := ranking_of(runs)) and ranking.chosen_in:
+        own = runs.about["folder"].map(lambda folder: Path(folder).parent == ranking.chosen_in)
+        if own.any() and len({*(ranking.settings or {}).values()}) > 1:  # else nothing is left to compare
+            problems = [*problems, BIASED.format(counted(int(own.sum()), "finished run"), ranking.chosen_in)]
+            runs = runs.pick(~own)
     problems = [*problems, *of_last_epoch(runs, name)]
     runs, key = with_groups(runs, by)
     frame, seeds = grouped(runs, "seed", key)

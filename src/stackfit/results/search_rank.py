@@ -32,6 +32,7 @@ class Ranking:
     metric: str
     direction: str
     settings: Mapping[str, Setting] | None = None  # of each folder that counts, ranked by their mean over seeds; None: each run alone
+    chosen_in: Path | None = None  # the search, if those are the runs that confirm it
 
 
 def search_at(path: Path) -> tuple[SweepFolder | None, SweepFolder | None]:
@@ -63,10 +64,12 @@ def ranking_of(runs: Runs) -> Ranking | None:
         return None
     newest = max((search for _, search in found), key=_written).path
     study = next(study for (_, search), study in zip(found, studies, strict=True) if search.path == newest)
-    whole = next((sweep for sweep, search in found if search.path == newest and sweep is not search), None)
-    if whole is None and study.get("seeds", 1) > 1:
+    again = next((sweep for sweep, search in found if search.path == newest and sweep is not search), None)
+    whole = again
+    if again is None and study.get("seeds", 1) > 1:
         whole = next(search for _, search in found if search.path == newest)
-    return Ranking(study["metric"][0], study["direction"][0], None if whole is None else _settings(whole))
+    settings = None if whole is None else _settings(whole)
+    return Ranking(study["metric"][0], study["direction"][0], settings, None if again is None else newest)
 
 
 def best_mean(values: Mapping[str, float], settings: Mapping[str, Setting], direction: str) -> tuple[list[str], float, int]:
@@ -119,10 +122,9 @@ def seeds_of(confirmation: SweepFolder) -> int:
     return max(Counter(_settings(confirmation).values()).values())
 
 
-def trial_of(search: SweepFolder, axes: Mapping[str, str]) -> Trial | None:
-    """The trial of a search that has this setting, whatever its seed."""
-    study = read_study(search)
-    return next((trial for trial in study.trials if _setting(trial.axes) == _setting(axes)), None) if study else None
+def trial_of(trials: Iterable[Trial], axes: Mapping[str, str]) -> Trial | None:
+    """The one that has this setting, whatever its seed."""
+    return next((trial for trial in trials if _setting(trial.axes) == _setting(axes)), None)
 
 
 def _place(trial: Trial, direction: str) -> tuple[Any, ...]:
