@@ -25,6 +25,7 @@ CELLS = '"overrides": ["epochs=2"], "axes": ["a"], "cells": [{"axes": {"a": '
         ('{"format": 2, "experiment": "x", ' + CELLS + '"the \\"trial\\": 0"}}', Head("x", ("epochs=2",), ("a",), False)),
         ('{"experiment": "the \\"cells\\": [", ' + CELLS + "1", Head('the "cells": [', ("epochs=2",), ("a",), False)),
         ('{"experiment": "x", "overrides": [], "axes": [], "cells": []}', Head("x", (), (), False)),
+        ('{"experiment": "x", "overrides": [], "axes": [], "cells": [], "study": {}}', Head("x", (), (), True)),
         ('{"experiment": "x", "cells": [', None),
         ("[" + CELLS, None),
         ("", None),

@@ -13,12 +13,12 @@ from stackfit.results.bounds import check_size
 ROOM = 1_000_000  # bytes: what was typed, and the first cells
 # As keys: within a text, the quotes are escaped.
 _CELLS = re.compile(rb'"cells":\s*\[')
-_TRIAL = re.compile(rb'"trial":\s*\d')
+_SEARCH = re.compile(rb'"trial":\s*\d|"study":\s*\{')
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the file says before its cells, and whether these are trials of a search."""
+    """What the file says before its cells, and whether it is a search's: the first cell is a trial, or the study is near."""
 
     experiment: str
     overrides: tuple[str, ...]
@@ -34,12 +34,12 @@ def read_head(index: Path) -> Head | None:
             start = file.read(ROOM)
         if cells := _CELLS.search(start):
             head = json.loads(start[: cells.start()].rstrip(b", \n") + b"}")
-            is_search = _TRIAL.search(start, cells.end()) is not None
+            is_search = _SEARCH.search(start, cells.end()) is not None
             return Head(head["experiment"], tuple(head["overrides"]), tuple(head["axes"]), is_search)
     return None
 
 
 def is_search(index: Path) -> bool:
-    """Whether a `sweep.json` lists trials."""
+    """Whether a `sweep.json` is a search's."""
     head = read_head(index)
     return head is not None and head.is_search
