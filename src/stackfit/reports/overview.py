@@ -40,7 +40,9 @@ class Overview:
     def of(cls, runs: Runs, problems: list[str], metric: str | None, direction: str | None) -> Overview:
         """Raises ConfigError if there is no such metric; damaged histories go to the problems. Without a metric, it is that of the
         search which the runs are of."""
-        chosen = None if metric is None and runs.metrics.empty else choose_metric(runs, metric, "--metric", direction, strict=False)
+        ranking = None
+        if metric is not None or not runs.metrics.empty:
+            metric, direction, ranking = choose_metric(runs, metric, "--metric", direction, strict=False)
         histories = []
         for folder in runs.about["folder"]:
             try:
@@ -48,7 +50,7 @@ class Overview:
             except RunFolderError as error:
                 problems.append(str(error))
                 histories.append([])
-        return cls(runs, problems, *(chosen or (None, direction, None)), histories)
+        return cls(runs, problems, metric, direction, ranking, histories)
 
     @cached_property
     def short(self) -> dict[str, str]:
