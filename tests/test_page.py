@@ -168,7 +168,7 @@ def index_of(cells, **more):
 @pytest.mark.parametrize(
     ("cells", "command"),
     [
-        ([{"a": "1", "b": "x"}, {"a": "1", "b": "y"}], "stackfit run base epochs=2 -m a=1 b=x,y"),
+        ([{"a": "1", "b": "x"}, {"a": "1", "b": "y"}], "stackfit run base epochs=2 -m 'a=choice(1)' b=x,y"),
         ([{"a": "[64, 64]"}, {"a": "32"}], "stackfit run base epochs=2 -m 'a=[64, 64],32'"),
         ([{"a": "1", "b": "x"}, {"a": "2", "b": "y"}], None),  # two grids
     ],

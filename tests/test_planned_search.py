@@ -72,3 +72,11 @@ def test_spaces_of_every_kind_and_what_is_wrong_in_them(cli, lab):
     wrong = cli(*base, "model.layers.hidden.unitz=1,2", "optimizer.learning_rate=interval(0.1,1)")
     assert wrong.code == 2 and wrong.out == "xor_needs_a_hidden_layer: cannot be trained\n" and "unitz" in wrong.err
     assert max(map(len, (small.out + timed.out).splitlines())) <= 80
+
+
+@pytest.mark.tf
+@pytest.mark.extra
+def test_what_is_wrong_at_the_ends_of_an_interval_is_not_said_again_of_every_trial_between_them(cli, lab):
+    answer = cli("plan", "xor_needs_a_hidden_layer", *SEARCH, "model.layers.hidden.units=interval(4,64)")
+    assert answer.code == 2 and answer.err.count("error: ") == 2, answer.err
+    assert "units is 4.0. Expected a whole number" in answer.err and "units is 64.0." in answer.err

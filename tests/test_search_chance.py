@@ -59,7 +59,7 @@ def studies(draw):
 def test_exact_with_all_curves_and_enclosed_when_some_are_cut(case):
     curves, cut, longest, budget = case
     finals = [curve[-1] for curve in curves]
-    pool = endings([Settled(curve, longest, curve[-1]) for curve in curves])
+    pool = endings([Settled(curve, len(curve), longest, curve[-1]) for curve in curves])
     count = int(budget / fmean(map(len, curves)) + 1e-9)
     exact = every_best(finals, count) if count else None
     found = random_search(pool, budget)
@@ -67,7 +67,7 @@ def test_exact_with_all_curves_and_enclosed_when_some_are_cut(case):
 
     left = endings(
         [
-            Settled(curve[: cut[n]], longest, pruned=True) if n in cut else Settled(curve, longest, curve[-1])
+            Settled(curve[: cut[n]], cut[n], longest, pruned=True) if n in cut else Settled(curve, len(curve), longest, curve[-1])
             for n, curve in enumerate(curves)
         ]
     )
@@ -100,14 +100,26 @@ def test_no_value_is_made_up_where_the_budget_is_too_small_or_every_trial_failed
     assert random_search(pool, 9) is None
     assert one_epoch(pool, 29) is None
     assert one_epoch(pool, 30).settings == 3
-    assert endings([Settled([], 5), Settled([0.4], 5), Settled([0.3], 5, pruned=True)]) == []
+    assert endings([Settled([], 0, 5), Settled([0.4], 1, 5), Settled([0.3], 1, 5, pruned=True)]) == []
 
 
 def test_a_failed_trial_is_the_worst_and_ranks_last():
-    pool = endings([Settled([0.5, 0.8], 2, 0.8), Settled([], 2), Settled([0.3], 2, pruned=True)])
+    pool = endings([Settled([0.5, 0.8], 2, 2, 0.8), Settled([], 0, 2), Settled([0.3], 1, 2, pruned=True)])
     assert [(ending.first, ending.low, ending.high) for ending in pool] == [
         (0.5, 0.8, 0.8), (-math.inf, 0.3, 0.8), (0.3, 0.3, 0.8),
     ]  # fmt: skip
+
+
+def test_of_a_pruned_trial_the_last_value_that_is_a_number_counts():
+    trials = [Settled([0.5, 0.8], 2, 4, 0.8), Settled([0.4, math.nan], 2, 4, pruned=True), Settled([math.nan], 1, 4, pruned=True)]
+    pool = endings([*trials, Settled([math.inf, -math.inf], 2, 4, pruned=True)])
+    assert [(ending.low, ending.high) for ending in pool] == [(0.8, 0.8), (0.4, 0.8), (0.4, 0.8), (0.4, 0.8)]
+
+
+def test_of_several_seeds_the_mean_of_their_epochs_is_what_a_setting_costs():
+    pool = endings([Settled([0.5, 0.8], 3.5, 6, 0.8), Settled([0.5], 1.5, 6, pruned=True)])
+    assert [(ending.shortest, ending.longest) for ending in pool] == [(3.5, 3.5), (3.5, 6)]
+    assert random_search(pool[:1] * 4, 13.5).settings == 3 and one_epoch(pool[:1] * 8, 13.5).settings == 6  # 13.5 - 3 * 2.5
 
 
 def test_more_random_settings_than_were_tried_have_no_upper_end_unless_they_are_all():

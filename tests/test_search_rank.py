@@ -116,6 +116,48 @@ def test_the_search_that_went_on_after_its_confirmation_keeps_it_and_a_newer_sea
     assert search_at(again.path)[0].path.name == "sweep-1"  # the other has not tried all of its settings
 
 
+def test_the_runs_by_which_settings_were_chosen_are_not_compared_with_those_that_confirm_them(lab, cli):
+    search, again = make_search(), confirm(NEW)
+    for words in ([], ["--metric", "test_accuracy"]):
+        answer = cli("compare", NAME, *words, "--format", "json")
+        rows, said = [*json.loads(answer.out).values()][1], " ".join(answer.err.split())
+        assert {row["configuration"]: row["n"] for row in rows} == {"units=1": 2, "units=2": 2}
+        assert "Not compared: 3 finished runs of the search itself, by which the settings" in said and f"stackfit compare {search.path}" in said
+    means = json.loads(cli("compare", str(again.path), "--format", "json").out)
+    assert [row["val_accuracy_mean"] for row in [*means.values()][1]] == [pytest.approx(0.75), pytest.approx(0.65)]
+    assert len([*json.loads(cli("compare", str(search.path), "--format", "json").out).values()][1]) == 3  # what the search itself has
+    assert "again    stackfit run xor_needs_a_hidden_layer hydra.mode=RUN \\\n           model.layers.hidden.units=2\n" in cli("compare", NAME).out
+    assert stackfit.search_summary(search.path)["command"].endswith("units=1")
+    page = read_page(stackfit.report(NAME)).text
+    assert "stackfit run xor_needs_a_hidden_layer hydra.mode=RUN model.layers.hidden.units=2" in page
+
+
+def test_compare_and_the_best_rows_are_by_what_the_search_chose_unless_others_are_asked_for(lab, cli):
+    sweep = make_search(settings={"direction": ["min"]})  # whatever the metric's class says
+    for paths in ([NAME], [str(sweep.path)]):
+        out = cli("compare", *paths).out
+        assert out.startswith("val_accuracy, mean") and [line.split()[0] for line in out.splitlines()[4:7]] == ["units=3", "units=2", "units=1"], out
+    assert stackfit.table(NAME, top=1)[UNITS].tolist() == ["3"] and stackfit.table(NAME, top=1, direction="max")[UNITS].tolist() == ["1"]
+    assert stackfit.table(NAME, pivot=(UNITS, "seed")).iloc[:, 1].tolist() == [0.9, 0.8, 0.7]
+    assert cli("compare", NAME, "--metric", "test_accuracy").out.startswith("test_accuracy, mean")
+    assert cli("compare", NAME, "--direction", "max").out.index("units=1") < cli("compare", NAME, "--direction", "max").out.index("units=3")
+    make_run(Path("outputs") / "base" / "other", {}, {"test_accuracy": 0.99})
+    assert stackfit.table("outputs", top=1, direction="max")["experiment"].tolist() == ["base"]  # of several, by test_accuracy
+    make_search("sweep-2", settings={"metric": ["loss"], "direction": ["min"]})
+    assert cli("compare", NAME).out.startswith("test_accuracy, mean")  # two searches by different metrics
+
+
+def test_of_a_search_without_a_value_of_its_metric_nothing_else_is_ranked(lab, cli):
+    make_search(values=(), settings={"metric": ["val_accuracy"]})
+    for name, accuracy in (("one", 0.5), ("two", 0.75)):
+        make_run(Path("outputs") / NAME / name, {UNITS: len(name) + int(4 * accuracy)}, {"test_accuracy": accuracy}, experiment=NAME)
+    for words in (["best", NAME], ["compare", NAME], ["table", NAME, "--top", "1"]):
+        answer = cli(*words)
+        assert answer.code == 2 and "No run has a value of val_accuracy. Expected a finished run with one." in answer.err, words
+    assert cli("compare", NAME, "--metric", "test_accuracy").code == 0
+    assert "test_accuracy by setting" in read_page(stackfit.report(NAME)).text  # a page is made all the same
+
+
 def test_the_mean_of_all_seeds_counts_and_of_some_only_where_no_setting_has_all():
     settings = {"a": (("u", "1"),), "b": (("u", "1"),), "c": (("u", "2"),)}
     assert best_mean({"a": 1.0, "c": 0.5}, settings, "max") == (["c"], 0.5, 1)

@@ -17,8 +17,10 @@ from test_study import SETTINGS
 import stackfit
 from stackfit.config import project
 from stackfit.config.hydra.composition import Composer
+from stackfit.config.hydra.space import Space
 from stackfit.config.hydra.spread import read_spread
 from stackfit.errors import Problems
+from stackfit.execution import samplers
 from stackfit.reports.searched import search_command
 from stackfit.results.directions import BY_CLASS
 from stackfit.results.search_lines import search_facts
@@ -188,7 +190,19 @@ def folder_of(words):
     spread = read_spread(composition, lambda cells: True, problems, BY_CLASS)
     assert not problems.errors
     folder = SweepFolder.find(project.outputs() / name, name, spread.named, spread.names, False, spread.study)
-    return folder, {"experiment": name, "overrides": [*spread.fixed]}, spread.study
+    return folder, {"experiment": name, "overrides": [*spread.fixed]}, spread.study, spread.space
+
+
+HEAD = "defaults: [digits_quickstart, override hydra/sweeper: search, _self_]\ndata: {validation_split: 0.2}\nhydra:\n  mode: MULTIRUN\n  sweeper:\n    batch: 4\n"
+UNION = """    params: {epochs: "1,2", batch_size: 100, model.layers.hidden.units: "4,8"}
+    union:
+      - {optimizer: adam, optimizer.beta_1: "interval(0.5,0.9)", model.layers.hidden.units: "16"}
+      - {optimizer: momentum, optimizer.momentum: "tag(log, interval(1e-2, .9))", +model.layers.hidden.name: "'a,b',c"}
+"""
+ALIKE = """    union:
+      - {batch_size: 1e2, model.layers.hidden.activation: "null,relu", optimizer.learning_rate: "1e-3"}
+      - {batch_size: 1e2, model.layers.hidden.units: "[4,4],[8]", optimizer.learning_rate: "1e-3"}
+"""
 
 
 @pytest.mark.parametrize(
@@ -199,13 +213,18 @@ def folder_of(words):
         ["digits_quickstart", "-m", "hydra/sweeper=search", "data.validation_split=0.2", "hydra.sweeper.metric=[val_loss,parameters]",
          "hydra.sweeper.pruner=none", "hydra.sweeper.minutes=2", "hydra.sweeper.seeds=2", "optimizer=adam,sgd",
          "model.layers.hidden.units=tag(log, int(interval(8,64)))"],
+        ["search_quickstart", "epochs=choice(2)", "model.layers.hidden.units=8,16"],
+        ["union"],
+        ["union", "batch_size=50,100", "epochs=choice(3)", "seed=int(interval(0,5))"],
+        ["alike", "epochs=1,2"],
+        ["digits_quickstart", "-m", "hydra/sweeper=search", "data.validation_split=0.2", "epochs=1,2",
+         "hydra.sweeper.union=[{optimizer:adam},{optimizer:sgd,optimizer.learning_rate:'0.1,0.2'}]"],
     ],
 )  # fmt: skip
-def test_the_command_of_a_search_leads_to_its_folder(lab, words):
-    folder, index, study = folder_of(words)
-    again, _, told = folder_of(shlex.split(search_command(index, study))[2:])
-    assert again.path == folder.path and told == study
-
-
-def test_the_command_of_a_conditional_space_is_not_guessed():
-    assert search_command({"experiment": "mine", "overrides": []}, {**SETTINGS, "space": {}, "union": [{}, {}]}) is None
+def test_the_command_of_a_search_leads_to_its_folder_and_asks_for_the_same(lab, write, words):
+    write("experiments/union.yaml", HEAD + UNION)
+    write("experiments/alike.yaml", HEAD + ALIKE)
+    folder, index, study, space = folder_of(words)
+    again, _, told, same = folder_of(shlex.split(search_command(index, study))[2:])
+    assert again.path == folder.path and told == study and same == space == Space.read(space.fixed, json.loads(json.dumps(study)))
+    assert samplers.ask(space, {**study, "sampler": "random"}, (), 0, 8) == samplers.ask(same, {**told, "sampler": "random"}, (), 0, 8)

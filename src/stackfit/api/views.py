@@ -118,10 +118,10 @@ def table(
         paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
         over: mean, deviation and 95 % interval over this setting, mostly `seed`.
         epochs: one row an epoch: the histories of all runs.
-        pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means.
+        pivot: row setting, column setting and metric (if not given, that of a search, else `test_accuracy`): a matrix of means.
         by: a setting, or `"part"`, the first part of the paths that differs: its groups stand together.
         sort: a column; `"-column"` for the largest first.
-        top: only the best this many, by `sort` or else by the test accuracy.
+        top: only the best this many, by `sort`, or else by the metric of a search, or the test accuracy.
         direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
         filter: a pandas query, such as `"units > 64 and test_accuracy > 0.87"`.
         last: only the newest this many runs.
@@ -164,7 +164,7 @@ def compare(
     Args:
         paths: two runs, run folders or experiments' names (the newest finished run of each): McNemar's test on the test
             set. Anything else, such as a sweep: all configurations found there, by a test across their seeds.
-        metric: compare by this metric; `test_accuracy` if there is one.
+        metric: compare by this; if not given, by the metric of a search, else by `test_accuracy`.
         direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
         filter: a pandas query that picks runs.
         by: a setting or `"part"`, as in `table`: its groups are compared, whatever else differs in them.
@@ -196,7 +196,7 @@ def best(
 
     Args:
         paths: runs, their folders, sweeps, or experiments' names; all of ./outputs if none is given.
-        metric: rank by this metric; if not given, by that of a search, else by `test_accuracy`.
+        metric: rank by this; if not given, by the metric of a search, else by `test_accuracy`.
         direction: `"max"` or `"min"`: whether more is better, where the metric's class does not say it.
         filter: a pandas query that picks runs.
 

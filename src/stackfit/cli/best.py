@@ -11,7 +11,7 @@ from stackfit.cli.text import complain, say
 
 def command(
     paths: Paths = None,
-    metric: Annotated[str | None, option("Rank by this metric; if not given, by that of a search, else by test_accuracy.")] = None,
+    metric: Annotated[str | None, option("Rank by this; if not given, by the metric of a search, else by test_accuracy.")] = None,
     direction: Direction = None,
     filter: Filter = None,
 ) -> None:

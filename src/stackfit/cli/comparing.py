@@ -10,7 +10,7 @@ from stackfit.cli.text import complain, width, write_whole
 
 def command(
     paths: Paths = None,
-    metric: Annotated[str | None, option("Compare by this metric; test_accuracy if there is one.")] = None,
+    metric: Annotated[str | None, option("Compare by this; if not given, by the metric of a search, else by test_accuracy.")] = None,
     direction: Direction = None,
     by: By = None,
     filter: Filter = None,

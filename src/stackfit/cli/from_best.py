@@ -40,7 +40,7 @@ def find_best_cell(sweep: Path) -> Best:
     from stackfit.results.run_files import read_status
     from stackfit.results.search_rank import confirmed, search_at, trial_of
     from stackfit.results.search_summary import summary_of, typed_for
-    from stackfit.results.study import SEED
+    from stackfit.results.study import read_study
     from stackfit.results.sweep_folder import STUDY
 
     of, confirmation = search_at(sweep)
@@ -48,9 +48,9 @@ def find_best_cell(sweep: Path) -> Best:
         index = of.read_index()
         metric, direction = index[STUDY]["metric"][0], index[STUDY]["direction"][0]
         told = confirmed(confirmation, metric, direction)
-        trial = told and trial_of(of, told["axes"])
-        if told and trial:
-            words = [word for word in typed_for(index, trial) if SEED not in trial.axes or not word.startswith(f"{SEED}=")]
+        study = told and read_study(of)
+        if told and study and (trial := trial_of(study.trials, told["axes"])):
+            words = typed_for(index, trial, again=True)
             said = f"{metric} {told['value']:.6g}, the mean of {told['seeds']} new seeds"
             return Best(index["experiment"], words, f"The best of {counted(told['settings'], 'setting')} trained again: {label_of(told['axes'])}, {said}")
     search = summary_of(sweep)

@@ -22,7 +22,7 @@ def command(
     kind: Annotated[
         str | None, option("curves, axis, heatmap, pareto, compare; of one run curves, confusion, layers.", offers=_kinds)
     ] = None,
-    metric: Annotated[str | None, option("What is shown; test_accuracy if there is one.")] = None,
+    metric: Annotated[str | None, option("What is shown; if not given, the metric of a search, else test_accuracy.")] = None,
     by: Annotated[str | None, option("The setting of an axis, two of a heat map, the colours of curves.", metavar="A[,B]")] = None,
     width: Annotated[float, option("In millimetres.", metavar="MM")] = 85.0,
     direction: Direction = None,

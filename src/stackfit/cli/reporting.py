@@ -19,7 +19,7 @@ IDLE = (
 def command(
     paths: Paths = None,
     out: Annotated[Path, option("The file to write.", metavar="FILE")] = Path("report.html"),
-    metric: Annotated[str | None, option("Compare by this metric; test_accuracy if there is one, for a search its own.")] = None,
+    metric: Annotated[str | None, option("Compare by this; if not given, by the metric of a search, else by test_accuracy.")] = None,
     direction: Direction = None,
     filter: Filter = None,
     check: Annotated[bool, option("PATHS are experiments: a page of their claims, as check judges them.", "--check")] = False,

@@ -19,7 +19,7 @@ def command(
     pivot: Annotated[str | None, option("ROW,COLUMN[,METRIC]: two settings as a matrix.")] = None,
     by: By = None,
     sort: Annotated[str | None, option("A column; -column for the largest first.")] = None,
-    top: Annotated[int | None, option("Only the N best by the column to sort by, or by test_accuracy.", metavar="N")] = None,
+    top: Annotated[int | None, option("Only the N best by the column to sort by, or the metric of a search, or test_accuracy.", metavar="N")] = None,
     direction: Direction = None,
     filter: Filter = None,
     last: Annotated[int | None, option("Only the newest N runs.", metavar="N")] = None,

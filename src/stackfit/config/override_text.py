@@ -11,8 +11,8 @@ from typing import Any
 
 from stackfit.errors import ConfigError
 
-_PLAIN = re.compile(r"[A-Za-z_./][\w./-]*", re.ASCII)  # not read as a number, a list or an interpolation
-_KEY = re.compile(r"([A-Za-z_][\w./%@?|+ :=()\[\]{},\\-]*|0|[1-9]\d*)", re.ASCII)
+_PLAIN = re.compile(r"(?!\.\d)[A-Za-z_./][\w./-]*", re.ASCII)  # not read as a number, a list or an interpolation
+_KEY = re.compile(r"([A-Za-z_+][\w./%@?|+ :=()\[\]{},\\-]*|0|[1-9]\d*)", re.ASCII)
 _ESCAPED = re.compile(r"[:=()\[\]{},\\]")
 _WORDS = ("true", "false", "null", "nan", "inf")
 

@@ -29,6 +29,7 @@ from stackfit.execution.rungs import Rungs
 from stackfit.files import shown
 from stackfit.results.study import SEED, SETTLED, Study, Trial, find_differences, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
+from stackfit.results.sweep_head import is_search
 
 MOST_REASON = 300  # characters of why every trial has failed
 MANY_ENDS = 2_000  # values of a space that are tried in a config before the first batch
@@ -167,13 +168,13 @@ class Search:
             ConfigError: the folder is another search's.
         """
         folder = self.sweep.folder
-        own, others = _listed(folder), [SweepFolder(path.parent) for path in folder.path.parent.glob(f"*/{folder.index.name}")]
+        own, others = _listed(folder), [path for path in folder.path.parent.glob(f"*/{folder.index.name}") if is_search(path)]
         if own and (found := find_differences(self._decisive(), own)):
             raise ConfigError(
                 f"{shown(folder.path)} is another search's: {'; '.join(found)}. Expected the same space and settings. "
                 "Add --fresh: it starts a search in a folder of its own."
             )
-        searches = [(other.index.stat().st_mtime, other.path, told) for other in others if (told := _listed(other))]
+        searches = [(path.stat().st_mtime, path.parent, told) for path in others if (told := _listed(SweepFolder(path.parent)))]
         if not own and searches:
             _, path, there = max(searches, key=lambda search: search[:2])
             if found := find_differences(self._decisive(), there):

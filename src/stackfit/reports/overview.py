@@ -12,11 +12,10 @@ from stackfit.errors import RunFolderError
 from stackfit.reports.figures import Columns, plain, rounded
 from stackfit.results.dependence import following
 from stackfit.results.differences import choose_metric, differing
-from stackfit.results.directions import direction_of
 from stackfit.results.frames import Runs
 from stackfit.results.numbers import as_typed
 from stackfit.results.run_files import read_history
-from stackfit.results.search_rank import Ranking, ranking_of
+from stackfit.results.search_rank import Ranking
 from stackfit.results.selection import order
 from stackfit.results.shapes import in_words
 
@@ -31,20 +30,19 @@ class Overview:
     runs: Runs  # in the order of the page's table
     problems: list[str]
     metric: str | None
-    asked_direction: str | None = None
+    direction: str | None = None  # whether more of it is better, if that is known
+    ranking: Ranking | None = None  # of the runs of a search, if nobody asked for a metric
     histories: list[list[dict[str, Any]]] = field(default_factory=list)
     asked_group: str | None = None  # the setting whose values have colours of their own among the curves
     told: set[Path] = field(default_factory=set)  # searches whose pruned runs have been named already
-    ranking: Ranking | None = None  # of the runs of a search, if nobody asked for a metric
 
     @classmethod
     def of(cls, runs: Runs, problems: list[str], metric: str | None, direction: str | None) -> Overview:
         """Raises ConfigError if there is no such metric; damaged histories go to the problems. Without a metric, it is that of the
         search which the runs are of."""
-        ranking = ranking_of(runs) if metric is None else None
-        if ranking is not None and ranking.metric in runs.metrics:
-            metric, direction = ranking.metric, direction or ranking.direction
-        chosen = None if metric is None and runs.metrics.empty else choose_metric(runs, metric, "--metric")
+        ranking = None
+        if metric is not None or not runs.metrics.empty:
+            metric, direction, ranking = choose_metric(runs, metric, "--metric", direction, strict=False)
         histories = []
         for folder in runs.about["folder"]:
             try:
@@ -52,12 +50,7 @@ class Overview:
             except RunFolderError as error:
                 problems.append(str(error))
                 histories.append([])
-        return cls(runs, problems, chosen, direction, histories, ranking=ranking)
-
-    @cached_property
-    def direction(self) -> str | None:
-        """Whether more of the metric is better."""
-        return self.asked_direction or (self.metric and direction_of(self.runs, self.metric)) or None
+        return cls(runs, problems, metric, direction, ranking, histories)
 
     @cached_property
     def short(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from stackfit.config.override_text import override_lines
 from stackfit.errors import RunFolderError, StackfitError
 from stackfit.keys import label_of, short_names
 from stackfit.reports import charts, search_charts
@@ -20,7 +21,7 @@ from stackfit.reports.scales import kind_of_costs
 from stackfit.results.numbers import measured
 from stackfit.results.search_lines import front_rows, interval, numbers_of, search_facts
 from stackfit.results.search_rank import confirmation_of, search_at, seeds_of
-from stackfit.results.search_summary import summarize_search
+from stackfit.results.search_summary import space_of, summarize_search
 from stackfit.results.study import SETTLED, Study, Trial, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
 
@@ -81,13 +82,13 @@ def _section(overview: Overview, folder: SweepFolder, study: Study, number: int,
 
 def command_of_sweep(path: Path) -> str | None:
     """The newest command of a sweep, from its list of cells; None if that cannot be read, or is neither a search, nor the
-    confirmation of one, nor a grid."""
+    confirmation of one, nor one grid."""
     try:
         search, confirmation = search_at(path)
         if search is not None:
             index = search.read_index()
             command = search_command(index, index[STUDY])
-            return command if command is None or confirmation is None else f"{command} --confirm {seeds_of(confirmation)}"
+            return command if confirmation is None else f"{command} --confirm {seeds_of(confirmation)}"
         index = SweepFolder(path).read_index()
     except StackfitError:
         return None
@@ -97,17 +98,21 @@ def command_of_sweep(path: Path) -> str | None:
         axes.setdefault(name, {})[value] = None
     if len(cells) != math.prod(map(len, axes.values())):
         return None  # several grids
-    words = [f"{name}={','.join(values)}" for name, values in axes.items()]
+    words = [_axis(name, ",".join(values), len(values) == 1) for name, values in axes.items()]
     return shlex.join(["stackfit", "run", index["experiment"], *index["overrides"], "-m", *words])
 
 
-def search_command(index: Mapping[str, Any], study: Mapping[str, Any]) -> str | None:
-    """What repeats a search, or goes on with it, whatever its experiment declares; None if its space is a union."""
-    if "union" in study:
-        return None
-    words = [f"hydra.sweeper.{name}={_as_typed(value)}" for name, value in study.items() if name != "space"]
-    axes = [f"{name}={text}" for name, text in study["space"].items()]
+def search_command(index: Mapping[str, Any], study: Mapping[str, Any]) -> str:
+    """What repeats a search, or goes on with it, whatever its experiment declares."""
+    words = [f"hydra.sweeper.{name}={_as_typed(value)}" for name, value in study.items() if name not in ("space", "union")]
+    words += override_lines([{"hydra.sweeper.union": study["union"]}]) if "union" in study else []
+    single = {axis.key for axis in space_of(study).grids[0] if not axis.scale and len(axis.values) == 1}
+    axes = [_axis(name, text, name in single) for name, text in study["space"].items()]
     return shlex.join(["stackfit", "run", index["experiment"], *index["overrides"], "-m", "hydra/sweeper=search", *words, *axes])
+
+
+def _axis(name: str, text: str, is_single: bool) -> str:
+    return f"{name}=choice({text})" if is_single else f"{name}={text}"  # a value alone is no axis
 
 
 def _as_typed(value: Any) -> str:

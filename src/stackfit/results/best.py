@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from stackfit.errors import ConfigError, RunFolderError, counted
-from stackfit.results.differences import choose_metric, columns_of
-from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
+from stackfit.results.differences import NO_VALUE, choose_metric, columns_of
+from stackfit.results.directions import check_direction, find_mixture, undirected
 from stackfit.results.frames import Paths, read_runs
 from stackfit.results.items import check_same_items
-from stackfit.results.search_rank import best_mean, ranking_of
+from stackfit.results.search_rank import best_mean
 from stackfit.results.selection import no_match, order, rows_where
 
 DOUBTED = ("changed", "stale", "diverged")  # what `certificate.Standing` says of numbers that are not to be trusted
-NO_VALUE = "No run has a value of {}. Expected a finished run with one. Try: stackfit table"
 
 
 def find_best(
@@ -23,9 +22,8 @@ def find_best(
     A run without the metric, or with a value that is not finite, is never the best; nor is one whose files have changed.
 
     Args:
-        metric: if not given, that of the search which the runs are of (`search_rank.ranking_of`), or `test_accuracy`; see
-            `differences.choose_metric`.
-        direction: `max` or `min`; if not given, the metric's class says which.
+        metric: if not given, see `differences.choose_metric`.
+        direction: `max` or `min`; if not given, the search or the metric's class says which.
         filter: a query that picks runs, as in `tables.build_table`.
 
     Returns:
@@ -46,16 +44,12 @@ def find_best(
         runs = runs.pick(rows_where(columns_of(runs), filter).index)
         if runs.about.empty:
             raise ConfigError(no_match(filter))
-    ranking = ranking_of(runs) if metric is None else None
-    if ranking is not None and ranking.metric not in runs.metrics:
-        raise ConfigError(NO_VALUE.format(ranking.metric))
-    name = ranking.metric if ranking else choose_metric(runs, metric, "--metric")
+    name, direction, ranking = choose_metric(runs, metric, "--metric", direction)
     values = runs.metrics[name].astype(float)
     values = values[np.isfinite(values)]
     if values.empty:
         raise ConfigError(NO_VALUE.format(name))
     runs = runs.pick(values.index)
-    direction = direction or (ranking.direction if ranking else direction_of(runs, name))
     if direction is None:
         raise ConfigError(undirected(name), where="--metric")
     problems += find_mixture(runs, name)

@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackfit.errors import ConfigError, RunFolderError, printable
+from stackfit.errors import ConfigError, RunFolderError, counted, printable
 from stackfit.results.dependence import following
 from stackfit.results.differences import choose_metric, columns_of, differing, of_last_epoch
-from stackfit.results.directions import check_direction, direction_of, find_mixture, undirected
+from stackfit.results.directions import check_direction, find_mixture, undirected
 from stackfit.results.formats import render
 from stackfit.results.frames import COUNTS, SHOWN, Paths, Runs, as_paths, read_runs
 from stackfit.results.grouping import with_groups
@@ -22,6 +22,7 @@ from stackfit.results.numbers import measured
 from stackfit.results.run_files import read_predictions
 from stackfit.results.run_folder import RunFolder
 from stackfit.results.search_lines import render_search
+from stackfit.results.search_rank import ranking_of
 from stackfit.results.search_summary import summary_of
 from stackfit.results.selection import no_match, rows_where
 from stackfit.results.shapes import grouped, in_words, unlike_in
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 MOST_IN_PAIRS = 16  # 120 pairs; of more configurations, only the best is held against each of the others
 MOST_SENTENCES = 15  # six configurations; of more, the sentences are about the best
 WIDTH = 120  # where Python shows it
+BIASED = (
+    "Not compared: {} of the search itself, by which the settings that were trained again with new seeds were chosen; so they look "
+    "better than they are. Those alone: stackfit compare {}"
+)
 SHORT = 20  # characters of a configuration's name; longer ones have a number in the table of pairs
 
 
@@ -174,7 +179,13 @@ def compare_configurations(
         aside = runs.about["state"][~finished].value_counts().items()
         counts = ", ".join(f"{count} {state}" for state, count in aside)
         problems = [*problems, f"Not compared, as only finished runs count: {counts}."]
-    name, runs = choose_metric(runs, metric, "--metric"), runs.pick(finished)
+    name, direction, _ = choose_metric(runs, metric, "--metric", direction)
+    runs = runs.pick(finished)
+    if by is None and (ranking := ranking_of(runs)) and ranking.chosen_in:
+        own = runs.about["folder"].map(lambda folder: Path(folder).parent == ranking.chosen_in)
+        if own.any() and len({*(ranking.settings or {}).values()}) > 1:  # else nothing is left to compare
+            problems = [*problems, BIASED.format(counted(int(own.sum()), "finished run"), ranking.chosen_in)]
+            runs = runs.pick(~own)
     problems = [*problems, *of_last_epoch(runs, name)]
     runs, key = with_groups(runs, by)
     frame, seeds = grouped(runs, "seed", key)
@@ -193,7 +204,6 @@ def compare_configurations(
             where="--metric",
         )
     problems = [*problems, *check_same_items(runs, name), *find_mixture(runs, name)]
-    direction = direction or direction_of(runs, name)
     frame.insert(0, "configuration", _labels(frame, key))
     frame["values"] = seeds[name].groupby(level=0).agg(lambda values: values[np.isfinite(values)].tolist()).tolist()
     frame = frame.sort_values(f"{name}_mean", ascending=direction == "min", kind="stable", ignore_index=True)

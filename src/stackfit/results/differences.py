@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stackfit.errors import ConfigError
 from stackfit.keys import short_names
+from stackfit.results.directions import direction_of
 from stackfit.results.frames import ABOUT, COUNTS, Runs
 from stackfit.results.selection import check_column, order
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from stackfit.results.search_rank import Ranking
+
+NO_VALUE = "No run has a value of {}. Expected a finished run with one. Try: stackfit table"
 # The other columns that a table can have.
 RESERVED = ("folder", "folders", "state", *ABOUT, "n", "epoch")
 
@@ -93,12 +97,32 @@ def of_last_epoch(runs: Runs, metric: str) -> list[str]:
     return [f"Of {which} of an earlier version {metric} is that of the last epoch, not of the saved weights (metrics_of)."]
 
 
-def choose_metric(runs: Runs, name: str | None, option: str) -> str:
-    """The metric asked for, or `test_accuracy`, or the first test metric, or the first metric."""
+class Chosen(NamedTuple):
+    """A metric to rank runs by, whether more of it is better, if that is known, and how their search ranks them."""
+
+    metric: str
+    direction: str | None
+    ranking: Ranking | None
+
+
+def choose_metric(runs: Runs, name: str | None, option: str, direction: str | None = None, strict: bool = True) -> Chosen:
+    """The metric asked for, or that of the search which the runs are of, or `test_accuracy`, or the first test metric, or the first.
+
+    Args:
+        option: with which one may be asked for.
+        direction: that was asked for.
+        strict: raise a ConfigError if no run has the metric of their search, instead of going on to the others.
+    """
+    from stackfit.results.search_rank import ranking_of
+
     if runs.metrics.empty:
         raise ConfigError("No run has a metric. Expected a finished run. Try: stackfit table, which shows the reasons")
     if name is not None:
         check_column(name, runs.metrics, option)
-        return name
+    elif (ranking := ranking_of(runs)) and (strict or ranking.metric in runs.metrics):
+        if ranking.metric not in runs.metrics:
+            raise ConfigError(NO_VALUE.format(ranking.metric))
+        return Chosen(ranking.metric, direction or ranking.direction, ranking)
     tests = [name for name in runs.metrics if name.startswith("test_")]
-    return "test_accuracy" if "test_accuracy" in tests else [*tests, *runs.metrics][0]
+    chosen = name or ("test_accuracy" if "test_accuracy" in tests else [*tests, *runs.metrics][0])
+    return Chosen(chosen, direction or direction_of(runs, chosen), None)

@@ -13,6 +13,7 @@ from stackfit.files import writing
 from stackfit.results import takeover
 from stackfit.results.bounds import read_bounded
 from stackfit.results.run_files import NAMES, RunFiles, read_status, read_status_if_any, state_of
+from stackfit.results.sweep_head import is_search
 
 if TYPE_CHECKING:
     from stackfit.results.run_folder import RunFolder
@@ -51,8 +52,7 @@ def _cells(index: Path) -> dict[str, Path]:
         about = index.stat()
         stamp = about.st_mtime_ns, about.st_size
         if _known.get(index, ((0, 0), {}))[0] != stamp:
-            text = read_bounded(index)
-            cells = json.loads(text)["cells"] if b'"study"' in text else ()
+            cells = json.loads(read_bounded(index))["cells"] if is_search(index) else ()
             _known[index] = stamp, {cell["fingerprint"]: index.parent / cell["folder"] for cell in cells}
         return _known[index][1]
     return {}

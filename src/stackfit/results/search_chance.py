@@ -21,13 +21,14 @@ KEPT = 3  # after one epoch, to be trained to their end
 
 @dataclass(frozen=True)
 class Ending:
-    """What a setting gives when it is trained to its end: between `low` and `high`, after `shortest` to `longest` epochs."""
+    """What a setting gives when it is trained to its end: between `low` and `high`, after `shortest` to `longest` epochs, the
+    mean over its seeds."""
 
     first: float  # its value after one epoch; -inf: it has none
     low: float
     high: float
-    shortest: int
-    longest: int
+    shortest: float
+    longest: float
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Baseline:
     low: float
     high: float
     settings: int
-    epochs: int
+    epochs: float
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ class Settled:
     """A trial of which nothing more will be known: its value after each epoch, and how many epochs it was to train.
 
     Args:
+        epochs: that it has trained, the mean over its seeds.
         final: its value at its end; None if it has failed, or was pruned.
     """
 
     curve: Sequence[float]
+    epochs: float
     longest: int
     final: float | None = None
     pruned: bool = False
@@ -57,22 +60,25 @@ class Settled:
 def endings(trials: Sequence[Settled]) -> list[Ending]:
     """What each of the trials' settings gives at its end; nothing if no trial has come to its end.
 
-    A pruned one trains as long as the shortest of the others at least. A failed one counts as the worst.
+    A pruned one trains as long as the shortest of the others at least. A failed one counts as the worst, and so does a pruned
+    one without any value that is a number.
     """
     finals = [trial.final for trial in trials if trial.final is not None]
     if not finals:
         return []
     best = max(finals)
-    shortest = min(len(trial.curve) for trial in trials if trial.final is not None)
-    cut = [trial.curve[-1] for trial in trials if trial.pruned]
+    shortest = min(trial.epochs for trial in trials if trial.final is not None)
+    known = [[value for value in trial.curve if math.isfinite(value)] for trial in trials]
+    cut = [values[-1] for trial, values in zip(trials, known, strict=True) if trial.pruned and values]
     worst = min([*finals, *cut]), min([*finals, *(max(best, value) for value in cut)])
     found = []
-    for trial in trials:
-        length, least = len(trial.curve), len(trial.curve)
+    for trial, values in zip(trials, known, strict=True):
+        length, least = trial.epochs, trial.epochs
         low, high = worst if trial.final is None else (trial.final, trial.final)
         if trial.pruned:
-            low, high = trial.curve[-1], max(best, trial.curve[-1])
-            least, length = min(trial.longest, max(shortest, length)), trial.longest
+            last = values[-1] if values else worst[0]
+            low, high = last, max(best, last)
+            least, length = min(trial.longest, max(shortest, length)), float(trial.longest)
         found.append(Ending(trial.curve[0] if trial.curve else -math.inf, low, high, least, length))
     return found
 
@@ -93,10 +99,10 @@ def random_search(pool: Sequence[Ending], budget: float, whole: bool = True) -> 
         high = math.inf
     if few > len(pool) and whole:  # there are no more
         return Baseline(low, high, len(pool), sum(ending.longest for ending in pool))
-    return Baseline(low, high, few, int(budget))
+    return Baseline(low, high, few, budget)
 
 
-def _lengths(pool: Sequence[Ending]) -> tuple[list[int], list[int]]:
+def _lengths(pool: Sequence[Ending]) -> tuple[list[float], list[float]]:
     return [ending.shortest for ending in pool], [ending.longest for ending in pool]
 
 
@@ -119,7 +125,7 @@ def one_epoch(pool: Sequence[Ending], budget: float, whole: bool = True, kept: i
     earlier is kept. None if the budget is too small for `kept` settings. For `whole` see `random_search`.
     """
     longest = max(ending.longest for ending in pool)
-    lasts = int(budget + 1e-9) - kept * (longest - 1)
+    lasts = int(budget - kept * (longest - 1) + 1e-9)
     count = min(len(pool), lasts)
     if count < kept:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from stackfit.results.naming import is_name, newest_sweep
 from stackfit.results.run_files import read_status, state_of
 from stackfit.results.study import SEED, Trial, read_study
 from stackfit.results.sweep_folder import STUDY, SweepFolder
+from stackfit.results.sweep_head import Head, is_search, read_head
 
 if TYPE_CHECKING:
     from stackfit.results.frames import Runs
@@ -31,6 +32,7 @@ class Ranking:
     metric: str
     direction: str
     settings: Mapping[str, Setting] | None = None  # of each folder that counts, ranked by their mean over seeds; None: each run alone
+    chosen_in: Path | None = None  # the search, if those are the runs that confirm it
 
 
 def search_at(path: Path) -> tuple[SweepFolder | None, SweepFolder | None]:
@@ -62,10 +64,12 @@ def ranking_of(runs: Runs) -> Ranking | None:
         return None
     newest = max((search for _, search in found), key=_written).path
     study = next(study for (_, search), study in zip(found, studies, strict=True) if search.path == newest)
-    whole = next((sweep for sweep, search in found if search.path == newest and sweep is not search), None)
-    if whole is None and study.get("seeds", 1) > 1:
+    again = next((sweep for sweep, search in found if search.path == newest and sweep is not search), None)
+    whole = again
+    if again is None and study.get("seeds", 1) > 1:
         whole = next(search for _, search in found if search.path == newest)
-    return Ranking(study["metric"][0], study["direction"][0], None if whole is None else _settings(whole))
+    settings = None if whole is None else _settings(whole)
+    return Ranking(study["metric"][0], study["direction"][0], settings, None if again is None else newest)
 
 
 def best_mean(values: Mapping[str, float], settings: Mapping[str, Setting], direction: str) -> tuple[list[str], float, int]:
@@ -105,7 +109,7 @@ def ranks_of(runs: Runs) -> dict[str, int]:
     found: dict[str, int] = {}
     for path in sorted({Path(folder).parent for folder in runs.about["folder"]}):
         sweep = SweepFolder(path)
-        if _is_search(sweep):
+        if is_search(sweep.index):
             with contextlib.suppress(RunFolderError):  # damaged: its runs stand in the order of their settings
                 study = read_study(sweep)
                 trials = sorted(study.trials, key=lambda trial: _place(trial, study.directions[0])) if study else []
@@ -118,10 +122,9 @@ def seeds_of(confirmation: SweepFolder) -> int:
     return max(Counter(_settings(confirmation).values()).values())
 
 
-def trial_of(search: SweepFolder, axes: Mapping[str, str]) -> Trial | None:
-    """The trial of a search that has this setting, whatever its seed."""
-    study = read_study(search)
-    return next((trial for trial in study.trials if _setting(trial.axes) == _setting(axes)), None) if study else None
+def trial_of(trials: Iterable[Trial], axes: Mapping[str, str]) -> Trial | None:
+    """The one that has this setting, whatever its seed."""
+    return next((trial for trial in trials if _setting(trial.axes) == _setting(axes)), None)
 
 
 def _place(trial: Trial, direction: str) -> tuple[Any, ...]:
@@ -132,15 +135,10 @@ def _place(trial: Trial, direction: str) -> tuple[Any, ...]:
     return 1 if trial.state == "pruned" else 2, -len(trial.curve), worse, trial.number
 
 
-def _is_search(sweep: SweepFolder) -> bool:
-    with contextlib.suppress(OSError):
-        return b'"study"' in sweep.index.read_bytes()
-    return False
-
-
 def _search_of(sweep: SweepFolder) -> SweepFolder | None:
     """The sweep itself if it is a search; the search next to it whose settings it trains with other seeds; else None."""
-    if not sweep.index.is_file():
+    head = read_head(sweep.index)
+    if head is None or not (head.is_search or SEED in head.axes):
         return None
     try:
         index = sweep.read_index()
@@ -148,29 +146,33 @@ def _search_of(sweep: SweepFolder) -> SweepFolder | None:
         return None
     if STUDY in index:
         return sweep
-    settings = {_setting(cell["axes"]) for cell in _planned(index)}
-    if SEED not in index["axes"] or not settings:
+    if not (settings := {_setting(cell["axes"]) for cell in _planned(index)}):
         return None
-    for search in sorted(_searches_beside(sweep), key=_written, reverse=True):
+    for search in _beside(sweep, index["overrides"], lambda head: head.is_search):
         with contextlib.suppress(RunFolderError):
-            other = search.read_index()
-            if sorted(other["overrides"]) == sorted(index["overrides"]) and settings <= {_setting(cell["axes"]) for cell in other["cells"]}:
+            if settings <= {_setting(cell["axes"]) for cell in search.read_index()["cells"]}:
                 return search
     return None
 
 
 def confirmation_of(search: SweepFolder) -> SweepFolder | None:
     """The newest sweep next to a search that trains its settings with other seeds."""
-    others = [SweepFolder(path.parent) for path in search.path.parent.glob(f"*/{search.index.name}") if path != search.index]
-    for sweep in sorted(others, key=_written, reverse=True):
-        if not _is_search(sweep) and (of := _search_of(sweep)) is not None and of.path == search.path:
+    if (own := read_head(search.index)) is None:
+        return None
+    for sweep in _beside(search, own.overrides, lambda head: not head.is_search and SEED in head.axes):
+        if (of := _search_of(sweep)) is not None and of.path == search.path:
             return sweep
     return None
 
 
-def _searches_beside(sweep: SweepFolder) -> Iterable[SweepFolder]:
-    others = (SweepFolder(path.parent) for path in sweep.path.parent.glob(f"*/{sweep.index.name}") if path != sweep.index)
-    return filter(_is_search, others)
+def _beside(sweep: SweepFolder, overrides: Iterable[str], fits: Callable[[Head], bool]) -> list[SweepFolder]:
+    """The other sweeps in this one's experiment with the same overrides whose heads fit; the newest first."""
+    others = []
+    for path in sweep.path.parent.glob(f"*/{sweep.index.name}"):
+        head = read_head(path) if path != sweep.index else None
+        if head and sorted(head.overrides) == sorted(overrides) and fits(head):
+            others.append(SweepFolder(path.parent))
+    return sorted(others, key=_written, reverse=True)
 
 
 def _planned(index: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from stackfit.results import search_chance
 from stackfit.results.frames import Paths
 from stackfit.results.naming import is_name
 from stackfit.results.search_importance import find_importance
-from stackfit.results.search_rank import confirmed, search_at
+from stackfit.results.search_rank import confirmed, search_at, trial_of
 from stackfit.results.study import SEED, SETTLED, Study, Trial, read_study
 from stackfit.results.sweep_folder import AGAIN, SweepFolder
 
@@ -55,8 +55,8 @@ def summarize_search(
         `experiment`, `folder`, `axes`, `sampler`, `pruner`, `metrics`, `directions`, `seeds`; `trials`: how many by state; `epochs`
         spent, and `full_epochs` that all these trials would take; `best`: its `trial`, `axes`, `overrides`, `value`,
         `values`, `folders`; `top`: the best `TOP`; `front`: several of these, of a search with two metrics; `progress`: `[epochs, best value so far]`; `chance`: see
-        `_chance`; `importance`: a share for each axis, `importance_by_chance` and `importance_of`; `command`: trains the best;
-        `confirmed`: see `search_rank.confirmed`.
+        `_chance`; `importance`: a share for each axis, `importance_by_chance` and `importance_of`; `command`: trains the best, that
+        of the confirmation if there is one; `confirmed`: see `search_rank.confirmed`.
 
     Raises:
         RunFolderError: see `read_study`.
@@ -75,6 +75,8 @@ def summarize_search(
     front = find_front(finished, sign) if several else []
     ends = [(trial.batch, trial.epochs, sign[0] * trial.values[0] if trial in finished else None) for trial in study.trials]
     importance = find_importance(study)
+    again = None if several or confirmation is None else confirmed(confirmation, study.metrics[0], study.directions[0])
+    chosen = trial_of(study.trials, again["axes"]) if again else best
     return {
         "experiment": index["experiment"],
         "folder": shown(folder.path),
@@ -96,8 +98,8 @@ def summarize_search(
         "importance": dict(importance.shares),
         "importance_by_chance": [*importance.by_chance],
         "importance_of": importance.said,
-        "command": None if best is None or several else _command(index["experiment"], typed_for(index, best)),
-        "confirmed": None if several or confirmation is None else confirmed(confirmation, study.metrics[0], study.directions[0]),
+        "command": None if chosen is None or several else _command(index["experiment"], typed_for(index, chosen, again is not None)),
+        "confirmed": again,
     }
 
 
@@ -157,7 +159,8 @@ def _chance(study: Study, best: Trial, sign: float, size: float, learns: bool) -
 def _settled(trial: Trial, sign: float) -> search_chance.Settled:
     curve = tuple(sign * value for value in trial.curve)
     final = sign * trial.value if trial.state == "finished" and trial.value is not None else None
-    return search_chance.Settled(curve, trial.longest // len(trial.folders), final, trial.state == "pruned")
+    seeds = len(trial.folders)
+    return search_chance.Settled(curve, trial.epochs / seeds, trial.longest // seeds, final, trial.state == "pruned")
 
 
 def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, seeds: int) -> dict[str, Any]:
@@ -171,16 +174,20 @@ def _judged(baseline: search_chance.Baseline | None, best: float, sign: float, s
         "high": None if math.isinf(high) else high,
         "exact": high - low <= least,
         "settings": baseline.settings,
-        "epochs": baseline.epochs * seeds,
+        "epochs": round(baseline.epochs * seeds),
         "search": search,
     }
 
 
-def typed_for(index: Mapping[str, Any], trial: Trial) -> list[str]:
-    """The overrides of a trial's setting, without the seeds that the search gave it."""
+def typed_for(index: Mapping[str, Any], trial: Trial, again: bool = False) -> list[str]:
+    """The overrides of a trial's setting, without the seeds that the search gave it.
+
+    Args:
+        again: it was trained again with other seeds, so one that the search has varied is left out, too.
+    """
     cell = next(cell for cell in index["cells"] if cell["folder"] == trial.folders[0])
     words = list(cell["overrides"])
-    if SEED in cell["axes"] and SEED not in trial.axes:
+    if SEED in cell["axes"] and (again or SEED not in trial.axes):
         words.reverse()
         words.remove(f"{SEED}={cell['axes'][SEED]}")  # the search's own comes last; one that was typed for all cells stays
         words.reverse()

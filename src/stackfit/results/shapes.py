@@ -125,7 +125,7 @@ def pivoted(runs: Runs, pivot: Sequence[str], problems: list[str]) -> pd.DataFra
             "metric. Try: --pivot units,seed,test_accuracy"
         )
     keys = [key_of(runs, name, "--pivot") for name in pivot[:2]]
-    metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot")
+    metric = choose_metric(runs, pivot[2] if len(pivot) == 3 else None, "--pivot").metric
     runs, names = runs.pick(runs.metrics[metric].notna()), names_of(runs)
     problems += of_last_epoch(runs, metric)
     sides = [in_words(runs.settings[key]) for key in keys]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from stackfit.files import csv_text, reading, shown, writing
 from stackfit.results import owner
 from stackfit.results.bounds import check_study, read_bounded
 from stackfit.results.run_files import FORMAT, STATUS, read_status, state_of
+from stackfit.results.sweep_head import read_head
 from stackfit.results.sweep_rows import Stamp, SweepRows, stamp_of
 from stackfit.results.takeover import exists, silent_seconds
 
@@ -113,16 +115,15 @@ class SweepFolder:
         """
         text = _identity(experiment, fixed, axes, study)
         base = f"sweep-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-        number = 1
-        while (experiment_folder / _numbered(base, number + 1)).is_dir():
-            number += 1
+        number = next(n for n in itertools.count(1) if not (experiment_folder / _numbered(base, n + 1)).is_dir())
         newest = experiment_folder / _numbered(base, number)
         if not newest.is_dir() and not fresh:
             for index in sorted(experiment_folder.glob("*/sweep.json")):
                 with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # damaged, or not ours
-                    written = json.loads(index.read_bytes())
-                    if text == _identity(*(written[key] for key in KEYS[1:4]), written.get(STUDY)):
-                        return cls(index.parent)
+                    if head := read_head(index):
+                        there = json.loads(index.read_bytes())[STUDY] if head.is_search else None
+                        if text == _identity(head.experiment, head.overrides, head.axes, there):
+                            return cls(index.parent)
         return cls(experiment_folder / _numbered(base, number + 1) if fresh and newest.is_dir() else newest)
 
     def cell(self, axes: Mapping[str, str], fingerprint: str) -> Path:
@@ -167,8 +168,7 @@ class SweepFolder:
                 "`stackfit run NAME -m …` printed. Try: ls outputs/*/"
             )
         with reading(self.index, "JSON as stackfit writes it", AGAIN):
-            stamp = stamp_of(self.index)
-            if stamp == self._read[0]:
+            if (stamp := stamp_of(self.index)) == self._read[0]:
                 return self._read[1]
             index = json.loads(read_bounded(self.index))
             self._check_version(index)

@@ -61,11 +61,11 @@ def build_table(
         problems: gets a sentence for each damaged history, and one if a mean is over runs that differ otherwise.
         over: a setting, mostly `seed`; see `grouped`.
         epochs: one row an epoch of every run, with the columns of `history.csv`; the learning rate where it changes.
-        pivot: row setting, column setting and metric (`test_accuracy` if not given): a matrix of means over
+        pivot: row setting, column setting and metric (see `differences.choose_metric`): a matrix of means over
             the finished runs, with columns `…_n` where a mean has more than one run.
         by: a setting, or `part`; see `grouping.with_parts`. Its groups stand together; `last` and `top` hold for each.
         sort: a column; `-column` for descending. Blanks come last.
-        top: only so many rows with the best values of the column to sort by, or of `test_accuracy`.
+        top: only so many rows with the best values of the column to sort by, or of what `differences.choose_metric` says.
         direction: `max` or `min`, for `top` by a metric whose class does not say what is best.
         filter: a pandas query, such as `units > 64 and test_accuracy > 0.87`. It picks runs; a query on
             columns that only the finished table has (`n`, `epoch`, `test_accuracy_mean`), or that each epoch has, picks rows.
@@ -146,7 +146,10 @@ def _ranked_by(runs: Runs, sort: str | None, top: int | None, direction: str | N
     """The column to sort by and whether the largest come first; of `top`, the best; None for the order of the runs."""
     if sort is None and top is None:
         return None
-    name = sort.removeprefix("-") if sort else choose_metric(runs, None, "--top")
+    if sort is None:
+        name, direction, _ = choose_metric(runs, None, "--top", direction)
+    else:
+        name = sort.removeprefix("-")
     metric = name.removesuffix("_mean")
     if top is None or sort == f"-{name}" or metric not in runs.metrics:
         return name, sort == f"-{name}" if direction is None else direction == "max"

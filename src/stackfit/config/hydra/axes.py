@@ -67,7 +67,8 @@ def _read_axis(override: Override, always: Collection[str], fixed: list[str], ax
     key, line = override.get_key_element(), override.input_line or ""
     if not override.is_sweep_override():
         if key in always:
-            axes.append(Axis(key, (line.partition("=")[2],), text=line.partition("=")[2]))
+            text = override.get_value_element_as_str() if search else line.partition("=")[2]
+            axes.append(Axis(key, (text,), text=text))
         else:
             fixed.append(line)
         return

@@ -30,6 +30,13 @@ class Space:
         return {"space": shared, **({"union": others} if len(others) > 1 else {})}
 
     @classmethod
+    def of(cls, fixed: Iterable[str], grids: Iterable[Iterable[Axis]]) -> Space:
+        """These grids, the axes that all of them share first, as `read` has them: numbers are drawn axis by axis."""
+        given = cls(tuple(fixed), tuple(map(tuple, grids)))
+        order = {key: place for place, key in enumerate(given.describe()["space"])}
+        return cls(given.fixed, tuple(tuple(sorted(grid, key=lambda axis: order.get(axis.key, len(order)))) for grid in given.grids))
+
+    @classmethod
     def read(cls, fixed: Iterable[str], study: Mapping[str, Any]) -> Space:
         """The space that `describe` wrote.
 

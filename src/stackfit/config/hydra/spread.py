@@ -72,7 +72,7 @@ def read_spread(
             error.where = _declared(name, composition) or error.where
     if is_search:
         fixed = tuple(grids[0][0])
-        space = Space(fixed, tuple(tuple(grid) for _, grid in grids))
+        space = Space.of(fixed, (grid for _, grid in grids))
         study = None
         if not problems.errors:
             if not names:

@@ -50,6 +50,7 @@ def plan_search(
     jobs = []
     with problems.collect():
         search.check_space(at_once=False)
+        problems.raise_errors()  # the first batch has the same ones again, once a trial
         points = samplers.ask(space, settings, (), 0, batch)
         jobs = sweep.plan_cells([seeded for point in points for seeded in search.seeded(point)], build=False)
     if problems.errors:
