@@ -128,6 +128,9 @@ COMMANDS = {
     "predict": "predict digits_quickstart",
     "eject": "eject digits_quickstart",
     "plan": f"plan {SMALL} --probe",
+    "plan one": f"plan {SMALL} stack=4 --json",
+    "plan stacked": f"plan {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
+    "plan many": f"plan {SMALL} model.layers.hidden.units=20000 stack=65536 --json",
     "stacked": f"run {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
     "verify stacked": "verify {stacked}",
     "again": f"run {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
@@ -344,10 +347,23 @@ def test_a_layer_that_does_not_fit_into_memory_is_named_before_anything_is_train
 def test_a_stack_that_cannot_fit_is_refused_with_the_memory_that_it_takes_and_one_that_fits(answers):
     variables = 3 * (64 * 20_000 + 20_000 + 20_000 * 10 + 10)  # weights, and Adam's two of each; a few single numbers more
     takes = 65_536 * 4 * (2 * variables + variables // 3) / 1e9
+    memory = json.loads(answers["plan many"].out)["memory"]
+    assert takes == pytest.approx(sum(memory[name] for name in ("weights", "gradients", "optimizer", "new values")) / 1e9, rel=1e-5)
     assert (answers["many"].code, answers["many"].out) == (2, "")
     assert f"A stack of 65,536 members of this model takes at least {takes:,.1f} GB" in answers["many"].err
     fitting = int(re.search(r"Write: stack=(\d+)", answers["many"].err).group(1))
     assert 1 <= fitting < 65_536 and fitting & (fitting - 1) == 0
+
+
+def test_the_plan_shows_the_memory_of_the_whole_stack(answers):
+    plan = json.loads(answers["plan one"].out)
+    weights, batch = 4 * (65 * 8 + 9 * 10), 32 * 4 * (64 + 64 + 8 + 10)
+    adam = 2 * weights + 8 + 4  # two moments, the step, the learning rate
+    each = {"weights": weights, "gradients": weights, "optimizer": adam, "new values": weights + adam, "activations": batch}
+    assert plan["memory"] == {**{name: 4 * size for name, size in each.items()}, "data": plan["data"]["bytes"]} and plan["stack"] == 4
+    sweep = answers["plan stacked"].out
+    assert "memory  cohort 2, a stack of 4: weights 11.0 kB, gradients 11.0 kB, " in sweep  # of 9 units, 3 cells in 4 rows
+    assert max(map(len, sweep.splitlines())) <= 80
 
 
 # ---- exactness

@@ -22,7 +22,7 @@ from stackfit.errors import ConfigError, StackfitError, TrainingError
 from stackfit.training.engine import Logs, Member
 from stackfit.training.jax.pipeline import JaxFeed, Resident
 from stackfit.training.jax.room import check_room
-from stackfit.training.jax.stacks import Rows, variables_of
+from stackfit.training.jax.stacks import Rows
 from stackfit.training.logs import metrics_of
 
 State = tuple[list[jax.Array], ...]  # trainable, other, optimizer's and metrics' variables
@@ -137,8 +137,7 @@ class Stack:
         self.size = feeds[0].stack
         for model, feed in zip(models, feeds, strict=True):
             build_metrics(model, feed)
-        parts = variables_of(models[0])
-        check_room([each for part in parts for each in part], len(parts[0]), self.size)
+        check_room(models[0], self.size)
         self.compiled = compiled_for(models[0], feeds[0])
         self.rows = Rows(models, self.size)
 
