@@ -66,6 +66,30 @@ class WithTensorFlow(keras.losses.Loss):
     def call(self, y_true, y_pred):
         import tensorflow as tf
         return tf.reduce_mean(y_pred)
+class Counts(keras.losses.Loss):
+    def __init__(self):
+        super().__init__()
+        self.steps = keras.Variable(0.0, name="steps")
+    def call(self, y_true, y_pred):
+        self.steps.assign(self.steps + 1)
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * self.steps
+class Watches(keras.layers.Layer):
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.mean = keras.metrics.Mean(name="inside")
+    def call(self, x):
+        self.mean.update_state(keras.ops.mean(x))
+        return x
+class Weighted(keras.losses.Loss):
+    def __init__(self):
+        super().__init__()
+        self.beta = keras.Variable(1.0, name="beta")
+    def call(self, y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * self.beta
+class Anneals(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch:
+            self.model.loss.beta.assign(0.5)
 class Float(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(float(keras.ops.mean(y_pred)))
@@ -76,6 +100,12 @@ WITHOUT_FORM = {  # of a user's classes, with what is said of each
     "task.loss={_target_: mine.WithTensorFlow}": "The loss, a metric or a layer has no form for JAX: it imports TensorFlow (mine.py:",
     "+task.metrics.mine={_target_: mine.Float}": "The loss, a metric or a layer has no form for JAX: it asks for the values",
 }
+LOST = {  # what sets or reads a variable that Keras's steps for JAX do not give back, with the variable
+    "+model.layers.norm={_target_: keras.layers.SpectralNormalization, layer: {_target_: keras.layers.Dense, units: 3}, after: hidden}":
+        "sets the variable 'norm/dense/kernel'",
+    "task.loss={_target_: mine.Counts}": "sets the variable 'steps'",
+    "+model.layers.mine={_target_: mine.Watches, after: hidden}": "reads the variable 'inside/total'",
+}  # fmt: skip
 # By what it does: a callback of each kind, all in one cohort; what it does is decided by no number that engines differ in.
 CALLBACKS = {
     "nothing": "mine.Plain",
@@ -147,7 +177,9 @@ COMMANDS = {
     "lookup": f"run {SMALL} '+model.layers.look={{_target_: keras.layers.IntegerLookup, after: input}}'",
     "many": f"run {SMALL} model.layers.hidden.units=20000 stack=65536",
     "absurd": f"run {SMALL} model.layers.hidden.units=[100000000000]",
-    **{each: f"run {SMALL} --trust mine '{each}'" for each in WITHOUT_FORM},
+    **{each: f"run {SMALL} --trust mine '{each}'" for each in [*WITHOUT_FORM, *LOST]},
+    "weighted": f"run {SMALL} 'task.loss={{_target_: mine.Weighted}}' --trust mine",
+    "annealed": f"run {SMALL} 'task.loss={{_target_: mine.Weighted}}' '+callbacks.mine={{_target_: mine.Anneals}}' --trust mine",
     "check": "check xor_needs_a_hidden_layer --engine jax",
     "table": "table {stacked}",
 }
@@ -285,6 +317,18 @@ def test_code_that_has_no_form_for_jax_is_named_with_its_place_before_anything_i
     assert (answers[override].code, answers[override].out) == (2, "")
     said = answers[override].err
     assert WITHOUT_FORM[override] in said and "(mine.py:" in said and "engine=tensorflow" in said and "epoch" not in said
+
+
+@pytest.mark.parametrize("override", LOST)
+def test_a_variable_that_a_step_sets_and_jax_would_lose_is_named_before_anything_is_trained(answers, override):
+    assert (answers[override].code, answers[override].out) == (2, "")
+    said = answers[override].err
+    assert f"The training step {LOST[override]}, whose" in said and "engine=tensorflow" in said and "epoch" not in said
+
+
+def test_a_variable_of_no_layer_may_be_read_until_something_sets_it(answers):
+    assert answers["weighted"].code == 0 and answers["annealed"].code == 1
+    assert "The variable 'beta' was set after the step had been compiled" in answers["annealed"].err
 
 
 def test_a_sweeps_table_shows_its_cells(answers):

@@ -20,6 +20,7 @@ from jax import lax
 
 from stackfit.errors import ConfigError, StackfitError, TrainingError
 from stackfit.training.engine import Logs, Member
+from stackfit.training.jax.outsiders import Outsiders
 from stackfit.training.jax.pipeline import JaxFeed, Resident
 from stackfit.training.jax.room import check_room
 from stackfit.training.jax.stacks import Rows
@@ -33,7 +34,7 @@ class Compiled:
     """The programs for all members of one shape: compiled for the first that needs one."""
 
     def __init__(self, model: keras.Model, feed: JaxFeed, size: int):
-        self.model, self.form, self.size = model, feed.form, size
+        self.model, self.form, self.size, self.outsiders = model, feed.form, size, Outsiders(model)
         self.train = self._program(self._train_step)
         self.test = self._program(self._test_step)
         rows, shared = (None, None) if size == 1 else (0, None)
@@ -41,11 +42,13 @@ class Compiled:
         self.outputs = jax.jit(outputs)
 
     def _train_step(self, state: State, batch: Any) -> State:
-        return self.model.train_step(state, batch)[1]
+        with self.outsiders.refused():
+            return self.model.train_step(state, batch)[1]
 
     def _test_step(self, state: State, batch: Any) -> State:
         trainable, other, optimizer, metrics = state
-        trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
+        with self.outsiders.refused():
+            trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
         return trainable, other, optimizer, metrics
 
     def _program(self, step: Callable[[State, Any], State]) -> Callable[..., State]:
@@ -150,6 +153,7 @@ class Stack:
     def run(self, program: Any, order: jax.Array, data: Resident, spans: dict[int, tuple[int, int]]) -> None:
         """Run steps; `spans`: from which step to which, by the member's place in the stack."""
         self.rows.push()
+        self.compiled.outsiders.check()
         for span in dict.fromkeys(spans.values()):
             active = [place for place, own in spans.items() if own == span]
             mask = () if self.size == 1 else (np.isin(np.arange(self.size), active),)
