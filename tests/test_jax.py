@@ -140,10 +140,10 @@ class Answer:
         return Path(self.out.splitlines()[-1])
 
 
-def python(script: str, *words: str, cwd: Path, given: str = "") -> list[Any]:
+def python(script: str, *words: str, cwd: Path, given: str = "", **environment: str) -> list[Any]:
     """What a script of this folder prints, one JSON value a line."""
     paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80"}
+    variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80", **environment}
     variables["MALLOC_MMAP_THRESHOLD_"] = "1000000"  # large arrays that are freed go back to the system at once
     command = [sys.executable, "-W", "error::UserWarning", str(HERE / script), *words]
     done = subprocess.run(command, cwd=cwd, env=variables, input=given, capture_output=True, text=True, timeout=1500)
@@ -329,6 +329,24 @@ def test_a_variable_that_a_step_sets_and_jax_would_lose_is_named_before_anything
 def test_a_variable_of_no_layer_may_be_read_until_something_sets_it(answers):
     assert answers["weighted"].code == 0 and answers["annealed"].code == 1
     assert "The variable 'beta' was set after the step had been compiled" in answers["annealed"].err
+
+
+FOREIGN = {  # what a user may have exported for other programs
+    **{"JAX_ENABLE_X64": "1", "JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_TRANSFER_GUARD": "disallow", "JAX_DEBUG_NANS": "1"},
+    **{"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16", "KERAS_NNX_ENABLED": "1", "KERAS_BACKEND": "torch"},
+}
+
+
+def test_what_is_exported_for_other_programs_changes_no_bit(answers, home):
+    (found,) = python("jax_commands.py", cwd=home, given=json.dumps({"run": f"run {SMALL} --fresh"}), **FOREIGN)
+    assert found["code"] == 0, found["err"]
+    assert metrics(home, Answer(**found))["weights_sha256"] == metrics(home, answers["run"])["weights_sha256"]
+
+
+def test_a_device_that_is_not_here_is_one_error(home):
+    (found,) = python("jax_commands.py", cwd=home, given=json.dumps({"run": f"run {SMALL}"}), JAX_PLATFORMS="gpu")
+    assert found["code"] == 2 and found["err"].count("error: ") == 1
+    assert "JAX has no device with JAX_PLATFORMS=gpu: Unable to initialize" in found["err"] and "Unset JAX_PLATFORMS" in found["err"]
 
 
 def test_a_sweeps_table_shows_its_cells(answers):
