@@ -119,8 +119,8 @@ def test_class_weights_by_names_that_are_other_numbers_are_a_revision(cells):
 
 
 def test_hooks_around_validation_and_metrics_of_one_output_are_revisions_of_the_cells_that_have_them(cells):
-    def revisions(callback=None, metric="keras.metrics.Poisson", labels="one_hot", split=0.2):
-        config = copy.deepcopy(cells["plain"])
+    def revisions(callback=None, metric="keras.metrics.Poisson", labels="one_hot", split=0.2, engine="tensorflow"):
+        config = copy.deepcopy(cells["plain"]) | {"engine": engine}
         config["callbacks"] = {"own": callback and {"_target_": callback}}
         config["task"] |= {"labels": labels, "metrics": {"own": {"_target_": metric}}}
         config["data"]["validation_split"] = split
@@ -128,6 +128,8 @@ def test_hooks_around_validation_and_metrics_of_one_output_are_revisions_of_the_
 
     assert revisions("keras.callbacks.SwapEMAWeights") == ["validation_hooks"]
     assert revisions("keras.callbacks.SwapEMAWeights", split=0.0) == []  # nothing is validated
+    assert revisions("keras.callbacks.SwapEMAWeights", engine="jax") == ["validation_hooks", "weights_set_back"]
+    assert revisions("keras.callbacks.SwapEMAWeights", split=0.0, engine="jax") == revisions(engine="jax") == []
     # TensorBoard has such hooks, but they change no number.
     for callback in ("TensorBoard", "EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "CSVLogger"):
         assert revisions(f"keras.callbacks.{callback}") == []

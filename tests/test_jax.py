@@ -38,6 +38,18 @@ class Listener(keras.callbacks.Callback):
 class Setter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.set_weights([0 * weight for weight in self.model.get_weights()])
+class Peeks(keras.callbacks.Callback):
+    def on_test_begin(self, logs=None):
+        self.kept = self.model.get_weights()
+        self.model.set_weights([0 * weight for weight in self.kept])
+    def on_test_end(self, logs=None):
+        self.model.set_weights(self.kept)
+class PeeksAtBatches(keras.callbacks.Callback):
+    def on_test_batch_begin(self, batch, logs=None):
+        self.kept = self.model.get_weights()
+        self.model.set_weights([0 * weight for weight in self.kept])
+    def on_test_batch_end(self, batch, logs=None):
+        self.model.set_weights(self.kept)
 class Halver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.optimizer.learning_rate = self.model.optimizer.learning_rate / 2
@@ -124,6 +136,12 @@ WITH_CALLBACKS = [
     *("run", "digits_quickstart", "epochs=4", "model.layers.hidden.units=8", "data.validation_split=0.2", "save=[]"),
     *("--trust", "mine", "-m", "+callbacks.mine=" + ",".join(f"{{_target_: {each}}}" for each in CALLBACKS.values())),
 ]
+AVERAGED = f"run {SMALL} stack=2 data.validation_split=0.2 +optimizer.use_ema=true +optimizer.ema_momentum=0.7"
+RESTORED = {  # callbacks that set weights for the validation, and set them back
+    "swapped": "+callbacks.mine={_target_: keras.callbacks.SwapEMAWeights}",
+    "peeked": "+callbacks.mine={_target_: mine.Peeks}",
+    "peeked at batches": "+callbacks.mine={_target_: mine.PeeksAtBatches}",
+}
 TENSORBOARD = "+callbacks.board={_target_: keras.callbacks.TensorBoard, log_dir: logs}"
 NORMALIZATION = "+model.layers.norm={_target_: keras.layers.Normalization, after: input}"
 
@@ -167,6 +185,8 @@ COMMANDS = {
     "alone": f"run {SMALL} stack=4 seed=1",
     "listened": f"run {SMALL} stack=4 seed=1 '+callbacks.mine={{_target_: mine.Listener}}' --trust mine",
     "set": f"run {SMALL} data.validation_split=0.2 '+callbacks.mine={{_target_: mine.Setter}}' --trust mine",
+    "averaged": AVERAGED,
+    **{name: f"{AVERAGED} '{callback}' --trust mine" for name, callback in RESTORED.items()},
     "schedule": f"run {SMALL} optimizer=adam_cosine",
     "adapted": f"run {SMALL} '{NORMALIZATION}'",
     "verify adapted": "verify {adapted}",
@@ -288,6 +308,15 @@ def test_weights_that_a_callback_sets_are_those_of_the_run_and_of_its_scores(ans
     found = metrics(home, answers["set"])
     assert answers["set"].code == 0 and found["loss"] is None  # of no epoch
     assert found["test_loss"] == pytest.approx(2.302585, abs=1e-4) and found["val_loss"] == pytest.approx(2.302585, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", RESTORED)
+def test_weights_that_a_callback_sets_for_the_validation_and_sets_back_change_no_training(answers, home, name):
+    assert answers[name].code == 0, answers[name].err
+    assert metrics(home, answers[name])["weights_sha256"] == metrics(home, answers["averaged"])["weights_sha256"]
+    ours, plain = (read_history(home / answers[each].folder) for each in (name, "averaged"))
+    assert [row["loss"] for row in ours] == [row["loss"] for row in plain]
+    assert [row["val_loss"] for row in ours] != [row["val_loss"] for row in plain]
 
 
 def test_the_learning_rate_of_a_schedule_is_in_the_history(answers, home):

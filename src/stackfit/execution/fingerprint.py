@@ -47,6 +47,10 @@ def _has_validation_hooks(config: Mapping[str, Any]) -> bool:
     return bool(config["data"]["validation_split"]) and any(defines(target, VALIDATION_HOOKS) for target in targets)
 
 
+def _sets_back_weights(config: Mapping[str, Any]) -> bool:
+    return config.get("engine") == "jax" and _has_validation_hooks(config)
+
+
 def _has_broadcast_metrics(config: Mapping[str, Any]) -> bool:
     return config["task"]["labels"] != "one_hot" and bool(_targets(config["task"]["metrics"]) & BROADCAST)
 
@@ -61,6 +65,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision("validation_hooks", 2, _has_validation_hooks),
     Revision("metric_labels", 2, _has_broadcast_metrics),
     Revision("threads", 2, threads.gained_threads),
+    Revision("weights_set_back", 2, _sets_back_weights),  # before: lost after the validation on JAX
 )
 
 
