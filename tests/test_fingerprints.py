@@ -128,7 +128,7 @@ def test_hooks_around_validation_and_metrics_of_one_output_are_revisions_of_the_
 
     assert revisions("keras.callbacks.SwapEMAWeights") == ["validation_hooks"]
     assert revisions("keras.callbacks.SwapEMAWeights", split=0.0) == []  # nothing is validated
-    assert revisions("keras.callbacks.SwapEMAWeights", engine="jax") == ["validation_hooks", "weights_set_back"]
+    assert revisions("keras.callbacks.SwapEMAWeights", engine="jax") == ["validation_hooks", "set_after_steps"]
     assert revisions("keras.callbacks.SwapEMAWeights", split=0.0, engine="jax") == revisions(engine="jax") == []
     # TensorBoard has such hooks, but they change no number.
     for callback in ("TensorBoard", "EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "CSVLogger"):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -44,12 +45,18 @@ class Peeks(keras.callbacks.Callback):
         self.model.set_weights([0 * weight for weight in self.kept])
     def on_test_end(self, logs=None):
         self.model.set_weights(self.kept)
+class Largest(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        print("largest:", max(float(abs(weight).max()) for weight in self.model.get_weights()))
 class PeeksAtBatches(keras.callbacks.Callback):
     def on_test_batch_begin(self, batch, logs=None):
         self.kept = self.model.get_weights()
         self.model.set_weights([0 * weight for weight in self.kept])
     def on_test_batch_end(self, batch, logs=None):
         self.model.set_weights(self.kept)
+class Clips(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.set_weights([np.clip(weight, -0.05, 0.05) for weight in self.model.get_weights()])
 class Halver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.optimizer.learning_rate = self.model.optimizer.learning_rate / 2
@@ -185,6 +192,7 @@ COMMANDS = {
     "alone": f"run {SMALL} stack=4 seed=1",
     "listened": f"run {SMALL} stack=4 seed=1 '+callbacks.mine={{_target_: mine.Listener}}' --trust mine",
     "set": f"run {SMALL} data.validation_split=0.2 '+callbacks.mine={{_target_: mine.Setter}}' --trust mine",
+    "clipped": f"run {SMALL} '+callbacks.mine={{_target_: mine.Clips}}' '+callbacks.reads={{_target_: mine.Largest}}' --trust mine",
     "averaged": AVERAGED,
     **{name: f"{AVERAGED} '{callback}' --trust mine" for name, callback in RESTORED.items()},
     "schedule": f"run {SMALL} optimizer=adam_cosine",
@@ -317,6 +325,10 @@ def test_weights_that_a_callback_sets_for_the_validation_and_sets_back_change_no
     ours, plain = (read_history(home / answers[each].folder) for each in (name, "averaged"))
     assert [row["loss"] for row in ours] == [row["loss"] for row in plain]
     assert [row["val_loss"] for row in ours] != [row["val_loss"] for row in plain]
+
+
+def test_weights_that_a_callback_sets_after_the_last_batch_are_those_of_the_epoch(answers):
+    assert answers["clipped"].code == 0 and re.findall(r"largest: (\S+)", answers["clipped"].err) == [str(float(np.float32(0.05)))] * 2
 
 
 def test_the_learning_rate_of_a_schedule_is_in_the_history(answers, home):

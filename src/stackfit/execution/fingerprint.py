@@ -36,6 +36,7 @@ def _has_named_weights(config: Mapping[str, Any]) -> bool:
 
 
 VALIDATION_HOOKS = tuple(f"on_test{when}" for when in ("_begin", "_end", "_batch_begin", "_batch_end"))
+TRAINING_HOOKS = ("on_train_batch_end", "on_batch_end")
 # It writes files at these hooks and changes no number.
 TENSORBOARD = "keras.callbacks.TensorBoard"
 # Of Keras's metrics those that compared each label with every output of the batch where a model has one output.
@@ -47,8 +48,11 @@ def _has_validation_hooks(config: Mapping[str, Any]) -> bool:
     return bool(config["data"]["validation_split"]) and any(defines(target, VALIDATION_HOOKS) for target in targets)
 
 
-def _sets_back_weights(config: Mapping[str, Any]) -> bool:
-    return config.get("engine") == "jax" and _has_validation_hooks(config)
+def _may_set_after_steps(config: Mapping[str, Any]) -> bool:
+    """Whether a callback may set a variable after the last batch of a part and before the epoch's end; Keras's own do at the validation's."""
+    own = {target for target in _targets(config["callbacks"]) if not target.startswith("keras.")}
+    listens = any(defines(target, TRAINING_HOOKS) for target in own)
+    return config.get("engine") == "jax" and (listens or _has_validation_hooks(config))
 
 
 def _has_broadcast_metrics(config: Mapping[str, Any]) -> bool:
@@ -65,7 +69,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision("validation_hooks", 2, _has_validation_hooks),
     Revision("metric_labels", 2, _has_broadcast_metrics),
     Revision("threads", 2, threads.gained_threads),
-    Revision("weights_set_back", 2, _sets_back_weights),  # before: lost after the validation on JAX
+    Revision("set_after_steps", 2, _may_set_after_steps),  # before: lost on JAX
 )
 
 
