@@ -21,9 +21,10 @@ from jax import lax
 from stackfit.errors import ConfigError, StackfitError, TrainingError
 from stackfit.training.engine import Logs, Member
 from stackfit.training.jax.logits import from_logits
+from stackfit.training.jax.outsiders import Outsiders
 from stackfit.training.jax.pipeline import JaxFeed, Resident
 from stackfit.training.jax.room import check_room
-from stackfit.training.jax.stacks import Rows, variables_of
+from stackfit.training.jax.stacks import Rows
 from stackfit.training.logs import metrics_of
 
 State = tuple[list[jax.Array], ...]  # trainable, other, optimizer's and metrics' variables
@@ -34,7 +35,7 @@ class Compiled:
     """The programs for all members of one shape: compiled for the first that needs one."""
 
     def __init__(self, model: keras.Model, feed: JaxFeed, size: int):
-        self.model, self.form, self.size = model, feed.form, size
+        self.model, self.form, self.size, self.outsiders = model, feed.form, size, Outsiders(model)
         self.train = self._program(self._train_step)
         self.test = self._program(self._test_step)
         rows, shared = (None, None) if size == 1 else (0, None)
@@ -42,12 +43,12 @@ class Compiled:
         self.outputs = jax.jit(outputs)
 
     def _train_step(self, state: State, batch: Any) -> State:
-        with from_logits():
+        with self.outsiders.refused(), from_logits():
             return self.model.train_step(state, batch)[1]
 
     def _test_step(self, state: State, batch: Any) -> State:
         trainable, other, optimizer, metrics = state
-        with from_logits():
+        with self.outsiders.refused(), from_logits():
             trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
         return trainable, other, optimizer, metrics
 
@@ -140,8 +141,7 @@ class Stack:
         self.size = feeds[0].stack
         for model, feed in zip(models, feeds, strict=True):
             build_metrics(model, feed)
-        parts = variables_of(models[0])
-        check_room([each for part in parts for each in part], len(parts[0]), self.size)
+        check_room(models[0], self.size)
         self.compiled = compiled_for(models[0], feeds[0])
         self.rows = Rows(models, self.size)
 
@@ -154,6 +154,7 @@ class Stack:
     def run(self, program: Any, order: jax.Array, data: Resident, spans: dict[int, tuple[int, int]]) -> None:
         """Run steps; `spans`: from which step to which, by the member's place in the stack."""
         self.rows.push()
+        self.compiled.outsiders.check()
         for span in dict.fromkeys(spans.values()):
             active = [place for place, own in spans.items() if own == span]
             mask = () if self.size == 1 else (np.isin(np.arange(self.size), active),)
