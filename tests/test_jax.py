@@ -461,7 +461,7 @@ def test_a_stack_that_cannot_fit_is_refused_with_the_memory_that_it_takes_and_on
 def test_the_plan_shows_the_memory_of_the_whole_stack(answers):
     plan = json.loads(answers["plan one"].out)
     weights, batch = 4 * (65 * 8 + 9 * 10), 32 * 4 * (64 + 64 + 8 + 10)
-    adam = 2 * weights + 8 + 4  # two moments, the step, the learning rate
+    adam = 2 * weights + 4 + 4  # two moments, the step, the learning rate
     each = {"weights": weights, "gradients": weights, "optimizer": adam, "new values": weights + adam, "activations": batch}
     assert plan["memory"] == {**{name: 4 * size for name, size in each.items()}, "data": plan["data"]["bytes"]} and plan["stack"] == 4
     sweep = answers["plan stacked"].out

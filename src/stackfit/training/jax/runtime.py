@@ -70,7 +70,8 @@ def _check_device() -> None:
     try:
         jax.devices()
     except Exception as error:  # RuntimeError, or an assertion where a platform is known but has no device
-        asked = f" with JAX_PLATFORMS={jax.config.jax_platforms}" if jax.config.jax_platforms else ""
+        platforms = getattr(jax.config, "jax_platforms", None)
+        asked = f" with JAX_PLATFORMS={platforms}" if platforms else ""
         text = str(error).partition("(set JAX_PLATFORMS")[0].strip().rstrip(".")
         raise ConfigError(
             f"JAX has no device{asked}{f': {text}' if text else ''}. Expected one that it finds on this machine. "
