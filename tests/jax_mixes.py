@@ -27,6 +27,7 @@ OPTIMIZERS = ("adam", "sgd", "rmsprop", "adamw", "momentum")
 LAYERS = {
     "drop": "{_target_: keras.layers.Dropout, rate: %s, after: hidden}",
     "norm": "{_target_: keras.layers.BatchNormalization, momentum: %s, after: hidden}",
+    "conv": "{_target_: keras.layers.Conv2D, filters: 2, kernel_size: 3, bias_initializer: {_target_: keras.initializers.Constant, value: %s}, after: input}",
     "noise": "{_target_: keras.layers.GaussianNoise, stddev: %s, after: input}",
 }
 SCHEDULE = "optimizer.learning_rate={_target_: keras.optimizers.schedules.CosineDecay, initial_learning_rate: 0.01, decay_steps: 9}"

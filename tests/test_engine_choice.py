@@ -72,6 +72,15 @@ def test_auto_is_resolved_when_a_cell_is_composed_and_only_for_jax(compose, monk
             assert not engine_choice.has_gpu()
 
 
+def test_plugins_are_looked_for_once_for_all_cells(compose, monkeypatch):
+    asked: list[str] = []
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: asked.append(group) or [])
+    assert [compose("digits_quickstart", "engine=jax", f"seed={seed}").config["stack"] for seed in range(3)] == [1] * 3
+    assert asked == ["jax_plugins"]
+
+
 def test_stack_and_the_engines_library_are_part_of_a_jax_cells_fingerprint_alone(compose, monkeypatch):
     plugins(monkeypatch)
 

@@ -108,8 +108,8 @@ def test_a_tables_settings_leave_out_later_keys_as_runs_did_that_did_not_know_th
     assert schema.settings_of(config)["data.impute"] == "median"
 
 
-def test_every_run_on_jax_has_the_losses_of_logits(cells):
-    assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(cells["with the key"])] == ["jax_crossentropy"]
+def test_every_run_on_jax_has_its_revision(cells):
+    assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(cells["with the key"])] == ["jax"]
     assert [fix.name for fix in fingerprint.REVISIONS if fix.used_by(cells["plain"])] == []
 
 
@@ -124,8 +124,8 @@ def test_class_weights_by_names_that_are_other_numbers_are_a_revision(cells):
 
 
 def test_hooks_around_validation_and_metrics_of_one_output_are_revisions_of_the_cells_that_have_them(cells):
-    def revisions(callback=None, metric="keras.metrics.Poisson", labels="one_hot", split=0.2):
-        config = copy.deepcopy(cells["plain"])
+    def revisions(callback=None, metric="keras.metrics.Poisson", labels="one_hot", split=0.2, engine="tensorflow"):
+        config = copy.deepcopy(cells["plain"]) | {"engine": engine}
         config["callbacks"] = {"own": callback and {"_target_": callback}}
         config["task"] |= {"labels": labels, "metrics": {"own": {"_target_": metric}}}
         config["data"]["validation_split"] = split
@@ -133,6 +133,8 @@ def test_hooks_around_validation_and_metrics_of_one_output_are_revisions_of_the_
 
     assert revisions("keras.callbacks.SwapEMAWeights") == ["validation_hooks"]
     assert revisions("keras.callbacks.SwapEMAWeights", split=0.0) == []  # nothing is validated
+    assert revisions("keras.callbacks.SwapEMAWeights", engine="jax") == ["validation_hooks", "jax"]
+    assert revisions("keras.callbacks.SwapEMAWeights", split=0.0, engine="jax") == revisions(engine="jax") == ["jax"]
     # TensorBoard has such hooks, but they change no number.
     for callback in ("TensorBoard", "EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau", "CSVLogger"):
         assert revisions(f"keras.callbacks.{callback}") == []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -38,6 +39,24 @@ class Listener(keras.callbacks.Callback):
 class Setter(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.set_weights([0 * weight for weight in self.model.get_weights()])
+class Peeks(keras.callbacks.Callback):
+    def on_test_begin(self, logs=None):
+        self.kept = self.model.get_weights()
+        self.model.set_weights([0 * weight for weight in self.kept])
+    def on_test_end(self, logs=None):
+        self.model.set_weights(self.kept)
+class Largest(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        print("largest:", max(float(abs(weight).max()) for weight in self.model.get_weights()))
+class PeeksAtBatches(keras.callbacks.Callback):
+    def on_test_batch_begin(self, batch, logs=None):
+        self.kept = self.model.get_weights()
+        self.model.set_weights([0 * weight for weight in self.kept])
+    def on_test_batch_end(self, batch, logs=None):
+        self.model.set_weights(self.kept)
+class Clips(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.set_weights([np.clip(weight, -0.05, 0.05) for weight in self.model.get_weights()])
 class Halver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.optimizer.learning_rate = self.model.optimizer.learning_rate / 2
@@ -66,6 +85,30 @@ class WithTensorFlow(keras.losses.Loss):
     def call(self, y_true, y_pred):
         import tensorflow as tf
         return tf.reduce_mean(y_pred)
+class Counts(keras.losses.Loss):
+    def __init__(self):
+        super().__init__()
+        self.steps = keras.Variable(0.0, name="steps")
+    def call(self, y_true, y_pred):
+        self.steps.assign(self.steps + 1)
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * self.steps
+class Watches(keras.layers.Layer):
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.mean = keras.metrics.Mean(name="inside")
+    def call(self, x):
+        self.mean.update_state(keras.ops.mean(x))
+        return x
+class Weighted(keras.losses.Loss):
+    def __init__(self):
+        super().__init__()
+        self.beta = keras.Variable(1.0, name="beta")
+    def call(self, y_true, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y_true, y_pred) * self.beta
+class Anneals(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch:
+            self.model.loss.beta.assign(0.5)
 class Float(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(float(keras.ops.mean(y_pred)))
@@ -76,6 +119,12 @@ WITHOUT_FORM = {  # of a user's classes, with what is said of each
     "task.loss={_target_: mine.WithTensorFlow}": "The loss, a metric or a layer has no form for JAX: it imports TensorFlow (mine.py:",
     "+task.metrics.mine={_target_: mine.Float}": "The loss, a metric or a layer has no form for JAX: it asks for the values",
 }
+LOST = {  # what sets or reads a variable that Keras's steps for JAX do not give back, with the variable
+    "+model.layers.norm={_target_: keras.layers.SpectralNormalization, layer: {_target_: keras.layers.Dense, units: 3}, after: hidden}":
+        "sets the variable 'norm/dense/kernel'",
+    "task.loss={_target_: mine.Counts}": "sets the variable 'steps'",
+    "+model.layers.mine={_target_: mine.Watches, after: hidden}": "reads the variable 'inside/total'",
+}  # fmt: skip
 # By what it does: a callback of each kind, all in one cohort; what it does is decided by no number that engines differ in.
 CALLBACKS = {
     "nothing": "mine.Plain",
@@ -94,6 +143,12 @@ WITH_CALLBACKS = [
     *("run", "digits_quickstart", "epochs=4", "model.layers.hidden.units=8", "data.validation_split=0.2", "save=[]"),
     *("--trust", "mine", "-m", "+callbacks.mine=" + ",".join(f"{{_target_: {each}}}" for each in CALLBACKS.values())),
 ]
+AVERAGED = f"run {SMALL} stack=2 data.validation_split=0.2 +optimizer.use_ema=true +optimizer.ema_momentum=0.7"
+RESTORED = {  # callbacks that set weights for the validation, and set them back
+    "swapped": "+callbacks.mine={_target_: keras.callbacks.SwapEMAWeights}",
+    "peeked": "+callbacks.mine={_target_: mine.Peeks}",
+    "peeked at batches": "+callbacks.mine={_target_: mine.PeeksAtBatches}",
+}
 TENSORBOARD = "+callbacks.board={_target_: keras.callbacks.TensorBoard, log_dir: logs}"
 NORMALIZATION = "+model.layers.norm={_target_: keras.layers.Normalization, after: input}"
 
@@ -110,10 +165,10 @@ class Answer:
         return Path(self.out.splitlines()[-1])
 
 
-def python(script: str, *words: str, cwd: Path, given: str = "") -> list[Any]:
+def python(script: str, *words: str, cwd: Path, given: str = "", **environment: str) -> list[Any]:
     """What a script of this folder prints, one JSON value a line."""
     paths = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
-    variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80"}
+    variables = {**os.environ, "PYTHONPATH": paths, "STACKFIT_CACHE": str(cwd / "cache"), "COLUMNS": "80", **environment}
     variables["MALLOC_MMAP_THRESHOLD_"] = "1000000"  # large arrays that are freed go back to the system at once
     command = [sys.executable, "-W", "error::UserWarning", str(HERE / script), *words]
     done = subprocess.run(command, cwd=cwd, env=variables, input=given, capture_output=True, text=True, timeout=1500)
@@ -128,12 +183,18 @@ COMMANDS = {
     "predict": "predict digits_quickstart",
     "eject": "eject digits_quickstart",
     "plan": f"plan {SMALL} --probe",
+    "plan one": f"plan {SMALL} stack=4 --json",
+    "plan stacked": f"plan {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
+    "plan many": f"plan {SMALL} model.layers.hidden.units=20000 stack=65536 --json",
     "stacked": f"run {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
     "verify stacked": "verify {stacked}",
     "again": f"run {SMALL} stack=4 -m 'seed=range(3)' model.layers.hidden.units=8,9",
     "alone": f"run {SMALL} stack=4 seed=1",
     "listened": f"run {SMALL} stack=4 seed=1 '+callbacks.mine={{_target_: mine.Listener}}' --trust mine",
     "set": f"run {SMALL} data.validation_split=0.2 '+callbacks.mine={{_target_: mine.Setter}}' --trust mine",
+    "clipped": f"run {SMALL} '+callbacks.mine={{_target_: mine.Clips}}' '+callbacks.reads={{_target_: mine.Largest}}' --trust mine",
+    "averaged": AVERAGED,
+    **{name: f"{AVERAGED} '{callback}' --trust mine" for name, callback in RESTORED.items()},
     "schedule": f"run {SMALL} optimizer=adam_cosine",
     "adapted": f"run {SMALL} '{NORMALIZATION}'",
     "verify adapted": "verify {adapted}",
@@ -144,7 +205,9 @@ COMMANDS = {
     "lookup": f"run {SMALL} '+model.layers.look={{_target_: keras.layers.IntegerLookup, after: input}}'",
     "many": f"run {SMALL} model.layers.hidden.units=20000 stack=65536",
     "absurd": f"run {SMALL} model.layers.hidden.units=[100000000000]",
-    **{each: f"run {SMALL} --trust mine '{each}'" for each in WITHOUT_FORM},
+    **{each: f"run {SMALL} --trust mine '{each}'" for each in [*WITHOUT_FORM, *LOST]},
+    "weighted": f"run {SMALL} 'task.loss={{_target_: mine.Weighted}}' --trust mine",
+    "annealed": f"run {SMALL} 'task.loss={{_target_: mine.Weighted}}' '+callbacks.mine={{_target_: mine.Anneals}}' --trust mine",
     "check": "check xor_needs_a_hidden_layer --engine jax",
     "table": "table {stacked}",
 }
@@ -255,6 +318,19 @@ def test_weights_that_a_callback_sets_are_those_of_the_run_and_of_its_scores(ans
     assert found["test_loss"] == pytest.approx(2.302585, abs=1e-4) and found["val_loss"] == pytest.approx(2.302585, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", RESTORED)
+def test_weights_that_a_callback_sets_for_the_validation_and_sets_back_change_no_training(answers, home, name):
+    assert answers[name].code == 0, answers[name].err
+    assert metrics(home, answers[name])["weights_sha256"] == metrics(home, answers["averaged"])["weights_sha256"]
+    ours, plain = (read_history(home / answers[each].folder) for each in (name, "averaged"))
+    assert [row["loss"] for row in ours] == [row["loss"] for row in plain]
+    assert [row["val_loss"] for row in ours] != [row["val_loss"] for row in plain]
+
+
+def test_weights_that_a_callback_sets_after_the_last_batch_are_those_of_the_epoch(answers):
+    assert answers["clipped"].code == 0 and re.findall(r"largest: (\S+)", answers["clipped"].err) == [str(float(np.float32(0.05)))] * 2
+
+
 def test_the_learning_rate_of_a_schedule_is_in_the_history(answers, home):
     rates = [row["learning_rate"] for row in read_history(home / answers["schedule"].folder)]
     assert rates[0] == pytest.approx(0.0005, rel=0.05) and rates[1] == pytest.approx(0.0, abs=1e-6)
@@ -282,6 +358,36 @@ def test_code_that_has_no_form_for_jax_is_named_with_its_place_before_anything_i
     assert (answers[override].code, answers[override].out) == (2, "")
     said = answers[override].err
     assert WITHOUT_FORM[override] in said and "(mine.py:" in said and "engine=tensorflow" in said and "epoch" not in said
+
+
+@pytest.mark.parametrize("override", LOST)
+def test_a_variable_that_a_step_sets_and_jax_would_lose_is_named_before_anything_is_trained(answers, override):
+    assert (answers[override].code, answers[override].out) == (2, "")
+    said = answers[override].err
+    assert f"The training step {LOST[override]}, whose" in said and "engine=tensorflow" in said and "epoch" not in said
+
+
+def test_a_variable_of_no_layer_may_be_read_until_something_sets_it(answers):
+    assert answers["weighted"].code == 0 and answers["annealed"].code == 1
+    assert "The variable 'beta' was set after the step had been compiled" in answers["annealed"].err
+
+
+FOREIGN = {  # what a user may have exported for other programs
+    **{"JAX_ENABLE_X64": "1", "JAX_NUMPY_RANK_PROMOTION": "raise", "JAX_TRANSFER_GUARD": "disallow", "JAX_DEBUG_NANS": "1"},
+    **{"JAX_DEFAULT_PRNG_IMPL": "rbg", "JAX_DEFAULT_MATMUL_PRECISION": "bfloat16", "KERAS_NNX_ENABLED": "1", "KERAS_BACKEND": "torch"},
+}
+
+
+def test_what_is_exported_for_other_programs_changes_no_bit(answers, home):
+    (found,) = python("jax_commands.py", cwd=home, given=json.dumps({"run": f"run {SMALL} --fresh"}), **FOREIGN)
+    assert found["code"] == 0, found["err"]
+    assert metrics(home, Answer(**found))["weights_sha256"] == metrics(home, answers["run"])["weights_sha256"]
+
+
+def test_a_device_that_is_not_here_is_one_error(home):
+    (found,) = python("jax_commands.py", cwd=home, given=json.dumps({"run": f"run {SMALL}"}), JAX_PLATFORMS="gpu")
+    assert found["code"] == 2 and found["err"].count("error: ") == 1
+    assert "JAX has no device with JAX_PLATFORMS=gpu: Unable to initialize" in found["err"] and "Unset JAX_PLATFORMS" in found["err"]
 
 
 def test_a_sweeps_table_shows_its_cells(answers):
@@ -344,10 +450,23 @@ def test_a_layer_that_does_not_fit_into_memory_is_named_before_anything_is_train
 def test_a_stack_that_cannot_fit_is_refused_with_the_memory_that_it_takes_and_one_that_fits(answers):
     variables = 3 * (64 * 20_000 + 20_000 + 20_000 * 10 + 10)  # weights, and Adam's two of each; a few single numbers more
     takes = 65_536 * 4 * (2 * variables + variables // 3) / 1e9
+    memory = json.loads(answers["plan many"].out)["memory"]
+    assert takes == pytest.approx(sum(memory[name] for name in ("weights", "gradients", "optimizer", "new values")) / 1e9, rel=1e-5)
     assert (answers["many"].code, answers["many"].out) == (2, "")
     assert f"A stack of 65,536 members of this model takes at least {takes:,.1f} GB" in answers["many"].err
     fitting = int(re.search(r"Write: stack=(\d+)", answers["many"].err).group(1))
     assert 1 <= fitting < 65_536 and fitting & (fitting - 1) == 0
+
+
+def test_the_plan_shows_the_memory_of_the_whole_stack(answers):
+    plan = json.loads(answers["plan one"].out)
+    weights, batch = 4 * (65 * 8 + 9 * 10), 32 * 4 * (64 + 64 + 8 + 10)
+    adam = 2 * weights + 4 + 4  # two moments, the step, the learning rate
+    each = {"weights": weights, "gradients": weights, "optimizer": adam, "new values": weights + adam, "activations": batch}
+    assert plan["memory"] == {**{name: 4 * size for name, size in each.items()}, "data": plan["data"]["bytes"]} and plan["stack"] == 4
+    sweep = answers["plan stacked"].out
+    assert "memory  cohort 2, a stack of 4: weights 11.0 kB, gradients 11.0 kB, " in sweep  # of 9 units, 3 cells in 4 rows
+    assert max(map(len, sweep.splitlines())) <= 80
 
 
 # ---- exactness

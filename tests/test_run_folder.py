@@ -80,6 +80,18 @@ def test_the_history_is_complete_after_every_epoch(lab):
     assert run_files.read_history(folder.path)[1] == {"epoch": 2, "loss": 0.25, "lr": 0.1}
 
 
+def test_the_history_is_on_the_disk_at_the_end_and_not_waited_for_in_each_epoch(lab, monkeypatch):
+    flushed: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda file: flushed.append(Path(os.readlink(f"/proc/self/fd/{file}")).name))
+    folder = create(lab)
+    flushed.clear()
+    for epoch in (1, 2, 3):
+        folder.append_history({"epoch": epoch, "loss": 0.5})
+    assert flushed == []
+    folder.finish({"loss": 0.5}, {"loss": 0.5})
+    assert sum(name.startswith(".history-") for name in flushed) == 1
+
+
 def test_before_the_first_epoch_the_history_is_empty(lab):
     assert run_files.read_history(create(lab).path) == []
 

@@ -65,9 +65,9 @@ def clear_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, flush: bool = True) -> None:
     """Write `text` as UTF-8; lone surrogates, as in names that are not UTF-8, are escaped. See `write_file`."""
-    write_file(path, lambda temporary: temporary.write_bytes(text.encode(errors="backslashreplace")))
+    write_file(path, lambda temporary: temporary.write_bytes(text.encode(errors="backslashreplace")), flush)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -139,14 +139,25 @@ def run_lines(plan: dict[str, Any]) -> Iterator[str]:
     if len({*rates}) > 1:
         yield as_fact("rate", _rates(rates))
     if memory:
-        each = [f"{name} {_size(size)}" for name, size in memory.items() if size is not None]
-        yield as_fact("memory", ", ".join(each) + f": {_size(sum(size or 0 for size in memory.values()))}")
+        yield as_fact("memory", _memory(plan))
     if times:
         yield as_fact("time", _times(times))
     elif not plan["errors"]:
         yield as_fact("time", "not measured; --probe trains for a moment to estimate it")
     if plan["continues"]:
         yield as_fact("run", f"resumes in {plan['continues']}, which was interrupted")
+
+
+def _memory(found: dict[str, Any], cohort: str = "") -> str:
+    """What each part of a run or a cohort takes, then all of it."""
+    stack = f"a stack of {found['stack']}" if found["stack"] else ""
+    of = ", ".join(filter(None, [cohort, stack]))
+    each = [f"{name} {_size(size)}" for name, size in found["memory"].items() if size is not None]
+    return f"{of}: " * bool(of) + f"{', '.join(each)}: {_size(_total(found))}"
+
+
+def _total(found: dict[str, Any]) -> int:
+    return sum(size or 0 for size in found["memory"].values())
 
 
 def _rates(rates: list[float]) -> str:
@@ -255,6 +266,9 @@ def _notes(plan: dict[str, Any]) -> Iterator[str]:
             alone.setdefault(group["alone"], []).extend(group["cells"])
     for reason, cells in alone.items():
         yield as_fact("alone", f"{_numbers(cells)}: {reason}")
+    if plan["cohorts"]:
+        largest = max(plan["cohorts"], key=_total)
+        yield as_fact("memory", _memory(largest, f"cohort {largest['number']}" * (totals["cohorts"] > 1)))
     cohorts = f"in {counted(totals['cohorts'], 'cohort')}" if totals["cohorts"] else ""
     parts = [counted(totals["cells"], "cell"), f"{totals['finished']} finished", f"{totals['to_train']} to train {cohorts}"]
     parts += [f"{totals['elsewhere']} with another process"] if totals["elsewhere"] else []

@@ -65,7 +65,7 @@ REVISIONS: tuple[Revision, ...] = (
     Revision("validation_hooks", 2, _has_validation_hooks),
     Revision("metric_labels", 2, _has_broadcast_metrics),
     Revision("threads", 2, threads.gained_threads),
-    Revision("jax_crossentropy", 2, _is_on_jax),  # before: of clipped probabilities
+    Revision("jax", 2, _is_on_jax),  # before: crossentropy of clipped probabilities; what was set after a last batch was lost
 )
 
 

@@ -181,11 +181,14 @@ class RunFolder(RunFiles):
         self.append_log(printed)
 
     def append_history(self, row: dict[str, Any], printed: str = "") -> None:
-        """Add one epoch's row to `history.csv`, complete after every epoch, and what was printed to the log."""
+        """Add one epoch's row to `history.csv`, complete after every epoch, and what was printed to the log.
+
+        As little as the checkpoint is it flushed to disk before the end.
+        """
         self.check_held()
         self._rows.append(row)
         with writing(self.path):
-            files.write_text(self.history, files.csv_text(self._rows))
+            files.write_text(self.history, files.csv_text(self._rows), flush=False)
         self.append_log(printed)
         self.heartbeat()
 
@@ -248,6 +251,8 @@ class RunFolder(RunFiles):
         """
         self.check_held()
         with writing(self.path):
+            if self._rows:
+                files.write_text(self.history, files.csv_text(self._rows))
             for form, write_model in (models or {}).items():
                 files.write_file(self.model(form), write_model)
             if predictions:

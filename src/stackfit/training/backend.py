@@ -35,6 +35,7 @@ def check_backend(engine: str) -> None:
 def choose_backend(engine: str) -> None:
     """Say it to Keras, before it is imported."""
     os.environ["KERAS_BACKEND"] = engine  # whatever the machine prefers for other programs
+    os.environ["KERAS_NNX_ENABLED"] = "false"  # Flax's variables in the place of Keras's own
     if os.path.expanduser("~") == "~":  # a user without a home folder: Keras would make one of that name here
         os.environ.setdefault("KERAS_HOME", os.path.join(tempfile.gettempdir(), ".keras"))
 

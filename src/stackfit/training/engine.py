@@ -186,6 +186,9 @@ class Engine(Protocol):
             whole: they wait for one another at rungs, so one cohort is better than several wherever memory allows it.
         """
 
+    def member_bytes(self, weights: int, gradients: int, optimizer: int) -> dict[str, int]:
+        """What a member takes while it trains, by name and besides a batch's activations, given the bytes of its parts."""
+
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
         """The data set's batches; what earlier cohorts left in memory is released first."""
 

@@ -21,6 +21,7 @@ from stackfit.execution.cells import Cell, build_cell
 from stackfit.execution.engines import here
 from stackfit.execution.jobs import find_continuable
 from stackfit.execution.plan import probe
+from stackfit.execution.plan.memory import describe_memory
 from stackfit.files import shown
 from stackfit.model.sizes import size_layers, size_model
 
@@ -82,7 +83,7 @@ def plan_run(
 
 
 PARTS = {
-    "run": ("model", "layers", "data", "steps", "memory", "time", "continues", "adapted", "rates"),
+    "run": ("model", "layers", "data", "steps", "memory", "stack", "time", "continues", "adapted", "rates"),
     "sweep": ("axes", "folder", "cells", "cohorts", "totals"),
 }
 
@@ -121,12 +122,12 @@ def look(cell: Cell) -> Dataset | StreamedDataset | None:
 def _describe_model(cell: Cell, built: Any, data: dict[str, Any]) -> dict[str, Any]:
     model = size_model(built, here(cell.config).count_flops)
     described = asdict(model)
-    memory = {name: described.pop(f"{name}_bytes") for name in ("weights", "gradients", "optimizer")}
-    activations = cell.config["batch_size"] * model.activation_bytes
+    for name in ("weights", "gradients", "optimizer"):
+        del described[f"{name}_bytes"]
     return {
         "layers": described.pop("layers"),
         "model": {"stack": members.describe_stack(built), **described},
-        "memory": {**memory, "activations": activations, "data": data["bytes"]},
+        **describe_memory([cell], [model], data["bytes"]),
     }
 
 

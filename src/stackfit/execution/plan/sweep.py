@@ -14,6 +14,7 @@ from stackfit.execution.cells import Cell
 from stackfit.execution.engines import engine_of, here, is_here
 from stackfit.execution.jobs import Job
 from stackfit.execution.plan import probe
+from stackfit.execution.plan.memory import describe_memory
 from stackfit.execution.plan.run import SPLITS, count_steps, describe_data, list_problems, look, start_plan
 from stackfit.execution.progress import Reporter
 from stackfit.execution.sweep import Sweep
@@ -102,6 +103,10 @@ def describe_jobs(
     problems.errors += errors.values()
     good = [(job, row) for job, row in zip(jobs, rows, strict=True) if job.waits and not row["errors"]]
     groups = _group(good, checks, most)
+    for group in groups:
+        cells = [job.cell for job in group["jobs"]]
+        of_cells = [sizes[members.model_key(cell)] for cell in cells]
+        group |= describe_memory(cells, of_cells, describe_data(cells[0], data_of(cells[0]))["bytes"])
     start = None
     if began is not None:
         start = time.perf_counter() - began
@@ -112,7 +117,7 @@ def describe_jobs(
         "axes": list(sweep.axes.names),
         "folder": shown(sweep.folder.path),
         "cells": rows,
-        "cohorts": [{key: group[key] for key in ("number", "cells", "alone", "seconds")} for group in groups],
+        "cohorts": [{key: group[key] for key in ("number", "cells", "alone", "stack", "memory", "seconds")} for group in groups],
         "totals": {
             "cells": len(rows),
             "finished": sum(row["state"] == "finished" for row in rows),

@@ -41,6 +41,11 @@ class Jax:
         """One stack a cohort; without stacking so many that none waits long for its folder."""
         return stack if stack > 1 else UNSTACKED
 
+    def member_bytes(self, weights: int, gradients: int, optimizer: int) -> dict[str, int]:
+        from stackfit.training.jax.room import member_bytes
+
+        return member_bytes(weights, gradients, optimizer)
+
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
         from stackfit.training.jax.pipeline import Feeds
 

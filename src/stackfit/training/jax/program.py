@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from jax import lax
 
 from stackfit.errors import ConfigError, StackfitError, TrainingError
 from stackfit.training.engine import Logs, Member
 from stackfit.training.jax.logits import from_logits
+from stackfit.training.jax.outsiders import Outsiders
+from stackfit.training.jax.passes import Evaluation, Pass, State
 from stackfit.training.jax.pipeline import JaxFeed, Resident
 from stackfit.training.jax.room import check_room
-from stackfit.training.jax.stacks import Rows, variables_of
+from stackfit.training.jax.stacks import Rows
 from stackfit.training.logs import metrics_of
 
-State = tuple[list[jax.Array], ...]  # trainable, other, optimizer's and metrics' variables
 MAX_COMPILED = 16  # shapes whose programs are kept for the next cohort
 
 
@@ -34,75 +34,23 @@ class Compiled:
     """The programs for all members of one shape: compiled for the first that needs one."""
 
     def __init__(self, model: keras.Model, feed: JaxFeed, size: int):
-        self.model, self.form, self.size = model, feed.form, size
-        self.train = self._program(self._train_step)
-        self.test = self._program(self._test_step)
-        rows, shared = (None, None) if size == 1 else (0, None)
-        outputs = self._outputs if size == 1 else jax.vmap(self._outputs, in_axes=(rows, shared))
-        self.outputs = jax.jit(outputs)
+        self.model, self.form, self.size, self.outsiders = model, feed.form, size, Outsiders(model)
+        self.train = Pass(self._train_step, self.form, size)
+        self.test = Pass(self._test_step, self.form, size)
+        self.outputs = Evaluation(self._test_step, self._outputs, self.form, size)
 
     def _train_step(self, state: State, batch: Any) -> State:
-        with from_logits():
+        with self.outsiders.refused(), from_logits():
             return self.model.train_step(state, batch)[1]
 
     def _test_step(self, state: State, batch: Any) -> State:
         trainable, other, optimizer, metrics = state
-        with from_logits():
+        with self.outsiders.refused(), from_logits():
             trainable, other, metrics = self.model.test_step((trainable, other, metrics), batch)[1]
         return trainable, other, optimizer, metrics
 
-    def _program(self, step: Callable[[State, Any], State]) -> Callable[..., State]:
-        """Steps `start` to `stop - 1` of an epoch; in a stack, rows that are not `active` stay as they are."""
-        batch_size, form = self.form.batch_size, self.form
-
-        def run(state: State, order: jax.Array, data: Resident, start: jax.Array, stop: jax.Array) -> State:
-            whole, rest = divmod(order.shape[0], batch_size)
-
-            def one(state: State, index: jax.Array) -> State:
-                return jax.tree.map(lambda new, old: new.astype(old.dtype), step(state, form.batch(data, index)), state)
-
-            def body(number: jax.Array, state: State) -> State:
-                return one(state, lax.dynamic_slice(order, (number * batch_size,), (batch_size,)))
-
-            if whole:
-                state = lax.fori_loop(start, jnp.minimum(stop, whole), body, state)
-            if rest:
-                last = (start <= whole) & (stop > whole)
-                state = lax.cond(last, lambda state: one(state, order[whole * batch_size :]), lambda state: state, state)
-            return state
-
-        if self.size == 1:
-            return jax.jit(run)
-        stacked = jax.vmap(run, in_axes=(0, 0, None, None, None))
-
-        def run_active(
-            state: State, order: jax.Array, data: Resident, start: jax.Array, stop: jax.Array, active: jax.Array
-        ) -> State:
-            def kept(new: jax.Array, old: jax.Array) -> jax.Array:
-                return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-            return jax.tree.map(kept, stacked(state, order, data, start, stop), state)
-
-        return jax.jit(run_active)
-
-    def _outputs(self, state: State, data: Resident) -> tuple[State, jax.Array]:
-        """The state after a pass in stored order, with the model's outputs `(examples, *output_shape)`."""
-        batch_size, examples = self.form.batch_size, data.y.shape[0]
-        whole, rest = divmod(examples, batch_size)
-
-        def one(state: State, index: jax.Array) -> tuple[State, jax.Array]:
-            batch = self.form.batch(data, index)
-            after = jax.tree.map(lambda new, old: new.astype(old.dtype), self._test_step(state, batch), state)
-            return after, self.model.stateless_call(state[0], state[1], batch[0], training=False)[0].astype(jnp.float32)
-
-        parts = []
-        if whole:
-            state, outputs = lax.scan(one, state, jnp.arange(whole * batch_size).reshape(whole, batch_size))
-            parts.append(outputs.reshape(whole * batch_size, *outputs.shape[2:]))
-        if rest:
-            state, outputs = one(state, jnp.arange(whole * batch_size, examples))
-            parts.append(outputs)
-        return state, jnp.concatenate(parts)
+    def _outputs(self, state: State, batch: Any) -> jax.Array:
+        return self.model.stateless_call(state[0], state[1], batch[0], training=False)[0].astype(jnp.float32)  # type: ignore[no-any-return]
 
 
 _compiled: OrderedDict[Hashable, Compiled] = OrderedDict()
@@ -140,8 +88,7 @@ class Stack:
         self.size = feeds[0].stack
         for model, feed in zip(models, feeds, strict=True):
             build_metrics(model, feed)
-        parts = variables_of(models[0])
-        check_room([each for part in parts for each in part], len(parts[0]), self.size)
+        check_room(models[0], self.size)
         self.compiled = compiled_for(models[0], feeds[0])
         self.rows = Rows(models, self.size)
 
@@ -154,6 +101,7 @@ class Stack:
     def run(self, program: Any, order: jax.Array, data: Resident, spans: dict[int, tuple[int, int]]) -> None:
         """Run steps; `spans`: from which step to which, by the member's place in the stack."""
         self.rows.push()
+        self.compiled.outsiders.check()
         for span in dict.fromkeys(spans.values()):
             active = [place for place, own in spans.items() if own == span]
             mask = () if self.size == 1 else (np.isin(np.arange(self.size), active),)

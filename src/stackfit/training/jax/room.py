@@ -1,25 +1,27 @@
-"""Whether a stack fits into the device's memory, before it is compiled."""
+"""What members take of the device's memory, and whether a stack of them fits, before it is compiled."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
 from typing import Any
-
-import jax
 
 from stackfit.errors import ConfigError
 
 
-def check_room(variables: Sequence[Any], trainable: int, size: int) -> None:
-    """Whether `size` rows of these variables have room; the first `trainable` of them have gradients.
+def member_bytes(weights: int, gradients: int, optimizer: int) -> dict[str, int]:
+    """What the arrays of one member take, by name: a step reads the old values and writes new ones next to them."""
+    return {"weights": weights, "gradients": gradients, "optimizer": optimizer, "new values": weights + optimizer}
+
+
+def check_room(model: Any, size: int) -> None:
+    """Whether a stack of `size` such models has room; the optimizer is built.
 
     Raises:
-        ConfigError: they have none, even without a batch's activations.
+        ConfigError: it has none, even without a batch's activations.
     """
-    sizes = [each.value.nbytes for each in variables]
-    member = 2 * sum(sizes) + sum(sizes[:trainable])  # a step reads the old arrays and writes new ones
+    parts = (model.weights, model.trainable_weights, model.optimizer.variables)
+    member = sum(member_bytes(*(sum(each.value.nbytes for each in part) for part in parts)).values())
     room = memory()
     if size > 1 and size * member > room:
         fitting = 2 ** int(math.log2(max(1.0, room / member)))
@@ -32,6 +34,8 @@ def check_room(variables: Sequence[Any], trainable: int, size: int) -> None:
 
 def memory() -> float:
     """The device's memory in bytes; a CPU's is the machine's; infinite where it is not known."""
+    import jax
+
     known = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in known:
         return float(known["bytes_limit"])

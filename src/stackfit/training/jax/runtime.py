@@ -10,11 +10,12 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from stackfit.errors import ConfigError
 from stackfit.training.backend import PLOTS, check_backend, choose_backend, cores, import_keras, without
 from stackfit.waiting import doing
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # a quarter slower on an H100; a CPU is deterministic anyway
-# What a user's variables or a notebook may have set and what decides bits: a fingerprint stands for these.
+# What a user's variables or a notebook may have set and what decides bits, or stops a step: a fingerprint stands for these.
 CONVENTIONS = {
     "jax_enable_x64": False,
     "jax_default_matmul_precision": None,
@@ -22,6 +23,10 @@ CONVENTIONS = {
     "jax_threefry_partitionable": True,
     "jax_numpy_dtype_promotion": "standard",
     "jax_disable_jit": False,
+    "jax_numpy_rank_promotion": "allow",
+    "jax_transfer_guard": "allow",
+    "jax_debug_nans": False,
+    "jax_debug_infs": False,
 }
 
 
@@ -34,15 +39,20 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
         cache: a folder for compiled programs, so that the next process need not compile them; empty for none.
 
     Raises:
-        ConfigError: Keras runs on another backend in this process already, or cannot be imported with its keras.json.
+        ConfigError: Keras runs on another backend in this process already, or cannot be imported with its keras.json; or JAX
+            does not take its own variables, or has no device.
     """
     check_backend("jax")
     choose_backend("jax")
     if "jax" not in sys.modules:  # XLA reads them once
         os.environ["XLA_FLAGS"] = xla_flags(os.environ.get("XLA_FLAGS", ""), deterministic)
     with doing("Starting JAX"), only_jax(), without(*(PLOTS if lean else ())):
+        try:
+            import jax
+        except ValueError as error:  # of a variable such as JAX_ENABLE_X64
+            text = f"JAX cannot be imported: {str(error).rstrip('.')}. Expected a value that it takes. Correct the variable, or unset it."
+            raise ConfigError(text, key="engine") from error
         import_keras()
-    import jax
 
     for name, value in CONVENTIONS.items():
         jax.config.update(name, value)
@@ -50,6 +60,24 @@ def start(deterministic: bool = True, lean: bool = False, cache: str = "") -> No
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    _check_device()
+
+
+def _check_device() -> None:
+    """Whether there is a device; else the first layer, and whatever else makes an array, would say so in its own way."""
+    import jax
+
+    try:
+        jax.devices()
+    except Exception as error:  # RuntimeError, or an assertion where a platform is known but has no device
+        platforms = getattr(jax.config, "jax_platforms", None)
+        asked = f" with JAX_PLATFORMS={platforms}" if platforms else ""
+        text = str(error).partition("(set JAX_PLATFORMS")[0].strip().rstrip(".")
+        raise ConfigError(
+            f"JAX has no device{asked}{f': {text}' if text else ''}. Expected one that it finds on this machine. "
+            f"{'Unset JAX_PLATFORMS' if asked else 'Install the wheel of JAX for it'}, or write: engine=tensorflow",
+            key="engine",
+        ) from error
 
 
 def xla_flags(others: str, deterministic: bool) -> str:

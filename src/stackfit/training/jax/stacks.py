@@ -55,12 +55,13 @@ class Rows:
         return jnp.asarray(rows)
 
     def pull(self, number: int, metrics_only: bool = False) -> None:
-        """Bring a member's row into its model."""
-        variables = self.variables[number]
+        """Bring a member's row into its model, besides what was assigned there since they were last equal."""
+        variables, marks = self.variables[number], self._marks[number]
         first = len(variables) - self.lengths[-1] if metrics_only else 0
         for column in range(first, len(variables)):
-            variables[column].assign(self._row(column, number))
-            self._marks[number][column] = variables[column].value
+            if variables[column].value is marks[column]:
+                variables[column].assign(self._row(column, number))
+                marks[column] = variables[column].value
 
     def _row(self, column: int, number: int) -> Any:
         array = self.arrays[column]

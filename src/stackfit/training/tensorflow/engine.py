@@ -45,6 +45,9 @@ class TensorFlow:
         cohorts = -(-cells // fitting)
         return -(-cells // cohorts)  # as even as it goes: 9 cells are 5 and 4, not 8 and 1
 
+    def member_bytes(self, weights: int, gradients: int, optimizer: int) -> dict[str, int]:
+        return {"weights": weights, "gradients": gradients, "optimizer": optimizer}
+
     def feeds(self, dataset: Dataset | StreamedDataset) -> Feeds:
         from stackfit.training.tensorflow.pipeline import Feeds
         from stackfit.training.tensorflow.program import free
