@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,13 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
     yield from _sizes({part: len(y) for part, y in labels.items()}, settings)
     if own and (part := parts["train"]) is not None and part.x.dtype == np.uint8 and part.x.ndim == 4:
         yield from _pictures(part.x)
+    if own and settings.test_path and settings.path and Path(settings.path).resolve() == Path(settings.test_path).resolve():
+        yield DataError(
+            f"data.test_path is the training data, {settings.test_path}: test metrics say what the model remembers, not what it has "
+            "understood. Expected other examples. Leave data.test_path out to hold out a part",
+            key="data.test_path",
+            kind="no_test_part",
+        )
     if own and "test" not in labels and settings.test_split:
         reason = f"data.test_split={settings.test_split:g} leaves none of so few examples of each class"
         if settings.kind == "npz":

@@ -12,13 +12,14 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data import pictures
-from stackfit.data.dataset import Dataset, Scaling, StreamedDataset
+from stackfit.data.dataset import SILENT, Dataset, Scaling, StreamedDataset
+from stackfit.data.rounding import rounded
 from stackfit.data.settings import settings_of
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
 from stackfit.data.tables.table import Table
 from stackfit.errors import DataError, StackfitError, counted
-from stackfit.files import reading
+from stackfit.files import reading, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +102,11 @@ class Inputs:
     def _rows(self, encoding: Encoding, table: Table, say: Callable[[str], None]) -> np.ndarray:
         return self.scaling.apply(encode_rows(table, encoding, self.settings, say))
 
-    def arrays(self, x: Any) -> np.ndarray:
+    def arrays(self, x: Any, say: Callable[[str], None] = SILENT.say, name: str = "the array") -> np.ndarray:
         """The scaled inputs of examples as they stand in the data, `(examples, *shape)`; a table's columns in order.
+
+        Args:
+            say: told what float32 does not hold.
 
         Raises:
             DataError: another shape, or not numbers.
@@ -124,14 +128,16 @@ class Inputs:
         if self.encoding:
             cells = {column.name: x[:, number].astype(np.float64) for number, column in enumerate(columns)}
             texts = {name: values.astype(str) for name, values in cells.items()}
-            table = Table("the array", "", cells, np.arange(len(x)), texts=texts.__getitem__)
-            return self._rows(self.encoding, table, lambda line: None)
+            table = Table(name, "", cells, np.arange(len(x)), texts=texts.__getitem__)
+            return self._rows(self.encoding, table, say)
         if not np.isfinite(x).all():
             place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(x))[0])
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
+        if x.dtype.kind != "b" and (lost := rounded(x, name, "The answers to such examples are the same")):
+            say(f"warning: {lost}")
         return self.scaling.apply(x)
 
-    def npz(self, path: Path) -> np.ndarray:
+    def npz(self, path: Path, say: Callable[[str], None] = SILENT.say) -> np.ndarray:
         """The scaled inputs of the array `x` in an NPZ file, or of its only array; see `arrays`."""
         from stackfit.data.kinds.npz import shaped
 
@@ -141,7 +147,7 @@ class Inputs:
             if name not in archive.files:
                 raise DataError(f"{path} holds {', '.join(archive.files) or 'nothing'}. Expected an array x. {cure}")
             x = archive[name]
-        return self.arrays(x if self.encoding else shaped(x, list(self.shape)))
+        return self.arrays(x if self.encoding else shaped(x, list(self.shape)), say, shown(path))
 
     def picture(self, file: Path, invert: bool = False) -> np.ndarray:
         """A picture of any size as the network sees it, unscaled: uint8 of `shape`.

@@ -30,8 +30,11 @@ def plain_labels(labels: np.ndarray, name: str) -> np.ndarray:
     if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
         found = f"The labels of {name!r} have type {labels.dtype} and shape {labels.shape}."
         raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        at = int(np.argmin(np.isfinite(labels)))
+        raise wrong("label", f"The labels of {name!r} hold {labels[at]} in example {at} (from 0).", "a label each", "Fill or remove such examples")
     if labels.dtype.kind in "SU":
-        words = labels.astype(np.str_)
+        words = np.char.decode(labels, "utf-8", "backslashreplace") if labels.dtype.kind == "S" else labels  # of HDF5, bytes
         bare = np.char.strip(words)
         return bare if len(np.unique(bare)) < len(np.unique(words)) else words  # blanks alone make no class
     if labels.dtype.kind == "u" and labels.max(initial=0) > LARGEST:

@@ -105,7 +105,7 @@ def read_examples(
     """
     before = f"{shown(file)} " if prefix else ""
     if file.suffix == ".npz":
-        x = inputs.npz(file)
+        x = inputs.npz(file, say)
         return Examples([f"{before}example {number}" for number in range(len(x))], x)
     if inputs.encoding is None:
         picture = inputs.picture(file, invert)
@@ -151,7 +151,7 @@ def predict_frame(
             say(f"{unlike.name}: {unlike.remark}.")
         return as_frame(run, predictions)
     is_table = hasattr(given, "columns")
-    x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given)
+    x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given, say)
     frame = as_frame(run, _predictions(run, _scores(run, x, trust), [""] * len(x))).drop(columns="name")
     return frame.set_axis(given.index) if is_table else frame
 

@@ -16,6 +16,7 @@ from stackfit.data.tables.columns import declared_columns
 from stackfit.data.tables.encoding import Column, Encoding
 from stackfit.data.tables.header import plain
 from stackfit.data.tables.numbers import parse_numbers
+from stackfit.data.tables.precision import find_lost
 from stackfit.data.tables.table import Table, missing, read_table
 from stackfit.errors import DataError, did_you_mean
 
@@ -56,13 +57,16 @@ def rows_of(frame: pd.DataFrame, encoding: Encoding, settings: Data, name: str) 
 
 
 def encode_rows(table: Table, encoding: Encoding, settings: Data, say: Callable[[str], None]) -> np.ndarray:
-    """Features `(rows, features)` as float32, unscaled; `say` is told which columns are not used.
+    """Features `(rows, features)` as float32, unscaled; `say` is told which columns are not used, and what float32 does not hold.
 
     Raises:
         DataError: there are no rows, a column is missing, or every cell that the encoding does not know.
     """
     match_columns(table, encoding, settings, say)
-    return encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
+    features = encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
+    for lost in find_lost(table, None, encoding):
+        say(f"warning: {lost.message}.")
+    return features
 
 
 def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callable[[str], None]) -> None:
