@@ -460,7 +460,7 @@ def test_whole_numbers_that_become_one_are_a_warning_and_decimals_are_not():
     assert "such as 9007199254740992 and 9007199254740993. Expected" in line
     assert lost(table(key=[*big, 9_007_199_254_740_993, 9_007_199_254_740_993], a=far, y=label)) == []
     (line,) = lost(table(a=far, y=[1_700_000_000 + n * n for n in range(60)]), "value", num_classes=0)  # the values to predict
-    assert line.startswith("Column 'y'") and line.endswith("Subtract an offset, or divide them, in the file")
+    assert line.startswith("Column 'y'") and line.endswith("Subtract an offset, or scale them, in the file")
     assert lost(table(a=[f"{n / 7:.17g}" for n in range(60)] , b=[f"{value:.17f}" for value in A[:60]], y=label)) == []
     (line,) = lost(write("key,a,y\n" + "".join(f"{'' if n == 5 else keys[n]},{n * n},{n % 2}\n" for n in range(60))), impute="median")
     assert "'key'" in line  # with a gap

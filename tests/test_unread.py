@@ -15,11 +15,12 @@ from stackfit.data.kinds import tfds
 from stackfit.errors import DataError
 
 ROWS = 40
+KINDS = np.arange(ROWS) * 7 % 10 // 6 * (np.arange(ROWS) < 30)  # the last ones are alike
 OTHER: dict[str, Any] = {
     "kind": "xor", "name": "mnist", "order": "keras", "path": "other", "test_path": "other", "test_split": 0.5, "split_seed": 1,
     "label": "z", "resize": [2, 2], "background": "black", "splits": {"train": "train[:50%]"}, "examples": {"train": 1},
     "input_shape": [9], "num_classes": 7, "class_names": ["B", "A"], "scale": "standardize", "validation_split": 0.3,
-    "max_memory_bytes": 1, "columns": {"t": "drop"}, "impute": "mean", "missing": ["?"], "decimal": ",", "thousands": ".",
+    "max_memory_bytes": 1, "columns": {"g": "category"}, "impute": "mean", "missing": ["?"], "decimal": ",", "thousands": ".",
     "header": False, "separator": ";", "encoding": "utf-16", "stratify": True, "group": "g", "split_by": "t", "scale_target": True,
 }  # fmt: skip
 """Of each key a value that is no default, and that the files below do not suggest by themselves."""
@@ -35,7 +36,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "csv, not divided": {"test_split": 0.0},
     "csv, validated": {"validation_split": 0.2},
     "csv, two files": {"test_path": "test.csv"},
-    "csv, two files, validated": {"test_path": "test.csv", "validation_split": 0.2},
+    "csv, two files, validated": {"test_path": "test.csv", "validation_split": 0.25},
     "csv, by group": {"group": "g"},
     "csv, by order": {"split_by": "t"},
     "csv, by order, validated": {"split_by": "t", "validation_split": 0.2},
@@ -63,9 +64,9 @@ def files(tmp_path_factory):
         patch.setattr(tfds, "run_tfds", prepared)
         noise = np.random.default_rng(0)
         for name in ("t", "test"):
-            lines = [f"{noise.normal():.2f},{'x?z'[n % 3]},{n // 10 + ROWS * (name == 'test')},{n + ROWS * (name == 'test')},{'AB'[n % 3 // 2]}" for n in range(ROWS)]
+            lines = [f"{noise.normal():.2f},{'x?z'[n % 3]},{n // 10 + ROWS * (name == 'test')},{n + ROWS * (name == 'test')}.5,{'AB'[KINDS[n]]}" for n in range(ROWS)]
             Path(f"{name}.csv").write_text("a,w,g,t,y\n" + "\n".join(lines) + "\n")
-            x, y = noise.normal(size=(ROWS, 3)).astype(np.float32), np.arange(ROWS) % 3 // 2
+            x, y = noise.normal(size=(ROWS, 3)).astype(np.float32), KINDS
             np.savez(f"{name}.npz", x=x, y=y, z=1 - y, values=x[:, 0])
         np.savez("divided.npz", x_train=x, y_train=y, x_test=x + 1, y_test=y)
         np.savez("train.npz", x_train=x, y_train=y)
@@ -86,7 +87,7 @@ def prepared(request, progress):
     if request.get("max_bytes", 0) >= 1000:
         for split, size in sizes.items():
             np.save(folder / f"{split}_x.npy", x[:size])
-            np.save(folder / f"{split}_y.npy", np.arange(size) % 3 // 2)
+            np.save(folder / f"{split}_y.npy", KINDS[:size])
             facts["arrays"] += [f"{split}_x", f"{split}_y"]
     elif request.get("stream") is not None:
         np.save(folder / "mean.npy", np.float32(1 - request["stream"]))
@@ -106,7 +107,7 @@ def outcome(data: dict[str, Any], form: str) -> list[str]:
         parts = [getattr(dataset, part, None) for part in ("train", "validation", "test")]
         arrays = [array.tobytes() for part in parts if part is not None for array in (part.x, part.y)]
         scale = [None if array is None else array.tolist() for array in vars(dataset.scaling).values()]
-        seen = (declared, arrays, dataset.sizes, scale, dataset.class_names, dataset.encoding, dataset.fingerprint, target_scale_of(data, form))
+        seen = (declared, data.get("num_classes"), arrays, dataset.sizes, scale, dataset.class_names, dataset.encoding, dataset.fingerprint, target_scale_of(data, form))
         return [*said, *map(repr, seen)]
     except DataError as error:
         return [*said, str(error)]

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stackfit.config.schema import Data
-from stackfit.data.labels import different
+from stackfit.data.labels import HIGHEST, different
 from stackfit.errors import DataError, counted
 
 if TYPE_CHECKING:
     from stackfit.data.dataset import Split
+
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[str], own: bool) -> Iterator[DataError]:
@@ -30,6 +32,8 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
         yield from _values(labels, settings)
     else:
         yield from _classes(labels, names, settings)
+    if own and settings.scale == "unit" and (train := parts["train"]) is not None:
+        yield from _pixels(train.x)
     yield from _sizes({part: len(y) for part, y in labels.items()}, settings)
     if own and (part := parts["train"]) is not None and part.x.dtype == np.uint8 and part.x.ndim == 4:
         yield from _pictures(part.x)
@@ -52,6 +56,18 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
         )
 
 
+def _pixels(x: np.ndarray) -> Iterator[DataError]:
+    """Divided by 255 are bytes; other numbers may have been scaled before, or have 16 bits."""
+    low, high = x.min(), x.max()
+    if x.dtype != np.uint8 and not (low >= 0 and 128 <= high <= 255):
+        yield DataError(
+            f"data.scale=unit divides by 255, but the values go from {low:g} to {high:g}. Expected pixels from 0 to 255. Type "
+            "data.scale=none for values that are scaled already, or data.scale=standardize",
+            key="data.scale",
+            kind="value_range",
+        )
+
+
 def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data) -> Iterator[DataError]:
     seen = {part: set(different(y).tolist()) for part, y in labels.items()}
     known: set[int] = seen["train"]
@@ -68,6 +84,14 @@ def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data
 
 def _values(labels: dict[str, np.ndarray], settings: Data) -> Iterator[DataError]:
     low, high = labels["train"].min(), labels["train"].max()
+    spread, largest = float(labels["train"].astype(np.float64).std()), max(abs(float(low)), abs(float(high)))
+    if spread and not (SMALLEST < spread**2 and largest**2 < HIGHEST):
+        yield DataError(
+            f"The values to predict go from {low:g} to {high:g}: float32 does not hold their squares, of which losses are made. Expected "
+            "values nearer to 1. Divide them in the file",
+            key="data.label",
+            kind="value_range",
+        )
     if "validation" in labels and (labels["validation"].min() > high or labels["validation"].max() < low):
         found = f"Every value of the validation part lies outside of the training part's, {low:g} to {high:g}."
         yield _warning(found, "validation", settings)
@@ -110,6 +134,8 @@ def _warning(found: str, part: str, settings: Data) -> DataError:
     elif settings.split_by and (part == "validation" or not settings.test_path):
         cure = "the last rows make this part. Type another share for it, or leave data.split_by out"
         key = "data.split_by"
+    elif part == "validation" and settings.stratify:
+        cure, key = "a class has too few examples. Add some, or leave it out", "data.stratify"
     elif part == "validation":
         cure = "the validation part is the end of the training part. Type data.stratify=true, or shuffle the file"
         key = "data.validation_split"

@@ -111,6 +111,8 @@ class Inputs:
         Raises:
             DataError: another shape, or not numbers.
         """
+        from stackfit.data.kinds.npz import shaped
+
         columns = self.encoding.columns if self.encoding else ()
         if words := [column.name for column in columns if column.kind != "number"]:
             found = f"This run's inputs are columns of a table, of which {', '.join(words)} are not numbers."
@@ -119,6 +121,8 @@ class Inputs:
             x = np.asarray(x)
         except ValueError:  # rows of several lengths
             x = np.empty(0, object)
+        if x.ndim and not self.encoding:
+            x = shaped(x, list(self.shape))
         if x.dtype.kind not in "biuf" or x.shape[1:] != self.shape or not len(x):
             named = f": {', '.join(column.name for column in columns)}" if columns else ""
             raise DataError(
@@ -135,19 +139,22 @@ class Inputs:
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
         if x.dtype.kind != "b" and (lost := rounded(x, name, "The answers to such examples are the same")):
             say(f"warning: {lost}")
+        if self.brightness and x.max() * FILE_WHITE / self.white <= self.brightness["highest"] / FILE_WHITE:
+            say(
+                f"warning: the values of {name} end at {x.max():g}, those of the training pictures at "
+                f"{self.brightness['highest'] * self.white / FILE_WHITE:g}. Expected unscaled values, as in the training data. Give them so."
+            )
         return self.scaling.apply(x)
 
     def npz(self, path: Path, say: Callable[[str], None] = SILENT.say) -> np.ndarray:
         """The scaled inputs of the array `x` in an NPZ file, or of its only array; see `arrays`."""
-        from stackfit.data.kinds.npz import shaped
-
         cure = "Write one with numpy.savez(path, x=x)."
         with reading(path, "an NPZ file of arrays", cure, DataError), np.load(path, allow_pickle=False) as archive:
             name = archive.files[0] if len(archive.files) == 1 else "x"
             if name not in archive.files:
                 raise DataError(f"{path} holds {', '.join(archive.files) or 'nothing'}. Expected an array x. {cure}")
             x = archive[name]
-        return self.arrays(x if self.encoding else shaped(x, list(self.shape)), say, shown(path))
+        return self.arrays(x, say, shown(path))
 
     def picture(self, file: Path, invert: bool = False) -> np.ndarray:
         """A picture of any size as the network sees it, unscaled: uint8 of `shape`.

@@ -127,12 +127,12 @@ def _add_warnings(
     warnings: Sequence[ConfigError], composition: Composition, problems: Problems, axes: Mapping[str, str] | None, planned: bool
 ) -> None:
     """What data say of themselves. A setting that changes nothing is an error, unless it was meant for other data."""
+    silent = (UNREAD, *(composition.config.silence or ()))
+    problems.warnings += [warning for warning in warnings if warning.kind not in silent]
     if idle := [warning for warning in warnings if warning.kind == UNREAD and not planned]:
         from stackfit.execution.unread_settings import check_unread
 
         check_unread(composition, idle, problems, axes)
-    silent = (UNREAD, *(composition.config.silence or ()))
-    problems.warnings += [warning for warning in warnings if warning.kind not in silent]
 
 
 def _replaced(option: str) -> ConfigError:

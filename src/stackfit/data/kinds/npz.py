@@ -25,6 +25,9 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
     label = settings.label
     cure = "Write one with numpy.savez(path, x=x, y=y)."
+    with path.open("rb") as file:
+        if file.read(6) == b"\x93NUMPY":
+            raise wrong(key, f"{shown(path)} cannot be read: it is a single array.", "an NPZ file of plain arrays", cure.rstrip("."))
     with reading(path, "an NPZ file of plain arrays", cure, DataError, key=f"data.{key}"):  # noqa: SIM117
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {array: archive[array] for array in archive.files}  # never objects, which run code
@@ -40,11 +43,13 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
             if array not in arrays:
                 near, expected = did_you_mean(array, arrays), "x and y, or x_train, y_train, x_test and y_test"
                 found = f"{shown(path)} has no array {array!r}.{near} It holds {', '.join(arrays)}."
-                raise wrong("label" if array == label else key, found, expected, "Save it so, or type data.label=NAME")
+                cure = "Save it so" + ", or type data.label=NAME" * (array == pair[1])
+                raise wrong("label" if array == label else key, found, expected, cure)
         x, y = (arrays[array] for array in pair)
         if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
-            found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
-            raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
+            found = f"{shown(path)} has {x.dtype} examples {pair[0]} of shape {x.shape} and labels {pair[1]} of shape {y.shape}."
+            cure = "For one number per example save x[:, None]" if x.ndim == 1 and x.shape == y.shape else "Save such arrays"
+            raise wrong(key, found, "numbers, at least one example, and one label per example", cure)
         given, x = x.shape[1:], shaped(x, settings.input_shape)
         if x.shape[1:] == given and len(given) == 3 and given[0] in CHANNELS and min(given[1:]) > max(CHANNELS):
             progress.say(
@@ -56,6 +61,10 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
                 progress.say(f"warning: {lost}")
             with np.errstate(over="ignore"):  # an infinity is named as such
                 x = x.astype(np.float32)
+            if not np.isfinite(x).all():
+                place = np.argwhere(~np.isfinite(x))[0]
+                found = f"{pair[0]} of {shown(path)} holds {x[tuple(place)]} in example {place[0]} (from 0)."
+                raise wrong(key, found, "numbers only", "Fill or remove such examples in the file")
         parts[part] = x, y
     if unused := [name for name in arrays if name not in {name for pair in names.values() for name in pair}]:
         progress.say(f"Not used of {shown(path)}: {', '.join(unused)}.")

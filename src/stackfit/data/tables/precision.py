@@ -61,7 +61,7 @@ def _cure(table: Table, name: str, target: str | None, whole: bool) -> str:
     if not table.key:
         return "The model's answers to such rows are the same"
     if name == target or not whole:
-        return "Subtract an offset, or divide them, in the file"
+        return "Subtract an offset, or scale them, in the file"
     return f"If it names the rows, type {override_text('data.columns', {name: 'drop'})}; if it names kinds, category for drop"
 
 

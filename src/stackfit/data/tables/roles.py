@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
 from stackfit.data.tables.columns import Faults, declared_columns, words_in
@@ -38,6 +39,9 @@ def find_column(table: Table, settings: Data, key: str) -> str:
         if given
         else f"data.{key} is not set."
     )
+    if len(table.columns) == 1:
+        cure = "Type data.separator with the character between them, such as 'data.separator=\" \"', and see that there is one at a time"
+        raise wrong(key, f"{found} No comma, semicolon, tab or | divides its first line.", "several columns", cure)
     raise wrong(key, found, f"one of {', '.join(table.columns)}", f"Type data.{key}=COLUMN")
 
 
@@ -152,9 +156,10 @@ def check_test_columns(table: Table, test: Table, settings: Data, label: str, ki
         parts += [f"has {words_in(more)} besides"] if more else []
         near = "".join(did_you_mean(name, more) for name in lacking[:1])
         found = f"{test.name} {' and '.join(parts)}, compared with {table.name}.{near}"
-        raise wrong(
-            "test_path", found, f"the same columns in both, in any order: {', '.join(needed)}", "Rename or add them"
-        )
+        cure = "Rename or add them"
+        if more and not lacking:
+            cure = f"Remove them from the file, or type {override_text('data.columns', declared_columns(settings) | dict.fromkeys(more, 'drop'))}"
+        raise wrong("test_path", found, f"the same columns in both, in any order: {', '.join(needed)}", cure)
 
 
 def find_counting(table: Table, names: Sequence[str]) -> Iterator[tuple[str, str]]:
