@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.kinds import kind_of
 from stackfit.data.labels import HIGHEST, different
 from stackfit.errors import DataError, counted
 
@@ -85,7 +86,7 @@ def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data
 def _values(labels: dict[str, np.ndarray], settings: Data) -> Iterator[DataError]:
     low, high = labels["train"].min(), labels["train"].max()
     spread, largest = float(labels["train"].astype(np.float64).std()), max(abs(float(low)), abs(float(high)))
-    if spread and not (SMALLEST < spread**2 and largest**2 < HIGHEST):
+    if spread and not (spread**2 > SMALLEST and largest**2 < HIGHEST):
         yield DataError(
             f"The values to predict go from {low:g} to {high:g}: float32 does not hold their squares, of which losses are made. Expected "
             "values nearer to 1. Divide them in the file",
@@ -134,11 +135,11 @@ def _warning(found: str, part: str, settings: Data) -> DataError:
     elif settings.split_by and (part == "validation" or not settings.test_path):
         cure = "the last rows make this part. Type another share for it, or leave data.split_by out"
         key = "data.split_by"
-    elif part == "validation" and settings.stratify:
-        cure, key = "a class has too few examples. Add some, or leave it out", "data.stratify"
-    elif part == "validation":
+    elif part == "validation" and not settings.stratify:
         cure = "the validation part is the end of the training part. Type data.stratify=true, or shuffle the file"
         key = "data.validation_split"
+    elif part == "validation" or not (settings.test_path or kind_of(settings.kind).divided(settings)):
+        cure, key = "a class has too few examples. Add some, or leave it out", "data.path"
     else:
         cure, key = "the parts are divided so in the data. Divide them again, or add examples", "data.path"
     return DataError(f"{found} Expected every kind of example in each part; {cure}", key=key, kind="class_gaps")

@@ -117,6 +117,8 @@ class Inputs:
         if words := [column.name for column in columns if column.kind != "number"]:
             found = f"This run's inputs are columns of a table, of which {', '.join(words)} are not numbers."
             raise DataError(f"{found} Expected a DataFrame or a CSV file with these columns. Give one.")
+        if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "biuf":
+            x = np.ma.filled(x.astype(np.float64), np.nan) if x.mask.any() else x.data
         try:
             x = np.asarray(x)
         except ValueError:  # rows of several lengths
@@ -138,10 +140,10 @@ class Inputs:
             place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(x))[0])
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
         if x.dtype.kind != "b" and (lost := rounded(x, name, "The answers to such examples are the same")):
-            say(f"warning: {lost}")
+            say(lost)
         if self.brightness and x.max() * FILE_WHITE / self.white <= self.brightness["highest"] / FILE_WHITE:
             say(
-                f"warning: the values of {name} end at {x.max():g}, those of the training pictures at "
+                f"The values of {name} end at {x.max():g}, those of the training pictures at "
                 f"{self.brightness['highest'] * self.white / FILE_WHITE:g}. Expected unscaled values, as in the training data. Give them so."
             )
         return self.scaling.apply(x)

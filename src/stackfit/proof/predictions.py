@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stackfit.data.inputs import Inputs
+from stackfit.errors import DataError
 from stackfit.files import shown
 from stackfit.proof.rerun import check_config, load_data, read_inputs
 from stackfit.proof.saved import load_model
@@ -104,6 +105,8 @@ def read_examples(
         DataError: the file is not a picture, or not such a table or array.
     """
     before = f"{shown(file)} " if prefix else ""
+    if file.is_dir():
+        raise DataError(f"{shown(file)} is a folder. Expected files. Type {shown(file)}/* for those in it.")
     if file.suffix == ".npz":
         x = inputs.npz(file, say)
         return Examples([f"{before}example {number}" for number in range(len(x))], x)

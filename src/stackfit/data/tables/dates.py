@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,14 @@ FORMS = (
 PARTS = ("day", "month", "weekday", "seconds")  # weekday: Monday is 0; seconds: since the first of the training part
 SAMPLE = 1000
 _COMPACT = re.compile(r"(19|20)\d{6}")
+_OFFSET = re.compile(r"\d:\d\d[\d:.]* ?([Zz]|[+-]\d\d(:?\d\d)?)$")
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d*")
+
+
+def have_offsets(words: Iterable[str]) -> bool | None:
+    """Whether times say how far they are from UTC; None if some do and some do not, or there are none."""
+    found = {bool(_OFFSET.search(word)) for word in words}
+    return found.pop() if len(found) == 1 else None
 
 
 def date_forms(words: Sequence[str]) -> list[str]:

@@ -65,7 +65,7 @@ def encode_rows(table: Table, encoding: Encoding, settings: Data, say: Callable[
     match_columns(table, encoding, settings, say)
     features = encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
     for lost in find_lost(table, None, encoding):
-        say(f"warning: {lost.message}.")
+        say(f"{lost.message}.")
     return features
 
 
@@ -79,7 +79,7 @@ def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callabl
         raise DataError(f"{table.name} has no rows. Expected at least one. Add it.")
     names = [column.name for column in encoding.columns]
     if lacking := [name for name in names if name not in table.columns]:
-        near = did_you_mean(lacking[0], table.columns) if len(lacking) == 1 else ""
+        near = did_you_mean(lacking[0], table.columns)
         raise DataError(
             f"{table.name} has no {', '.join(lacking)}.{near} Expected the columns {', '.join(names)}, in any order. Correct "
             "its columns."
@@ -124,7 +124,8 @@ def _text(value: Any, column: Column) -> str:
     if column.kind == "date" and hasattr(value, "isoformat"):
         time = pd.Timestamp(value)
         time = time if time.tz is None else time.tz_convert("UTC")
-        return time.isoformat() if column.form in (None, "ISO8601") else time.strftime(column.form)
+        is_odd = time.tz is not None and column.offset is False  # named as such
+        return time.isoformat() if is_odd or column.form in (None, "ISO8601") else time.strftime(column.form)
     text = str(value)
     if isinstance(value, (bool, np.bool_)):
         return next((word for word in column.words if word.lower() == text.lower()), text)
