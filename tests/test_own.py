@@ -476,6 +476,18 @@ def test_arrays_that_are_not_examples_and_labels_say_which_and_what_to_save(arra
     refused(npz(**(given | arrays)), key, *parts)
 
 
+def test_a_word_of_its_own_for_each_example_is_no_class():
+    words = {"y": np.array([f"name {number}" for number in range(40)])}
+    refused(npz(x=np.arange(80.0).reshape(40, 2), **words), "num_classes", "40 different words as 40 labels", "data.num_classes=40 if each word is a class")
+    data = npz(x=np.arange(80.0).reshape(40, 2), **words)
+    assert declare({**data, "num_classes": 40})["class_names"][:2] == ["name 0", "name 1"]
+
+
+def test_values_that_are_all_the_same_are_a_warning():
+    data = {**npz(x=np.arange(80.0).reshape(40, 2), y=np.full(40, 0.5)), "num_classes": 0}
+    assert load_dataset(data).warnings[0].message.startswith("Every value to predict of the training part is 0.5: there is nothing")
+
+
 def test_bytes_are_words():
     names = load_dataset(npz(x=np.arange(40.0).reshape(20, 2), y=np.array(["rosé".encode(), b"lily"] * 10))).class_names
     assert names == ("lily", "rosé")

@@ -97,7 +97,8 @@ def stratified(y: np.ndarray, cut: int, settings: Data) -> np.ndarray:
 def order_by_shares(y: np.ndarray, cut: int) -> np.ndarray:
     """An order of examples in which those from `cut` on have the same share of every class.
 
-    Taken are the last examples of each class; both parts keep their order: a second call changes nothing.
+    Taken are the last examples of each class. Both parts keep their order, so that a second call
+    changes nothing.
     """
     wanted = len(y) - cut
     kinds, counts = np.unique(y, return_counts=True)

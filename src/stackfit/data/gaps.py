@@ -86,7 +86,10 @@ def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data
 def _values(labels: dict[str, np.ndarray], settings: Data) -> Iterator[DataError]:
     low, high = labels["train"].min(), labels["train"].max()
     spread, largest = float(labels["train"].astype(np.float64).std()), max(abs(float(low)), abs(float(high)))
-    if spread and not (spread**2 > SMALLEST and largest**2 < HIGHEST):
+    if not spread and len(labels["train"]) > 1:
+        found = f"Every value to predict of the training part is {low:g}: there is nothing to learn. Expected different values"
+        yield DataError(f"{found}. Set another data.label", key="data.label", kind="value_range")
+    elif spread and not (spread**2 > SMALLEST and largest**2 < HIGHEST):
         yield DataError(
             f"The values to predict go from {low:g} to {high:g}: float32 does not hold their squares, of which losses are made. Expected "
             "values nearer to 1. Divide them in the file",

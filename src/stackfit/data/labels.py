@@ -74,10 +74,13 @@ def find_classes(settings: Data, labels: np.ndarray, form: str | None = None) ->
         return declared or 0, []
     check_two_classes(labels, str(settings.path))
     kinds, whole = different(labels), labels.dtype.kind == "i"
-    if whole and declared is None and len(kinds) > max(20, len(labels) // 2):
-        found = f"{settings.path!r} has {len(kinds):,} different whole numbers as {counted(len(labels), 'label')}."
-        cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
-        raise wrong("num_classes", found, "to be told whether these are values or classes", cure)
+    if declared is None and len(kinds) > max(20, len(labels) // 2):
+        what, expected = "words", "a few classes with several examples each"
+        cure = f"Type another data.label, or data.num_classes={len(kinds)} if each word is a class"
+        if whole:
+            what, expected = "whole numbers", "to be told whether these are values or classes"
+            cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
+        raise wrong("num_classes", f"{settings.path!r} has {len(kinds):,} different {what} as {counted(len(labels), 'label')}.", expected, cure)
     numbers = whole and (declared not in (None, len(kinds)) or np.array_equal(kinds, range(len(kinds))))
     return declared or len(kinds), [] if numbers else [str(value) for value in kinds]
 

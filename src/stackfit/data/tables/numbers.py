@@ -42,7 +42,8 @@ def parse_numbers(cells: np.ndarray, settings: Data) -> np.ndarray:
     known = known[known.str.fullmatch(pattern)] if len(known) else known
     if settings.thousands:
         known = known.str.replace(settings.thousands, "", regex=False)
-    known = known.str.replace(decimal, ".", regex=False)
+    if decimal != ".":
+        known = known.str.replace(decimal, ".", regex=False)
     numbers[known.index] = known.astype(np.float64)
     return numbers
 
