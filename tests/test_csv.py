@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from stackfit.data import declare, load_dataset
+from stackfit.data.inputs import Inputs
 from stackfit.errors import DataError
 
 NOISE = np.random.default_rng(0)
@@ -801,6 +802,25 @@ def test_signs_that_cannot_be_told_apart_are_refused():
     assert set(load(table(a=["1.025", "2.500"] * 20, y=[0, 1] * 20), thousands=".")[0].train.x[:, 0]) == {1025, 2500}
 
 
+def test_values_that_are_no_numbers_are_cells_not_classes():
+    """It said that the labels are words, and to type task=classification."""
+    data = table(a=A[:40], y=[f"{n}'000" for n in range(1, 41)])
+    refused(data, "Column 'y' of t.csv is \"1'000\" in row 2, and 39 more cells", "If that sign groups thousands", form="value")
+    assert load(data, "value", thousands="'", num_classes=0)[0].train.y.min() == 1000
+    refused(table(a=A[:40], y=["$5"] * 3 + list(range(37))), "Column 'y' of t.csv is '$5' in row 2, and 2 more", form="value")
+    refused(table(a=A[:40], y=["low", "high"] * 20), "are words, such as 'low'", key="label", form="value")
+
+
+def test_an_encoding_that_is_not_the_files_is_named():
+    """Zürich was called ZÃ¼rich."""
+    data = table(a=A[:40], c=["Zürich", "Genf"] * 20, y=Y[:40])
+    assert load(data, encoding="cp1252", columns={"c": "category"})[2] == ["unread_setting"]
+    assert load(data, encoding="utf-8", columns={"c": "category"})[2] == []
+    data = write(Path("t.csv").read_text("utf-8"), encoding="cp1252")
+    dataset, _, warnings = load(data, encoding="cp1252", columns={"c": "category"})
+    assert warnings == [] and "c=Zürich" in dataset.encoding.features
+
+
 def test_years_of_two_digits_are_not_guessed():
     refused(table(d=[f"{n % 28 + 1:02}.01.24" for n in range(40)], y=[0, 1] * 20), "is '01.01.24' in row 2", "write years with four digits")
 
@@ -854,11 +874,20 @@ def test_a_class_of_one_example_is_not_told_to_do_what_was_done():
 def test_a_time_with_an_offset_is_no_time_without():
     """They count in UTC: half past midnight in Bern was the day before."""
     days = [f"2024-01-{n % 28 + 1:02}T00:30" for n in range(40)]
-    for train, test, expected in ((days, [f"{day}+02:00" for day in days], "no offset from UTC"), ([f"{day}Z" for day in days], days, "an offset from UTC")):
+    east, utc = ([f"{day}{offset}" for day in days] for offset in ("+02:00", "Z"))
+    for train, test, expected in ((days, east, "no offset from UTC"), (utc[:5] + days[5:], east, "no offset from UTC"), (east, days, "an offset from UTC")):
         data = table(a=A[:40], d=train, y=Y[:40]) | {"columns": {"d": "date"}, "test_path": "test.csv"}
         table("test.csv", a=A[:40], d=test, y=Y[:40])
         refused(data, f"Column 'd' of test.csv is {test[0]!r} in row 2, and 39 more cells", f"Expected {expected}, as in the training part", key="test_path")
         table("test.csv", a=A[:40], d=train, y=Y[:40])
+        table("test.csv", a=A[:40], d=utc, y=Y[:40])
         assert load(data)[0].test.x[0, 1] == 1
-    mixed = table(a=A[:40], d=[*days[:39], f"{days[39]}Z"], y=Y[:40])  # as before
+        new = pd.DataFrame({"a": [0.0], "d": [pd.Timestamp("2024-01-01T00:30", tz="Europe/Zurich")]})
+        inputs = Inputs.of(load(data)[0], data)
+        if train is east:
+            inputs.frame(new, "the table", print)
+        else:
+            with pytest.raises(DataError, match="Expected no offset from UTC"):
+                inputs.frame(new, "the table", print)
+    mixed = table(a=A[:40], d=[*days[:39], east[39]], y=Y[:40])  # as before
     assert len(load(mixed, columns={"d": "date"})[0].train) == 32

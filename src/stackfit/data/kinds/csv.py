@@ -32,7 +32,7 @@ from stackfit.data.tables.roles import (
     order_numbers,
 )
 from stackfit.data.tables.rows import match_columns
-from stackfit.data.tables.source import open_source
+from stackfit.data.tables.source import is_utf8, open_source
 from stackfit.data.tables.table import Table, read_table
 from stackfit.data.unread import unread
 from stackfit.errors import DataError, counted, did_you_mean
@@ -61,7 +61,7 @@ def read(settings: Data, progress: Progress) -> Stored:
         match_columns(table, trained, settings, progress.say)
         label, faults, encoding = find_column(table, settings, "label"), Faults(table, settings), trained
         kinds = {column.name: column.kind for column in trained.columns}
-    labels = label_cells(table, label, settings, faults)
+    labels = label_cells(table, label, settings, faults, as_value=settings.num_classes == 0)
     faults.raise_all()
     num_classes, class_names = find_classes(settings, labels)
     y = number_labels(labels, num_classes, class_names, _place(table, label), _known(labels, class_names, trained))
@@ -114,10 +114,11 @@ def _known(labels: np.ndarray, class_names: list[str], trained: Encoding | None)
 
 def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
     """`input_shape`, `num_classes`, `class_names`, and with `data.columns=auto` the columns, from the whole file."""
-    table = _table(settings, "path", as_value=form == "value" or settings.num_classes == 0, keep=True)
+    as_value = form == "value" or settings.num_classes == 0
+    table = _table(settings, "path", as_value, keep=True)
     label, kinds, faults = _features(table, settings)
     encoding = fit_words(table, kinds, settings, faults)
-    labels = label_cells(table, label, settings, faults)
+    labels = label_cells(table, label, settings, faults, as_value=as_value)
     faults.raise_all()
     num_classes, class_names = find_classes(settings, labels, form)
     columns = _explicit(table, kinds, settings)
@@ -166,8 +167,13 @@ def _explicit(table: Table, kinds: dict[str, str], settings: Data) -> dict[str, 
 
 
 def _idle_columns(table: Table, label: str, settings: Data) -> Iterator[DataError]:
-    """What `data.columns` says of the label, and of columns to drop that no file has."""
+    """What `data.columns` says of the label, and of columns to drop that no file has; an encoding that is not the file's."""
     declared = declared_columns(settings)
+    if settings.encoding and not settings.encoding.lower().startswith("utf") and is_utf8(path_of(settings, "path", "a CSV file", folder=False)):
+        yield unread(
+            f"data.encoding is {settings.encoding!r}, but {table.name} is UTF-8: its letters would become others. Expected its own encoding. "
+            "Leave it out.", "encoding", "path",
+        )  # fmt: skip
     if label in declared:
         yield unread(
             f"data.columns says {declared[label]!r} of {label!r}, which is the label: what that is, the task says. Expected features "

@@ -145,7 +145,7 @@ def decide_columns(table: Table, settings: Data, apart: Iterable[str], faults: F
         kind = declared.get(name)
         if kind is None and name in apart:
             continue
-        if kind is None and (not table.is_text(name) or _is_spoilt(table.columns[name], settings)):
+        if kind is None and (not table.is_text(name) or is_spoilt(table.columns[name], settings)):
             kind = "number"
         if kind is None:
             kind, why = propose(table, name)
@@ -182,7 +182,7 @@ def propose(table: Table, name: str) -> tuple[str, str]:
     return kind, f"{why}: {kind}."
 
 
-def _is_spoilt(cells: np.ndarray, settings: Data) -> bool:
+def is_spoilt(cells: np.ndarray, settings: Data) -> bool:
     """Whether a column of text is one of numbers with some bad cells, or with another decimal sign."""
     known = [cell for cell in cells if cell is not None and cell.strip().lower() not in GAP_WORDS]
     numbers = np.isfinite(parse_numbers(np.array(known, object), settings)).sum()

@@ -32,7 +32,7 @@ class Column:
         words: of a category, one feature each; of a flag, the word for 0 and the word for 1.
         other: of a category: one more feature for all other words.
         form: in which dates are written; `base` is subtracted from their seconds.
-        offset: whether dates have an offset from UTC; None if some have, or that is not known.
+        offset: whether dates have an offset from UTC; None if some have, or it is not known.
         fill: what missing cells get: a number, a word, or four numbers for a date; None: they are refused.
         base: subtracted in float64, before float32 rounds; 0 for most columns.
     """
@@ -266,7 +266,7 @@ def _encode(column: Column, table: Table, settings: Data, faults: Faults, checke
             faults.add_cell(name, int(unread.argmax()), "a date written as in the training part", int(unread.sum()) - 1)
         elif not checked and column.offset is not None:
             words = table.words(name)[1]
-            odd = np.array([have_offsets([word.strip()]) is not column.offset for word in words], bool)[table.words(name)[0]] & ~gaps
+            odd = np.array([have_offsets([word.strip()]) is (not column.offset) for word in words], bool)[table.words(name)[0]] & ~gaps
             if odd.any():
                 expected = "an offset from UTC, as in the training part" if column.offset else "no offset from UTC, as in the training part"
                 faults.add_cell(name, int(odd.argmax()), expected, int(odd.sum()) - 1)

@@ -123,9 +123,10 @@ def _text(value: Any, column: Column) -> str:
 
     if column.kind == "date" and hasattr(value, "isoformat"):
         time = pd.Timestamp(value)
+        if column.offset is False and time.utcoffset():
+            return time.isoformat()  # named as such
         time = time if time.tz is None else time.tz_convert("UTC")
-        is_odd = time.tz is not None and column.offset is False  # named as such
-        return time.isoformat() if is_odd or column.form in (None, "ISO8601") else time.strftime(column.form)
+        return time.isoformat() if column.form in (None, "ISO8601") else time.strftime(column.form)
     text = str(value)
     if isinstance(value, (bool, np.bool_)):
         return next((word for word in column.words if word.lower() == text.lower()), text)

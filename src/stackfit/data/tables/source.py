@@ -119,6 +119,16 @@ def open_source(path: Path, settings: Data, key: str) -> Source:
     )
 
 
+def is_utf8(path: Path) -> bool:
+    """Whether a file has letters beyond ASCII, all written as UTF-8."""
+    with _open(path) as file:
+        start = file.read(BLOCK)
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(start).isascii()
+    except UnicodeError:
+        return False
+
+
 def _cells(text: str, separator: str) -> int:
     """How many cells the first line has with this separator."""
     try:
