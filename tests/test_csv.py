@@ -811,6 +811,12 @@ def test_values_that_are_no_numbers_are_cells_not_classes():
     refused(table(a=A[:40], y=["low", "high"] * 20), "are words, such as 'low'", key="label", form="value")
 
 
+def test_a_group_is_the_same_with_and_without_a_zero_behind_the_point():
+    data = table(a=A[:40], g=[n // 4 for n in range(40)], y=Y[:40]) | {"group": "g", "test_path": "test.csv"}
+    table("test.csv", a=A[:40], g=[f"{n // 4 + 9}.0" for n in range(40)], y=Y[:40])
+    refused(data, "Group '9.0' of row 2 of test.csv is in t.csv too.", key="group")
+
+
 def test_an_encoding_that_is_not_the_files_is_named():
     """Zürich was called ZÃ¼rich."""
     data = table(a=A[:40], c=["Zürich", "Genf"] * 20, y=Y[:40])

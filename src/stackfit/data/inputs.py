@@ -16,7 +16,7 @@ from stackfit.data.dataset import SILENT, Dataset, Scaling, StreamedDataset
 from stackfit.data.rounding import rounded
 from stackfit.data.settings import settings_of
 from stackfit.data.tables.encoding import Encoding
-from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
+from stackfit.data.tables.rows import encode_rows, read_rows, rows_of, without_missing
 from stackfit.data.tables.table import Table
 from stackfit.errors import DataError, StackfitError, counted
 from stackfit.files import reading, shown
@@ -132,7 +132,7 @@ class Inputs:
                 "Give one example as a batch of one: x[None]."
             )
         if self.encoding:
-            cells = {column.name: x[:, number].astype(np.float64) for number, column in enumerate(columns)}
+            cells = {column.name: without_missing(x[:, number].astype(np.float64), self.settings) for number, column in enumerate(columns)}
             texts = {name: values.astype(str) for name, values in cells.items()}
             table = Table(name, "", cells, np.arange(len(x)), texts=texts.__getitem__)
             return self._rows(self.encoding, table, say)

@@ -46,9 +46,9 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
                 cure = "Save it so" + ", or type data.label=NAME" * (array == pair[1])
                 raise wrong("label" if array == label else key, found, expected, cure)
         x, y = (arrays[array] for array in pair)
-        if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
+        if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size or y.shape[:1] != x.shape[:1]:
             found = f"{shown(path)} has {x.dtype} examples {pair[0]} of shape {x.shape} and labels {pair[1]} of shape {y.shape}."
-            cure = "For one number per example save x[:, None]" if x.ndim == 1 and x.shape == y.shape else "Save such arrays"
+            cure = "For one number per example save x[:, None]" if x.ndim == 1 and x.shape == y.shape and x.dtype.kind in "biuf" else "Save such arrays"
             raise wrong(key, found, "numbers, at least one example, and one label per example", cure)
         given, x = x.shape[1:], shaped(x, settings.input_shape)
         if x.shape[1:] == given and len(given) == 3 and given[0] in CHANNELS and min(given[1:]) > max(CHANNELS):

@@ -265,8 +265,8 @@ def _encode(column: Column, table: Table, settings: Data, faults: Faults, checke
         if unread.any():
             faults.add_cell(name, int(unread.argmax()), "a date written as in the training part", int(unread.sum()) - 1)
         elif not checked and column.offset is not None:
-            words = table.words(name)[1]
-            odd = np.array([have_offsets([word.strip()]) is (not column.offset) for word in words], bool)[table.words(name)[0]] & ~gaps
+            codes, words = table.words(name)
+            odd = np.array([*(have_offsets([word.strip()]) is (not column.offset) for word in words), False], bool)[codes]
             if odd.any():
                 expected = "an offset from UTC, as in the training part" if column.offset else "no offset from UTC, as in the training part"
                 faults.add_cell(name, int(odd.argmax()), expected, int(odd.sum()) - 1)

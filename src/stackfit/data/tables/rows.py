@@ -98,7 +98,7 @@ def _cells(values: pd.Series, column: Column, settings: Data, name: str) -> np.n
     values = values.infer_objects()
     is_number = pd.api.types.is_numeric_dtype(values.dtype)  # of True and False, too
     if column.kind == "number" and is_number:
-        return values.to_numpy(np.float64, na_value=np.nan)
+        return without_missing(values.to_numpy(np.float64, na_value=np.nan), settings)
     if padded := next((word for word in column.words if _PADDED.match(word)), None):
         found = next((value for value in values if isinstance(value, Real) and value == value), None)
         if found is not None:
@@ -115,6 +115,12 @@ def _cells(values: pd.Series, column: Column, settings: Data, name: str) -> np.n
         numbers = parse_numbers(cells, settings)
         return cells if (np.isnan(numbers) & ~missing(cells)).any() else numbers
     return cells
+
+
+def without_missing(values: np.ndarray, settings: Data) -> np.ndarray:
+    """Numbers with NaN for those that a table writes as missing, such as -999; as pandas reads them."""
+    words = parse_numbers(np.array(settings.missing, object), settings)
+    return np.where(np.isin(values, words[~np.isnan(words)]), np.nan, values)
 
 
 def _text(value: Any, column: Column) -> str:
