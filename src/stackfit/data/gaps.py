@@ -59,8 +59,10 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
 
 def _pixels(x: np.ndarray) -> Iterator[DataError]:
     """Divided by 255 are bytes; other numbers may have been scaled before, or have 16 bits."""
+    if x.dtype == np.uint8:
+        return
     low, high = x.min(), x.max()
-    if x.dtype != np.uint8 and not (low >= 0 and 128 <= high <= 255):
+    if not (low >= 0 and 128 <= high <= 255):
         yield DataError(
             f"data.scale=unit divides by 255, but the values go from {low:g} to {high:g}. Expected pixels from 0 to 255. Type "
             "data.scale=none for values that are scaled already, or data.scale=standardize",

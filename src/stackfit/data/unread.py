@@ -65,8 +65,8 @@ def _find_undivided(settings: Data, kind: Kind) -> dict[str, tuple[str, ...]]:
     if not settings.validation_split:
         found["stratify"] = _NOTHING_VALIDATES
         if not settings.test_split and not settings.test_path:
-            for key in ("group", "split_by"):
-                drop = override_text("data.columns", {getattr(settings, key): "drop"})
+            for key, name in (("group", settings.group), ("split_by", settings.split_by)):
+                drop = name and override_text("data.columns", {name: "drop"})
                 said = f"all rows train. Expected a part to divide. Type data.test_split=0.2, or to leave the column out, {drop}"
                 found[key] = (said, "test_split", "validation_split")
     return found
