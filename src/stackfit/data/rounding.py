@@ -40,7 +40,9 @@ def rounded(x: np.ndarray, name: str, cure: str) -> str:
         return ""
     with np.errstate(over="ignore"):
         step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
-        lost = ((high > low) & (high - low < FEW * step)) | are_merged(x).ravel()
+        lost = (high > low) & (high - low < FEW * step)
+    if not np.can_cast(x.dtype, np.float32):
+        lost |= are_merged(x).ravel()
     if x.dtype.kind in "iu":
         flat = x.reshape(len(x), -1)
         for at in np.flatnonzero((np.maximum(-low, high) > EXACT) & ~lost):
