@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from stackfit.data import declare, load_dataset
+from stackfit.data.inputs import Inputs
 from stackfit.errors import DataError
 
 NOISE = np.random.default_rng(0)
@@ -460,7 +461,7 @@ def test_whole_numbers_that_become_one_are_a_warning_and_decimals_are_not():
     assert "such as 9007199254740992 and 9007199254740993. Expected" in line
     assert lost(table(key=[*big, 9_007_199_254_740_993, 9_007_199_254_740_993], a=far, y=label)) == []
     (line,) = lost(table(a=far, y=[1_700_000_000 + n * n for n in range(60)]), "value", num_classes=0)  # the values to predict
-    assert line.startswith("Column 'y'") and line.endswith("Subtract an offset, or divide them, in the file")
+    assert line.startswith("Column 'y'") and line.endswith("Subtract an offset, or scale them, in the file")
     assert lost(table(a=[f"{n / 7:.17g}" for n in range(60)] , b=[f"{value:.17f}" for value in A[:60]], y=label)) == []
     (line,) = lost(write("key,a,y\n" + "".join(f"{'' if n == 5 else keys[n]},{n * n},{n % 2}\n" for n in range(60))), impute="median")
     assert "'key'" in line  # with a gap
@@ -752,3 +753,147 @@ def test_plan_lists_the_inputs_and_takes_what_auto_proposes(cli, keras):
     assert answer.code == 2 and "'data.columns={date:date,city:category}'" in answer.err
     quiet = cli(*words, "data.columns=auto", "silence=[auto_columns]")
     assert "auto takes" not in quiet.err
+
+
+# ---- as beginners bring them
+
+
+def test_a_blank_more_or_less_in_the_test_file_is_the_same_label():
+    """The training file's words all end in a blank: they keep it, as they did."""
+    data = table(a=A[:40], y=["ja " if y else "nein " for y in Y[:40]])
+    table("test.csv", a=A[:40], y=["ja" if y else " nein" for y in Y[:40]])
+    dataset, declared, _ = load(data, test_path="test.csv")
+    assert declared["class_names"] == ["ja ", "nein "]
+    assert dataset.test.y.tolist() == (1 - Y[:40]).tolist() == (1 - (dataset.test.x[:, 0] > 0)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("cells", "cure", "settings"),
+    [
+        ("1'234.5", """'data.thousands="'"'""", {"thousands": "'"}),
+        ("1\u00a0234,5", """'data.thousands="\u00a0"' 'data.decimal=","'""", {"thousands": "\u00a0", "decimal": ","}),
+        ("1 234", """'data.thousands=" "'""", {"thousands": " "}),
+        ("1\u202f234", """'data.thousands="\u202f"'""", {"thousands": "\u202f"}),
+    ],
+)
+def test_thousands_are_grouped_by_blanks_and_apostrophes_too(cells, cure, settings):
+    data = table(
+        separator=";", a=[cells] * 20 + ["999"] * 20, y=[n % 2 for n in range(40)]
+    )
+    message = refused(data, f"Column 'a' of t.csv is {cells!r}", "If that sign groups thousands: ")
+    assert cure in message or cure.replace("\"'\"", "\"\\'\"") in message, message
+    values = {float(value) for value in load(data, **settings)[0].train.x[:, 0]}
+    assert values == {1234.5 if "5" in cells[-1] else 1234.0, 999.0}
+
+
+@pytest.mark.parametrize("cells", ["079 123 45 67", "12 Main St", "3 of 4"])
+def test_other_blanks_between_digits_are_words(cells):
+    refused(table(a=[cells] * 20 + ["x"] * 20, b=B[:40], y=[n % 2 for n in range(40)]), "holds words")
+
+
+def test_signs_that_cannot_be_told_apart_are_refused():
+    """1.25 became 125."""
+    data = table(a=[1.25, 2.5] * 20, y=[0, 1] * 20)
+    refused(data, "data.decimal and data.thousands are both '.'. Expected two signs.", key="thousands", decimal=".", thousands=".")
+    for sign in ("1", "ab", "-", '"', "e"):
+        refused(data, f"data.thousands is {sign!r}. Expected one character", key="thousands", thousands=sign)
+        refused(data, f"data.decimal is {sign!r}.", key="decimal", decimal=sign)
+    refused(data, "Column 'a' of t.csv is '1.25' in row 2", thousands=".")  # grouped by three, or not at all
+    assert set(load(table(a=["1.025", "2.500"] * 20, y=[0, 1] * 20), thousands=".")[0].train.x[:, 0]) == {1025, 2500}
+
+
+def test_values_that_are_no_numbers_are_cells_not_classes():
+    """It said that the labels are words, and to type task=classification."""
+    data = table(a=A[:40], y=[f"{n}'000" for n in range(1, 41)])
+    refused(data, "Column 'y' of t.csv is \"1'000\" in row 2, and 39 more cells", "If that sign groups thousands", form="value")
+    assert load(data, "value", thousands="'", num_classes=0)[0].train.y.min() == 1000
+    refused(table(a=A[:40], y=["$5"] * 3 + list(range(37))), "Column 'y' of t.csv is '$5' in row 2, and 2 more", form="value")
+    refused(table(a=A[:40], y=["low", "high"] * 20), "are words, such as 'low'", key="label", form="value")
+
+
+def test_a_group_is_the_same_with_and_without_a_zero_behind_the_point():
+    data = table(a=A[:40], g=[n // 4 for n in range(40)], y=Y[:40]) | {"group": "g", "test_path": "test.csv"}
+    table("test.csv", a=A[:40], g=[f"{n // 4 + 9}.0" for n in range(40)], y=Y[:40])
+    refused(data, "Group '9.0' of row 2 of test.csv is in t.csv too.", key="group")
+
+
+def test_an_encoding_that_is_not_the_files_is_named():
+    """Zürich was called ZÃ¼rich."""
+    data = table(a=A[:40], c=["Zürich", "Genf"] * 20, y=Y[:40])
+    assert load(data, encoding="cp1252", columns={"c": "category"})[2] == ["unread_setting"]
+    assert load(data, encoding="utf-8", columns={"c": "category"})[2] == []
+    data = write(Path("t.csv").read_text("utf-8"), encoding="cp1252")
+    dataset, _, warnings = load(data, encoding="cp1252", columns={"c": "category"})
+    assert warnings == [] and "c=Zürich" in dataset.encoding.features
+
+
+def test_years_of_two_digits_are_not_guessed():
+    refused(table(d=[f"{n % 28 + 1:02}.01.24" for n in range(40)], y=[0, 1] * 20), "is '01.01.24' in row 2", "write years with four digits")
+
+
+def test_a_label_beyond_float32_is_named_at_its_row():
+    data = table(a=A[:40], y=[1e39 if n == 3 else n / 7 for n in range(40)])
+    refused(data, "t.csv has the label 1e+39 in row 5, column 'y'. Expected a number up to 3.4e+38", key="label", form="value")
+
+
+@pytest.mark.parametrize(("factor", "warned"), [(1e35, True), (1e-25, True), (1e15, False), (1e-15, False), (0.01, False)])
+def test_values_whose_squares_float32_does_not_hold_are_a_warning(factor, warned):
+    """Their loss would be infinite, or 0."""
+    dataset = load(table(a=B[:40], y=A[:40] * factor), "value", num_classes=0)[0]
+    assert [warning.kind for warning in dataset.warnings] == ["value_range"] * warned
+
+
+def test_a_column_more_in_the_test_file_is_dropped_by_the_line_that_the_error_says():
+    data = table(a=A[:40], y=Y[:40])
+    write(",a,y\n" + "".join(f"{n},{A[n]},{Y[n]}\n" for n in range(40)), "test.csv")
+    refused(data, "test.csv has 'Unnamed: 0' besides", "type 'data.columns={Unnamed\\: 0:drop}'", key="test_path", test_path="test.csv")
+    assert len(load(data, test_path="test.csv", columns={"Unnamed: 0": "drop"})[0].test) == 40
+
+
+def test_a_test_file_of_another_encoding_is_converted_for_the_setting_holds_for_both():
+    data = table(a=[1, 2] * 20, c=["Zürich", "Bern"] * 20, y=[0, 1] * 20)
+    Path("test.csv").write_bytes(Path("t.csv").read_bytes().decode().encode("cp1252"))
+    message = refused(data, "test.csv is not UTF-8", "iconv -f cp1252 -t utf-8 test.csv", key="test_path", test_path="test.csv", columns={"c": "category"})
+    assert "data.encoding" not in message
+
+
+def test_columns_divided_by_blanks_are_named_with_the_setting():
+    data = write("a b y\n" + "".join(f"{A[n]:.3f} {B[n]:.3f} {Y[n]}\n" for n in range(40)))
+    refused(data, "No comma, semicolon, tab or | divides its first line", "'data.separator=\" \"'", key="label")
+    assert load(data, separator=" ")[0].train.x.shape == (32, 2)
+    refused(write("a b y\n1  2 0\n2  3 1\n"), "Line 2 of t.csv has 4 values", "two in a row are an empty cell", separator=" ")
+    refused(write("# by me\na,y\n1,0\n2,1\n"), "has 2 values, the header has 1", "If the first line is not the header, remove it: '# by me'")
+
+
+def test_the_training_file_as_test_file_is_said():
+    data = table(a=A[:40], y=Y[:40])
+    (warning,) = load(data, test_path="./t.csv")[0].warnings
+    assert warning.kind == "no_test_part" and "test metrics say what the model remembers" in warning.message
+
+
+def test_a_class_of_one_example_is_not_told_to_do_what_was_done():
+    data = table(a=A[:40], y=["x", *(["y", "z"] * 20)[:39]])
+    gaps = [each.message for each in load(data, stratify=True, validation_split=0.25)[0].warnings]
+    assert len(gaps) == 2 and all("a class has too few examples. Add some" in message for message in gaps)
+
+
+def test_a_time_with_an_offset_is_no_time_without():
+    """They count in UTC: half past midnight in Bern was the day before."""
+    days = [f"2024-01-{n % 28 + 1:02}T00:30" for n in range(40)]
+    east, utc = ([f"{day}{offset}" for day in days] for offset in ("+02:00", "Z"))
+    for train, test, expected in ((days, east, "no offset from UTC"), (utc[:5] + days[5:], east, "no offset from UTC"), (east, days, "an offset from UTC")):
+        data = table(a=A[:40], d=train, y=Y[:40]) | {"columns": {"d": "date"}, "test_path": "test.csv"}
+        table("test.csv", a=A[:40], d=test, y=Y[:40])
+        refused(data, f"Column 'd' of test.csv is {test[0]!r} in row 2, and 39 more cells", f"Expected {expected}, as in the training part", key="test_path")
+        table("test.csv", a=A[:40], d=train, y=Y[:40])
+        table("test.csv", a=A[:40], d=utc, y=Y[:40])
+        assert load(data)[0].test.x[0, 1] == 1
+        new = pd.DataFrame({"a": [0.0], "d": [pd.Timestamp("2024-01-01T00:30", tz="Europe/Zurich")]})
+        inputs = Inputs.of(load(data)[0], data)
+        if train is east:
+            inputs.frame(new, "the table", print)
+        else:
+            with pytest.raises(DataError, match="Expected no offset from UTC"):
+                inputs.frame(new, "the table", print)
+    mixed = table(a=A[:40], d=[*days[:39], east[39]], y=Y[:40])  # as before
+    assert len(load(mixed, columns={"d": "date"})[0].train) == 32

@@ -77,6 +77,7 @@ def digest_of(run: Run) -> str:
                 "epochs=4",
                 "shuffle=false",
                 "data.validation_split=0.2",
+                "data.stratify=true",
                 "+model.layers.drop={_target_: keras.layers.Dropout, rate: 0.5, after: hidden}",
                 "callbacks=early_stopping",
                 "callbacks.early_stopping.patience=0",

@@ -237,3 +237,17 @@ def test_what_a_white_pixel_was_in_training(lab, settings, pixels, white):
             picture(lab / name, colour=pixels)
         settings |= {"path": "."}
     assert load_dataset(settings).white == white
+
+
+def test_pictures_that_are_scaled_already_or_hidden_are_said(lab):
+    """Divided by 255 again, every picture was black."""
+    rng = np.random.default_rng(0)
+    np.savez("n.npz", x=rng.integers(0, 256, (40, 4, 4), np.uint8), y=np.arange(40) % 2)
+    data = {"kind": "npz", "path": "n.npz", "scale": "unit", "input_shape": [4, 4, 1], "num_classes": 2}
+    inputs, told = Inputs.of(load_dataset(data), data), []
+    inputs.arrays(rng.random((2, 4, 4, 1)), told.append)
+    assert len(told) == 1 and "those of the training pictures at 255. Expected unscaled values, as in the training data." in told[0]
+    grey = rng.integers(1, 256, (2, 4, 4), np.uint8)
+    assert inputs.arrays(grey, told.append).shape == (2, 4, 4, 1) and len(told) == 1
+    with pytest.raises(DataError, match="hold nan at"):
+        inputs.arrays(np.ma.masked_equal(grey, grey[0, 0, 0]))

@@ -455,3 +455,87 @@ def test_features_that_float32_makes_equal_are_a_warning():
     said.clear()
     load_dataset({**npz(x=np.stack([seconds - seconds[0], np.arange(60)], 1), y=np.arange(60) // 30), "scale": "none"}, said.append)
     assert said == []
+
+
+# As beginners bring them
+
+
+@pytest.mark.parametrize(
+    ("arrays", "key", "parts"),
+    [
+        ({"y": np.eye(2)[[0, 1] * 10]}, "label", ["argmax(axis=1)"]),
+        ({"y": np.random.default_rng(0).normal(size=(20, 2))}, "label", ["labels[:, 0]"]),
+        ({"y": np.where(np.arange(20) == 9, np.nan, np.arange(20) % 2)}, "label", ["hold nan in example 9 (from 0)"]),
+        ({"x": np.where(np.arange(40).reshape(20, 2) == 5, np.inf, 0)}, "path", ["x of mine.npz holds inf in example 2 (from 0)"]),  # not of a part
+        ({"x": np.arange(20.0)}, "path", ["examples x of shape (20,)", "x[:, None]"]),
+        ({"x_train": np.eye(20), "y_train": np.arange(20) % 2, "x_test": np.empty((0, 20)), "y_test": np.empty(0)}, "path", ["examples x_test of shape (0, 20)"]),
+    ],
+)
+def test_arrays_that_are_not_examples_and_labels_say_which_and_what_to_save(arrays, key, parts):
+    given = {"x": np.arange(40.0).reshape(20, 2), "y": np.arange(20) % 2} if "x_train" not in arrays else {}
+    refused(npz(**(given | arrays)), key, *parts)
+
+
+def test_a_word_of_its_own_for_each_example_is_no_class():
+    words = {"y": np.array([f"name {number}" for number in range(40)])}
+    refused(npz(x=np.arange(80.0).reshape(40, 2), **words), "num_classes", "40 different words as 40 labels", "data.num_classes=40 if each word is a class")
+    data = npz(x=np.arange(80.0).reshape(40, 2), **words)
+    assert declare({**data, "num_classes": 40})["class_names"][:2] == ["name 0", "name 1"]
+
+
+def test_values_that_are_all_the_same_are_a_warning():
+    data = {**npz(x=np.arange(80.0).reshape(40, 2), y=np.full(40, 0.5)), "num_classes": 0}
+    assert load_dataset(data).warnings[0].message.startswith("Every value to predict of the training part is 0.5: there is nothing")
+
+
+def test_bytes_are_words():
+    names = load_dataset(npz(x=np.arange(40.0).reshape(20, 2), y=np.array(["rosé".encode(), b"lily"] * 10))).class_names
+    assert names == ("lily", "rosé")
+
+
+def test_arrays_that_are_not_used_are_named():
+    said = []
+    x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    load_dataset(npz(x_train=x, y_train=y, x_val=x, y_val=y, x_test=x, y_test=y), said.append)
+    assert said == ["Not used of mine.npz: x_val, y_val."]
+
+
+def test_a_file_that_is_divided_is_no_test_part_and_has_its_own():
+    """Its training part was taken for the test."""
+    x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    data = npz(x_train=x, y_train=y, x_test=x, y_test=y)
+    np.savez("plain.npz", x=x, y=y)
+    refused({**data, "test_path": "plain.npz"}, "test_path", "mine.npz has a test part itself")
+    refused({**data, "path": "plain.npz", "test_path": "mine.npz"}, "test_path", "mine.npz is divided itself")
+
+
+def test_channels_that_come_first_are_said_unless_the_shape_is_declared():
+    said = []
+    data = {**npz(x=np.random.default_rng(0).integers(0, 256, (20, 3, 8, 8), np.uint8), y=np.arange(20) % 2), "scale": "unit"}
+    load_dataset(data, said.append)
+    assert "the shape (3, 8, 8): these look like pictures with their channels first" in said[0] and "numpy.moveaxis(x, 1, -1)" in said[0]
+    said.clear()
+    load_dataset({**npz(x=np.zeros((20, 1, 8, 8)) + np.arange(20)[:, None, None, None], y=np.arange(20) % 2), "input_shape": [8, 8, 1]}, said.append)
+    load_dataset({**npz(x=np.ones((20, 3, 4, 2)), y=np.arange(20) % 2)}, said.append)  # a table of sequences, maybe
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("values", "warned"),
+    [
+        (lambda rng: rng.normal(size=(20, 4, 4, 1)), True),  # scaled already
+        (lambda rng: rng.integers(0, 65536, (20, 4, 4, 1)).astype(np.uint16), True),
+        (lambda rng: rng.random((20, 4, 4, 1)) * 254 + 1, False),
+        (lambda rng: rng.integers(0, 256, (20, 4, 4, 1)).astype(np.int64), False),
+        (lambda rng: rng.integers(0, 95, (20, 4, 4, 1), np.uint8), False),
+    ],
+)
+def test_numbers_that_are_no_bytes_are_not_divided_by_255_silently(values, warned):
+    data = {**npz(x=values(np.random.default_rng(0)), y=np.arange(20) % 2), "scale": "unit"}
+    assert [each.kind for each in load_dataset(data).warnings] == ["value_range"] * warned
+
+
+def test_what_is_no_table_is_called_what_it_is():
+    for start, what in ((b"\x89PNG\r\n", "a picture"), (b"SQLite format 3\0", "a database"), (b'[{"a": 1}]', "a JSON file"), (b"ARROW1\0\0", "a Feather file")):
+        Path("t.csv").write_bytes(start + b" " * 50)
+        refused({"kind": "csv", "path": "t.csv", "label": "y"}, "path", f"t.csv is {what}. Expected a CSV file.")

@@ -263,7 +263,7 @@ def test_a_test_folder_may_lack_a_class_but_not_have_another(lab):
     assert whole.test.y.tolist() == [1, 1]
     assert [warning.message[:44] for warning in whole.warnings] == ["The class above is not in the test part: its"]
     Path("photos/test/aside").mkdir()
-    with pytest.raises(DataError, match=r"'photos/test' has \['aside', 'below'\]"):
+    with pytest.raises(DataError, match=r"photos/test has a subfolder 'aside'. Expected the classes of the training part: above, below. Rename"):
         load_dataset({**data, **declare(data)})
 
 

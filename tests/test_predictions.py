@@ -15,6 +15,8 @@ from made_runs import make_run
 from PIL import Image
 
 import stackfit
+from stackfit.data import Scaling
+from stackfit.data.inputs import Inputs
 from stackfit.errors import ConfigError, DataError, RunFolderError
 from stackfit.execution.progress import Reporter
 from stackfit.proof.predictions import (
@@ -83,6 +85,12 @@ def test_files_are_a_frame_in_python(finished, lab):
     (lab / "b.png").write_text("no picture")
     with pytest.raises(ConfigError, match=r"b.png cannot be read"):
         run.predict(files)
+
+
+def test_a_folder_is_not_a_file_of_examples(lab):
+    (lab / "photos").mkdir()
+    with pytest.raises(DataError, match=r"photos is a folder. Expected files. Type photos/\* for those in it."):
+        read_examples(Inputs((8, 8, 1), Scaling()), Path("photos"))
 
 
 # ---- a table

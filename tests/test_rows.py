@@ -202,6 +202,27 @@ def test_a_record_of_columns_that_no_run_writes_is_refused(lab, column):
         Inputs.read(record, data, "scaling.json", RunFolderError)
 
 
+def test_numbers_that_mean_a_gap_in_the_table_mean_one_in_new_rows(lab):
+    """A frame's -999 was a number."""
+    numbers = np.arange(40) + 0.5
+    pd.DataFrame({"a": np.where(numbers == 3.5, -999, numbers), "y": np.arange(40) % 3 // 2}).to_csv("t.csv", index=False)
+    data = {"kind": "csv", "path": "t.csv", "label": "y", "scale": "none", "missing": ["-999"], "impute": "median"}
+    data |= {"input_shape": [1], "num_classes": 2}
+    inputs = Inputs.of(load_dataset(data), data)
+    gap = inputs.frame(pd.DataFrame({"a": [np.nan]}), "the table", print)
+    Path("new.csv").write_text("a\n-999.0\n")
+    given = [inputs.frame(pd.DataFrame({"a": value}), "the table", print) for value in ([-999], [-999.0], ["-999"])]
+    for each in [*given, inputs.arrays(np.array([[-999]])), inputs.file(Path("new.csv"), print)[0]]:
+        np.testing.assert_array_equal(each, gap)
+    assert inputs.arrays(np.array([[-998]])) == -998
+
+
+def test_a_column_of_dates_may_be_missing_as_a_whole(trained):
+    inputs, _, frame = trained
+    filled = inputs.frame(frame.assign(when=pd.NaT), "the table", print)
+    assert len(filled) == COUNT and np.isfinite(filled).all()
+
+
 # ---- a run
 
 

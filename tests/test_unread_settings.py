@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from stackfit.config import project
@@ -72,6 +73,54 @@ def test_the_share_of_the_test_does_nothing_where_another_file_is_the_test(write
     assert str(error).endswith("data.test_split is 0.5, but data.test_path is the test part. Expected one of them. Leave one out.")
     assert problems_of("digits_quickstart", *own, "data.test_split=0.5").errors == []
     assert problems_of("digits_quickstart", *own, "data.test_path=t.csv", "data.test_split=0", "data.split_seed=4").errors == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "said"),
+    [
+        (["data.stratify=true"], "data.stratify", "data.stratify is True, but it is about the validation part, and there is none. Expected data.validation_split above 0;"),
+        (["data.split_by=a", "data.split_seed=3"], "data.split_seed", "data.split_seed is 3, but data.split_by orders the rows, and nothing is drawn."),
+        (["data.group=a", "data.test_split=0"], "data.test_split", "data.group is 'a', but all rows train. Expected a part to divide. Type data.test_split=0.2, or to "
+         "leave the column out, 'data.columns={a:drop}'."),
+        (["data.scale_target=true"], "data.scale_target", "data.scale_target is True, but the task tells classes apart. Expected values to predict. Type task=regression"),
+        (["data.missing=[]"], "data.missing", "data.missing is set, but the empty cell always counts."),
+        (["data.columns={species: category}"], "data.columns", "data.columns says 'category' of 'species', which is the label"),
+        (["data.columns={A: drop}"], "data.columns", "data.columns drops 'A', which is not a column of t.csv. Did you mean 'a'?"),
+        (["data.test_path=u.csv", "data.group=b"], "data.group", "data.group is 'b', but u.csv has no such column"),
+        (["data.test_path=t.csv", "data.columns={c: drop}"], "data.columns", "data.columns drops 'c'"),
+        (["data.test_path=u.csv", "data.columns={c: drop}", "data.validation_split=0.2", "data.group=b"], "", ""),
+        (["data.stratify=true", "data.validation_split=0.2"], "", ""),
+        (["data=npz", "data.path=d.npz", "data.label=z", "data.split_seed=2", "data.test_split=0.3"], "data.label",
+         "data.label is 'z', but d.npz is divided already: it has x_train, y_train. Expected data that are not divided yet."),
+    ],
+)  # fmt: skip
+def test_what_divides_nothing_is_refused(write, overrides, key, said):
+    """Each was taken silently."""
+    write("t.csv", "a,b,species\n" + "1,1,x\n2,2,y\n" * 20)
+    write("u.csv", "a,c,species\n" + "3,1,x\n4,2,y\n" * 20)
+    np.savez("d.npz", x_train=np.eye(4), y_train=np.arange(4) % 2, z=np.arange(4))
+    own = ("data=csv", "data.path=t.csv", "data.label=species") if "data=npz" not in overrides else ()
+    errors = problems_of("digits_quickstart", *own, *overrides).errors
+    assert not key or [error for error in errors if error.key == key and said in str(error)], errors
+    assert len(errors) == (3 if "data=npz" in overrides else bool(key))
+    assert all(error.where in overrides for error in errors)
+
+
+def test_what_decides_it_may_be_chosen_later_or_vary(write):
+    """A line of a file that an override leaves without work is a warning; so is what another cell uses."""
+    write("t.csv", "a,b,species\n" + "1,1,x\n2,2,y\n" * 20)
+    write("experiments/mine.yaml", MINE + "data: {path: t.csv, label: species, validation_split: 0.2, stratify: true}\n")
+    assert problems_of("mine") == Problems()
+    found = problems_of("mine", "data.validation_split=0")
+    assert found.errors == [] and [(each.kind, each.where) for each in found.warnings] == [("unread_setting", "data.validation_split=0")]
+    own = ("data=csv", "data.path=t.csv", "data.label=species", "data.stratify=true")
+    found = problems_of("digits_quickstart", *own, axes={"data.validation_split": "0"})
+    assert found.errors == [] and len(found.warnings) == 1
+    values = MINE.replace("csv}", "csv}, {override task: regression}, {override model: regressor}")
+    write("experiments/prices.yaml", values + "data: {path: t.csv, label: a, columns: {species: flag}, scale_target: true}\n")
+    assert problems_of("prices").errors == []
+    found = problems_of("prices", "task=classification", "data.label=species", "data.columns=null")
+    assert [each.kind for each in found.warnings] == ["unread_setting"] and not [e for e in found.errors if "scale_target" in str(e)]
 
 
 def test_what_was_written_for_other_data_is_a_warning_once_others_are_chosen(write):

@@ -35,14 +35,14 @@ def data_config(name: str, overrides: Sequence[str]) -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     from stackfit.config.hydra.composition import Composer
-    from stackfit.data.kinds import unread
     from stackfit.data.settings import settings_of
+    from stackfit.data.unread import find_unread
     from stackfit.execution.unread_settings import check_unread
 
     with raising() as problems:
         composition = Composer("digits_quickstart").compose([f"data={name}", *overrides], problems)
         data: Any = OmegaConf.to_container(composition.config.data, resolve=True)
-        check_unread(composition, unread(settings_of(data)), problems)
+        check_unread(composition, find_unread(settings_of(data)), problems)
     return data
 
 

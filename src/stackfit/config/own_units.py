@@ -27,14 +27,14 @@ def loss_weight(config: Mapping[str, Any]) -> float | None:
     Raises:
         ConfigError: the loss does not grow with a power of the unit.
     """
-    if not config["data"].get("scale_target"):
+    if not config["data"].get("scale_target") or config["task"]["labels"] != "value":
         return None
     layer, loss = (config["model"]["layers"] or {}).get(LAYER), (config["task"]["loss"] or {}).get("_target_")
     if not layer or loss not in POWERS:
-        found = f"the loss is {loss}" if layer else "there are no values to predict"
+        found = f"the loss is {loss}" if layer else f"data.num_classes is {config['data']['num_classes']}"
         raise ConfigError(
-            f"data.scale_target is true, but {found}. Expected regression with one of: {', '.join(POWERS)}. "
-            "Write: task=regression, or data.scale_target=false",
+            f"data.scale_target is true, but {found}. Expected data.num_classes=0, and one of: {', '.join(POWERS)}. "
+            "Write: task=regression data.num_classes=0, or data.scale_target=false",
             key="data.scale_target",
         )
     return float(layer["scale"]) ** -POWERS[loss]

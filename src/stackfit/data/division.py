@@ -82,14 +82,24 @@ def hold_out(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.nda
 
 
 def stratified(y: np.ndarray, cut: int, settings: Data) -> np.ndarray:
-    """An order of the training examples in which those from `cut` on have the same share of every class as the others.
+    """See `order_by_shares`.
 
-    Taken are the last examples of each class; both parts keep their order, so that a second call changes nothing.
+    Raises:
+        DataError: the labels are values.
     """
     if y.dtype.kind != "i":
         raise wrong(
             "stratify", "data.stratify is set, but the labels are values.", "classes", "Type data.stratify=false"
         )
+    return order_by_shares(y, cut)
+
+
+def order_by_shares(y: np.ndarray, cut: int) -> np.ndarray:
+    """An order of examples in which those from `cut` on have the same share of every class.
+
+    Taken are the last examples of each class. Both parts keep their order, so that a second call
+    changes nothing.
+    """
     wanted = len(y) - cut
     kinds, counts = np.unique(y, return_counts=True)
     exact = counts * wanted / len(y)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stackfit.config.schema import Data
-from stackfit.data.labels import different
+from stackfit.data.kinds import kind_of
+from stackfit.data.labels import HIGHEST, different
 from stackfit.errors import DataError, counted
 
 if TYPE_CHECKING:
     from stackfit.data.dataset import Split
+
+SMALLEST = float(np.finfo(np.float32).tiny)
 
 
 def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[str], own: bool) -> Iterator[DataError]:
@@ -29,9 +33,18 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
         yield from _values(labels, settings)
     else:
         yield from _classes(labels, names, settings)
+    if own and settings.scale == "unit" and (train := parts["train"]) is not None:
+        yield from _pixels(train.x)
     yield from _sizes({part: len(y) for part, y in labels.items()}, settings)
     if own and (part := parts["train"]) is not None and part.x.dtype == np.uint8 and part.x.ndim == 4:
         yield from _pictures(part.x)
+    if own and settings.test_path and settings.path and Path(settings.path).resolve() == Path(settings.test_path).resolve():
+        yield DataError(
+            f"data.test_path is the training data, {settings.test_path}: test metrics say what the model remembers, not what it has "
+            "understood. Expected other examples. Leave data.test_path out to hold out a part",
+            key="data.test_path",
+            kind="no_test_part",
+        )
     if own and "test" not in labels and settings.test_split:
         reason = f"data.test_split={settings.test_split:g} leaves none of so few examples of each class"
         if settings.kind == "npz":
@@ -41,6 +54,20 @@ def find_gaps(parts: dict[str, Split | None], settings: Data, names: Sequence[st
             "Type data.test_split=0.5, or data.test_path=PATH; data.test_split=0 if it is meant",
             key="data.test_split",
             kind="no_test_part",
+        )
+
+
+def _pixels(x: np.ndarray) -> Iterator[DataError]:
+    """Divided by 255 are bytes; other numbers may have been scaled before, or have 16 bits."""
+    if x.dtype == np.uint8:
+        return
+    low, high = x.min(), x.max()
+    if not (low >= 0 and 128 <= high <= 255):
+        yield DataError(
+            f"data.scale=unit divides by 255, but the values go from {low:g} to {high:g}. Expected pixels from 0 to 255. Type "
+            "data.scale=none for values that are scaled already, or data.scale=standardize",
+            key="data.scale",
+            kind="value_range",
         )
 
 
@@ -60,6 +87,17 @@ def _classes(labels: dict[str, np.ndarray], names: Sequence[str], settings: Data
 
 def _values(labels: dict[str, np.ndarray], settings: Data) -> Iterator[DataError]:
     low, high = labels["train"].min(), labels["train"].max()
+    spread, largest = float(labels["train"].astype(np.float64).std()), max(abs(float(low)), abs(float(high)))
+    if not spread and len(labels["train"]) > 1:
+        found = f"Every value to predict of the training part is {low:g}: there is nothing to learn. Expected different values"
+        yield DataError(f"{found}. Set another data.label", key="data.label", kind="value_range")
+    elif spread and not (spread**2 > SMALLEST and largest**2 < HIGHEST):
+        yield DataError(
+            f"The values to predict go from {low:g} to {high:g}: float32 does not hold their squares, of which losses are made. Expected "
+            "values nearer to 1. Divide them in the file",
+            key="data.label",
+            kind="value_range",
+        )
     if "validation" in labels and (labels["validation"].min() > high or labels["validation"].max() < low):
         found = f"Every value of the validation part lies outside of the training part's, {low:g} to {high:g}."
         yield _warning(found, "validation", settings)
@@ -102,9 +140,11 @@ def _warning(found: str, part: str, settings: Data) -> DataError:
     elif settings.split_by and (part == "validation" or not settings.test_path):
         cure = "the last rows make this part. Type another share for it, or leave data.split_by out"
         key = "data.split_by"
-    elif part == "validation":
+    elif part == "validation" and not settings.stratify:
         cure = "the validation part is the end of the training part. Type data.stratify=true, or shuffle the file"
         key = "data.validation_split"
+    elif part == "validation" or not (settings.test_path or kind_of(settings.kind).divided(settings)):
+        cure, key = "a class has too few examples. Add some, or leave it out", "data.path"
     else:
         cure, key = "the parts are divided so in the data. Divide them again, or add examples", "data.path"
     return DataError(f"{found} Expected every kind of example in each part; {cure}", key=key, kind="class_gaps")

@@ -12,13 +12,14 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data import pictures
-from stackfit.data.dataset import Dataset, Scaling, StreamedDataset
+from stackfit.data.dataset import SILENT, Dataset, Scaling, StreamedDataset
+from stackfit.data.rounding import rounded
 from stackfit.data.settings import settings_of
 from stackfit.data.tables.encoding import Encoding
-from stackfit.data.tables.rows import encode_rows, read_rows, rows_of
+from stackfit.data.tables.rows import encode_rows, read_rows, rows_of, without_missing
 from stackfit.data.tables.table import Table
 from stackfit.errors import DataError, StackfitError, counted
-from stackfit.files import reading
+from stackfit.files import reading, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,20 +102,29 @@ class Inputs:
     def _rows(self, encoding: Encoding, table: Table, say: Callable[[str], None]) -> np.ndarray:
         return self.scaling.apply(encode_rows(table, encoding, self.settings, say))
 
-    def arrays(self, x: Any) -> np.ndarray:
+    def arrays(self, x: Any, say: Callable[[str], None] = SILENT.say, name: str = "the array") -> np.ndarray:
         """The scaled inputs of examples as they stand in the data, `(examples, *shape)`; a table's columns in order.
+
+        Args:
+            say: told what float32 does not hold.
 
         Raises:
             DataError: another shape, or not numbers.
         """
+        from stackfit.data.kinds.npz import shaped
+
         columns = self.encoding.columns if self.encoding else ()
         if words := [column.name for column in columns if column.kind != "number"]:
             found = f"This run's inputs are columns of a table, of which {', '.join(words)} are not numbers."
             raise DataError(f"{found} Expected a DataFrame or a CSV file with these columns. Give one.")
+        if isinstance(x, np.ma.MaskedArray) and x.dtype.kind in "biuf":
+            x = np.ma.filled(x.astype(np.float64), np.nan) if x.mask.any() else x.data
         try:
             x = np.asarray(x)
         except ValueError:  # rows of several lengths
             x = np.empty(0, object)
+        if x.ndim and not self.encoding:
+            x = shaped(x, list(self.shape))
         if x.dtype.kind not in "biuf" or x.shape[1:] != self.shape or not len(x):
             named = f": {', '.join(column.name for column in columns)}" if columns else ""
             raise DataError(
@@ -122,26 +132,31 @@ class Inputs:
                 "Give one example as a batch of one: x[None]."
             )
         if self.encoding:
-            cells = {column.name: x[:, number].astype(np.float64) for number, column in enumerate(columns)}
+            cells = {column.name: without_missing(x[:, number].astype(np.float64), self.settings) for number, column in enumerate(columns)}
             texts = {name: values.astype(str) for name, values in cells.items()}
-            table = Table("the array", "", cells, np.arange(len(x)), texts=texts.__getitem__)
-            return self._rows(self.encoding, table, lambda line: None)
+            table = Table(name, "", cells, np.arange(len(x)), texts=texts.__getitem__)
+            return self._rows(self.encoding, table, say)
         if not np.isfinite(x).all():
             place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(x))[0])
             raise DataError(f"The examples hold {x[place]} at {place}. Expected numbers only. Fill or remove it.")
+        if x.dtype.kind != "b" and (lost := rounded(x, name, "The answers to such examples are the same")):
+            say(lost)
+        if self.brightness and x.max() * FILE_WHITE / self.white <= self.brightness["highest"] / FILE_WHITE:
+            say(
+                f"The values of {name} end at {x.max():g}, those of the training pictures at "
+                f"{self.brightness['highest'] * self.white / FILE_WHITE:g}. Expected unscaled values, as in the training data. Give them so."
+            )
         return self.scaling.apply(x)
 
-    def npz(self, path: Path) -> np.ndarray:
+    def npz(self, path: Path, say: Callable[[str], None] = SILENT.say) -> np.ndarray:
         """The scaled inputs of the array `x` in an NPZ file, or of its only array; see `arrays`."""
-        from stackfit.data.kinds.npz import shaped
-
         cure = "Write one with numpy.savez(path, x=x)."
         with reading(path, "an NPZ file of arrays", cure, DataError), np.load(path, allow_pickle=False) as archive:
             name = archive.files[0] if len(archive.files) == 1 else "x"
             if name not in archive.files:
                 raise DataError(f"{path} holds {', '.join(archive.files) or 'nothing'}. Expected an array x. {cure}")
             x = archive[name]
-        return self.arrays(x if self.encoding else shaped(x, list(self.shape)))
+        return self.arrays(x, say, shown(path))
 
     def picture(self, file: Path, invert: bool = False) -> np.ndarray:
         """A picture of any size as the network sees it, unscaled: uint8 of `shape`.

@@ -11,6 +11,7 @@ from stackfit.data.settings import check_two_classes, wrong
 from stackfit.errors import counted, did_you_mean
 
 LARGEST = 2**63 - 1  # of int64
+HIGHEST = float(np.finfo(np.float32).max)
 Place = Callable[[int], tuple[str, str]]  # of a label by its position: `("flowers.csv", "row 12")`
 
 
@@ -29,9 +30,14 @@ def plain_labels(labels: np.ndarray, name: str) -> np.ndarray:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "biufSU":
         found = f"The labels of {name!r} have type {labels.dtype} and shape {labels.shape}."
-        raise wrong("label", found, "one number or word per example", "For one-hot rows save labels.argmax(axis=1)")
+        is_one_hot = labels.ndim == 2 and labels.dtype.kind in "biuf" and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+        cure = "For one-hot rows save labels.argmax(axis=1)" if is_one_hot else "Save one column of them, labels[:, 0]"
+        raise wrong("label", found, "one number or word per example", cure)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        at = int(np.argmin(np.isfinite(labels)))
+        raise wrong("label", f"The labels of {name!r} hold {labels[at]} in example {at} (from 0).", "a label each", "Fill or remove such examples")
     if labels.dtype.kind in "SU":
-        words = labels.astype(np.str_)
+        words = np.char.decode(labels, "utf-8", "backslashreplace") if labels.dtype.kind == "S" else labels  # of HDF5, bytes
         bare = np.char.strip(words)
         return bare if len(np.unique(bare)) < len(np.unique(words)) else words  # blanks alone make no class
     if labels.dtype.kind == "u" and labels.max(initial=0) > LARGEST:
@@ -68,10 +74,13 @@ def find_classes(settings: Data, labels: np.ndarray, form: str | None = None) ->
         return declared or 0, []
     check_two_classes(labels, str(settings.path))
     kinds, whole = different(labels), labels.dtype.kind == "i"
-    if whole and declared is None and len(kinds) > max(20, len(labels) // 2):
-        found = f"{settings.path!r} has {len(kinds):,} different whole numbers as {counted(len(labels), 'label')}."
-        cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
-        raise wrong("num_classes", found, "to be told whether these are values or classes", cure)
+    if declared is None and len(kinds) > max(20, len(labels) // 2):
+        what, expected = "words", "a few classes with several examples each"
+        cure = f"Type another data.label, or data.num_classes={len(kinds)} if each word is a class"
+        if whole:
+            what, expected = "whole numbers", "to be told whether these are values or classes"
+            cure = f"Type data.num_classes=0 task=regression, or data.num_classes={kinds[-1] + 1}"
+        raise wrong("num_classes", f"{settings.path!r} has {len(kinds):,} different {what} as {counted(len(labels), 'label')}.", expected, cure)
     numbers = whole and (declared not in (None, len(kinds)) or np.array_equal(kinds, range(len(kinds))))
     return declared or len(kinds), [] if numbers else [str(value) for value in kinds]
 
@@ -105,8 +114,14 @@ def number_labels(
         cure = "Type data.num_classes=0 task=regression model=regressor for values, or leave it out for words and class numbers"
         raise wrong("num_classes", found, "class numbers or words" if num_classes else "numbers", cure)
     if num_classes == 0:
+        large = np.abs(labels) > HIGHEST
+        if large.any():
+            name, where = place(at := int(large.argmax()))
+            found = f"{name} has the label {labels[at]:g} in {where}."
+            raise wrong("label", found, f"a number up to {HIGHEST:.3g}, as float32 holds", "Divide the labels")
         return labels.astype(np.float32)
-    numbers = {name: number for number, name in enumerate(class_names)}
+    numbers = {name.strip(): number for number, name in enumerate(class_names)}  # a blank more or less is the same word
+    numbers |= {name: number for number, name in enumerate(class_names)}
     if (
         labels.dtype.kind == "i"
         and not {str(value) for value in different(labels if known is None else known)} <= numbers.keys()
@@ -119,13 +134,14 @@ def number_labels(
             raise wrong(key, found, f"a class number from 0 to {num_classes - 1}, as in the training part", "Correct it")
         return labels
     kinds, inverse = np.unique(labels, return_inverse=True)
-    for position, value in enumerate(map(str, kinds)):
+    words = [str(value) if str(value) in numbers else str(value).strip() for value in kinds]
+    for position, value in enumerate(words):
         if value not in numbers:
             at = int(np.argmax(inverse == position))
             name, where = place(at)
             found = f"{name} has the label {value!r} in {where}.{did_you_mean(value, class_names)}"
             raise wrong(key, found, f"one of {', '.join(class_names)}", "Correct it, or data.class_names")
-    return np.array([numbers[str(value)] for value in kinds], np.int64)[inverse]
+    return np.array([numbers[word] for word in words], np.int64)[inverse]
 
 
 def balanced_weights(labels: np.ndarray, classes: int) -> dict[int, float]:

@@ -17,7 +17,8 @@ from stackfit.data.dataset import CHUNK, SILENT, Dataset, Progress, Scaling, Spl
 from stackfit.data.division import stratified
 from stackfit.data.gaps import find_gaps
 from stackfit.data.inputs import Inputs
-from stackfit.data.kinds import kind_of, unread
+from stackfit.data.kinds import kind_of
+from stackfit.data.unread import find_unread
 from stackfit.errors import DataError
 from stackfit.waiting import doing
 
@@ -27,15 +28,13 @@ def declare(
     data: Mapping[str, Any],
     form: str | None = None,
     warn: Callable[[DataError], None] = lambda warning: None,
-    idle: Callable[[Mapping[str, Any]], None] = lambda found: None,
 ) -> dict[str, Any]:
     """What a user's own data declare: those of `input_shape`, `num_classes`, `class_names` that are open; `columns` if
     they are to be found.
 
     Args:
         form: the task's `labels`, which says what a label is; None where no task is known.
-        warn: takes what is unusual.
-        idle: takes the settings that change nothing, if there are any, of all data.
+        warn: takes what is unusual, and of all data the settings that change nothing.
 
     Called while a config is composed, so that the resolved config states what the model is built for. Reads the
     file, of pictures only the names and the first one. {} for all other data. DataError when they cannot be read.
@@ -43,8 +42,8 @@ def declare(
     settings = checks.settings_of(data)
     if settings.kind not in CHOICES["data.kind"]:
         return {}
-    if found := unread(settings):
-        idle(found)
+    for each in find_unread(settings, form):
+        warn(each)
     is_declared = None not in (settings.input_shape, settings.num_classes)
     if is_declared and not settings.path:
         return {}

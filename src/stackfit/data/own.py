@@ -32,6 +32,7 @@ def own_kind(
     declare: Callable[[Path, Data], dict[str, Any]] | None = None,
     folder: bool = False,
     reads: tuple[str, ...] = (),
+    divided: Callable[[Data], str] = lambda settings: "",
 ) -> Kind:
     """The record of a kind that a user brings in `data.path`, and maybe in `data.test_path`.
 
@@ -42,6 +43,7 @@ def own_kind(
         declare: finds `input_shape`, `num_classes` and `class_names` without reading everything.
         folder: whether the path is a folder, not a file.
         reads: as in `Kind`, besides those of all own data.
+        divided: as in `Kind`.
     """
 
     def read_one(settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
@@ -53,6 +55,9 @@ def own_kind(
     def read_parts(settings: Data, progress: Progress = SILENT) -> dict[str, Pair]:
         parts = read_one(settings, "path", progress)
         if settings.test_path:
+            if "test" in parts:
+                cure = "Leave data.test_path out, or save the training part alone"
+                raise wrong("test_path", f"{shown(settings.path or '')} has a test part itself.", "one test part", cure)
             parts["test"] = next(iter(read_one(settings, "test_path", progress).values()))
         return {part: (x, plain_labels(labels, str(settings.path))) for part, (x, labels) in parts.items()}
 
@@ -72,6 +77,7 @@ def own_kind(
         declare=declare_all,
         files=lambda settings: [Path(settings.path)] if settings.path else [],
         reads=(*OWN, *reads),
+        divided=divided,
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from stackfit.config import project
@@ -23,6 +22,7 @@ from stackfit.config.schema import settings_of
 from stackfit.config.trust import used_modules
 from stackfit.data import declare, load_dataset, target_scale_of
 from stackfit.data.settings import split_at
+from stackfit.data.unread import UNREAD
 from stackfit.errors import ConfigError, DataError, Problems
 from stackfit.execution.fingerprint import fingerprint_of
 from stackfit.model import own_modules
@@ -81,21 +81,18 @@ def build_cell(
     if plain is None:  # `resolve` says why
         problems.unknown |= {f"data.{key}" for key in missing_keys(data)}
     elif not problems.covers("data"):
+        warnings: list[ConfigError] = []
         try:
             # A user's table has columns and classes that the model may read.
-            warnings: list[ConfigError] = []
             form = composition.config.task.get("labels")
-            refuse = (lambda found: None) if planned else partial(_refuse, composition, problems, axes)
-            for key, value in declare(plain, form, warnings.append, refuse).items():
+            for key, value in declare(plain, form, warnings.append).items():
                 data[key] = plain[key] = value
-            for warning in warnings:
-                if warning.kind not in (composition.config.silence or ()):
-                    problems.warnings.append(warning)
             if plain.get("scale_target") and (scale := target_scale_of(plain, form)):
                 composition.config.model.layers.setdefault(LAYER, own_units(**scale))
         except ConfigError as error:
             problems.add([error])
             problems.unknown |= {"data.input_shape", "data.num_classes"}
+        _add_warnings(warnings, composition, problems, axes, planned)
     config = resolve(composition.config, problems)
     problems.add(check_values(config, trusted, problems))
     config["stack"] = stack_of(config)
@@ -126,10 +123,16 @@ def _fit_schedules(config: dict[str, Any], problems: Problems) -> None:
         problems.warnings += find_unfit(explicit, steps, config["epochs"])
 
 
-def _refuse(composition: Composition, problems: Problems, axes: Mapping[str, str] | None, found: Mapping[str, Any]) -> None:
-    from stackfit.execution.unread_settings import check_unread
+def _add_warnings(
+    warnings: Sequence[ConfigError], composition: Composition, problems: Problems, axes: Mapping[str, str] | None, planned: bool
+) -> None:
+    """What data say of themselves. A setting that changes nothing is an error, unless it was meant for other data."""
+    silent = (UNREAD, *(composition.config.silence or ()))
+    problems.warnings += [warning for warning in warnings if warning.kind not in silent]
+    if idle := [warning for warning in warnings if warning.kind == UNREAD and not planned]:
+        from stackfit.execution.unread_settings import check_unread
 
-    check_unread(composition, found, problems, axes)
+        check_unread(composition, idle, problems, axes)
 
 
 def _replaced(option: str) -> ConfigError:

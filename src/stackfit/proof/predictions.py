@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stackfit.data.inputs import Inputs
+from stackfit.errors import DataError
 from stackfit.files import shown
 from stackfit.proof.rerun import check_config, load_data, read_inputs
 from stackfit.proof.saved import load_model
@@ -104,8 +105,10 @@ def read_examples(
         DataError: the file is not a picture, or not such a table or array.
     """
     before = f"{shown(file)} " if prefix else ""
+    if file.is_dir():
+        raise DataError(f"{shown(file)} is a folder. Expected files. Type {shown(file)}/* for those in it.")
     if file.suffix == ".npz":
-        x = inputs.npz(file)
+        x = inputs.npz(file, say)
         return Examples([f"{before}example {number}" for number in range(len(x))], x)
     if inputs.encoding is None:
         picture = inputs.picture(file, invert)
@@ -151,7 +154,7 @@ def predict_frame(
             say(f"{unlike.name}: {unlike.remark}.")
         return as_frame(run, predictions)
     is_table = hasattr(given, "columns")
-    x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given)
+    x = inputs.frame(given, "the table", say) if is_table else inputs.arrays(given, say)
     frame = as_frame(run, _predictions(run, _scores(run, x, trust), [""] * len(x))).drop(columns="name")
     return frame.set_axis(given.index) if is_table else frame
 

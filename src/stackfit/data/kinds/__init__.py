@@ -20,7 +20,6 @@ Warn = Callable[[DataError], None]
 
 EVERY = ("kind", "examples", "input_shape", "num_classes", "class_names", "scale", "validation_split", "max_memory_bytes", "stratify")
 """The keys of `data` that mean something to all kinds."""
-DEFAULTS = vars(Data())
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,8 @@ class Kind:
     fetched: Callable[[Progress], None] = lambda progress: None
     white: float = 255.0  # the value that `scale: unit` makes 1
     reads: tuple[str, ...] = ()  # the keys of `data` that mean something to it, besides those of `EVERY`
+    # Of a user's own file: that it is divided into parts already, in words; empty if it is not, or cannot be read.
+    divided: Callable[[Data], str] = lambda settings: ""
 
     @property
     def own(self) -> bool:
@@ -51,11 +52,3 @@ def kind_of(name: str) -> Kind:
     """The record of one of `project.data_kinds()`."""
     return importlib.import_module(f"stackfit.data.kinds.{name}").KIND
 
-
-def unread(settings: Data) -> dict[str, Any]:
-    """The keys with another value than their default that would change nothing, and these values."""
-    given = {key: value for key, value in vars(settings).items() if value is not None and value != DEFAULTS[key]}
-    found = {key: value for key, value in given.items() if key not in (*EVERY, *kind_of(settings.kind).reads)}
-    if settings.test_path and "test_path" not in found and given.get("test_split"):
-        found["test_split"] = settings.test_split
-    return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from stackfit.data.own import OWN, path_of
 from stackfit.data.settings import wrong
 from stackfit.data.tables.columns import Faults, decide_columns, declared_columns
 from stackfit.data.tables.encoding import Encoding, fit_numbers, fit_words
-from stackfit.data.tables.header import plain
+from stackfit.data.tables.header import plain, read_names
 from stackfit.data.tables.precision import find_lost
 from stackfit.data.tables.roles import (
     check_test_columns,
@@ -31,8 +33,11 @@ from stackfit.data.tables.roles import (
     order_numbers,
 )
 from stackfit.data.tables.rows import match_columns
+from stackfit.data.tables.source import is_utf8, open_source
 from stackfit.data.tables.table import Table, read_table
-from stackfit.errors import DataError, counted
+from stackfit.data.unread import unread
+from stackfit.errors import DataError, counted, did_you_mean
+from stackfit.files import shown
 
 TABLE = ("missing", "decimal", "thousands", "header", "separator", "encoding")
 """The keys of `data` that say how the file is written."""
@@ -57,7 +62,7 @@ def read(settings: Data, progress: Progress) -> Stored:
         match_columns(table, trained, settings, progress.say)
         label, faults, encoding = find_column(table, settings, "label"), Faults(table, settings), trained
         kinds = {column.name: column.kind for column in trained.columns}
-    labels = label_cells(table, label, settings, faults)
+    labels = label_cells(table, label, settings, faults, as_value=settings.num_classes == 0)
     faults.raise_all()
     num_classes, class_names = find_classes(settings, labels)
     y = number_labels(labels, num_classes, class_names, _place(table, label), _known(labels, class_names, trained))
@@ -92,7 +97,9 @@ def read(settings: Data, progress: Progress) -> Stored:
         arrays |= {"test_x": x_test, "test_y": y[division.test]}
         rows["test"] = table.rows[division.test]
     lost = find_lost(table, test, encoding, coarse, None if num_classes else label)
-    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding, "warnings": [*lost] if trained is None else []}
+    unchecked = [] if test is None else _unchecked(settings, test.columns, test.name)
+    facts: dict[str, Any] = {"class_names": class_names, "cut": division.cut, "rows": rows, "encoding": encoding}
+    facts["warnings"] = [*lost, *unchecked] if trained is None else []
     if any(column.base and column.kind == "number" for column in encoding.columns):
         facts["revisions"] = {"csv_scaling": 2}  # statistics of these columns in float64
     return Stored(arrays, facts)
@@ -108,13 +115,16 @@ def _known(labels: np.ndarray, class_names: list[str], trained: Encoding | None)
 
 def declare(settings: Data, form: str | None, warn: Warn) -> dict[str, Any]:
     """`input_shape`, `num_classes`, `class_names`, and with `data.columns=auto` the columns, from the whole file."""
-    table = _table(settings, "path", as_value=form == "value" or settings.num_classes == 0, keep=True)
+    as_value = form == "value" or settings.num_classes == 0
+    table = _table(settings, "path", as_value, keep=True)
     label, kinds, faults = _features(table, settings)
     encoding = fit_words(table, kinds, settings, faults)
-    labels = label_cells(table, label, settings, faults)
+    labels = label_cells(table, label, settings, faults, as_value=as_value)
     faults.raise_all()
     num_classes, class_names = find_classes(settings, labels, form)
     columns = _explicit(table, kinds, settings)
+    for each in _idle_columns(table, label, settings):
+        warn(each)
     numbers = [name for name, kind in kinds.items() if kind == "number" and name != plain(settings.split_by or "")]
     for name, how in find_counting(table, numbers):
         what = f"Column {name!r} of {table.name} {how}"
@@ -155,6 +165,44 @@ def _explicit(table: Table, kinds: dict[str, str], settings: Data) -> dict[str, 
         words = [name for name in table.columns if table.is_text(name) and name not in apart]
         columns |= {name: kinds.get(name, "drop") for name in words if kinds.get(name) != "number"}
     return columns
+
+
+def _idle_columns(table: Table, label: str, settings: Data) -> Iterator[DataError]:
+    """What `data.columns` says of the label, and of columns to drop that no file has; an encoding that is not the file's."""
+    declared = declared_columns(settings)
+    if settings.encoding and not settings.encoding.lower().startswith("utf") and is_utf8(path_of(settings, "path", "a CSV file", folder=False)):
+        yield unread(
+            f"data.encoding is {settings.encoding!r}, but {table.name} is UTF-8: its letters would become others. Expected its own encoding. "
+            "Leave it out.", "encoding", "path",
+        )  # fmt: skip
+    if label in declared:
+        yield unread(
+            f"data.columns says {declared[label]!r} of {label!r}, which is the label: what that is, the task says. Expected features "
+            "only. Leave it out.", "columns", "label",
+        )  # fmt: skip
+    absent = [name for name, kind in declared.items() if kind == "drop" and name not in table.columns]
+    if settings.test_path and (absent or settings.group or settings.split_by):
+        source = open_source(path_of(settings, "test_path", "a CSV file", folder=False), settings, "test_path")
+        names = read_names(source, settings, "test_path")
+        absent = [name for name in absent if name not in names]
+        if not settings.validation_split:
+            yield from _unchecked(settings, names, shown(source.path))
+    for name in absent:
+        near = did_you_mean(name, table.columns)
+        yield unread(
+            f"data.columns drops {name!r}, which is not a column of {table.name}.{near} Expected a column's name. Correct it, or leave it "
+            "out.", "columns", "path",
+        )  # fmt: skip
+
+
+def _unchecked(settings: Data, names: Iterable[str], test: str) -> Iterator[DataError]:
+    """What divides the rows and is not a column of the test file: whether they belong there is not known."""
+    for key in ("group", "split_by"):
+        if (name := getattr(settings, key)) and plain(name) not in names:
+            yield unread(
+                f"data.{key} is {name!r}, but {test} has no such column: its rows are not held against those of the training file. "
+                f"Expected the column in both files. Add it, or leave data.{key} out.", key, "test_path",
+            )  # fmt: skip
 
 
 def _features(table: Table, settings: Data) -> tuple[str, dict[str, str], Faults]:
@@ -202,7 +250,7 @@ def _check_apart(
 ) -> None:
     """No group of the test file is in the training file, and no row of it is earlier than one there."""
     if groups is not None and (others := group_names(test, settings)) is not None:
-        both = np.isin(others, groups)
+        both = np.isin(_plain_groups(others), _plain_groups(groups))
         if both.any():
             at = int(both.argmax())
             found = f"Group {str(others[at])!r} of row {test.rows[at]} of {test.name} is in {table.name} too."
@@ -213,6 +261,11 @@ def _check_apart(
             f"Row {test.rows[at]} of {test.name} is earlier in {settings.split_by!r} than the last row of {table.name}."
         )
         raise wrong("split_by", found, "later rows in the test file", "Move the row, or leave data.split_by out")
+
+
+def _plain_groups(names: np.ndarray) -> list[str]:
+    """`12` for 12.0, as pandas writes whole numbers of a column with gaps."""
+    return [re.sub(r"^(-?\d+)\.0+$", r"\1", name) for name in names.tolist()]
 
 
 KIND = Kind(

@@ -19,7 +19,7 @@ from stackfit.data.division import divide
 from stackfit.data.own import Pair, own_kind
 from stackfit.data.picture_workers import Reading
 from stackfit.data.settings import check_declared, check_size, wrong
-from stackfit.errors import counted
+from stackfit.errors import counted, did_you_mean
 from stackfit.files import shown
 
 DIVISIONS = (("train", "training"), ("test", "testing", "val", "valid", "validation"))
@@ -120,7 +120,10 @@ def _list_pictures(folder: Path, settings: Data, key: str, say: Callable[[str], 
         fact = f"Two subfolders of {shown(folder)} have one name, written in two ways: {', '.join(found)}."
         raise wrong(key, fact, "a name of its own for each class", "Rename one of them")
     declared = sorted(map(pictures.same_name, names))
-    if not (tested and place_of.keys() <= {*declared}):
+    if tested and (unknown := [name for name in place_of if name not in declared]):
+        fact = f"{shown(folder)} has a subfolder {unknown[0]!r}.{did_you_mean(unknown[0], declared)}"
+        raise wrong(key, fact, f"the classes of the training part: {', '.join(names)}", "Rename or remove it")
+    if not tested:
         check_declared(replace(settings, class_names=declared), shown(folder), class_names=sorted(place_of))
     classes, other, known = {}, Counter(map(_end, loose)), pictures.suffixes()
     for name in [name for name in names if pictures.same_name(name) in place_of]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +12,30 @@ import numpy as np
 from stackfit.config.schema import Data
 from stackfit.data.dataset import Progress
 from stackfit.data.own import Pair, own_kind
+from stackfit.data.rounding import rounded
 from stackfit.data.settings import wrong
-from stackfit.errors import DataError, counted, did_you_mean
+from stackfit.errors import DataError, did_you_mean
 from stackfit.files import reading, shown
 
-EXACT = 2**24  # up to here, float32 holds every whole number
-FEW = 100  # steps of float32 between the lowest and the highest value of a feature: fewer are rounded away
+CHANNELS = (1, 3, 4)
+PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, Pair]:
     """`all`, or `train` and maybe `test` when the file is divided; `label` is another array than `y`."""
     label = settings.label
     cure = "Write one with numpy.savez(path, x=x, y=y)."
+    with path.open("rb") as file:
+        if file.read(6) == b"\x93NUMPY":
+            raise wrong(key, f"{shown(path)} cannot be read: it is a single array.", "an NPZ file of plain arrays", cure.rstrip("."))
     with reading(path, "an NPZ file of plain arrays", cure, DataError, key=f"data.{key}"):  # noqa: SIM117
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {array: archive[array] for array in archive.files}  # never objects, which run code
     names = {"all": ("x", label or "y")}
-    if "x_train" in arrays and "x" not in arrays:
+    if _is_divided(arrays):
+        if key == "test_path":
+            cure = "Save its test part alone as x and y"
+            raise wrong(key, f"{shown(path)} is divided itself.", "the test part only, as x and y", cure)
         names = {part: (f"x_{part}", f"y_{part}") for part in ("train", "test") if f"x_{part}" in arrays}
     parts = {}
     for part, pair in names.items():
@@ -33,17 +43,31 @@ def read(path: Path, settings: Data, key: str, progress: Progress) -> dict[str, 
             if array not in arrays:
                 near, expected = did_you_mean(array, arrays), "x and y, or x_train, y_train, x_test and y_test"
                 found = f"{shown(path)} has no array {array!r}.{near} It holds {', '.join(arrays)}."
-                raise wrong("label" if array == label else key, found, expected, "Save it so, or type data.label=NAME")
+                cure = "Save it so" + ", or type data.label=NAME" * (array == pair[1])
+                raise wrong("label" if array == label else key, found, expected, cure)
         x, y = (arrays[array] for array in pair)
-        if x.dtype.kind not in "biuf" or x.ndim < 2 or not len(x) or y.shape[:1] != x.shape[:1]:
-            found = f"{shown(path)} has {x.dtype} examples of shape {x.shape} and labels of shape {y.shape}."
-            raise wrong(key, found, "numbers, at least one example, and one label per example", "Save such arrays")
-        x = shaped(x, settings.input_shape)
+        if x.dtype.kind not in "biuf" or x.ndim < 2 or not x.size or y.shape[:1] != x.shape[:1]:
+            found = f"{shown(path)} has {x.dtype} examples {pair[0]} of shape {x.shape} and labels {pair[1]} of shape {y.shape}."
+            cure = "For one number per example save x[:, None]" if x.ndim == 1 and x.shape == y.shape and x.dtype.kind in "biuf" else "Save such arrays"
+            raise wrong(key, found, "numbers, at least one example, and one label per example", cure)
+        given, x = x.shape[1:], shaped(x, settings.input_shape)
+        if x.shape[1:] == given and len(given) == 3 and given[0] in CHANNELS and min(given[1:]) > max(CHANNELS):
+            progress.say(
+                f"warning: the examples in {shown(path)} have the shape {given}: these look like pictures with their channels first. "
+                "Expected (height, width, channels). Save numpy.moveaxis(x, 1, -1), unless they are meant so."
+            )
         if x.dtype != np.uint8:
+            if lost := rounded(x, shown(path), "Subtract an offset before you save them"):
+                progress.say(f"warning: {lost}")
             with np.errstate(over="ignore"):  # an infinity is named as such
-                _warn_of_rounding(x, path, progress)
                 x = x.astype(np.float32)
+            if not np.isfinite(x).all():
+                place = np.argwhere(~np.isfinite(x))[0]
+                found = f"{pair[0]} of {shown(path)} holds {x[tuple(place)]} in example {place[0]} (from 0)."
+                raise wrong(key, found, "numbers only", "Fill or remove such examples in the file")
         parts[part] = x, y
+    if unused := [name for name in arrays if name not in {name for pair in names.values() for name in pair}]:
+        progress.say(f"Not used of {shown(path)}: {', '.join(unused)}.")
     return parts
 
 
@@ -55,23 +79,17 @@ def shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
     return x.reshape(len(x), *declared) if same else x
 
 
-def _warn_of_rounding(exact: np.ndarray, path: Path, progress: Progress) -> None:
-    """Seconds since 1970 and the like differ in their last digits only, which float32 does not keep."""
-    low, high = exact.min(axis=0).astype(np.float64).ravel(), exact.max(axis=0).astype(np.float64).ravel()
-    step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
-    lost = np.flatnonzero((high > low) & (high - low < FEW * step))
-    if exact.dtype.kind in "iu":  # and keys, of which different ones become one
-        flat = exact.reshape(len(exact), -1)
-        large = np.flatnonzero(np.maximum(-low, high) > EXACT)
-        merged = [at for at in large if len(np.unique(flat[:, at])) > len(np.unique(flat[:, at].astype(np.float32)))]
-        lost = np.union1d(lost, np.array(merged, int))
-    if len(lost):
-        first = lost[0]
-        progress.say(
-            f"warning: float32 loses the differences of {len(lost):,} of {counted(len(low), 'feature')} in {shown(path)}, such as number "
-            f"{first} (from 0), {low[first]:.10g} to {high[first]:.10g}. Expected numbers whose first 7 digits tell them apart. "
-            "Subtract an offset before you save them."
-        )
+def divided(settings: Data) -> str:
+    """Whether the file of `data.path` is divided already, in words; empty if it is not, or is none."""
+    with contextlib.suppress(OSError, ValueError, RuntimeError, zipfile.BadZipFile), zipfile.ZipFile(Path(settings.path or "").expanduser()) as archive:
+        names = {member.removesuffix(".npy") for member in archive.namelist()}
+        if _is_divided(names):
+            return f"{shown(settings.path or '')} is divided already: it has {', '.join(sorted(names & {*PARTS}))}"
+    return ""
 
 
-KIND = own_kind("an NPZ file", read, reads=("label", "scale_target"))
+def _is_divided(names: Collection[str]) -> bool:
+    return "x_train" in names and "x" not in names
+
+
+KIND = own_kind("an NPZ file", read, reads=("label", "scale_target"), divided=divided)

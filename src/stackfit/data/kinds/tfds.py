@@ -157,6 +157,9 @@ def run_tfds(request: dict[str, Any], progress: Progress) -> dict[str, Any]:
 def open_stream(settings: Data, name: str, splits: dict[str, str], progress: Progress) -> StreamedDataset:
     """Describe a data set without decoding it. What TFDS says of it is kept until its files have changed."""
     share = settings.validation_split
+    if settings.stratify:
+        cure = "Type data.stratify=false, or a larger data.max_memory_bytes"
+        raise wrong("stratify", f"data.stratify is set, but {name} is streamed in its own order.", "data in memory", cure)
     statistics = share if settings.scale == "standardize" else None
     folder = project.cache() / "streams" / digest_of(name, splits, statistics)[:16]
 

@@ -21,18 +21,7 @@ from stackfit.data.tables.numbers import has_sign, parse_numbers
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import DataError, counted, did_you_mean, nearest
 
-TRUE = {
-    "true": "false",
-    "yes": "no",
-    "y": "n",
-    "t": "f",
-    "on": "off",
-    "1": "0",
-    "1.0": "0.0",
-    "ja": "nein",
-    "oui": "non",
-    "si": "no",
-}
+TRUE = {"true": "false", "yes": "no", "y": "n", "t": "f", "on": "off", "1": "0", "1.0": "0.0", "ja": "nein", "oui": "non", "si": "no"}
 """Words that mean 1, each with the one that means 0."""
 GAP_WORDS = {"na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "missing", "unknown", "#n/a"}
 LARGEST = float(np.finfo(np.float32).max)
@@ -40,6 +29,8 @@ _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _SIGNED = re.compile(r"[^\w.,+-]*[+-]?\d[\d.,]*[^\w.,+-]*")  # $5 and 12 %, too
 _ENGLISH = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}(?:([ '\u2019\xa0\u202f])\d{3})(?:\1\d{3})*([.,]\d+)?")  # as in French and in Switzerland
+_SHORT_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2}")
 _SMALL = re.compile(r"[+-]?\d{1,3}")
 
 
@@ -154,7 +145,7 @@ def decide_columns(table: Table, settings: Data, apart: Iterable[str], faults: F
         kind = declared.get(name)
         if kind is None and name in apart:
             continue
-        if kind is None and (not table.is_text(name) or _is_spoilt(table.columns[name], settings)):
+        if kind is None and (not table.is_text(name) or is_spoilt(table.columns[name], settings)):
             kind = "number"
         if kind is None:
             kind, why = propose(table, name)
@@ -191,11 +182,11 @@ def propose(table: Table, name: str) -> tuple[str, str]:
     return kind, f"{why}: {kind}."
 
 
-def _is_spoilt(cells: np.ndarray, settings: Data) -> bool:
+def is_spoilt(cells: np.ndarray, settings: Data) -> bool:
     """Whether a column of text is one of numbers with some bad cells, or with another decimal sign."""
     known = [cell for cell in cells if cell is not None and cell.strip().lower() not in GAP_WORDS]
     numbers = np.isfinite(parse_numbers(np.array(known, object), settings)).sum()
-    signed = sum(bool(_SIGNED.fullmatch(cell.strip())) for cell in known[:1000])
+    signed = sum(bool(_SIGNED.fullmatch(cell.strip()) or _SPACED.fullmatch(cell.strip())) for cell in known[:1000])
     is_signed = bool(signed) and signed * 2 >= min(len(known), 1000) and not date_forms(known[:100])
     return bool(known) and (numbers * 2 >= len(known) or is_signed)
 
@@ -247,6 +238,12 @@ def _check_words(table: Table, name: str, settings: Data, faults: Faults, filled
     if {word.lower() for word in words} <= GAP_WORDS:
         faults.missing |= dict.fromkeys(words)
         cure = "Correct the cells, or remove the rows or the column"
+    elif all(map(_SHORT_DATE.fullmatch, words)):
+        cure = "If these are dates, write years with four digits: of which century they are is not known"
+    elif settings.thousands is None and all(spaced := [*map(_SPACED.fullmatch, words)]):
+        cure = f"If that sign groups thousands: {override_text('data.thousands', spaced[0][1])}"  # type: ignore[index]
+        if any((each[2] or "").startswith(",") for each in spaced if each):
+            cure += f" {override_text('data.decimal', ',')}"
     elif settings.thousands is None and all(map(_ENGLISH.fullmatch, words)):
         cure = f"If the comma groups thousands: {override_text('data.thousands', ',')}"
         if settings.decimal is None and not any("." in word for word in words):

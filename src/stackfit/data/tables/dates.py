@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,11 @@ FORMS = (
     "%d.%m.%Y %H:%M:%S",
     "%d/%m/%Y",
     "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M",
+    "%d-%b-%Y",
     "%d %b %Y",
     "%b %d, %Y",
     "%Y%m%d",
@@ -23,7 +28,15 @@ FORMS = (
 PARTS = ("day", "month", "weekday", "seconds")  # weekday: Monday is 0; seconds: since the first of the training part
 SAMPLE = 1000
 _COMPACT = re.compile(r"(19|20)\d{6}")
+_OFFSET = re.compile(r"\d:\d\d[\d:.]* ?[+-]\d\d(:?\d\d)?$")
+_UTC = re.compile(r"\d:\d\d[\d:.]* ?([Zz]|[+-]00(:?00)?)$")
 _NUMBER = re.compile(r"[+-]?\d*[.,]?\d*")
+
+
+def have_offsets(words: Iterable[str]) -> bool | None:
+    """Whether times say how far they are from UTC; None if some do and some do not. Those in UTC go with either."""
+    found = {bool(_OFFSET.search(word)) for word in words if not _UTC.search(word)}
+    return found.pop() if len(found) == 1 else None
 
 
 def date_forms(words: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.tables.columns import TRUE, Faults, check_gaps, check_numbers, words_in
-from stackfit.data.tables.dates import FORMS, PARTS, date_forms, date_parts
+from stackfit.data.tables.dates import FORMS, PARTS, date_forms, date_parts, have_offsets
 from stackfit.data.tables.placing import place_rows
 from stackfit.data.tables.table import Table, missing
 from stackfit.errors import counted, did_you_mean
@@ -32,6 +32,7 @@ class Column:
         words: of a category, one feature each; of a flag, the word for 0 and the word for 1.
         other: of a category: one more feature for all other words.
         form: in which dates are written; `base` is subtracted from their seconds.
+        offset: whether dates have an offset from UTC; None if some have, or it is not known.
         fill: what missing cells get: a number, a word, or four numbers for a date; None: they are refused.
         base: subtracted in float64, before float32 rounds; 0 for most columns.
     """
@@ -43,6 +44,7 @@ class Column:
     form: str | None = None
     fill: Any = None
     base: float = 0.0
+    offset: bool | None = None
 
     @property
     def features(self) -> list[str]:
@@ -200,7 +202,7 @@ def _fit_words(table: Table, name: str, kind: str, settings: Data, faults: Fault
             bad = np.isnan(date_parts(cells, _likely_form(words))[:, 0]) & ~gaps
             bad = bad if bad.any() else ~gaps  # 1900 is a number
             faults.add_cell(name, int(bad.argmax()), "a date such as 2024-01-31", int(bad.sum()) - 1)
-        return Column(name, "date", form=forms[0] if forms else "ISO8601")
+        return Column(name, "date", form=forms[0] if forms else "ISO8601", offset=have_offsets(words))
     if kind == "flag":
         if len(words) > 2:
             found = f"Column {name!r} of {table.name} holds {counted(len(words), 'word')}: {words_in(words)}."
@@ -262,6 +264,12 @@ def _encode(column: Column, table: Table, settings: Data, faults: Faults, checke
         gaps &= ~unread
         if unread.any():
             faults.add_cell(name, int(unread.argmax()), "a date written as in the training part", int(unread.sum()) - 1)
+        elif not checked and column.offset is not None:
+            codes, words = table.words(name)
+            odd = np.array([*(have_offsets([word.strip()]) is (not column.offset) for word in words), False], bool)[codes]
+            if odd.any():
+                expected = "an offset from UTC, as in the training part" if column.offset else "no offset from UTC, as in the training part"
+                faults.add_cell(name, int(odd.argmax()), expected, int(odd.sum()) - 1)
     if gaps.any() and column.fill is not None:
         fill = column.words.index(column.fill) if isinstance(column.fill, str) else column.fill
         values = np.where(gaps if values.ndim == 1 else gaps[:, None], fill, values)

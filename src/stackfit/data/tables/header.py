@@ -71,6 +71,10 @@ def check_widths(source: Source, settings: Data, key: str, records: Sequence[lis
         cure = "Correct the line: a comma inside a cell needs quotes around the cell"
         if len(record) == width + 1 and all(len(line) == width + 1 for _, line in bad) and len(bad) > 1:
             cure = "Give every column a name in the header, or remove the last value of the lines"
+        if width == 1:
+            cure = f"If the first line is not the header, remove it: {source.first[0][:80]!r}"
+        elif source.separator == " ":
+            cure = "Write one blank between two cells: two in a row are an empty cell"
         raise wrong(key, found + more, "as many values in each line", cure)
 
 

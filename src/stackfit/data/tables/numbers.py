@@ -8,6 +8,22 @@ from collections.abc import Iterable
 import numpy as np
 
 from stackfit.config.schema import Data
+from stackfit.data.settings import wrong
+
+
+def check_signs(settings: Data) -> None:
+    """Refuse signs that could not be told from each other or from a number's digits.
+
+    Raises:
+        DataError: see above.
+    """
+    for key in ("decimal", "thousands"):
+        sign = getattr(settings, key)
+        if sign is not None and (len(sign) != 1 or sign.isalnum() or sign in "+-\"\r\n"):
+            raise wrong(key, f"data.{key} is {sign!r}.", "one character that is no digit, letter, quote or sign", "Type 'data.decimal=\",\"'")
+    if settings.thousands and settings.thousands == settings.decimal:
+        found = f"data.decimal and data.thousands are both {settings.decimal!r}."
+        raise wrong("thousands", found, "two signs", "Leave one out")
 
 
 def parse_numbers(cells: np.ndarray, settings: Data) -> np.ndarray:
@@ -17,7 +33,8 @@ def parse_numbers(cells: np.ndarray, settings: Data) -> np.ndarray:
     """
     import pandas as pd
 
-    point, group = re.escape(settings.decimal or "."), re.escape(settings.thousands or "")
+    decimal = settings.decimal or ("," if settings.thousands == "." else ".")
+    point, group = re.escape(decimal), re.escape(settings.thousands or "")
     grouped = rf"|\d{{1,3}}({group}\d{{3}})+" if group else ""
     pattern = rf"[+-]?((\d+{grouped})({point}\d*)?|{point}\d+)([eE][+-]?\d+)?"
     numbers = np.full(len(cells), np.nan)
@@ -25,8 +42,8 @@ def parse_numbers(cells: np.ndarray, settings: Data) -> np.ndarray:
     known = known[known.str.fullmatch(pattern)] if len(known) else known
     if settings.thousands:
         known = known.str.replace(settings.thousands, "", regex=False)
-    if settings.decimal:
-        known = known.str.replace(settings.decimal, ".", regex=False)
+    if decimal != ".":
+        known = known.str.replace(decimal, ".", regex=False)
     numbers[known.index] = known.astype(np.float64)
     return numbers
 

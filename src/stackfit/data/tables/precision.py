@@ -8,20 +8,23 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from stackfit.config.override_text import override_text
+from stackfit.data.rounding import EXACT as EXACT32
+from stackfit.data.rounding import ROWS, are_merged
 from stackfit.data.tables.encoding import Encoding
 from stackfit.data.tables.table import Table
 from stackfit.errors import DataError, counted
 
-EXACT32, EXACT64 = 2**24, 2**53  # up to these, float32 and float64 hold every whole number
+EXACT64 = 2**53  # up to here, float64 holds every whole number
 _WHOLE = re.compile(r"[+-]?\d+")
 
 
 def find_lost(
-    table: Table, test: Table | None, encoding: Encoding, coarse: Sequence[str], target: str | None
+    table: Table, test: Table | None, encoding: Encoding, coarse: Sequence[str] = (), target: str | None = None
 ) -> Iterator[DataError]:
     """A warning for each column whose values are made equal, or nearly so.
 
     Args:
+        table: of a training file, or new rows for a trained model.
         test: of a test file; its numbers and those of the table are told apart too.
         coarse: columns whose values differ by little more than float32 rounds.
         target: the label's column, if labels are values.
@@ -39,15 +42,27 @@ def find_lost(
         if pairs:
             (first, second), count = pairs[0], len(pairs)
             more = f", and {counted(count - 1, 'more pair')}" if count > 1 else ""
-            cure = (
-                "Subtract an offset, or divide them, in the file"
-                if name == target
-                else f"If it names the rows, type {override_text('data.columns', {name: 'drop'})}; if it names kinds, category for drop"
-            )
             yield _warning(
                 f"Column {name!r} of {files} has different whole numbers that are one in float32, such as {first} and "
-                f"{second}{more}. Expected whole numbers up to {EXACT32:,}. {cure}"
+                f"{second}{more}. Expected whole numbers up to {EXACT32:,}. {_cure(table, name, target, whole=True)}"
             )
+            continue
+        for one in [each for each in (table, test) if each and not each.is_text(name)]:
+            values = one.columns[name][:ROWS]
+            if are_merged(values - base, len(bases)):
+                yield _warning(
+                    f"Column {name!r} of {one.name} loses most of its differences in float32, which holds 7 digits: {np.nanmin(values):.15g} "
+                    f"to {np.nanmax(values):.15g}. Expected numbers whose first 7 digits tell them apart. "
+                    f"{_cure(table, name, target, whole=False)}"
+                )
+
+
+def _cure(table: Table, name: str, target: str | None, whole: bool) -> str:
+    if not table.key:
+        return "The model's answers to such rows are the same"
+    if name == target or not whole:
+        return "Subtract an offset, or scale them, in the file"
+    return f"If it names the rows, type {override_text('data.columns', {name: 'drop'})}; if it names kinds, category for drop"
 
 
 def _merged(tables: Sequence[Table], name: str, base: float) -> list[tuple[int, int]]:
@@ -55,8 +70,11 @@ def _merged(tables: Sequence[Table], name: str, base: float) -> list[tuple[int, 
     if any(table.is_text(name) for table in tables):
         return []
     columns = [table.columns[name] for table in tables]
-    ends = [table.sound.get(name) or (np.nanmin(column), np.nanmax(column)) for table, column in zip(tables, columns, strict=True)]
-    largest = max(max(-low, high) for low, high in ends)
+    largest = 0.0
+    for table, column in zip(tables, columns, strict=True):
+        known = column if name in table.sound else column[~np.isnan(column)]
+        low, high = table.sound.get(name) or (known.min(initial=0), known.max(initial=0))
+        largest = max(largest, -low, high)
     if largest <= EXACT32:
         return []
     values = np.unique(np.concatenate([column[~np.isnan(column)] for column in columns]))

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
 from stackfit.data.settings import wrong
-from stackfit.data.tables.columns import Faults, declared_columns, words_in
+from stackfit.data.tables.columns import Faults, check_numbers, declared_columns, is_spoilt, words_in
 from stackfit.data.tables.dates import date_forms, date_parts
 from stackfit.data.tables.header import plain
 from stackfit.data.tables.numbers import parse_numbers
@@ -38,14 +39,19 @@ def find_column(table: Table, settings: Data, key: str) -> str:
         if given
         else f"data.{key} is not set."
     )
+    if len(table.columns) == 1:
+        cure = "Type data.separator with the character between them, such as 'data.separator=\" \"', and see that there is one at a time"
+        raise wrong(key, f"{found} No comma, semicolon, tab or | divides its first line.", "several columns", cure)
     raise wrong(key, found, f"one of {', '.join(table.columns)}", f"Type data.{key}=COLUMN")
 
 
-def label_cells(table: Table, label: str, settings: Data, faults: Faults, like: np.ndarray | None = None) -> np.ndarray:
+def label_cells(
+    table: Table, label: str, settings: Data, faults: Faults, like: np.ndarray | None = None, as_value: bool = False
+) -> np.ndarray:
     """`(rows,)` labels: int64 for whole numbers, float64 for others, else the words as they are written.
 
     Args:
-        faults: takes missing labels.
+        faults: takes missing labels, and of values that are numbers but for some cells these.
         like: the training part's labels: these become numbers if those are.
     """
     if label not in table.columns:
@@ -59,6 +65,9 @@ def label_cells(table: Table, label: str, settings: Data, faults: Faults, like: 
     if cells.dtype != object:
         return cells
     numbers = None if like is not None and like.dtype.kind == "U" else _numbers(words)
+    if numbers is None and as_value and is_spoilt(cells, settings):
+        check_numbers(table, label, settings, faults)
+        return np.zeros(len(cells))
     if numbers is not None:
         return numbers[codes]  # type: ignore[no-any-return]
     if like is not None and like.dtype.kind in "if":
@@ -152,9 +161,10 @@ def check_test_columns(table: Table, test: Table, settings: Data, label: str, ki
         parts += [f"has {words_in(more)} besides"] if more else []
         near = "".join(did_you_mean(name, more) for name in lacking[:1])
         found = f"{test.name} {' and '.join(parts)}, compared with {table.name}.{near}"
-        raise wrong(
-            "test_path", found, f"the same columns in both, in any order: {', '.join(needed)}", "Rename or add them"
-        )
+        cure = "Rename or add them"
+        if more and not lacking:
+            cure = f"Remove them from the file, or type {override_text('data.columns', declared_columns(settings) | dict.fromkeys(more, 'drop'))}"
+        raise wrong("test_path", found, f"the same columns in both, in any order: {', '.join(needed)}", cure)
 
 
 def find_counting(table: Table, names: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from stackfit.data.tables.columns import declared_columns
 from stackfit.data.tables.encoding import Column, Encoding
 from stackfit.data.tables.header import plain
 from stackfit.data.tables.numbers import parse_numbers
+from stackfit.data.tables.precision import find_lost
 from stackfit.data.tables.table import Table, missing, read_table
 from stackfit.errors import DataError, did_you_mean
 
@@ -56,13 +57,16 @@ def rows_of(frame: pd.DataFrame, encoding: Encoding, settings: Data, name: str) 
 
 
 def encode_rows(table: Table, encoding: Encoding, settings: Data, say: Callable[[str], None]) -> np.ndarray:
-    """Features `(rows, features)` as float32, unscaled; `say` is told which columns are not used.
+    """Features `(rows, features)` as float32, unscaled; `say` is told which columns are not used, and what float32 does not hold.
 
     Raises:
         DataError: there are no rows, a column is missing, or every cell that the encoding does not know.
     """
     match_columns(table, encoding, settings, say)
-    return encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
+    features = encoding.encode(table, replace(settings, decimal=settings.decimal or "."))  # training settled what a dot is
+    for lost in find_lost(table, None, encoding):
+        say(f"{lost.message}.")
+    return features
 
 
 def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callable[[str], None]) -> None:
@@ -75,7 +79,7 @@ def match_columns(table: Table, encoding: Encoding, settings: Data, say: Callabl
         raise DataError(f"{table.name} has no rows. Expected at least one. Add it.")
     names = [column.name for column in encoding.columns]
     if lacking := [name for name in names if name not in table.columns]:
-        near = did_you_mean(lacking[0], table.columns) if len(lacking) == 1 else ""
+        near = did_you_mean(lacking[0], table.columns)
         raise DataError(
             f"{table.name} has no {', '.join(lacking)}.{near} Expected the columns {', '.join(names)}, in any order. Correct "
             "its columns."
@@ -94,7 +98,7 @@ def _cells(values: pd.Series, column: Column, settings: Data, name: str) -> np.n
     values = values.infer_objects()
     is_number = pd.api.types.is_numeric_dtype(values.dtype)  # of True and False, too
     if column.kind == "number" and is_number:
-        return values.to_numpy(np.float64, na_value=np.nan)
+        return without_missing(values.to_numpy(np.float64, na_value=np.nan), settings)
     if padded := next((word for word in column.words if _PADDED.match(word)), None):
         found = next((value for value in values if isinstance(value, Real) and value == value), None)
         if found is not None:
@@ -113,12 +117,20 @@ def _cells(values: pd.Series, column: Column, settings: Data, name: str) -> np.n
     return cells
 
 
+def without_missing(values: np.ndarray, settings: Data) -> np.ndarray:
+    """Numbers with NaN for those that a table writes as missing, such as -999; as pandas reads them."""
+    words = parse_numbers(np.array(settings.missing, object), settings)
+    return np.where(np.isin(values, words[~np.isnan(words)]), np.nan, values)
+
+
 def _text(value: Any, column: Column) -> str:
     """A cell as the training table writes it."""
     import pandas as pd
 
     if column.kind == "date" and hasattr(value, "isoformat"):
         time = pd.Timestamp(value)
+        if column.offset is False and time.utcoffset():
+            return time.isoformat()  # named as such
         time = time if time.tz is None else time.tz_convert("UTC")
         return time.isoformat() if column.form in (None, "ISO8601") else time.strftime(column.form)
     text = str(value)

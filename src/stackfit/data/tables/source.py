@@ -32,6 +32,12 @@ OTHERS = {
     b"\x89HDF": ("an HDF5 file", "Write the table with DataFrame.to_csv(path, index=False)"),
     b"<!DO": ("a web page", "Download the file itself, not the page that shows it"),
     b"<htm": ("a web page", "Download the file itself, not the page that shows it"),
+    b"\x89PNG": ("a picture", "Choose a table"),
+    b"\xff\xd8\xff": ("a picture", "Choose a table"),
+    b"SQLite": ("a database", "Export the table as CSV"),
+    b"ARROW": ("a Feather file", "Write it with pandas.read_feather(path).to_csv(path, index=False)"),
+    b"[{": ("a JSON file", "Write it with pandas.read_json(path).to_csv(path, index=False)"),
+    b'{"': ("a JSON file", "Write it with pandas.read_json(path).to_csv(path, index=False)"),
     b"\x93NUM": ("a NumPy array", "Save it with numpy.savez(path, x=x, y=y) and type data=npz"),
 }
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -80,7 +86,7 @@ def open_source(path: Path, settings: Data, key: str) -> Source:
     encoding = settings.encoding or _marked(start)
     if not settings.encoding and encoding != "utf-8":
         found = f"{shown(path)} is {encoding.upper()} text."
-        raise wrong(key, found, "UTF-8, or to be told the encoding" if key else "UTF-8", f"Type data.encoding={encoding}" if key else as_utf8(path, encoding))
+        raise wrong(key, found, "UTF-8, or to be told the encoding" if key == "path" else "UTF-8", f"Type data.encoding={encoding}" if key == "path" else as_utf8(path, encoding))
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(start).removeprefix("\ufeff")
     except (LookupError, UnicodeError) as error:
@@ -111,6 +117,16 @@ def open_source(path: Path, settings: Data, key: str) -> Source:
     return Source(
         path, encoding, separator, tuple(next(csv.reader(io.StringIO(rest, newline=""), delimiter=separator))), blank
     )
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a file has letters beyond ASCII, all written as UTF-8."""
+    with _open(path) as file:
+        start = file.read(BLOCK)
+    try:
+        return not codecs.getincrementaldecoder("utf-8")().decode(start).isascii()
+    except UnicodeError:
+        return False
 
 
 def _cells(text: str, separator: str) -> int:
@@ -197,8 +213,8 @@ def not_utf8(path: Path, key: str) -> DataError:
                 word = next(part for part in re.split(r"[\s,;|\"]+", near) if not part.isascii())
                 break
     found = f"{shown(path)} is not UTF-8 in line {line}. As cp1252 (Windows) it says {word!r} there."
-    cure = "type data.encoding=cp1252" if key else as_utf8(path, "cp1252")
-    return wrong(key, found, "UTF-8, or to be told the encoding" if key else "UTF-8", f"If the word is right, {cure}")
+    cure = "type data.encoding=cp1252" if key == "path" else as_utf8(path, "cp1252")
+    return wrong(key, found, "UTF-8, or to be told the encoding" if key == "path" else "UTF-8", f"If the word is right, {cure}")
 
 
 def as_utf8(path: Path, encoding: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from stackfit.config.schema import Data
 from stackfit.data.tables.header import check_widths, read_names
+from stackfit.data.tables.numbers import check_signs
 from stackfit.data.tables.parsing import Reader
 from stackfit.data.tables.source import Source, not_utf8, open_source
 from stackfit.errors import DataError
@@ -59,6 +60,7 @@ def read_table(path: Path, settings: Data, key: str, as_text: Collection[str] = 
     """
     expected = "a header line and rows of numbers with commas between"
     with reading(path, expected, "Correct the file.", DataError, key=f"data.{key}" if key else None):
+        check_signs(settings)
         source = open_source(path, settings, key)
         names = read_names(source, settings, key)
         reader = Reader(source, names, settings)

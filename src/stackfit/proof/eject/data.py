@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stackfit.data import Dataset, load_dataset
+from stackfit.data.division import order_by_shares
 from stackfit.data.kinds import kind_of
 from stackfit.data.settings import settings_of
 from stackfit.errors import ConfigError, DataError
@@ -17,6 +19,12 @@ from stackfit.files import shown, write_file, write_text, writing
 from stackfit.proof.eject.expressions import render
 from stackfit.results import run_files
 from stackfit.results.run import Run
+
+_SHARES = (
+    *("", "", *inspect.getsource(order_by_shares).splitlines(), "", ""),
+    "order = order_by_shares(y_train, cut)",
+    "x_train, y_train = x_train[order], y_train[order]",
+)
 
 
 def data_lines(data: Mapping[str, Any], parts: Sequence[str], arrays: Path | None) -> list[str]:
@@ -45,6 +53,7 @@ def data_lines(data: Mapping[str, Any], parts: Sequence[str], arrays: Path | Non
             lines += [
                 "# The last part of the training data is for validation, as in fit(validation_split=...).",
                 f"cut = math.floor(len(x_train) * (1 - {share}))",
+                *(_SHARES if settings.stratify else ()),
                 "x_train, x_val = x_train[:cut], x_train[cut:]",
                 "y_train, y_val = y_train[:cut], y_train[cut:]",
             ]
