@@ -344,5 +344,7 @@ def several(seed: int, count: int) -> list[tuple[Fault, list[str]]]:
         if len(parts) > 1:
             whole = in_file("several", base, content, "")
             lines = {key: f"{MINE}:{number}" for _, key, number in render(content)}
+            if not all(part.culprit in lines for part in parts):  # one stands where the other did
+                continue
             found.append((whole, [lines[part.culprit] for part in parts]))
     return found
