@@ -81,11 +81,13 @@ def shaped(x: np.ndarray, declared: list[int] | None) -> np.ndarray:
 
 def divided(settings: Data) -> str:
     """Whether the file of `data.path` is divided already, in words; empty if it is not, or is none."""
-    with contextlib.suppress(OSError, ValueError, RuntimeError, zipfile.BadZipFile), zipfile.ZipFile(Path(settings.path or "").expanduser()) as archive:
-        names = {member.removesuffix(".npy") for member in archive.namelist()}
-        if _is_divided(names):
-            return f"{shown(settings.path or '')} is divided already: it has {', '.join(sorted(names & {*PARTS}))}"
-    return ""
+    names: set[str] = set()
+    with contextlib.suppress(OSError, ValueError, RuntimeError, zipfile.BadZipFile):
+        path = Path(settings.path or "").expanduser()
+        if path.is_file():  # a device has no end
+            with zipfile.ZipFile(path) as archive:
+                names = {member.removesuffix(".npy") for member in archive.namelist()}
+    return f"{shown(settings.path or '')} is divided already: it has {', '.join(sorted(names & {*PARTS}))}" if _is_divided(names) else ""
 
 
 def _is_divided(names: Collection[str]) -> bool:
