@@ -198,7 +198,7 @@ COMMANDS = {
     "schedule": f"run {SMALL} optimizer=adam_cosine",
     "adapted": f"run {SMALL} '{NORMALIZATION}'",
     "verify adapted": "verify {adapted}",
-    "not finite": f"run {SMALL} optimizer=sgd optimizer.learning_rate=1e30",
+    "not finite": f"run {SMALL} optimizer=sgd optimizer.learning_rate=1e38",
     "board": f"run {SMALL} '{TENSORBOARD}'",
     "texts": f"run {SMALL} '+model.layers.words={{_target_: keras.layers.TextVectorization, after: input}}'",
     "hashes": f"run {SMALL} '+model.layers.hash={{_target_: keras.layers.Hashing, num_bins: 9, after: input}}'",

@@ -68,12 +68,20 @@ def _running(slurm: Slurm) -> list[tuple[str, str, str]]:
 
 
 def _wait(slurm: Slurm, condition: Callable[[], object], what: str) -> None:
-    """Wait; tasks that went back into the queue start now and not in two minutes."""
+    """Wait, as an administrator does who is at hand: tasks that went back into the queue start now and not in two minutes, and those
+    that Slurm holds, since their worker outlived the daemon that came back ("Duplicate jobid"), are let go with their node.
+    """
     began = time.monotonic()
     while not condition():
         expect(time.monotonic() - began < LIMIT, f"waited {LIMIT:.0f} s for {what}: {slurm.call('squeue', '-r')}")
-        for task in slurm.call("squeue", "-h", "-r", "-t", "PD", "-o", "%F_%K").split():
+        for node in slurm.call("sinfo", "-h", "-N", "-t", "drained", "-o", "%N").split():
+            with contextlib.suppress(RuntimeError):  # it is back
+                slurm.call("scontrol", "update", f"nodename={node}", "state=resume")
+        for line in slurm.call("squeue", "-h", "-r", "-t", "PD", "-o", "%F_%K %r").splitlines():
+            task, _, reason = line.partition(" ")
             with contextlib.suppress(RuntimeError):  # it has just started
+                if "held" in reason:
+                    slurm.call("scontrol", "release", task)
                 slurm.call("scontrol", "update", f"jobid={task}", "starttime=now")
         time.sleep(0.2)
 

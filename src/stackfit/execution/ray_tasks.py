@@ -33,7 +33,7 @@ class Ray:
         workers: how many tasks; None: as many as the cluster has room for, and no more than there are cells.
         address: of an existing cluster, such as `head:6379` or `auto`; None for one on this machine.
         cores: that each task reserves.
-        retries: how often a task is started again whose node was lost.
+        retries: how often a task is started again whose node was lost, or whose worker was killed.
         max_members: cells in a cohort; None: as many as fit.
         trust: modules that the user trusts; told to each worker.
     """
@@ -58,12 +58,25 @@ class Ray:
             number = min(self.workers or room, len(jobs))
             commands = worker_commands(sweep, number, self.max_members, self.trust)
             task = ray.remote(num_cpus=self.cores, max_retries=self.retries)(subprocess.call)
-            waiting = [task.remote(words, cwd=os.getcwd(), stdin=subprocess.DEVNULL) for words in commands]
+            left = [self.retries] * number
+
+            def start(words: Sequence[str]) -> Any:
+                return task.remote(words, cwd=os.getcwd(), stdin=subprocess.DEVNULL)
+
+            def are_waited_for() -> bool:
+                """Whether tasks have not ended; one whose worker was killed is started again, as Ray does with that of a lost node."""
+                ended, others = ray.wait(waiting, num_returns=number, timeout=0)
+                for place, each in enumerate(waiting):
+                    if each in ended and left[place] and _was_killed(ray, each):
+                        left[place] -= 1
+                        waiting[place] = start(commands[place])
+                        others.append(waiting[place])
+                return bool(others)
+
+            waiting = [start(words) for words in commands]
             runner.reporter.line(f"{counted(number, 'task')} of Ray.")
             try:
-                runner.failed += follow(
-                    sweep, jobs, lambda: len(ray.wait(waiting, num_returns=len(waiting), timeout=0)[1]) > 0, runner.reporter
-                )
+                runner.failed += follow(sweep, jobs, are_waited_for, runner.reporter)
             except BaseException:
                 SweepFolder(sweep).ask_to_stop()
                 for each in waiting:
@@ -106,3 +119,11 @@ class Ray:
             f"Ray's cluster {where} cannot be reached: {reason.strip().partition(chr(10))[0].rstrip('.')}. Expected the address "
             "of its head node. Write for example: hydra.launcher.address=head:6379, or leave it out for a cluster here."
         )
+
+
+def _was_killed(ray: Any, task: Any) -> bool:
+    """Whether a task has ended since its worker was killed, by a lack of memory for example."""
+    try:
+        return bool(ray.get(task) < 0)
+    except Exception:  # of any kind: Ray has given it up
+        return False
