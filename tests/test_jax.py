@@ -342,7 +342,7 @@ def test_a_layer_is_adapted_to_the_data_and_verified(answers):
 
 
 def test_a_loss_that_is_not_finite_fails_with_its_epoch(answers):
-    assert answers["not finite"].code == 1 and "loss is nan in epoch 1. Expected a finite number." in answers["not finite"].err
+    assert answers["not finite"].code == 1 and "loss is inf in epoch 1. Expected a finite number." in answers["not finite"].err
 
 
 @pytest.mark.parametrize(
