@@ -51,4 +51,3 @@ class Kind:
 def kind_of(name: str) -> Kind:
     """The record of one of `project.data_kinds()`."""
     return importlib.import_module(f"stackfit.data.kinds.{name}").KIND
-

@@ -33,14 +33,10 @@ def from_logits() -> Iterator[None]:
 
 
 def _noting(activation: Callable[..., Any], made: dict[int, tuple[Any, Any]]) -> Callable[..., Any]:
-    def note(x: Any, axis: int = -1) -> Any:
-        if activation.__name__ == "sigmoid":
-            output = activation(x)
-        else:
-            output = activation(x, axis=axis)
-            if axis not in (-1, x.ndim - 1):
-                return output
-        made[id(output)] = output, x
+    def note(x: Any, **axis: int) -> Any:
+        output = activation(x, **axis)
+        if axis.get("axis", -1) in (-1, x.ndim - 1):
+            made[id(output)] = output, x
         return output
 
     return note

@@ -75,16 +75,15 @@ class Evaluation:
 
     def __init__(self, step: Step, outputs: Callable[[State, Any], jax.Array], form: Form, size: int):
         self._step, self._outputs, self._form, self._axis = step, outputs, form, int(size > 1)
-        mapped = (lambda one: one) if size == 1 else (lambda one: jax.vmap(one, in_axes=(0, None, None)))
-        self._loop = jax.jit(mapped(lambda state, data, _: self._all(state, data)))
-        self._single = jax.jit(mapped(self._one))
+        self._loop = jax.jit(self._all if size == 1 else jax.vmap(self._all, in_axes=(0, None)))
+        self._single = jax.jit(self._one if size == 1 else jax.vmap(self._one, in_axes=(0, None, None)))
         self._is_slow: bool | None = None
 
     def __call__(self, state: State, data: Resident) -> tuple[State, jax.Array]:
         if self._is_slow is None:
-            self._is_slow = is_slow(self._loop.trace(state, data, None))
+            self._is_slow = is_slow(self._loop.trace(state, data))
         if not self._is_slow:
-            return self._loop(state, data, None)  # type: ignore[no-any-return]
+            return self._loop(state, data)  # type: ignore[no-any-return]
         size, examples, parts = self._form.batch_size, len(data.y), []
         for start in range(0, examples, size):
             state, outputs = self._single(state, data, np.arange(start, min(start + size, examples)))
