@@ -11,7 +11,7 @@ from stackfit.data.settings import check_two_classes, wrong
 from stackfit.errors import counted, did_you_mean
 
 LARGEST = 2**63 - 1  # of int64
-HIGHEST = float(np.finfo(np.float32).max)
+HIGHEST = float(np.finfo(np.float32).max)  # and what features may be
 Place = Callable[[int], tuple[str, str]]  # of a label by its position: `("flowers.csv", "row 12")`
 
 

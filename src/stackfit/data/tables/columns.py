@@ -14,6 +14,7 @@ import yaml
 from stackfit.config.checks import COLUMN_KINDS
 from stackfit.config.override_text import override_text
 from stackfit.config.schema import Data
+from stackfit.data.labels import HIGHEST
 from stackfit.data.settings import wrong
 from stackfit.data.tables.dates import date_forms
 from stackfit.data.tables.header import plain
@@ -24,7 +25,6 @@ from stackfit.errors import DataError, counted, did_you_mean, nearest
 TRUE = {"true": "false", "yes": "no", "y": "n", "t": "f", "on": "off", "1": "0", "1.0": "0.0", "ja": "nein", "oui": "non", "si": "no"}
 """Words that mean 1, each with the one that means 0."""
 GAP_WORDS = {"na", "n/a", "nan", "null", "none", "nil", "-", "--", "?", ".", "missing", "unknown", "#n/a"}
-LARGEST = float(np.finfo(np.float32).max)
 _COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _SIGNED = re.compile(r"[^\w.,+-]*[+-]?\d[\d.,]*[^\w.,+-]*")  # $5 and 12 %, too
@@ -200,11 +200,11 @@ def check_numbers(table: Table, name: str, settings: Data, faults: Faults, fille
     if name in table.sound:
         return
     known, (low, high) = len(faults.found), table.ends.get(name) or (column.min(), column.max())
-    if not (sound := bool(low >= -LARGEST and high <= LARGEST)):  # with a gap both are NaN
-        high = np.isfinite(column) & (np.abs(column) > LARGEST)
+    if not (sound := bool(low >= -HIGHEST and high <= HIGHEST)):  # with a gap both are NaN
+        high = np.isfinite(column) & (np.abs(column) > HIGHEST)
         for bad, expected in (
             (np.isinf(column), "a number"),
-            (high, f"a number up to {LARGEST:.3g}, as float32 holds"),
+            (high, f"a number up to {HIGHEST:.3g}, as float32 holds"),
         ):
             if bad.any():
                 faults.add_cell(name, int(bad.argmax()), expected, int(bad.sum()) - 1)
